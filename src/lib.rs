@@ -1,0 +1,2 @@
+//! sinc.
+pub mod process;

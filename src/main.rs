@@ -1,0 +1,2 @@
+//! sinc.
+fn main() {}

@@ -1,0 +1,94 @@
+//! Ctrl-C and SIGTERM: one handler sets a flag and passes the signal on to the programs that are running, so
+//! that every wait returns.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+static RECEIVED: AtomicI32 = AtomicI32::new(0);
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// A signal told sinc to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted(
+    /// The signal's number.
+    pub i32,
+);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted by signal {}", self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Starts to catch SIGINT, SIGTERM and SIGHUP.
+///
+/// # Errors
+/// The system refuses the handler.
+pub fn install_signal_handler() -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            RECEIVED.store(signal, Ordering::SeqCst);
+            for pid in running().iter() {
+                terminate(*pid);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Was sinc told to stop? `?` on this ends a loop.
+///
+/// # Errors
+/// A signal came.
+pub fn interrupted() -> Result<(), Interrupted> {
+    match RECEIVED.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        signal => Err(Interrupted(signal)),
+    }
+}
+
+fn running() -> MutexGuard<'static, BTreeSet<i32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A program that is running, for as long as this value lives.
+pub(super) struct Running(i32);
+
+impl Running {
+    pub(super) fn new(pid: u32) -> Self {
+        let pid = i32::try_from(pid).unwrap_or(i32::MAX);
+        running().insert(pid);
+        Self(pid)
+    }
+
+    pub(super) fn kill(&self) {
+        if let Some(pid) = Pid::from_raw(self.0) {
+            // It may have ended by itself just now: then there is nothing to kill.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    pub(super) fn terminate(&self) {
+        terminate(self.0);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        running().remove(&self.0);
+    }
+}
+
+fn terminate(pid: i32) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
