@@ -231,7 +231,9 @@ up() {
   ip -n "$lap" link set wan0 up
   ip -n "$vps" link set lo up
   ip -n "$vps" addr add 10.77.0.2/24 dev eth0
-  mount -t overlay overlay -o "lowerdir=$rootfs,upperdir=$inst/upper,workdir=$inst/work" "$inst/root"
+  # volatile, where the kernel has it: no disk is made to wait for files that are thrown away
+  h=lowerdir=$rootfs,upperdir=$inst/upper,workdir=$inst/work
+  mount -t overlay overlay -o "$h,volatile" "$inst/root" 2>/dev/null || mount -t overlay overlay -o "$h" "$inst/root"
   chmod 755 "$inst/upper"
   for h in root home/dev; do
     install -d -m 700 "$inst/root/$h/.ssh"
