@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# run.sh: runs all of sinc's tests, and gets what they need first.
+#
+#   tests/run.sh [--yes] [STEP...]
+#
+#   STEP    fmt clippy shellcheck test bed; all of them unless some are named
+#   --yes   installs missing system packages without asking
+#
+# `test` is cargo's own run, with Mutagen on PATH; `bed` runs tests/bed/ on the laptop's side of the test
+# bed (tests/testbed/), which needs Linux and root, or sudo without a password. What could not run is
+# named at the end; with CI=true that is a failure, and a run that hangs is ended.
+# Exit: 0 when all passed, 1 otherwise, 2 usage.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+. install/rust.sh
+testbed=$root/tests/testbed/testbed.sh
+
+yes='' steps=()
+for arg in "$@"; do
+  case $arg in
+  --yes | -y) yes=--yes ;;
+  -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
+    exit 0
+    ;;
+  fmt | clippy | shellcheck | test | bed) steps+=("$arg") ;;
+  *)
+    echo "run.sh: what is '$arg'? See --help" >&2
+    exit 2
+    ;;
+  esac
+done
+[ ${#steps[@]} -gt 0 ] || steps=(fmt clippy shellcheck test bed)
+has() { case " ${steps[*]} " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+summary=() left_out=() failed=''
+leave_out() {
+  echo "run.sh: left out: $*" >&2
+  left_out+=("$*")
+}
+# step NAME CMD...: runs it, whatever came before, and keeps its result and its time
+step() {
+  local name=$1 start=$SECONDS result=ok
+  shift
+  printf '\n=== %s\n' "$name"
+  "$@"
+  case $? in # $skipped: it has said itself why it did not run
+  0) ;;
+  "$skipped") result='left out' ;;
+  *) result=FAILED failed=1 ;;
+  esac
+  summary+=("$(printf '%-12s %-9s %4d s' "$name" "$result" $((SECONDS - start)))")
+}
+skipped=200
+
+# within MINUTES CMD...: with CI=true ended after that time
+within() {
+  local minutes=$1
+  shift
+  if [ "${CI:-}" = true ] && command -v timeout >/dev/null; then
+    timeout -k 20 "${minutes}m" "$@" </dev/null || {
+      local code=$?
+      [ $code != 124 ] || echo "run.sh: ended after $minutes minutes: $*" >&2
+      return $code
+    }
+  else
+    "$@"
+  fi
+}
+
+tools() {
+  local sets=(build) mutagen
+  if has shellcheck || has test; then sets+=(tests); fi
+  if has test || has bed; then sets+=(demo); fi
+  if has bed && can_bed >/dev/null; then sets+=(bed); fi
+  install/get-tools.sh $yes "${sets[@]}" || {
+    [ "$(uname -s)" != Linux ] || return 1
+    leave_out "what needs the tools that are missing (above)"
+  }
+  if has test || has bed; then
+    mutagen=$(install/get-tools.sh $yes mutagen) || return 1
+    [ -z "$mutagen" ] || PATH=$mutagen:$PATH
+    export PATH
+  fi
+  # sshd and others are there, though not on an ordinary user's PATH
+  PATH=$PATH:/usr/sbin:/sbin
+}
+
+scripts() {
+  local list
+  list=$(git ls-files -co --exclude-standard -- '*.sh' .ci/run 2>/dev/null) || list=''
+  [ -n "$list" ] || list=$(find . -path ./target -prune -o \( -name '*.sh' -o -path ./.ci/run \) -print)
+  echo "$list" | tr '\n' '\0' | xargs -0 shellcheck -x
+}
+
+# can_bed: prints why not
+can_bed() {
+  if [ "$(uname -s)" != Linux ]; then
+    echo "the test bed needs Linux"
+  elif [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    echo "the test bed needs root, or sudo without a password"
+  else
+    return 0
+  fi
+  return 1
+}
+# on_bed ARG...: testbed.sh, as root
+on_bed() {
+  root_prefix
+  "${as_root[@]}" "$testbed" "$@"
+}
+root_prefix() {
+  as_root=(env "TB_ID=$TB_ID")
+  [ "$(id -u)" = 0 ] || as_root=(sudo -n env "PATH=$PATH" "TB_ID=$TB_ID" ${TB_DIR:+"TB_DIR=$TB_DIR"})
+}
+
+bed() {
+  local why binary old
+  if [ ! -e tests/bed/main.rs ]; then # there is nothing to run on the bed yet
+    echo "run.sh: no tests/bed/main.rs yet, so no test of the target 'bed' is run" >&2
+    return $skipped
+  fi
+  if ! why=$(can_bed); then
+    leave_out "tests/bed/: $why"
+    return $skipped
+  fi
+  # Built out here: the laptop's side has no way to a registry.
+  binary=$(cargo test --locked --no-run --test bed --message-format=json-render-diagnostics |
+    sed -n '/"name":"bed"/s/.*"executable":"\([^"]*\)".*/\1/p') || return 1
+  [ -x "$binary" ] || {
+    echo "run.sh: cargo named no program for the target 'bed'" >&2
+    return 1
+  }
+  for old in "${TB_DIR:-/var/lib/sinc-testbed}"/inst/r[0-9]*; do # left by a run that was killed
+    old=${old##*/r}
+    case $old in *[!0-9]*) continue ;; esac
+    [ -e "/proc/$old" ] || TB_ID=r$old on_bed down 0
+  done
+  TB_ID=r$$
+  on_bed build && on_bed up || return 1
+  trap 'on_bed down 0' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  local code=0
+  root_prefix
+  # the tests share one bed, so one at a time; --include-ignored, because a plain `cargo test` has no bed
+  within 25 "${as_root[@]}" "$testbed" laptop env SINC_E2E=1 "CARGO_MANIFEST_DIR=$root" \
+    "$binary" --test-threads=1 --include-ignored || code=$?
+  trap - EXIT INT TERM HUP
+  on_bed down 0 || return 1
+  return $code
+}
+
+need_rust "$root"
+step tools tools
+if [ -n "$failed" ]; then
+  echo "FAILED: tools are missing" >&2
+  exit 1
+fi
+if has fmt; then step fmt cargo fmt --check; fi
+if has clippy; then step clippy cargo clippy --all-targets --locked -- -D warnings; fi
+if has shellcheck; then step shellcheck scripts; fi
+if has test; then step test within 30 env SINC_E2E=1 cargo test --locked --no-fail-fast; fi
+if has bed; then step bed bed; fi
+
+printf '\n=== summary\n'
+printf '%s\n' "${summary[@]}"
+for why in ${left_out[@]+"${left_out[@]}"}; do
+  echo "left out: $why"
+  [ "${CI:-}" != true ] || failed=1
+done
+if [ -n "$failed" ]; then
+  echo "FAILED"
+  exit 1
+fi
+if [ ${#left_out[@]} -gt 0 ]; then echo "passed, but for what was left out"; else echo "all passed"; fi
