@@ -1,2 +1,29 @@
-//! sinc.
+//! `sinc`: files and editor here, an AI agent and the heavy work on a VPS.
+//!
+//! The modules stand in layers; one uses its own row and the rows below it (`tests/cli/tidy.rs` checks that):
+//!
+//! | row | modules | what |
+//! | --- | --- | --- |
+//! | top | `cli`, `main` | the command line as types |
+//! | commands | `commands` | one file a command |
+//! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
+//! | session | `session`, `demo` | a sync plus a terminal; a throw-away host |
+//! | tools | `tools` | Mutagen and tmux: command builders and parsers |
+//! | remote | `remote` | scripts on the host over one shared ssh connection |
+//! | state | `state` | what this computer remembers |
+//! | base | `process`, `config`, `project`, `ignore`, `trust` | other programs; configuration; identity |
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod failure;
+pub mod ignore;
 pub mod process;
+pub mod project;
+pub mod remote;
+pub mod session;
+pub mod state;
+pub mod tools;
+pub mod trust;
+pub mod ui;

@@ -1,2 +1,54 @@
-//! sinc.
-fn main() {}
+//! Starts logging, reads the command line, calls the command, prints one failure, exits with its code.
+
+use clap::Parser;
+
+use sinc::cli::{Cli, Global};
+use sinc::commands::{self, Context};
+use sinc::config::Environment;
+use sinc::remote::shim;
+use sinc::ui::Ui;
+use sinc::{failure, process};
+
+fn main() {
+    let mut words = std::env::args_os();
+    let argv0 = words.next().unwrap_or_default();
+    if let Some(name) = shim::Name::of(&argv0.to_string_lossy()) {
+        std::process::exit(commands::shim::run(name, &words.collect::<Vec<_>>()));
+    }
+    let cli = Cli::try_parse().unwrap_or_else(|error| error.exit());
+    std::process::exit(run(cli));
+}
+
+fn run(cli: Cli) -> i32 {
+    let command = cli.command.as_ref().map_or("connect", commands::name);
+    let environment = match Environment::read() {
+        Ok(environment) => environment,
+        Err(error) => return failure::print(&Ui::new(&cli.global, true, true), command, &error.into()),
+    };
+    let ui = Ui::new(&cli.global, environment.no_color(), environment.is_dumb_terminal());
+    start_logging(&cli.global, &environment, &ui);
+    let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
+        let line = std::env::args().skip(1).map(|word| process::quote::posix(&word)).collect::<Vec<_>>().join(" ");
+        let context = Context::new(cli.global.clone(), environment, ui.clone(), &line)?;
+        commands::run(&context, cli)
+    });
+    result.unwrap_or_else(|error| failure::print(&ui, command, &error))
+}
+
+/// `-v` shows each command with its time, `-vv` their output too; `SINC_LOG` is a filter of tracing.
+fn start_logging(global: &Global, environment: &Environment, ui: &Ui) {
+    use tracing_subscriber::EnvFilter;
+    let filter = match environment.log_filter() {
+        Some(filter) => EnvFilter::new(filter),
+        None if global.verbose >= 2 => EnvFilter::new("sinc=trace"),
+        None if global.verbose == 1 => EnvFilter::new("sinc=debug"),
+        None => return,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ui.has_color())
+        .with_target(false)
+        .without_time()
+        .init();
+}

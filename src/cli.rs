@@ -1,0 +1,252 @@
+//! The command line: types only. A doc comment here is the help text.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Your files and editor here, your AI coding agent on a VPS
+///
+/// In a project directory, `sinc` makes sure that the project is on the host, that every change goes both ways,
+/// and that the agent runs there in a terminal that survives; then it attaches this terminal to it.
+#[derive(Debug, Parser)]
+#[command(name = "sinc", version, styles = STYLES, max_term_width = 100)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// `sinc` alone is `sinc connect`.
+    #[command(flatten)]
+    pub connect: Connect,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command understands.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Show each command that is run, with its time (twice: their output too)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print one JSON object to standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print progress as JSON lines to standard error
+    #[arg(long, global = true)]
+    pub json_events: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: Color,
+    /// Answer every question with yes
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Show each command that would change something, ready to paste, and change nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Use this host: a name from the config, or a destination (user@address, an alias of ssh)
+    #[arg(long, global = true, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Read this config file instead of ~/.config/sinc/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How `sinc` and `sinc connect` go about it.
+#[derive(Debug, Args, Clone, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Connect options")]
+pub struct Connect {
+    /// Make sure that everything runs, print the state, and do not attach
+    #[arg(long)]
+    pub no_attach: bool,
+    /// Insist on a session that exists
+    #[arg(short, long, conflicts_with = "new")]
+    pub resume: bool,
+    /// Insist on a new session
+    #[arg(long)]
+    pub new: bool,
+    /// Run this agent in a new session (opencode, claude, codex, gemini, or one of your config)
+    #[arg(long, value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// Take the current directory as a project even if it looks like a mistake
+    #[arg(long)]
+    pub force: bool,
+    /// What is on the host under this name is this same project: go on with it
+    #[arg(long, conflicts_with = "separate")]
+    pub same: bool,
+    /// What is on the host under this name is another computer's: make a session of this computer's own
+    #[arg(long)]
+    pub separate: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sync this project, start its agent on the host, and attach to it (what `sinc` alone does)
+    Connect(Connect),
+    /// Attach to a session that exists, from any directory, without touching its sync
+    Attach(Target),
+    /// Show what state this project's session is in
+    Status(Status),
+    /// List all sessions, here and on the hosts
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// End the sync and the terminal session; the files stay on both sides
+    Kill(Kill),
+    /// Stop syncing until `sinc resume`
+    Pause(Target),
+    /// Sync again after `sinc pause`
+    Resume(Target),
+    /// Wait until both sides are equal, or say why they are not
+    Flush(Flush),
+    /// Show what the last runs did: each command, its time, its result
+    Logs(Logs),
+    /// Show the effective configuration and where each value comes from
+    Config(Config),
+    /// Show and accept what this project's .sinc.toml or .sincignore would newly do
+    Trust(Trust),
+    /// Try all of it on a throw-away host on this machine
+    Demo(Demo),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of sinc or of one of its commands, or write them all
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write every page into this directory
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        dir: Option<PathBuf>,
+    },
+    /// Looks after an attach that has just begun: asks Mutagen, and shows what it says in the terminal
+    #[command(name = "after-attach", hide = true)]
+    AfterAttach {
+        /// The session
+        id: String,
+        /// Its host's name
+        host: String,
+        /// The process that attaches
+        pid: i32,
+    },
+}
+
+/// One session.
+#[derive(Debug, Args, Clone, Default)]
+pub struct Target {
+    /// The session's id, as `sinc list` shows it [default: this project's]
+    pub id: Option<String>,
+}
+
+/// `sinc status`.
+#[derive(Debug, Args, Clone)]
+pub struct Status {
+    /// The session's id [default: this project's]
+    #[arg(conflicts_with = "all")]
+    pub id: Option<String>,
+    /// All sessions on all hosts
+    #[arg(long)]
+    pub all: bool,
+    /// Show the last completed cycle instead of asking for one
+    #[arg(long, conflicts_with = "check")]
+    pub cached: bool,
+    /// With --all: ask each session for a cycle
+    #[arg(long)]
+    pub check: bool,
+    /// Keep showing it
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+}
+
+/// `sinc list`.
+#[derive(Debug, Args, Clone)]
+pub struct List {
+    /// Ask no host: only what this computer knows
+    #[arg(long)]
+    pub local: bool,
+}
+
+/// `sinc kill`.
+#[derive(Debug, Args, Clone)]
+pub struct Kill {
+    /// The session's id [default: this project's]
+    #[arg(conflicts_with = "all")]
+    pub id: Option<String>,
+    /// All sessions
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `sinc flush`.
+#[derive(Debug, Args, Clone)]
+pub struct Flush {
+    /// The session's id [default: this project's]
+    pub id: Option<String>,
+    /// Give up after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub timeout: u64,
+}
+
+/// `sinc logs`.
+#[derive(Debug, Args, Clone)]
+pub struct Logs {
+    /// How many runs
+    #[arg(short = 'n', long, value_name = "RUNS", default_value_t = 5)]
+    pub runs: usize,
+}
+
+/// `sinc config`.
+#[derive(Debug, Args, Clone)]
+pub struct Config {
+    /// What to do with it [default: show it]
+    #[command(subcommand)]
+    pub action: Option<ConfigAction>,
+}
+
+/// What `sinc config` can do.
+#[derive(Debug, Subcommand, Clone, Copy)]
+pub enum ConfigAction {
+    /// Print the path of the config file
+    Path,
+    /// Open the config file in $VISUAL or $EDITOR, and check it afterwards
+    Edit,
+}
+
+/// `sinc trust`.
+#[derive(Debug, Args, Clone)]
+pub struct Trust {
+    /// Only show what waits
+    #[arg(long)]
+    pub show: bool,
+}
+
+/// `sinc demo`.
+#[derive(Debug, Args, Clone)]
+pub struct Demo {
+    /// Run the tour by itself even on a terminal
+    #[arg(long)]
+    pub tour: bool,
+}

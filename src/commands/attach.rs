@@ -1,0 +1,38 @@
+//! `sinc attach`: attaches to a session that exists, from any directory, without touching its sync.
+
+use anyhow::Result;
+
+use super::context::Context;
+use crate::cli;
+use crate::failure::{Failure, Kind};
+use crate::project::SessionId;
+use crate::session::terminal::{self, Terminal};
+
+/// Runs it. Does not come back unless it failed.
+///
+/// # Errors
+/// There is no such session, or no terminal.
+pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
+    let config = ctx.config(None, None)?;
+    // A session that this computer has never seen can still be attached to, on the host that is named.
+    let (id, host) = match ctx.target(args.id.as_deref()) {
+        Ok(record) => (SessionId::parse(&record.id)?, ctx.host_of(&config, &record)?),
+        Err(error) => match args.id.as_deref().map(SessionId::parse) {
+            Some(Ok(id)) => (id, config.host(ctx.global.host.as_deref())?),
+            _ => return Err(error),
+        },
+    };
+    if !ctx.ui.is_interactive() && !ctx.runner.is_dry_run() {
+        return Err(Failure::new(Kind::Failed, "there is no terminal to attach").into());
+    }
+    let remote = ctx.remote(&host);
+    let terminal = Terminal { id: &id, directory: None, agent: None, size: terminal::size() };
+    let cmd = terminal.attach_cmd(&remote);
+    if ctx.runner.is_dry_run() {
+        ctx.runner.run(&cmd)?;
+        return Ok(0);
+    }
+    remote.control().prepare();
+    ctx.runner.replace(&cmd)?;
+    Ok(0)
+}

@@ -1,0 +1,555 @@
+//! `sinc`: makes sure that the sync and the terminal session exist, then attaches.
+//!
+//! A session that this computer knows is attached to at once, with one ssh; everything else goes the careful way.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::context::Context;
+use super::{first_cycle, state_report};
+use crate::cli;
+use crate::config::{Agent, Config, Host, Transport};
+use crate::failure::{Failure, Kind};
+use crate::process::Cmd;
+use crate::project::{Project, SessionId, separate_session_id};
+use crate::remote::{Remote, local_address_towards, shim, shim_directory};
+use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
+use crate::session::sync::{self, Step, Wanted};
+use crate::session::terminal::{self, Terminal};
+use crate::session::{ending, settings};
+use crate::state::{Record, host_word};
+use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
+use crate::ui::plural;
+
+/// How long to wait for another `sinc` that is busy with the same session: a first cycle may be long.
+const LOCK_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// What a connect has found out before it asks anybody.
+struct Plan<'a> {
+    ctx: &'a Context,
+    args: &'a cli::Connect,
+    project: Project,
+    host: Host,
+    agent: Agent,
+    settings: SyncSettings,
+    record: Option<Record>,
+    remote: Remote,
+}
+
+/// Runs it. Gives sinc's exit code, unless the process was replaced.
+///
+/// # Errors
+/// Anything that keeps the session from being there.
+pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
+    let found = ctx.find_project(args.force)?;
+    let project = found.project;
+    let config = ctx.config(Some(&project.root), args.agent.as_deref())?;
+    let host = choose_host(ctx, &config, &project)?;
+    let agent = config.agent(&host)?;
+    let record = ctx.store.record(&project.id, &host.name)?;
+    let files = ctx.project_files(&config, &project.root)?;
+    let settings = settings::sync_settings(&config, &files)?;
+    if found.asked_from.is_some() {
+        ctx.ui.note(&format!("this is a part of {} (session {})", project.root.display(), project.id));
+    }
+    if !files.waiting.is_empty() {
+        ctx.ui.warn(&format!(
+            "{} of this project's own files {} for `sinc trust`; what was accepted before is used",
+            plural(files.waiting.len() as u64, "change", "changes"),
+            if files.waiting.len() == 1 { "waits" } else { "wait" },
+        ));
+    }
+    if ctx.environment.inside_tmux() && !args.no_attach && !ctx.store.told_before("nested-tmux") {
+        ctx.ui.note("you are inside a tmux here: its prefix key pressed twice reaches the one on the host");
+    }
+    let remote = ctx.remote(&host);
+    let mut plan = Plan { ctx, args, project, host, agent, settings, record, remote };
+    if plan.is_fast() { plan.attach_at_once() } else { plan.connect() }
+}
+
+/// The host that is meant: the one named, or the one where this project's session is, or the default.
+fn choose_host(ctx: &Context, config: &Config, project: &Project) -> Result<Host> {
+    if ctx.global.host.is_none() && !config.is_host_named() {
+        let mut records = ctx.store.records()?;
+        records.retain(|record| record.id == project.id.as_str());
+        if let [record] = &records[..] {
+            return ctx.host_of(config, record);
+        }
+        if records.len() > 1 && config.default_host().is_none() {
+            let names: Vec<_> = records.iter().map(|record| record.host.as_str()).collect();
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("this project has sessions on several hosts: {}", names.join(", ")),
+            )
+            .hint("name one with `--host`")
+            .into());
+        }
+    }
+    Ok(config.host(ctx.global.host.as_deref())?)
+}
+
+impl Plan<'_> {
+    fn id(&self) -> &SessionId {
+        &self.project.id
+    }
+
+    /// Is everything known that one ssh needs?
+    fn is_fast(&self) -> bool {
+        let args = self.args;
+        let plain = !(args.no_attach || args.new || args.same || args.separate || self.ctx.runner.is_dry_run());
+        let ssh = self.host.transport != Transport::Et;
+        let known = self.record.as_ref().is_some_and(|record| {
+            record.filled
+                && !record.verify
+                && record.settings == self.settings.digest()
+                && record.destination == self.host.destination.to_string()
+        });
+        let nothing_left = self.ctx.store.pending().is_ok_and(|all| all.iter().all(|p| p.host != self.host.name));
+        plain && ssh && known && nothing_left && on_terminal(self.ctx)
+    }
+
+    /// One ssh, whose script checks the claim; Mutagen is asked beside it.
+    fn attach_at_once(&mut self) -> Result<i32> {
+        let Some(mut record) = self.record.take() else {
+            return self.connect();
+        };
+        // Another address here than when the shared connection was made: it is dead, though nobody has told it.
+        if let Some(peer) = record.peer {
+            let now = local_address_towards(peer);
+            if now != record.address {
+                self.remote.drop_master();
+                record.address = now;
+                self.ctx.store.save(&record)?;
+            }
+        }
+        self.ctx.refresh_host_file(&self.remote, None)?;
+        self.look_after(&record);
+        self.become_terminal(&record)
+    }
+
+    /// Starts the process that asks Mutagen while ssh connects, and shows what it says inside.
+    fn look_after(&self, record: &Record) {
+        let Ok(this) = std::env::current_exe() else { return };
+        let cmd = Cmd::new(this, "look after the attach")
+            .args(["after-attach", &record.id, &record.host])
+            .arg(std::process::id().to_string());
+        if let Err(error) = self.ctx.runner.spawn_detached(&cmd) {
+            tracing::warn!(%error, "nobody looks after this attach");
+        }
+    }
+
+    fn become_terminal(&self, record: &Record) -> Result<i32> {
+        let terminal = Terminal {
+            id: self.id(),
+            directory: Some(&record.remote),
+            agent: Some(&self.agent),
+            size: terminal::size(),
+        };
+        if self.host.transport == Transport::Et {
+            let user = et_user(self.ctx, &self.host)?;
+            self.ctx.runner.replace(&terminal::et_cmd(self.id(), &self.host.destination, &user))?;
+        }
+        self.remote.control().prepare();
+        self.ctx.runner.replace(&terminal.attach_cmd(&self.remote))?;
+        Ok(0)
+    }
+
+    /// The careful way: ask the host, see to the directory, the sync and its first cycle, then attach.
+    fn connect(&mut self) -> Result<i32> {
+        if self.ctx.runner.is_dry_run() {
+            return self.show();
+        }
+        let ui = &self.ctx.ui;
+        let _lock = self.lock()?;
+        // Another sinc may have been at work while we waited.
+        self.record = self.ctx.store.record(self.id(), &self.host.name)?;
+        self.check_wishes_against_record()?;
+        let mutagen = super::mutagen::ready(self.ctx)?;
+        shim::install(&shim_directory(&self.ctx.environment.data_dir()), &std::env::current_exe()?)?;
+        self.ctx.refresh_host_file(&self.remote, None)?;
+        let word = host_word(&self.host.name);
+
+        // Mutagen is asked while the host is.
+        let (answer, syncs) = std::thread::scope(|scope| {
+            let id = self.project.id.to_string();
+            let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
+            let progress = ui.progress();
+            progress.show("Connecting", &format!("to {}", self.host.name));
+            let answer = self.ask_host(false, self.args.same);
+            drop(progress);
+            let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
+            (answer, syncs)
+        });
+        let (mut answer, mut syncs) = (answer?, syncs?);
+        let machine = self.ctx.machine()?;
+        for id in ending::finish_pending(&self.ctx.store, &self.remote, &machine.id, &|line| ui.note(line))? {
+            ui.status("Finished", &format!("{id}: its end, which waited for this host"));
+            // That was about an older session of this name: what we were told is old too.
+            if id == self.project.id.as_str() {
+                answer.attached = None;
+            }
+        }
+        if answer.place == Place::Other && self.wants_separate_session(&answer)? {
+            syncs = Vec::new();
+        } 
+        self.settle_place(&mut answer, &mutagen, &syncs)?;
+        self.check_wishes_against_host(&answer)?;
+        self.check_tmux(&answer)?;
+        self.tell_about_host(&answer);
+
+        let mut record = self.note_record(&answer);
+        self.ctx.store.save(&record)?;
+        let wanted = Wanted {
+            id: self.project.id.to_string(),
+            host_word: word,
+            local: self.project.root.clone(),
+            remote: record.remote.clone(),
+            settings: self.settings.clone(),
+        };
+        let sync = self.ensure_sync(&mutagen, &wanted, &syncs, &mut record)?;
+        if !record.filled {
+            first_cycle::wait(self.ctx, &mutagen, &sync, &self.host.name)?;
+            record.filled = true;
+        }
+        record.verify = false;
+        self.ctx.store.save(&record)?;
+        first_cycle::tell_conflicts(self.ctx, &mutagen, &sync)?;
+
+        if self.args.no_attach || !on_terminal(self.ctx) {
+            self.make_terminal(&record)?;
+            if !self.args.no_attach {
+                ui.note("not on a terminal: everything runs, nothing is attached");
+            }
+            state_report::print(self.ctx, "connect", &record, &mutagen)?;
+            return Ok(0);
+        }
+        if self.host.transport == Transport::Et {
+            self.make_terminal(&record)?;
+        }
+        ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
+        self.become_terminal(&record)
+    }
+
+    fn lock(&self) -> Result<crate::state::Lock> {
+        let ui = &self.ctx.ui;
+        self.ctx.store.lock(self.id().as_str(), &self.host.name, LOCK_PATIENCE, &mut || {
+            ui.note("another sinc is busy with this session: waiting for it");
+        })
+    }
+
+    fn check_wishes_against_record(&self) -> Result<()> {
+        if self.args.new && self.record.is_some() {
+            return Err(self.exists_already());
+        }
+        Ok(())
+    }
+
+    fn check_wishes_against_host(&self, answer: &Answer) -> Result<()> {
+        if self.args.new && answer.attached.is_some() {
+            return Err(self.exists_already());
+        }
+        if self.args.resume && self.record.is_none() && answer.attached.is_none() {
+            let message = format!("there is no session {} on {} to resume", self.id(), self.host.name);
+            return Err(Failure::new(Kind::Failed, message).hint("`sinc` without `--resume` makes it").into());
+        }
+        Ok(())
+    }
+
+    fn exists_already(&self) -> anyhow::Error {
+        Failure::new(Kind::Failed, format!("the session {} on {} exists already", self.id(), self.host.name))
+            .hint("attach to it with `sinc`")
+            .hint(format!("or end it with `sinc kill {}`", self.id()))
+            .into()
+    }
+
+    fn ask_host(&self, adopt: bool, same: bool) -> Result<Answer> {
+        let machine = self.ctx.machine()?;
+        let local = self.project.root.to_string_lossy();
+        let question = Question {
+            id: self.id(),
+            workspace: &self.host.workspace,
+            name: &self.project.name,
+            machine: &machine,
+            local: &local,
+            known: self.record.as_ref().map(|record| record.remote.as_str()),
+            adopt,
+            same,
+        };
+        let ui = &self.ctx.ui;
+        bootstrap::ask(&self.remote, &question, &|line| ui.note(line))
+    }
+
+    /// Another computer has this session: the same project, or one of this computer's own?
+    fn wants_separate_session(&mut self, answer: &Answer) -> Result<bool> {
+        let others = answer.others.join(", ");
+        let separate = if self.args.separate {
+            true
+        } else if self.ctx.ui.is_interactive() {
+            let question = format!("The session {} on {} belongs to {others}. This directory is", self.id(), self.host.name);
+            let answers = ["the same project: sync with the same directory there", "another project: a session of its own"];
+            match self.ctx.ui.choose(&question, &answers)? {
+                Some(choice) => choice == 1,
+                None => return Err(Failure::new(Kind::Failed, "nothing was done").into()),
+            }
+        } else {
+            let message = format!("the session {} on {} belongs to another computer: {others}", self.id(), self.host.name);
+            return Err(Failure::new(Kind::Failed, message)
+                .hint("the same project, synced by both: `sinc --same`")
+                .hint("another project, with a session of its own: `sinc --separate`")
+                .into());
+        };
+        if separate {
+            let machine: Machine = self.ctx.machine()?;
+            let id = separate_session_id(&machine.id, &self.project.root.to_string_lossy());
+            self.ctx.store.set_separate_id(&self.project.root, &id)?;
+            self.project.id = id;
+            self.record = self.ctx.store.record(self.id(), &self.host.name)?;
+            self.ctx.ui.status("Separate", &format!("session {} for this computer", self.id()));
+        }
+        Ok(separate)
+    }
+
+    /// Asks again, and the person where that is needed, until the host has a directory for the session.
+    fn settle_place(&mut self, answer: &mut Answer, mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
+        if answer.place == Place::Other {
+            // Asked above: the same project, or by now another id.
+            *answer = self.ask_host(false, true)?;
+        }
+        if let Place::Occupied { entries } = answer.place {
+            let there = format!("{}:{}", self.host.name, answer.directory);
+            self.ctx.ui.warn(&format!("{there} already has {} in it", plural(entries, "entry", "entries")));
+            self.ctx.ui.note("what is only there comes here, what is only here goes there,");
+            self.ctx.ui.note("what differs is left alone on both sides and listed as a conflict");
+            let wanted = self.ctx.ui.confirm("Sync this project with it?", false).map_err(|error| {
+                error.context(format!("{there} is not empty, and it is not known to belong to this project"))
+            })?;
+            if !wanted {
+                return Err(Failure::new(Kind::Failed, "nothing was done")
+                    .hint("another workspace on the host: `workspace` in the config")
+                    .into());
+            }
+            *answer = self.ask_host(true, false)?;
+        }
+        match &answer.place {
+            Place::Lost | Place::Unmarked { .. } => {
+                let paused = pause_all(mutagen, syncs);
+                Err(self.lost(answer, paused))
+            }
+            Place::Many { directories } => {
+                let paused = pause_all(mutagen, syncs);
+                let message = format!(
+                    "{} directories on {} carry the marker of {}: {}{paused}",
+                    directories.len(), self.host.name, self.id(), directories.join(", ")
+                );
+                Err(Failure::new(Kind::Failed, message)
+                    .hint("remove `.sinc-session` from the one that is a copy, then run `sinc` again")
+                    .into())
+            }
+            Place::Blocked => Err(Failure::new(
+                Kind::Failed,
+                format!("{}:{} is there and is not a directory", self.host.name, answer.directory),
+            )
+            .hint("move it away, or set another `workspace` for this host")
+            .into()),
+            Place::Full => Err(Failure::new(
+                Kind::Failed,
+                format!("both names for this project's directory on {} belong to other sessions", self.host.name),
+            )
+            .hint("set another `workspace` for this host")
+            .into()),
+            Place::Other | Place::Occupied { .. } => {
+                Err(Failure::new(Kind::Failed, "the host changed its answer meanwhile").hint("run `sinc` again").into())
+            }
+            Place::Kept | Place::New | Place::Adopted | Place::Moved { .. } | Place::Repaired => Ok(()),
+        }
+    }
+
+    /// The host does not know the session any more. Going on would empty this side.
+    fn lost(&self, answer: &Answer, paused: &str) -> anyhow::Error {
+        let host = &self.host.name;
+        let dir = &answer.directory;
+        let id = self.id();
+        match answer.place {
+            Place::Unmarked { entries } if entries > 0 => Failure::new(
+                Kind::Failed,
+                format!("{host}:{dir} has lost its marker, so it may be another directory than before ({}){paused}", plural(entries, "entry", "entries")),
+            )
+            .hint("if it is the right one, say so with `sinc --same`")
+            .hint(format!("to begin anew, `sinc kill {id}` and then `sinc`; no file is deleted"))
+            .into(),
+            _ => Failure::new(
+                Kind::Failed,
+                format!("{host} has no trace of {id} any more: it is another host, or it has lost its disk. Nothing was deleted here{paused}"),
+            )
+            .hint(format!("to fill it again from here: `sinc kill {id}` and then `sinc`"))
+            .hint("if this is the wrong host, mend its destination in the config, then `sinc`")
+            .into(),
+        }
+    }
+
+    fn check_tmux(&self, answer: &Answer) -> Result<()> {
+        let apt = format!("install it with `ssh {} sudo apt-get install tmux`", self.host.destination);
+        match &answer.tmux {
+            None => Err(Failure::new(Kind::Failed, format!("tmux is not installed on {}", self.host.name)).hint(apt).into()),
+            Some(version) if !crate::tools::tmux::is_recent(version) => {
+                let message = format!("{version} on {} is too old: sinc needs 3.0", self.host.name);
+                Err(Failure::new(Kind::Failed, message).hint("upgrade tmux on the host").into())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn tell_about_host(&self, answer: &Answer) {
+        let ui = &self.ctx.ui;
+        let there = format!("{}:{}", self.host.name, answer.directory);
+        match &answer.place {
+            Place::New => ui.status("Made", &there),
+            Place::Adopted => ui.status("Took", &there),
+            Place::Moved { from } => ui.status("Followed", &format!("{from} -> {there}")),
+            Place::Repaired => ui.status("Repaired", &format!("the claim on {there}")),
+            _ => {}
+        }
+        if let Some(claim) = &answer.damaged {
+            ui.warn(&format!("the claim on {} was damaged; it was moved to {claim}.damaged", self.host.name));
+        }
+        for other in &answer.others {
+            ui.note(&format!("also synced by {other}"));
+        }
+        if answer.free_kib.is_some_and(|free| free < 512 * 1024) {
+            let free = crate::ui::bytes(answer.free_kib.unwrap_or(0) * 1024);
+            ui.warn(&format!("only {free} are free on {}", self.host.name));
+        }
+    }
+
+    fn note_record(&self, answer: &Answer) -> Record {
+        let before = self.record.as_ref();
+        Record {
+            id: self.id().to_string(),
+            host: self.host.name.clone(),
+            destination: self.host.destination.to_string(),
+            local: self.project.root.clone(),
+            remote: answer.directory.clone(),
+            settings: self.settings.digest(),
+            agent: self.agent.name.clone(),
+            created: before.map_or_else(super::now, |record| record.created),
+            filled: before.is_some_and(|record| record.filled),
+            verify: false,
+            peer: answer.peer,
+            address: answer.peer.and_then(local_address_towards),
+            others: answer.others.clone(),
+        }
+    }
+
+    fn ensure_sync(&self, mutagen: &Mutagen, wanted: &Wanted, found: &[SyncSession], record: &mut Record) -> Result<String> {
+        let ui = &self.ctx.ui;
+        let mut tell = |step: &Step| match step {
+            Step::Created => record.filled = false,
+            Step::Resumed => ui.status("Resumed", "the sync"),
+            Step::Recreated { moved } => {
+                record.filled = false;
+                ui.status("Renewed", if *moved { "the sync, for the new place" } else { "the sync, with the new settings" });
+            }
+            Step::KeptOld { why } => {
+                record.settings.clear();
+                ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
+            }
+            Step::Undoubled { ended } => ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync")),
+        };
+        let progress = ui.progress();
+        if found.is_empty() {
+            progress.show("Syncing", "starting Mutagen on the host");
+        }
+        match sync::ensure(mutagen, wanted, found, &mut tell) {
+            // The data connection cannot be opened without a person: it rides on the one that the person opened.
+            Err(error) if self.ctx.ui.is_interactive() && super::mutagen::is_login_refused(&error) => {
+                ui.warn("this host asks a person at each login: the sync shares this connection, and stops when it is cut");
+                self.ctx.refresh_host_file(&self.remote, Some(true))?;
+                sync::ensure(mutagen, wanted, found, &mut tell)
+            }
+            other => other,
+        }
+    }
+
+    fn make_terminal(&self, record: &Record) -> Result<()> {
+        let terminal = Terminal {
+            id: self.id(),
+            directory: Some(&record.remote),
+            agent: Some(&self.agent),
+            size: terminal::size(),
+        };
+        let ui = &self.ctx.ui;
+        let reply = terminal.make(&self.remote, &|line| ui.note(line))?;
+        if reply.code == 0 {
+            return Ok(());
+        }
+        let said = reply.said.lines().map(|line| line.trim_start_matches("sinc: ")).collect::<Vec<_>>().join("; ");
+        Err(Failure::new(Kind::Failed, said).into())
+    }
+
+    /// `--dry-run`: the commands that would change something, ready to paste.
+    fn show(&self) -> Result<i32> {
+        let machine = self.ctx.store.machine_or_placeholder();
+        let ui = &self.ctx.ui;
+        let remote_dir = match &self.record {
+            Some(record) => record.remote.clone(),
+            None => format!("{}/{}", self.host.workspace, self.project.name),
+        };
+        let local = self.project.root.to_string_lossy();
+        let question = Question {
+            id: self.id(),
+            workspace: &self.host.workspace,
+            name: &self.project.name,
+            machine: &machine,
+            local: &local,
+            known: self.record.as_ref().map(|record| record.remote.as_str()),
+            adopt: false,
+            same: self.args.same,
+        };
+        self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
+        if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
+            for cmd in super::mutagen::create_cmds(self.ctx, &self.project, &self.host, &remote_dir, &self.settings)? {
+                self.ctx.runner.run(&cmd)?;
+            }
+        }
+        let terminal = Terminal {
+            id: self.id(),
+            directory: Some(&remote_dir),
+            agent: Some(&self.agent),
+            size: terminal::size(),
+        };
+        let cmd = if self.args.no_attach { terminal.make_cmd(&self.remote) } else { terminal.attach_cmd(&self.remote) };
+        self.ctx.runner.run(&cmd)?;
+        ui.note("nothing was changed");
+        Ok(0)
+    }
+}
+
+/// Are input and output a terminal that can be attached?
+fn on_terminal(ctx: &Context) -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !ctx.ui.is_json()
+}
+
+fn pause_all(mutagen: &Mutagen, syncs: &[SyncSession]) -> &'static str {
+    let running: Vec<_> = syncs.iter().filter(|sync| !sync.is_paused()).collect();
+    let paused = running.iter().filter(|sync| mutagen.pause(&sync.identifier).is_ok()).count();
+    if syncs.is_empty() {
+        ""
+    } else if paused == running.len() {
+        "; the sync is paused"
+    } else {
+        "; the sync could NOT be paused"
+    }
+}
+
+/// The login on the host, which `et` must be given: its own reading of ~/.ssh/config knows no Match or Include.
+fn et_user(ctx: &Context, host: &Host) -> Result<String> {
+    if let Some(user) = host.destination.user() {
+        return Ok(user.to_owned());
+    }
+    let cmd = Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.target());
+    let said = ctx.runner.read(&cmd)?;
+    let user = said.lines().find_map(|line| line.strip_prefix("user ")).context("ssh names no user for this host")?;
+    Ok(user.to_owned())
+}

@@ -1,0 +1,177 @@
+//! What every command works with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::Global;
+use crate::config::{Config, Environment, Flags, Host};
+use crate::failure::{Failure, Kind};
+use crate::process::{Cmd, Journal, Runner};
+use crate::project::{Found, SessionId};
+use crate::remote::Remote;
+use crate::session::bootstrap::Machine;
+use crate::session::settings::{self, ProjectFiles};
+use crate::state::{HostFile, Record, Store, host_word};
+use crate::ui::Ui;
+
+/// What every command works with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The flags that every command understands.
+    pub global: Global,
+    /// The environment, read once.
+    pub environment: Environment,
+    /// What prints.
+    pub ui: Ui,
+    /// What runs other programs.
+    pub runner: Runner,
+    /// What this computer remembers.
+    pub store: Store,
+    /// The current directory.
+    pub cwd: PathBuf,
+}
+
+impl Context {
+    /// The context of this run.
+    ///
+    /// # Errors
+    /// There is no home directory, or the current directory is gone.
+    pub fn new(global: Global, environment: Environment, ui: Ui, command_line: &str) -> Result<Self> {
+        let store = Store::new(environment.state_dir());
+        let runner = if global.dry_run {
+            let shown = ui.clone();
+            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&cmd.to_string()))))
+        } else {
+            let journal = Journal::open(&store.directory().join("logs"), command_line);
+            Runner::new(journal.map(Arc::new), None)
+        };
+        let cwd = std::env::current_dir().context("the current directory is gone")?;
+        Ok(Self { global, environment, ui, runner, store, cwd })
+    }
+
+    /// The configuration, with what the project's own file says when `root` is given.
+    ///
+    /// # Errors
+    /// A file or value is invalid.
+    pub fn config(&self, root: Option<&Path>, agent: Option<&str>) -> Result<Config> {
+        let flags = Flags { host: self.global.host.clone(), agent: agent.map(str::to_owned) };
+        Ok(Config::load(&self.environment, self.global.config.as_deref(), root, &flags)?)
+    }
+
+    /// The project of the current directory.
+    ///
+    /// # Errors
+    /// It is refused, or the records cannot be read.
+    pub fn find_project(&self, force: bool) -> Result<Found> {
+        let separate = self.store.separate_ids()?;
+        let mut known: Vec<(SessionId, PathBuf)> = Vec::new();
+        for record in self.store.records()? {
+            known.push((SessionId::parse(&record.id)?, record.local));
+        }
+        for (path, id) in separate {
+            if !known.iter().any(|(_, root)| *root == path) {
+                known.push((SessionId::parse(&id)?, path));
+            }
+        }
+        let tmp = self.environment.tmp_dir();
+        Ok(crate::project::find(&self.cwd, &known, &self.environment.home(), &tmp, force)?)
+    }
+
+    /// A host as something to ask. Nothing is shared in a dry run, because a shared connection is something made.
+    #[must_use]
+    pub fn remote(&self, host: &Host) -> Remote {
+        let runner = if self.runner.is_dry_run() { Runner::default() } else { self.runner.clone() };
+        let remote = Remote::new(&host.name, host.destination.clone(), &self.environment.socket_dir(), runner)
+            .with_person(self.ui.is_interactive())
+            .with_forwarded_agent(host.forward_agent);
+        if self.runner.is_dry_run() { remote.without_sharing() } else { remote }
+    }
+
+    /// This computer, as claims name it.
+    ///
+    /// # Errors
+    /// Its id can neither be read nor made.
+    pub fn machine(&self) -> Result<Machine> {
+        Machine::this(&self.store)
+    }
+
+    /// Tells Mutagen's `ssh` what the host's word stands for, and which agent to use.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn refresh_host_file(&self, remote: &Remote, shared: Option<bool>) -> Result<()> {
+        let before = self.store.host(&host_word(remote.name())).ok().flatten();
+        self.store.save_host(&HostFile {
+            name: remote.name().to_owned(),
+            destination: remote.destination().to_string(),
+            control: remote.control().path().map(Path::to_owned),
+            shared: shared.unwrap_or_else(|| before.is_some_and(|host| host.shared)),
+            auth_sock: self.environment.ssh_auth_sock(),
+        })
+    }
+
+    /// The host of a session that this computer knows, from the configuration or as it was then.
+    ///
+    /// # Errors
+    /// Its destination is invalid.
+    pub fn host_of(&self, config: &Config, record: &Record) -> Result<Host> {
+        Ok(config.host_or_destination(&record.host, &record.destination)?)
+    }
+
+    /// What the project's own files say, and what of it waits for `sinc trust`.
+    ///
+    /// # Errors
+    /// A file is invalid.
+    pub fn project_files(&self, config: &Config, root: &Path) -> Result<ProjectFiles> {
+        let accepted = self.store.accepted(root)?;
+        settings::read_project_files(config, root, accepted.as_ref())
+    }
+
+    /// The record that is meant: the one with this id, or this project's.
+    ///
+    /// # Errors
+    /// There is none, or several hosts have it and none was named.
+    pub fn target(&self, id: Option<&str>) -> Result<Record> {
+        let wanted = match id {
+            Some(id) => SessionId::parse(id).map_err(|_| unknown_session(id))?,
+            None => self.find_project(true)?.project.id,
+        };
+        let mut records = self.store.records()?;
+        records.retain(|record| record.id == wanted.as_str());
+        if let Some(host) = &self.global.host {
+            records.retain(|record| record.host == *host);
+        }
+        if records.len() > 1 {
+            let config = self.config(None, None)?;
+            if let Some(default) = config.default_host() {
+                records.retain(|record| record.host == default);
+            }
+        }
+        match records.len() {
+            1 => Ok(records.remove(0)),
+            0 => Err(match id {
+                Some(id) => unknown_session(id),
+                None => Failure::new(Kind::Failed, "this directory has no session")
+                    .hint("`sinc` makes one")
+                    .hint("`sinc list` shows all sessions"),
+            }
+            .into()),
+            _ => Err(Failure::new(Kind::Usage, format!("session {wanted} is on several hosts"))
+                .hint("name one with `--host`")
+                .into()),
+        }
+    }
+
+    /// Prints the one object of `--json`.
+    pub fn print_json(&self, command: &str, data: &serde_json::Value) {
+        let object = serde_json::json!({ "version": 1, "command": command, "ok": true, "data": data });
+        self.ui.data(&object.to_string());
+    }
+}
+
+fn unknown_session(id: &str) -> Failure {
+    Failure::new(Kind::Failed, format!("this computer knows no session `{id}`"))
+        .hint("`sinc list` shows all sessions; an id must be given whole")
+}

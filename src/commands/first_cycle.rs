@@ -1,0 +1,154 @@
+//! Waits for the first cycle of a sync with a live line: an agent must not start in a half-filled directory.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::context::Context;
+use crate::failure::{Failure, Kind};
+use crate::session::sync::only_unreadable;
+use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Phase, Progress, Side, SyncSession};
+use crate::ui::{bytes, count, plural};
+
+/// How long nothing may move before the wait is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until the first cycle has been completed and checked.
+///
+/// # Errors
+/// Nothing moves any more, the sync has halted, or something could not be brought over.
+pub fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<()> {
+    let started = Instant::now();
+    let line = ctx.ui.progress();
+    line.show("Syncing", &format!("with {host}"));
+    let mut rate = Rate::default();
+    let result = mutagen.wait_first_cycle(sync, PATIENCE, &mut |progress| {
+        line.show("Syncing", &describe(progress, &mut rate));
+    })?;
+    drop(line);
+    let complete = match &result.result {
+        CycleResult::Equal | CycleResult::Conflicts(_) | CycleResult::StillChanging => true,
+        CycleResult::Problems { listed, .. } => only_unreadable(listed),
+        _ => false,
+    };
+    if !complete {
+        return Err(unfinished(&result));
+    }
+    let local = result.session.local();
+    let what = format!(
+        "{}, {}, in {:.1} s",
+        plural(local.files, "file", "files"),
+        bytes(local.total_file_size),
+        started.elapsed().as_secs_f64()
+    );
+    ctx.ui.status("Synced", &what);
+    Ok(())
+}
+
+/// Why a cycle was not completed, with what helps.
+pub(super) fn unfinished(checked: &Checked) -> anyhow::Error {
+    let result = &checked.result;
+    let failure = match result {
+        CycleResult::TimedOut { .. } => Failure::new(Kind::TimedOut, format!("the sync is not complete: {result}"))
+            .hint("`sinc status` shows where it stands; `sinc` goes on waiting for it"),
+        CycleResult::Problems { .. } => {
+            let message = format!("the sync is not complete: {}", complaints(&checked.session).join("; "));
+            Failure::new(Kind::Failed, message)
+                .hint("mend what it names, or ignore it in .sincignore, then run `sinc` again")
+        }
+        _ => Failure::new(Kind::Failed, format!("the sync is not complete: {result}"))
+            .hint("`sinc status` shows where it stands"),
+    };
+    failure.into()
+}
+
+/// Counts and names what a person should look at.
+///
+/// # Errors
+/// Mutagen cannot be asked.
+pub fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()> {
+    let session = mutagen.session(sync)?;
+    for text in complaints(&session) {
+        ctx.ui.warn(&text);
+    }
+    Ok(())
+}
+
+/// What a person should look at: conflicts and problems, counted and named.
+#[must_use]
+pub fn complaints(session: &SyncSession) -> Vec<String> {
+    /// How many are named.
+    const NAMED: usize = 5;
+    let mut texts = Vec::new();
+    let name_some = |all: Vec<String>, total: u64| {
+        let more = total.saturating_sub(all.len().min(NAMED) as u64);
+        let mut text = all.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            text.push_str(&format!(" and {} more", count(more)));
+        }
+        text
+    };
+    let conflicts = session.conflict_count();
+    if conflicts > 0 {
+        let named = session.conflicts.iter().map(|conflict| {
+            format!("{} ({})", printable(&conflict.root), conflict.kind(session))
+        });
+        texts.push(format!(
+            "{}, left alone on both sides: {}",
+            plural(conflicts, "conflict", "conflicts"),
+            name_some(named.collect(), conflicts)
+        ));
+    }
+    let problems = session.problem_count();
+    if problems > 0 {
+        let named = session.problems().into_iter().map(|problem| {
+            let side = if problem.side == Side::Local { "here" } else { "on the host" };
+            format!("{} {side}: {}", printable(&problem.path), printable(&problem.error))
+        });
+        texts.push(format!(
+            "{} not synced: {}",
+            plural(problems, "path is", "paths are"),
+            name_some(named.collect(), problems)
+        ));
+    }
+    texts
+}
+
+/// A name as a terminal may show it: file names may hold anything.
+fn printable(name: &str) -> String {
+    if name.is_empty() {
+        return "(the whole directory)".to_owned();
+    }
+    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[derive(Default)]
+struct Rate {
+    began: Option<(Instant, u64)>,
+}
+
+impl Rate {
+    /// Bytes a second since the first byte was seen.
+    fn of(&mut self, received: u64) -> Option<u64> {
+        let (since, at) = *self.began.get_or_insert((Instant::now(), received));
+        let seconds = since.elapsed().as_secs_f64();
+        (seconds > 0.5 && received > at).then(|| ((received - at) as f64 / seconds) as u64)
+    }
+}
+
+fn describe(progress: &Progress, rate: &mut Rate) -> String {
+    match progress.phase {
+        Phase::Sending => {
+            let to = if progress.to == Some(Side::Local) { "to here" } else { "to the host" };
+            let of = |now: String, all: Option<u64>, show: fn(u64) -> String| match all {
+                Some(all) => format!("{now} of {}", show(all)),
+                None => now,
+            };
+            let files = of(count(progress.files), progress.files_total, count);
+            let sizes = of(bytes(progress.bytes), progress.bytes_total, bytes);
+            let rate = rate.of(progress.bytes).map(|rate| format!(", {}/s", bytes(rate))).unwrap_or_default();
+            format!("{to}: {files} files, {sizes}{rate}")
+        }
+        phase => phase.to_string(),
+    }
+}

@@ -1,0 +1,287 @@
+//! Every failure on one page: its exit code, its causes, its advice; and the only printer of errors.
+
+use std::fmt;
+
+use crate::config::ConfigError;
+use crate::process::{Interrupted, Outcome, ProcessError};
+use crate::project::ProjectError;
+use crate::remote::{RemoteError, Why};
+use crate::state::Busy;
+use crate::tools::mutagen::MutagenError;
+use crate::ui::{NobodyToAsk, Ui};
+
+/// What kind of failure, which decides the exit code (`docs/exit-codes.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The work failed.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// A program on this computer is missing or too old.
+    MissingTool,
+    /// A bug in sinc.
+    Bug,
+    /// A deadline passed.
+    TimedOut,
+    /// The host was not reached, is not trusted, or refuses the login.
+    Connect,
+    /// The host needs rights that we do not have.
+    Privilege,
+    /// A file or value of the configuration is invalid.
+    Config,
+    /// Ended by this signal.
+    Signal(i32),
+}
+
+impl Kind {
+    /// All kinds that have a code of their own, for the documentation's test.
+    pub const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Usage,
+        Self::MissingTool,
+        Self::Bug,
+        Self::TimedOut,
+        Self::Connect,
+        Self::Privilege,
+        Self::Config,
+    ];
+
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::MissingTool => 69,
+            Self::Bug => 70,
+            Self::TimedOut => 75,
+            Self::Connect => 76,
+            Self::Privilege => 77,
+            Self::Config => 78,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+
+    /// Its name in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::MissingTool => "missing-tool",
+            Self::Bug => "bug",
+            Self::TimedOut => "timed-out",
+            Self::Connect => "connect",
+            Self::Privilege => "privilege",
+            Self::Config => "config",
+            Self::Signal(_) => "signal",
+        }
+    }
+}
+
+/// A failure that a command explains by itself.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with its message: a fragment in lower case, without a period.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds an action that helps.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A failure as it is shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// What kind.
+    pub kind: Kind,
+    /// What failed.
+    pub message: String,
+    /// Why, from the nearest to the deepest.
+    pub causes: Vec<String>,
+    /// What helps, two at most.
+    pub hints: Vec<String>,
+}
+
+/// Finds the kind and the advice in an error's chain.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> Shown {
+    let mut texts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // A wrapper that says the same as what it wraps is said once.
+        if texts.last().is_none_or(|last| !last.contains(&text)) {
+            texts.push(text);
+        }
+    }
+    let (kind, hints) = error.chain().find_map(classify).unwrap_or((Kind::Failed, Vec::new()));
+    let mut texts = texts.into_iter();
+    Shown { kind, message: texts.next().unwrap_or_default(), causes: texts.collect(), hints }
+}
+
+fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<String>)> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some((failure.kind, failure.hints.clone()));
+    }
+    if let Some(Interrupted(signal)) = cause.downcast_ref::<Interrupted>() {
+        return Some((Kind::Signal(*signal), Vec::new()));
+    }
+    if let Some(error) = cause.downcast_ref::<ProcessError>() {
+        return Some(of_process(error));
+    }
+    if let Some(error) = cause.downcast_ref::<RemoteError>() {
+        return Some(of_remote(error));
+    }
+    if cause.is::<ConfigError>() {
+        return Some((Kind::Config, Vec::new()));
+    }
+    if let Some(error) = cause.downcast_ref::<ProjectError>() {
+        return Some((Kind::Failed, project_hints(error)));
+    }
+    if let Some(error) = cause.downcast_ref::<MutagenError>() {
+        return Some(of_mutagen(error));
+    }
+    if cause.is::<Busy>() {
+        return Some((Kind::TimedOut, vec!["wait for it, or end it, and try again".to_owned()]));
+    }
+    if cause.is::<NobodyToAsk>() {
+        return Some((Kind::Failed, vec!["answer it with `--yes`, or run it on a terminal".to_owned()]));
+    }
+    None
+}
+
+fn of_process(error: &ProcessError) -> (Kind, Vec<String>) {
+    match error.outcome() {
+        Outcome::NotFound => (Kind::MissingTool, install_hint(error.program())),
+        Outcome::TimedOut(_) => (Kind::TimedOut, Vec::new()),
+        Outcome::Interrupted(signal) => (Kind::Signal(*signal), Vec::new()),
+        _ => (Kind::Failed, Vec::new()),
+    }
+}
+
+/// How to get a program that is missing here.
+#[must_use]
+pub fn install_hint(program: &str) -> Vec<String> {
+    let package = match program {
+        "ssh" | "scp" => "openssh-client",
+        "tmux" => "tmux",
+        "et" => return vec!["install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into()],
+        "curl" => "curl",
+        "tar" => "tar",
+        _ => return Vec::new(),
+    };
+    if cfg!(target_os = "macos") {
+        vec![format!("install it with `brew install {}`", if package == "openssh-client" { "openssh" } else { package })]
+    } else {
+        vec![format!("install it, on Debian or Ubuntu with `sudo apt-get install {package}`")]
+    }
+}
+
+fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
+    let (host, why) = match error {
+        RemoteError::Ssh { host, why, .. } => (host, *why),
+        RemoteError::Deadline { host, .. } => {
+            return (Kind::TimedOut, vec![format!("see whether `ssh {host}` works, and try again")]);
+        }
+        RemoteError::Script { .. } => {
+            return (Kind::Failed, vec!["run it again with `-v` to see each command".to_owned()]);
+        }
+        RemoteError::Process(error) => return of_process(error),
+    };
+    let hints = match why {
+        Why::NoSuchName => vec![
+            "check the spelling of the address, and this computer's network".to_owned(),
+            "an alias must be in ~/.ssh/config".to_owned(),
+        ],
+        Why::Refused => vec![
+            "is the host up, and is this its ssh port? Another one: `ssh://user@address:port`".to_owned(),
+        ],
+        Why::TimedOut | Why::NoRoute => vec![
+            "check this computer's network, that the host is up, and its firewall".to_owned(),
+            "running sessions go on meanwhile; `sinc list --local` shows them".to_owned(),
+        ],
+        Why::HostKeyUnknown => vec![format!(
+            "run `sinc` on a terminal, or once `ssh {host}`, compare the fingerprint and answer its question"
+        )],
+        Why::HostKeyChanged => vec![
+            "if you re-installed the host, remove the old key with the `ssh-keygen -R` command that ssh names above".to_owned(),
+            "if you did not, somebody may be between you and it: do not go on".to_owned(),
+        ],
+        Why::LoginRefused => vec![
+            format!("try `ssh {host}`: it must log in by itself, with a key or an agent"),
+            format!("to put your key there: `ssh-copy-id {host}`"),
+        ],
+        Why::SshConfig => vec!["mend the line of ~/.ssh/config that ssh names above".to_owned()],
+        Why::MasterDead | Why::Lost => vec!["run it again: sinc connects anew".to_owned()],
+        Why::Unknown => vec![format!("see whether `ssh {host}` works")],
+    };
+    (Kind::Connect, hints)
+}
+
+fn project_hints(error: &ProjectError) -> Vec<String> {
+    match error {
+        ProjectError::Refused { .. } => {
+            vec!["go into a project directory, or insist with `--force`".to_owned()]
+        }
+        ProjectError::InsideSession { outer, .. } => vec![format!("end the outer session with `sinc kill {outer}`")],
+        ProjectError::ContainsSession { inner, .. } => vec![format!("end the inner session with `sinc kill {inner}`")],
+        _ => Vec::new(),
+    }
+}
+
+fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
+    match error {
+        MutagenError::Process(error) => of_process(error),
+        _ => (Kind::Failed, Vec::new()),
+    }
+}
+
+/// Prints a failure and gives the exit code. With `--json` it is an object on standard output.
+pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
+    let shown = explain(error);
+    if let Kind::Signal(_) = shown.kind {
+        return shown.kind.code();
+    }
+    if ui.is_json() {
+        let object = serde_json::json!({
+            "version": 1, "command": command, "ok": false,
+            "error": {
+                "kind": shown.kind.name(), "code": shown.kind.code(), "message": shown.message,
+                "causes": shown.causes, "hints": shown.hints,
+            },
+        });
+        ui.data(&object.to_string());
+        return shown.kind.code();
+    }
+    ui.raw(&format!("{} {}", ui.error_prefix(), shown.message));
+    for cause in &shown.causes {
+        ui.raw(&format!("caused by: {cause}"));
+    }
+    if !shown.hints.is_empty() {
+        ui.raw("");
+    }
+    for hint in shown.hints.iter().take(2) {
+        ui.raw(&format!("{} {hint}", ui.hint_prefix()));
+    }
+    shown.kind.code()
+}

@@ -1,0 +1,97 @@
+//! The socket of the shared connection, and whether its master can still be alive.
+
+use std::net::{IpAddr, UdpSocket};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::config::Destination;
+
+/// The longest path of a control socket, bytes. OpenSSH adds a dot and 16 characters while it makes the socket,
+/// and the system's limit is 108 on Linux and 104 on macOS: one byte more and the whole ssh fails (measured:
+/// 91 on Linux with OpenSSH 9.2).
+const LONGEST: usize = 86;
+
+/// Where the shared connection's socket lies.
+#[derive(Clone, Debug)]
+pub struct ControlSocket {
+    directory: PathBuf,
+    path: Option<PathBuf>,
+}
+
+impl ControlSocket {
+    /// The socket for this destination in the private directory `sockets`.
+    #[must_use]
+    pub fn new(sockets: &Path, destination: &Destination) -> Self {
+        let hash = hex::encode(Sha256::digest(destination.to_string().as_bytes()));
+        let path = sockets.join(&hash[..16]);
+        let fits = path.as_os_str().as_bytes().len() <= LONGEST;
+        // `%` begins a token in ssh's ControlPath, white space and quotes need an escape there.
+        let plain = path.to_str().is_some_and(|path| !path.contains(['%', ' ', '"', '\t', '$']));
+        Self { directory: sockets.to_owned(), path: (fits && plain).then_some(path) }
+    }
+
+    /// The socket's path; none when it would be too long for the system.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Is there a socket (of a master that may be dead)?
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path().and_then(|path| path.symlink_metadata().ok()).is_some_and(|meta| meta.file_type().is_socket())
+    }
+
+    /// Makes the private directory. If that fails, ssh says so.
+    pub fn prepare(&self) {
+        if self.path.is_some() && !self.directory.is_dir() {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+            if let Err(error) = made {
+                tracing::debug!(%error, directory = %self.directory.display(), "no directory for control sockets");
+            }
+        }
+    }
+}
+
+/// The address that this computer would use towards `peer` now. Asking sends no packet. When it differs from the
+/// one at the time the shared connection was made, that connection is dead though nobody has told it yet.
+#[must_use]
+pub fn local_address_towards(peer: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match peer {
+        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((peer, 22)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_too_long_or_not_plain_is_not_used() {
+        let destination = Destination::parse("dev@box").unwrap();
+        assert!(ControlSocket::new(Path::new("/home/dev/.sinc/cm"), &destination).path().is_some());
+        let long = PathBuf::from(format!("/{}", "x".repeat(80)));
+        assert!(ControlSocket::new(&long, &destination).path().is_none());
+        assert!(ControlSocket::new(Path::new("/home/a b/.sinc/cm"), &destination).path().is_none());
+    }
+
+    #[test]
+    fn two_destinations_have_two_sockets() {
+        let path = |text| ControlSocket::new(Path::new("/s"), &Destination::parse(text).unwrap()).path;
+        assert_ne!(path("a@box"), path("b@box"));
+        assert_eq!(path("a@box"), path("a@box"));
+    }
+
+    #[test]
+    fn loopback_is_reached_from_loopback() {
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(local_address_towards(peer), Some(peer));
+    }
+}

@@ -1,0 +1,246 @@
+//! The host, asked over ssh: one connection that all calls and the terminal share.
+//!
+//! The person's ssh is the ssh: we pass a destination and add options, so `~/.ssh/config`, agents, jump hosts and
+//! hardware keys work as they do for `ssh`.
+
+mod control;
+mod error;
+mod reply;
+mod script;
+pub mod shim;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::Destination;
+use crate::process::{Cmd, ProcessError, Runner, Stream};
+
+pub use control::{ControlSocket, local_address_towards};
+pub use error::{RemoteError, Why, classify};
+pub use reply::{Reply, ReplyError};
+pub use script::Script;
+
+/// How long a script on the host may take, with nobody to wait for.
+pub const SCRIPT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a script may take when a person may first have to answer ssh's own questions: more than sshd's own
+/// LoginGraceTime of 120 s.
+const PERSON_DEADLINE: Duration = Duration::from_secs(150);
+
+/// A host that can be asked.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// The host's name in the config, for messages.
+    name: String,
+    destination: Destination,
+    control: ControlSocket,
+    /// May ssh ask a person?
+    person: bool,
+    forward_agent: bool,
+    runner: Runner,
+}
+
+/// A line that ssh wrote while it was asked, for a person: a hardware key that waits for a touch.
+pub type Notice<'a> = &'a dyn Fn(&str);
+
+impl Remote {
+    /// A host by its name and destination. With `person`, ssh may ask its own questions on the terminal.
+    #[must_use]
+    pub fn new(name: &str, destination: Destination, sockets: &Path, runner: Runner) -> Self {
+        let control = ControlSocket::new(sockets, &destination);
+        Self { name: name.to_owned(), destination, control, person: false, forward_agent: false, runner }
+    }
+
+    /// Lets ssh ask its own questions (host key, passphrase, second factor) on the terminal.
+    #[must_use]
+    pub fn with_person(mut self, person: bool) -> Self {
+        self.person = person;
+        self
+    }
+
+    /// Forwards the ssh agent when attaching. The agent on the host runs code that nobody has read.
+    #[must_use]
+    pub fn with_forwarded_agent(mut self, forward: bool) -> Self {
+        self.forward_agent = forward;
+        self
+    }
+
+    /// The host's name in the config.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where ssh goes.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// The socket of the shared connection.
+    #[must_use]
+    pub fn control(&self) -> &ControlSocket {
+        &self.control
+    }
+
+    /// The command that runs `script` on the host with `words`.
+    #[must_use]
+    pub fn script_cmd(&self, why: &str, script: &Script, words: &[&str]) -> Cmd {
+        let deadline = if self.person { PERSON_DEADLINE } else { SCRIPT_DEADLINE };
+        Cmd::new("ssh", why)
+            .untranslated()
+            .deadline(deadline)
+            // 90 to 99 are our scripts' own answers.
+            .answers(&[0, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99])
+            .args(self.options(false))
+            // No terminal on the host; our standard input is not the script's.
+            .args(["-T", "--"])
+            .arg(self.destination.target())
+            .arg(script.command(words))
+    }
+
+    /// The command that attaches the terminal through `script`.
+    #[must_use]
+    pub fn terminal_cmd(&self, why: &str, script: &Script, words: &[&str]) -> Cmd {
+        Cmd::new("ssh", why)
+            .no_deadline()
+            .args(self.options(true))
+            .args(["-t", "--"])
+            .arg(self.destination.target())
+            .arg(script.command(words))
+    }
+
+    /// Runs a script of ours that only asks, or whose change is safe to repeat.
+    ///
+    /// # Errors
+    /// The host was not reached, or the script broke.
+    pub fn call(
+        &self,
+        why: &str,
+        script: &Script,
+        words: &[&str],
+        notice: Notice<'_>,
+    ) -> Result<Reply, RemoteError> {
+        self.call_within(why, script, words, None, notice)
+    }
+
+    /// As [`Remote::call`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn call_within(
+        &self,
+        why: &str,
+        script: &Script,
+        words: &[&str],
+        deadline: Option<Duration>,
+        notice: Notice<'_>,
+    ) -> Result<Reply, RemoteError> {
+        let mut cmd = self.script_cmd(why, script, words);
+        if let Some(deadline) = deadline {
+            cmd = cmd.deadline(deadline);
+        }
+        self.control.prepare();
+        let had_master = self.control.exists();
+        match self.attempt(&cmd, notice) {
+            Ok(output) => Ok(output),
+            // A master whose line is dead says so only when its own keep-alive gives up. Once more without it.
+            Err(error) if had_master && is_lost(&error) => {
+                tracing::debug!(%error, "the shared connection is dead: connecting anew");
+                self.drop_master();
+                self.attempt(&cmd, notice).map_err(|error| RemoteError::from_process(&self.name, why, error))
+            }
+            Err(error) => Err(RemoteError::from_process(&self.name, why, error)),
+        }
+    }
+
+    fn attempt(&self, cmd: &Cmd, notice: Notice<'_>) -> Result<Reply, ProcessError> {
+        let mut stdout = Vec::new();
+        let output = self.runner.watch(cmd, &mut |stream, bytes| {
+            match stream {
+                Stream::Stdout => stdout.extend_from_slice(bytes),
+                Stream::Stderr => show_notices(bytes, notice),
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Reply::new(output.code, &stdout, output.stderr))
+    }
+
+    /// Ends the shared connection (locally: also when its line is dead).
+    pub fn drop_master(&self) {
+        if let Some(path) = self.control.path() {
+            let cmd = Cmd::new("ssh", "end the shared connection")
+                .deadline(Duration::from_secs(3))
+                .answers(&[0, 255])
+                .arg("-o")
+                .arg(format!("ControlPath={}", path.display()))
+                .args(["-O", "exit", "--"])
+                .arg(self.destination.target());
+            if let Err(error) = self.runner.answer(&cmd) {
+                tracing::debug!(%error, "the shared connection could not be ended");
+            }
+            // A master that was killed leaves its socket.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn options(&self, terminal: bool) -> Vec<String> {
+        let mut options: Vec<String> = Vec::new();
+        let mut set = |option: &str| options.extend(["-o".to_owned(), option.to_owned()]);
+        set("ConnectTimeout=10");
+        // A dead line is noticed within 7 s. Debian's BatchMode would silently set 300 s.
+        set("ServerAliveInterval=2");
+        set("ServerAliveCountMax=2");
+        // Errors only: no "Shared connection closed", no banner. (`-q` would hide why a login failed.)
+        set("LogLevel=ERROR");
+        // An alias may name a command of its own, which would replace ours.
+        set("RemoteCommand=none");
+        set("PermitLocalCommand=no");
+        set("ControlMaster=auto");
+        match self.control.path() {
+            Some(path) => {
+                set(&format!("ControlPath={}", path.display()));
+                set("ControlPersist=30m");
+            }
+            None => set("ControlPath=none"),
+        }
+        if terminal {
+            set(&format!("ForwardAgent={}", if self.forward_agent { "yes" } else { "no" }));
+        } else {
+            set(&format!("BatchMode={}", if self.person { "no" } else { "yes" }));
+            set("ForwardAgent=no");
+            set("ForwardX11=no");
+            set("ClearAllForwardings=yes");
+        }
+        options.extend(self.destination.port_args());
+        options
+    }
+}
+
+/// Was it the connection that failed, not the login?
+fn is_lost(error: &ProcessError) -> bool {
+    use crate::process::Outcome;
+    match error.outcome() {
+        Outcome::TimedOut(_) => true,
+        Outcome::Exit(255) => {
+            matches!(classify(error.stderr()), Why::MasterDead | Why::Lost | Why::Unknown | Why::TimedOut)
+        }
+        _ => false,
+    }
+}
+
+/// Passes on what ssh says while it waits for a person (OpenSSH 9.2: `Confirm user presence for key …`).
+fn show_notices(bytes: &[u8], notice: Notice<'_>) {
+    for line in String::from_utf8_lossy(bytes).lines() {
+        if line.starts_with("Confirm user presence") || line.starts_with("User presence confirmed") {
+            notice(line);
+        }
+    }
+}
+
+/// The directory in which `ssh` and `scp` are sinc itself, for Mutagen.
+#[must_use]
+pub fn shim_directory(data: &Path) -> PathBuf {
+    data.join("mutagen-ssh")
+}

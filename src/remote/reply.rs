@@ -1,0 +1,88 @@
+//! What a script on the host answered.
+
+use std::fmt;
+
+/// The line that opens an answer: what an rc file printed before it does not count.
+const BEGIN: &str = "sinc-begin 1";
+
+/// An answer: an exit code of ours and `key value` lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// 0, or one of the scripts' own codes, 90 to 99.
+    pub code: i32,
+    lines: Vec<(String, String)>,
+    /// What the script wrote to standard error.
+    pub said: String,
+}
+
+/// An answer that lacks something.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReplyError {
+    /// The key that is missing.
+    pub key: String,
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the answer of the host lacks `{}`", self.key)
+    }
+}
+
+impl std::error::Error for ReplyError {}
+
+impl Reply {
+    pub(super) fn new(code: i32, stdout: &[u8], said: String) -> Self {
+        let text = String::from_utf8_lossy(stdout);
+        let lines = text
+            .lines()
+            .skip_while(|line| *line != BEGIN)
+            .skip(1)
+            .map(|line| line.split_once(' ').unwrap_or((line, "")))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        Self { code, lines, said }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(lines: &[(&str, &str)]) -> Self {
+        let lines = lines.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { code: 0, lines, said: String::new() }
+    }
+
+    /// The first value of this key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.all(key).next()
+    }
+
+    /// The first value of this key, which must be there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn need(&self, key: &str) -> Result<&str, ReplyError> {
+        self.get(key).ok_or_else(|| ReplyError { key: key.to_owned() })
+    }
+
+    /// All values of this key.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.lines.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// All lines, in order.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_rc_file_prints_is_not_the_answer() {
+        let reply = Reply::new(0, b"Welcome!\ndir /evil\nsinc-begin 1\ndir /a  b \ntmux\n", String::new());
+        assert_eq!(reply.get("dir"), Some("/a  b "));
+        assert_eq!(reply.get("tmux"), Some(""));
+        assert_eq!(reply.need("home").unwrap_err().to_string(), "the answer of the host lacks `home`");
+    }
+}

@@ -1,0 +1,208 @@
+//! sinc called by the name `ssh` or `scp`, which is how Mutagen's daemon calls it (`MUTAGEN_SSH_PATH`): it puts
+//! the configured destination in the place of the opaque host word, adds its options, and becomes the real
+//! program. So an address that changes, an IPv6 literal or a moved agent socket never breaks a session.
+//!
+//! Mutagen 0.18.1 calls `ssh -oConnectTimeout=5 -oServerAliveInterval=10 -oServerAliveCountMax=1 WORD COMMAND` and
+//! `scp -C … FILE WORD:NAME` (pkg/ssh/ssh.go, pkg/agent/transport/ssh). ssh takes the first value of an option,
+//! so ours stand before.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::config::Destination;
+use crate::process::{Cmd, Runner};
+use crate::state::{HostFile, Store};
+
+/// Which program sinc is called as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `ssh`
+    Ssh,
+    /// `scp`
+    Scp,
+}
+
+impl Name {
+    /// The name in the first word of the command line, if it is one of the two.
+    #[must_use]
+    pub fn of(argv0: &str) -> Option<Self> {
+        match Path::new(argv0).file_name()?.to_str()? {
+            "ssh" => Some(Self::Ssh),
+            "scp" => Some(Self::Scp),
+            _ => None,
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Scp => "scp",
+        }
+    }
+}
+
+/// Becomes the real program with the words translated.
+///
+/// # Errors
+/// The word is not known, or the program cannot be found or started.
+pub fn become_real(
+    name: Name,
+    words: &[OsString],
+    store: &Store,
+    path: &str,
+    own_dir: &Path,
+    called_before: bool,
+) -> Result<()> {
+    if called_before {
+        bail!("`{}` on PATH is sinc itself: take {} out of PATH", name.program(), own_dir.display());
+    }
+    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let word = words.iter().find_map(|word| host_word_in(word)).context("no host word of sinc on this command line")?;
+    let host = store.host(word)?.with_context(|| format!("sinc knows no host for the word `{word}`"))?;
+    let program = real_program(name, path, own_dir)?;
+    let mut cmd = Cmd::new(program, format!("start {} for Mutagen", name.program())).args(translate(name, &words, &host)?);
+    // The daemon that calls us may have been started under another agent, or none.
+    if let Some(socket) = host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
+        cmd = cmd.env("SSH_AUTH_SOCK", socket);
+    }
+    Runner::default().replace(&cmd.env("SINC_SHIM", "1"))?;
+    Ok(())
+}
+
+/// The word of ours in a word of the command line: alone, or before a colon.
+fn host_word_in(word: &str) -> Option<&str> {
+    let word = word.split(':').next()?;
+    let hash = word.strip_prefix("sinc-")?;
+    (hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(word)
+}
+
+/// The command line for the real program.
+fn translate(name: Name, words: &[String], host: &HostFile) -> Result<Vec<String>> {
+    let destination = Destination::parse(&host.destination)?;
+    // Only Mutagen's long-lived agent gets a connection of its own. What comes before it when a host is new
+    // (look, copy, install) is short, and quicker over the connection that is there.
+    let agent = name == Name::Ssh && words.iter().any(|word| word.contains("mutagen-agent synchronizer"));
+    let control = host.control.as_deref().filter(|path| path.exists() && (host.shared || !agent));
+    let mut options = options(control);
+    options.extend(match name {
+        Name::Ssh => destination.port_args(),
+        Name::Scp => destination.scp_port_args(),
+    });
+    for word in words {
+        match (name, host_word_in(word)) {
+            (Name::Ssh, Some(found)) if found == word => options.push(destination.target()),
+            (Name::Scp, Some(found)) if found.len() < word.len() => {
+                options.push(format!("{}{}", destination.scp_target(), &word[found.len()..]));
+            }
+            _ => options.push(word.clone()),
+        }
+    }
+    Ok(options)
+}
+
+fn options(control: Option<&Path>) -> Vec<String> {
+    let control = match control {
+        Some(path) => format!("ControlPath={}", path.display()),
+        None => "ControlPath=none".to_owned(),
+    };
+    [
+        "BatchMode=yes",
+        "ConnectTimeout=10",
+        // A dead line is noticed within 7 s; Mutagen's own options take 19 s (measured).
+        "ServerAliveInterval=2",
+        "ServerAliveCountMax=2",
+        "ControlMaster=no",
+        &control,
+        "ForwardAgent=no",
+        "ForwardX11=no",
+        "ClearAllForwardings=yes",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "RequestTTY=no",
+    ]
+    .into_iter()
+    .map(|option| format!("-o{option}"))
+    .collect()
+}
+
+/// The real `ssh` or `scp`: the first on PATH that is not in our own directory.
+fn real_program(name: Name, path: &str, own_dir: &Path) -> Result<PathBuf> {
+    let others = std::env::split_paths(path).filter(|dir| dir != own_dir);
+    let others = std::env::join_paths(others).context("PATH cannot be read")?;
+    which::which_in(name.program(), Some(others), "/").with_context(|| format!("`{}` is not on PATH", name.program()))
+}
+
+/// Makes the directory in which `ssh` and `scp` are this program.
+///
+/// # Errors
+/// It cannot be written.
+pub fn install(dir: &Path, this_program: &Path) -> Result<()> {
+    for name in [Name::Ssh, Name::Scp] {
+        let link = dir.join(name.program());
+        if std::fs::read_link(&link).is_ok_and(|target| target == this_program) {
+            continue;
+        }
+        crate::state::make_private_dir(dir)?;
+        let temporary = dir.join(format!(".{}.{}", name.program(), std::process::id()));
+        let _ = std::fs::remove_file(&temporary);
+        std::os::unix::fs::symlink(this_program, &temporary)
+            .and_then(|()| std::fs::rename(&temporary, &link))
+            .with_context(|| format!("cannot make `{}`", link.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(destination: &str) -> HostFile {
+        HostFile {
+            name: "box".into(),
+            destination: destination.into(),
+            control: None,
+            shared: false,
+            auth_sock: None,
+        }
+    }
+
+    fn words(text: &[&str]) -> Vec<String> {
+        text.iter().map(ToString::to_string).collect()
+    }
+
+    fn tail(name: Name, given: &[&str], destination: &str) -> Vec<String> {
+        let all = translate(name, &words(given), &host(destination)).unwrap();
+        let ours = options(None).len();
+        all[ours..].to_vec()
+    }
+
+    #[test]
+    fn ssh_goes_to_the_destination() {
+        let given = ["-oConnectTimeout=5", "sinc-0123456789ab", ".mutagen/agents/0.18.1/mutagen-agent synchronizer"];
+        assert_eq!(
+            tail(Name::Ssh, &given, "dev@203.0.113.7"),
+            ["-oConnectTimeout=5", "dev@203.0.113.7", ".mutagen/agents/0.18.1/mutagen-agent synchronizer"]
+        );
+        assert_eq!(tail(Name::Ssh, &["sinc-0123456789ab", "x"], "ssh://dev@box:99"), ["-p", "99", "dev@box", "x"]);
+    }
+
+    #[test]
+    fn scp_keeps_the_remote_name_and_brackets_an_ipv6_address() {
+        let given = ["-C", "/a/agent", "sinc-0123456789ab:.mutagen-agent1"];
+        assert_eq!(tail(Name::Scp, &given, "dev@fd00::1"), ["-C", "/a/agent", "dev@[fd00::1]:.mutagen-agent1"]);
+        assert_eq!(
+            tail(Name::Scp, &given, "ssh://box:99"),
+            ["-P", "99", "-C", "/a/agent", "box:.mutagen-agent1"]
+        );
+    }
+
+    #[test]
+    fn only_a_word_of_ours_is_replaced() {
+        assert_eq!(host_word_in("sinc-0123456789ab"), Some("sinc-0123456789ab"));
+        assert_eq!(host_word_in("sinc-0123456789ab:x:y"), Some("sinc-0123456789ab"));
+        assert_eq!(host_word_in("sinc-app-012345"), None);
+        assert_eq!(host_word_in("box"), None);
+    }
+}

@@ -1,0 +1,9 @@
+# shellcheck shell=sh
+# Is the agent there? If not, says how to get it. $1 the program, $2 the command that installs it.
+command -v "$1" >/dev/null 2>&1 && exit 0;
+echo;
+printf "%s" "sinc: $1 is not installed on this host (or not on the PATH of this shell). To install it:"; echo;
+echo;
+printf "    %s" "$2"; echo;
+echo;
+exit 1

@@ -1,0 +1,45 @@
+//! The line that the pane's login shell runs: the agent, then a note that it has ended.
+
+use super::scripts::AGENT_CHECK;
+use crate::config::Agent;
+use crate::process::quote::universal;
+
+/// The line for this agent. It holds nothing that sh, bash, zsh, dash, fish and tcsh read differently, but for the
+/// person's own command, which is in the language of their own shell.
+#[must_use]
+pub fn agent_line(agent: &Agent) -> String {
+    let ended = "tmux set-option -p @sinc-ended yes";
+    match &agent.install {
+        // A command of the person's own may be an alias or a function: only their shell can tell.
+        Some(install) if !agent.custom => {
+            let check = universal(AGENT_CHECK.line());
+            let (program, install) = (universal(&agent.command), universal(install));
+            format!("sh -c {check} sinc {program} {install} && {}; {ended}", agent.command)
+        }
+        _ => format!("{}; {ended}", agent.command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_of_ours_is_looked_for_first() {
+        let agent = Agent {
+            name: "claude".into(),
+            command: "claude".into(),
+            install: Some("npm install -g x".into()),
+            custom: false,
+        };
+        let line = agent_line(&agent);
+        assert!(line.starts_with("sh -c 'command -v \"$1\""), "{line}");
+        assert!(line.ends_with("sinc 'claude' 'npm install -g x' && claude; tmux set-option -p @sinc-ended yes"), "{line}");
+    }
+
+    #[test]
+    fn a_command_of_the_persons_own_is_left_to_their_shell() {
+        let agent = Agent { name: "mine".into(), command: "oc --fast".into(), install: None, custom: true };
+        assert_eq!(agent_line(&agent), "oc --fast; tmux set-option -p @sinc-ended yes");
+    }
+}

@@ -1,0 +1,49 @@
+# shellcheck shell=sh
+# Attaches the terminal to a session, and makes its tmux session first where that is safe. This is the one thing
+# that runs on the host when a session exists.
+#
+# $1 id      $2 directory (empty: do not look at it)      $3 make the tmux session: yes, no
+# $4 attach: yes, no (then only make sure that it is there)
+# $5 the pane's script (pane.sh)   $6 the pane's command line   $7 agent's name   $8 columns   $9 rows
+#
+# 91 directory not entered   92 no tmux   93 tmux failed   94 not this session's directory   95 no such session
+id=$1; dir=$2; make=$3; attach=$4; pane=$5; line=$6; agent=$7; cols=$8; rows=$9;
+put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
+command -v tmux >/dev/null 2>&1 || { echo "sinc: tmux is not installed on this host" >&2; exit 92; };
+has() { tmux has-session -t "=$id" 2>/dev/null; };
+# The claim and the marker prove that this is still the directory that the other side is in step with.
+if [ -n "$dir" ]; then
+own=;
+if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
+if [ "$own" = "id $id" ] && [ -f "$HOME/.local/state/sinc/sessions/$id" ]; then :; else
+echo "sinc: $dir is not where this session was: it was moved, or this is another host or another disk." >&2;
+echo "sinc: nothing was changed. Run sinc again: it looks for the directory and says what can be done." >&2;
+exit 94;
+fi;
+cd -- "$dir" 2>/dev/null || { echo "sinc: $dir cannot be entered" >&2; exit 91; };
+fi;
+# Characters that are not ASCII need a UTF-8 locale in the server that tmux may start now.
+case ${LC_ALL:-${LC_CTYPE:-$LANG}} in *[Uu][Tt][Ff]*) ;; *) LC_CTYPE=C.UTF-8; export LC_CTYPE;; esac;
+# 3.2 brought `new-session -e` and `-T`.
+case $(tmux -V 2>/dev/null) in "tmux 3."[2-9]* | "tmux 3."[1-9][0-9]* | "tmux "[4-9]* | "tmux "[1-9][0-9]* | "tmux next"* | "tmux master"*) modern=yes;; *) modern=no;; esac;
+made=no;
+if has; then :; elif [ "$make" = yes ]; then
+# A server that is just ending refuses one that begins (tmux 3.3a, 6 of 20 times): then once more.
+for try in 1 2 3; do
+if [ "$modern" = yes ]; then
+tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -e COLORTERM=truecolor -- sh -c "$pane" sinc "$line" ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
+else
+tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -- env COLORTERM=truecolor sh -c "$pane" sinc "$line" ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
+fi;
+if has; then break; fi;
+sleep 0.1;
+done;
+has || { echo "sinc: tmux on this host could not make the session $id (try $try)" >&2; exit 93; };
+else
+echo "sinc: there is no session $id on this host" >&2; exit 95;
+fi;
+if [ "$attach" = no ]; then echo "sinc-begin 1"; put made "$made"; exit 0; fi;
+# A terminal that this host has never heard of (xterm-ghostty, xterm-kitty) is treated as the common one.
+infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };
+if [ "$modern" = yes ]; then exec tmux -u -T RGB attach-session -t "=$id"; fi;
+exec tmux -u attach-session -t "=$id"

@@ -1,0 +1,52 @@
+//! Ends a session on its host, at once or when the host is reached again.
+
+use anyhow::{Result, bail};
+
+use super::scripts::{END, MESSAGE};
+use crate::remote::Remote;
+use crate::state::Store;
+
+/// Ends the tmux session and takes this machine out of the claim. Files stay.
+///
+/// # Errors
+/// The host was not reached, or tmux could not end it.
+pub fn end(remote: &Remote, id: &str, machine: &str, notice: &dyn Fn(&str)) -> Result<()> {
+    let reply = remote.call("end the session on the host", &END, &[id, machine], notice)?;
+    if reply.code != 0 {
+        bail!("host `{}` could not end {id}: {}", remote.name(), reply.said.trim());
+    }
+    Ok(())
+}
+
+/// Finishes what was left to do on this host, now that it has been reached. Gives the ids.
+///
+/// # Errors
+/// The memory of it cannot be read; a host that fails again is tried again the next time.
+pub fn finish_pending(
+    store: &Store,
+    remote: &Remote,
+    machine: &str,
+    notice: &dyn Fn(&str),
+) -> Result<Vec<String>> {
+    let mut finished = Vec::new();
+    for pending in store.pending()?.into_iter().filter(|pending| pending.host == remote.name()) {
+        match end(remote, &pending.id, machine, notice) {
+            Ok(()) => {
+                store.remove_pending(&pending.id, &pending.host)?;
+                finished.push(pending.id);
+            }
+            Err(error) => tracing::warn!(id = pending.id, %error, "what was left to do failed again"),
+        }
+    }
+    Ok(finished)
+}
+
+/// Shows a text in the status line of the session's terminals.
+///
+/// # Errors
+/// The host was not reached.
+pub fn show_message(remote: &Remote, id: &str, text: &str) -> Result<()> {
+    // tmux takes `#` for the beginning of a format.
+    remote.call("show a message in the session", &MESSAGE, &[id, &text.replace('#', "##")], &|_| {})?;
+    Ok(())
+}

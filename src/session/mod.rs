@@ -1,0 +1,10 @@
+//! A session: one project's sync plus its terminal on the host.
+
+pub mod agent_line;
+pub mod bootstrap;
+pub mod ending;
+pub mod scripts;
+pub mod settings;
+pub mod survey;
+pub mod sync;
+pub mod terminal;

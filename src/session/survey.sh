@@ -1,0 +1,24 @@
+# shellcheck shell=sh
+# What this host knows: every claim with its lines and whether its directory still has the marker, and every
+# pane in which sinc started an agent. Changes nothing.
+put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
+echo "sinc-begin 1";
+if command -v tmux >/dev/null 2>&1; then put tmux "$(tmux -V 2>/dev/null)"; else put tmux none; fi;
+for c in "$HOME/.local/state/sinc/sessions"/*; do
+case $c in *.damaged) continue;; esac;
+[ -f "$c" ] || continue;
+put claim "${c##*/}";
+dir=;
+while IFS= read -r line || [ -n "$line" ]; do
+case $line in
+"dir "*) dir=${line#dir }; put dir "$dir";;
+"machine "*) put machine "${line#machine }";;
+esac;
+done <"$c";
+own=;
+if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
+if [ "$own" = "id ${c##*/}" ]; then put marker right; elif [ -d "$dir" ]; then put marker missing; else put marker gone; fi;
+done;
+tmux list-sessions -F "session #{session_name} #{session_attached}" 2>/dev/null | grep "^session sinc-";
+tmux list-panes -a -F "pane #{session_name} #{pane_dead} #{pane_current_command} #{@sinc-ended} #{@sinc-agent}" 2>/dev/null | grep "^pane sinc-";
+exit 0

@@ -1,0 +1,354 @@
+//! A session's sync: what is to be done about it is decided by one pure function, then done.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{Cmd, interrupted};
+use crate::tools::mutagen::{
+    CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem, ProblemStage, Selector, SyncSession, SyncSettings,
+};
+
+/// How long a flush may take before a sync is ended or made again.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The sync that a session is to have.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The session's id.
+    pub id: String,
+    /// The word for its host.
+    pub host_word: String,
+    /// The directory here.
+    pub local: PathBuf,
+    /// The directory on the host.
+    pub remote: String,
+    /// The settings.
+    pub settings: SyncSettings,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// There is none: make it.
+    Create,
+    /// It is as wanted.
+    Keep(String),
+    /// It is as wanted, but paused.
+    Resume(String),
+    /// It was made with other settings, or the directory has moved.
+    Recreate {
+        /// The sync.
+        sync: String,
+        /// Did the directory move? Then the old place cannot be flushed.
+        moved: bool,
+        /// Is it paused?
+        paused: bool,
+    },
+    /// It has halted: a person decides.
+    Halted(Halt),
+    /// Several with the same labels and places: the first is kept.
+    Doubled {
+        /// The one to keep.
+        keep: String,
+        /// The others.
+        end: Vec<String>,
+    },
+    /// Several that differ: a person decides.
+    Ambiguous(Vec<String>),
+}
+
+/// Decides what is to be done about the syncs that Mutagen has for a session.
+#[must_use]
+pub fn decide(found: &[SyncSession], wanted: &Wanted) -> Decision {
+    let places = |sync: &SyncSession| (sync.local().path.clone(), sync.remote().path.clone());
+    let digest = wanted.settings.digest();
+    match found {
+        [] => Decision::Create,
+        [sync] => {
+            let moved = sync.remote().path != wanted.remote || Path::new(&sync.local().path) != wanted.local;
+            let changed = sync.label(LABEL_SETTINGS) != Some(digest.as_str());
+            if moved {
+                Decision::Recreate { sync: sync.identifier.clone(), moved, paused: sync.is_paused() }
+            } else if let Some(halt) = sync.halt() {
+                Decision::Halted(halt)
+            } else if changed {
+                Decision::Recreate { sync: sync.identifier.clone(), moved, paused: sync.is_paused() }
+            } else if sync.is_paused() {
+                Decision::Resume(sync.identifier.clone())
+            } else {
+                Decision::Keep(sync.identifier.clone())
+            }
+        }
+        [first, rest @ ..] => {
+            let alike = |other: &SyncSession| places(other) == places(first) && other.labels == first.labels;
+            if rest.iter().all(alike) {
+                let end = rest.iter().map(|sync| sync.identifier.clone()).collect();
+                Decision::Doubled { keep: first.identifier.clone(), end }
+            } else {
+                let line = |sync: &SyncSession| {
+                    let (local, remote) = places(sync);
+                    format!("{} {local} -> {remote}", sync.identifier)
+                };
+                Decision::Ambiguous(found.iter().map(line).collect())
+            }
+        }
+    }
+}
+
+/// What happened on the way to a sync that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A new one was made.
+    Created,
+    /// A paused one goes on.
+    Resumed,
+    /// It was made again with the new settings, or for the new place.
+    Recreated {
+        /// Did the directory move?
+        moved: bool,
+    },
+    /// It was left with its old settings, because a change could not be brought over first.
+    KeptOld {
+        /// Why.
+        why: String,
+    },
+    /// Copies of it were ended.
+    Undoubled {
+        /// How many.
+        ended: usize,
+    },
+}
+
+/// The syncs that a session has.
+///
+/// # Errors
+/// Mutagen cannot be asked.
+pub fn find(mutagen: &Mutagen, id: &str, host_word: &str) -> Result<Vec<SyncSession>> {
+    Ok(mutagen.list(&Selector::session(id, host_word))?)
+}
+
+/// Brings a session's sync about. Gives the identifier of the one that now exists, and what was done.
+///
+/// # Errors
+/// It cannot be made, or a person has to decide ([`Stuck`]).
+pub fn ensure(
+    mutagen: &Mutagen,
+    wanted: &Wanted,
+    found: &[SyncSession],
+    tell: &mut dyn FnMut(&Step),
+) -> Result<String> {
+    match decide(found, wanted) {
+        Decision::Keep(sync) => Ok(sync),
+        Decision::Create => {
+            let sync = create(mutagen, wanted)?;
+            tell(&Step::Created);
+            Ok(sync)
+        }
+        Decision::Resume(sync) => {
+            mutagen.resume(&sync)?;
+            tell(&Step::Resumed);
+            Ok(sync)
+        }
+        Decision::Recreate { sync, moved, paused } => recreate(mutagen, wanted, sync, moved, paused, tell),
+        Decision::Halted(halt) => Err(Stuck::Halted(halt).into()),
+        Decision::Doubled { keep, end } => {
+            let result = mutagen.flush_checked(&keep, FLUSH_DEADLINE)?.result;
+            if !brought_over(&result) {
+                return Err(Stuck::Doubled { why: result.to_string() }.into());
+            }
+            for sync in &end {
+                interrupted()?;
+                mutagen.terminate(sync)?;
+            }
+            tell(&Step::Undoubled { ended: end.len() });
+            Ok(keep)
+        }
+        Decision::Ambiguous(lines) => Err(Stuck::Ambiguous(lines).into()),
+    }
+}
+
+/// Mutagen fixes the settings of a sync when it is made, so other settings mean another sync. What waits to be
+/// brought over is brought over before, because the new one does not know what was deleted.
+fn recreate(
+    mutagen: &Mutagen,
+    wanted: &Wanted,
+    sync: String,
+    moved: bool,
+    paused: bool,
+    tell: &mut dyn FnMut(&Step),
+) -> Result<String> {
+    if !moved {
+        if paused {
+            mutagen.resume(&sync)?;
+        }
+        let result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
+        if !brought_over(&result) {
+            tell(&Step::KeptOld { why: result.to_string() });
+            return Ok(sync);
+        }
+    }
+    interrupted()?;
+    mutagen.terminate(&sync)?;
+    let sync = create(mutagen, wanted)?;
+    tell(&Step::Recreated { moved });
+    Ok(sync)
+}
+
+fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
+    let settings = wanted.settings.write(mutagen.data_dir()).context("cannot write the settings of the sync")?;
+    let (alpha, beta) = wanted.ends();
+    let labels = wanted.labels();
+    let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
+    let new = NewSession { name: &wanted.id, labels: &labels, settings: &settings, alpha: &alpha, beta: &beta };
+    mutagen.create(&new)?.context("a dry run makes no sync")
+}
+
+impl Wanted {
+    fn ends(&self) -> (Endpoint, Endpoint) {
+        let beta = Endpoint::Ssh { host: self.host_word.clone(), path: self.remote.clone() };
+        (Endpoint::Local(self.local.clone()), beta)
+    }
+
+    fn labels(&self) -> [(&'static str, String); 3] {
+        [
+            (LABEL_ID, self.id.clone()),
+            (LABEL_HOST, self.host_word.clone()),
+            (LABEL_SETTINGS, self.settings.digest()),
+        ]
+    }
+
+    /// The command that would make it, for a dry run.
+    #[must_use]
+    pub fn create_cmd(&self, mutagen: &Mutagen) -> Cmd {
+        let (alpha, beta) = self.ends();
+        let labels = self.labels();
+        let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
+        let settings = self.settings.path_in(mutagen.data_dir());
+        mutagen.create_cmd(&NewSession {
+            name: &self.id,
+            labels: &labels,
+            settings: &settings,
+            alpha: &alpha,
+            beta: &beta,
+        })
+    }
+}
+
+/// Is everything that could be brought over on both sides? What conflicts or cannot be read stays where it is.
+fn brought_over(result: &CycleResult) -> bool {
+    match result {
+        CycleResult::Equal | CycleResult::Conflicts(_) | CycleResult::StillChanging => true,
+        CycleResult::Problems { listed, .. } => only_unreadable(listed),
+        _ => false,
+    }
+}
+
+/// Are all problems of the kind that leaves the rest complete: a path that cannot be read or carried?
+#[must_use]
+pub fn only_unreadable(problems: &[Problem]) -> bool {
+    problems.iter().all(|problem| problem.stage == ProblemStage::Scan)
+}
+
+/// A sync that needs a person.
+#[derive(Debug)]
+pub enum Stuck {
+    /// It has halted.
+    Halted(Halt),
+    /// There are copies of it, and one of them could not be completed.
+    Doubled {
+        /// Why.
+        why: String,
+    },
+    /// There are several that differ.
+    Ambiguous(Vec<String>),
+}
+
+impl std::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Halted(halt) => write!(f, "the sync has stopped itself: {halt}"),
+            Self::Doubled { why } => {
+                write!(f, "the sync exists twice, and no cycle of it could be completed before ending one: {why}")
+            }
+            Self::Ambiguous(lines) => {
+                f.write_str("there are several syncs for this session, and they differ:")?;
+                for line in lines {
+                    write!(f, "\n  {line}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Stuck {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::mutagen::SyncMode;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            id: "sinc-app-123456".into(),
+            host_word: "sinc-0123456789ab".into(),
+            local: "/home/me/app".into(),
+            remote: "/home/dev/workspace/app".into(),
+            settings: SyncSettings {
+                mode: SyncMode::TwoWaySafe,
+                ignores: vec!["x".into()],
+                file_mode: 0o644,
+                directory_mode: 0o755,
+                polling_seconds: 2,
+            },
+        }
+    }
+
+    /// A sync as Mutagen would show it, changed by `more`.
+    fn sync(number: u32, more: &[(&str, serde_json::Value)]) -> SyncSession {
+        let wanted = wanted();
+        let mut json = serde_json::json!({
+            "identifier": format!("sync_{number}"), "status": "watching", "successfulCycles": 3,
+            "alpha": {"protocol": "local", "path": wanted.local, "connected": true},
+            "beta": {"protocol": "ssh", "host": wanted.host_word, "path": wanted.remote, "connected": true},
+            "labels": {"sinc-id": wanted.id, "sinc-host": wanted.host_word, "sinc-settings": wanted.settings.digest()},
+            "a field of a later version": {"x": [1]},
+        });
+        for (pointer, value) in more {
+            *json.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        SyncSession::parse_list(&serde_json::json!([json]).to_string()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn one_decision_a_state() {
+        let wanted = wanted();
+        let again = |moved, paused| Decision::Recreate { sync: "sync_1".into(), moved, paused };
+        let cases: Vec<(Vec<SyncSession>, Decision)> = vec![
+            (vec![], Decision::Create),
+            (vec![sync(1, &[])], Decision::Keep("sync_1".into())),
+            (vec![sync(1, &[("/status", "something-new".into())])], Decision::Keep("sync_1".into())),
+            (vec![sync(1, &[("/status", "connecting-beta".into())])], Decision::Keep("sync_1".into())),
+            (vec![sync(1, &[("/labels/sinc-settings", "other".into())])], again(false, false)),
+            (vec![sync(1, &[("/beta/path", "/home/dev/workspace/old".into())])], again(true, false)),
+            // Where it was is gone: that it halted there is no news.
+            (
+                vec![sync(1, &[("/beta/path", "/old".into()), ("/status", "halted-on-root-deletion".into())])],
+                again(true, false),
+            ),
+            (
+                vec![sync(1, &[]), sync(2, &[])],
+                Decision::Doubled { keep: "sync_1".into(), end: vec!["sync_2".into()] },
+            ),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(decide(&found, &wanted), expected);
+        }
+        let halted = decide(&[sync(1, &[("/status", "halted-on-root-emptied".into())])], &wanted);
+        assert!(matches!(halted, Decision::Halted(_)), "{halted:?}");
+        let differing = decide(&[sync(1, &[]), sync(2, &[("/beta/path", "/elsewhere".into())])], &wanted);
+        assert!(matches!(&differing, Decision::Ambiguous(lines) if lines.len() == 2), "{differing:?}");
+    }
+}

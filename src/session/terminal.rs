@@ -1,0 +1,90 @@
+//! The terminal of a session: the words for `attach.sh`, and the commands that attach.
+
+use crate::config::{Agent, Destination};
+use crate::process::Cmd;
+use crate::project::SessionId;
+use crate::remote::Remote;
+
+use super::agent_line::agent_line;
+use super::scripts::{ATTACH, PANE};
+
+/// How to attach.
+#[derive(Clone, Debug)]
+pub struct Terminal<'a> {
+    /// The session.
+    pub id: &'a SessionId,
+    /// Its directory on the host, which must still be its own; none: whatever directory it has.
+    pub directory: Option<&'a str>,
+    /// The agent that runs in it when it has to be made; none: it must exist.
+    pub agent: Option<&'a Agent>,
+    /// The size of the terminal, columns and rows.
+    pub size: (u16, u16),
+}
+
+impl Terminal<'_> {
+    fn words(&self, attach: bool) -> [String; 9] {
+        [
+            self.id.to_string(),
+            self.directory.unwrap_or("").to_owned(),
+            if self.agent.is_some() { "yes" } else { "no" }.to_owned(),
+            if attach { "yes" } else { "no" }.to_owned(),
+            PANE.line().to_owned(),
+            self.agent.map(agent_line).unwrap_or_default(),
+            self.agent.map(|agent| agent.name.clone()).unwrap_or_default(),
+            self.size.0.to_string(),
+            self.size.1.to_string(),
+        ]
+    }
+
+    /// The ssh that becomes the terminal.
+    #[must_use]
+    pub fn attach_cmd(&self, remote: &Remote) -> Cmd {
+        let words = self.words(true);
+        remote.terminal_cmd("attach to the session", &ATTACH, &words.each_ref().map(String::as_str))
+    }
+
+    /// The ssh that only makes sure that the tmux session is there.
+    #[must_use]
+    pub fn make_cmd(&self, remote: &Remote) -> Cmd {
+        let words = self.words(false);
+        remote.script_cmd("make the terminal session", &ATTACH, &words.each_ref().map(String::as_str))
+    }
+
+    /// Makes sure that the tmux session is there. Gives the script's own code: 0, or 91 to 95.
+    ///
+    /// # Errors
+    /// The host was not reached.
+    pub fn make(
+        &self,
+        remote: &Remote,
+        notice: &dyn Fn(&str),
+    ) -> Result<crate::remote::Reply, crate::remote::RemoteError> {
+        let words = self.words(false);
+        remote.call("make the terminal session", &ATTACH, &words.each_ref().map(String::as_str), notice)
+    }
+}
+
+/// The Eternal Terminal client that becomes the terminal of a session that exists.
+///
+/// `et` types the command into a login shell, so only characters that every shell takes as they are go there; a
+/// leading space keeps it out of the history. It prefixes `user@` from a parser of its own, so the user is always
+/// given. Telemetry is on unless it is told otherwise (Eternal Terminal 7.0, `TerminalClientMain.cpp`).
+#[must_use]
+pub fn et_cmd(id: &SessionId, destination: &Destination, user: &str) -> Cmd {
+    let mut cmd = Cmd::new("et", "attach to the session").no_deadline().arg("--telemetry=false");
+    if let Some(port) = destination.port() {
+        cmd = cmd.arg("--ssh-option").arg(format!("Port={port}"));
+    }
+    cmd.arg("-c")
+        .arg(format!(" exec tmux -u attach-session -t {id}"))
+        .arg(format!("{user}@{}", destination.host()))
+}
+
+/// The size of this terminal, columns and rows; that of a common one when there is none.
+#[must_use]
+pub fn size() -> (u16, u16) {
+    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => (120, 40),
+    }
+}

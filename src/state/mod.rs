@@ -1,0 +1,462 @@
+//! What this computer remembers: one small JSON file a session and host, and a few beside them. Everything is
+//! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rustix::fs::{FlockOperation, flock};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::project::SessionId;
+use crate::trust::Accepted;
+
+/// A session as this computer knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The session's id.
+    pub id: String,
+    /// Its host's name in the config (or the destination itself).
+    pub host: String,
+    /// Where ssh went for it last.
+    pub destination: String,
+    /// The project's directory here.
+    pub local: PathBuf,
+    /// Its directory on the host, absolute.
+    pub remote: String,
+    /// The digest of the settings that its sync was made with.
+    pub settings: String,
+    /// The agent that a new terminal session of it starts.
+    pub agent: String,
+    /// When it was made, seconds since 1970.
+    pub created: u64,
+    /// The first cycle has been completed and checked.
+    pub filled: bool,
+    /// The next connect must look at the host before it attaches: the last one did not end well.
+    #[serde(default)]
+    pub verify: bool,
+    /// The host's address as it sees itself, and ours towards it when we last connected.
+    #[serde(default)]
+    pub peer: Option<IpAddr>,
+    /// Our own address towards it, at that time.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+    /// Other computers that sync with the same directory ("name path").
+    #[serde(default)]
+    pub others: Vec<String>,
+}
+
+/// A session that was ended while its host could not be reached: what is left to do there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingEnd {
+    /// The session's id.
+    pub id: String,
+    /// Its host's name.
+    pub host: String,
+    /// Its directory on the host.
+    pub remote: String,
+}
+
+/// What `ssh` and `scp`, called by Mutagen, need to know of a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFile {
+    /// The host's name in the config.
+    pub name: String,
+    /// Where ssh goes.
+    pub destination: String,
+    /// The socket of the shared connection.
+    pub control: Option<PathBuf>,
+    /// The data connection rides on the shared one, because a login needs a person.
+    #[serde(default)]
+    pub shared: bool,
+    /// The ssh agent of the last `sinc` that ran.
+    #[serde(default)]
+    pub auth_sock: Option<String>,
+}
+
+/// The directory where all this lies.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// A held lock: let go when dropped, also when the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Somebody else holds the lock.
+#[derive(Debug)]
+pub struct Busy {
+    /// What is being done.
+    pub what: String,
+    /// How long we waited.
+    pub after: Duration,
+}
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "another sinc has been busy with {} for more than {} s", self.what, self.after.as_secs())
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// The word that stands for a host in Mutagen's URLs and labels: legal in both, and without a meaning to ssh.
+#[must_use]
+pub fn host_word(name: &str) -> String {
+    format!("sinc-{}", &hex::encode(Sha256::digest(name.as_bytes()))[..12])
+}
+
+impl Store {
+    /// The store in this directory (`~/.local/state/sinc`).
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
+    fn record_path(&self, id: &str, host: &str) -> PathBuf {
+        self.dir.join("sessions").join(format!("{id}@{}.json", host_word(host)))
+    }
+
+    /// The session (id, host), if this computer knows it.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read: that is never taken for "no session".
+    pub fn record(&self, id: &SessionId, host: &str) -> Result<Option<Record>> {
+        read_json(&self.record_path(id.as_str(), host))
+    }
+
+    /// All sessions that this computer knows, by id and host.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn records(&self) -> Result<Vec<Record>> {
+        let mut records: Vec<Record> = read_all(&self.dir.join("sessions"))?;
+        records.sort_by(|a, b| (&a.id, &a.host).cmp(&(&b.id, &b.host)));
+        Ok(records)
+    }
+
+    /// Remembers a session.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, record: &Record) -> Result<()> {
+        write_json(&self.record_path(&record.id, &record.host), record)
+    }
+
+    /// Forgets a session.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn forget(&self, id: &str, host: &str) -> Result<()> {
+        remove(&self.record_path(id, host))
+    }
+
+    /// Holds the lock of a session for as long as the result lives; waits for another `sinc` that holds it.
+    ///
+    /// # Errors
+    /// It is still held after `patience`, or the lock file cannot be made.
+    pub fn lock(&self, id: &str, host: &str, patience: Duration, waiting: &mut dyn FnMut()) -> Result<Lock> {
+        self.lock_file(&format!("{id}@{}", host_word(host)), &format!("{id} on {host}"), patience, waiting)
+    }
+
+    /// Holds the lock of this name.
+    ///
+    /// # Errors
+    /// As [`Store::lock`].
+    pub fn lock_file(
+        &self,
+        name: &str,
+        what: &str,
+        patience: Duration,
+        waiting: &mut dyn FnMut(),
+    ) -> Result<Lock> {
+        let path = self.dir.join("locks").join(name);
+        make_private_dir(path.parent().unwrap_or(&self.dir))?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("cannot open the lock `{}`", path.display()))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return Ok(Lock { _file: file });
+        }
+        waiting();
+        // The kernel wakes a blocked flock by itself, but without a deadline: a thread waits, we wait for it.
+        let (done, held) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let result = flock(&file, FlockOperation::LockExclusive);
+            drop(done.send(result.map(|()| file)));
+        });
+        let until = Instant::now() + patience;
+        loop {
+            crate::process::interrupted()?;
+            // Woken at once when the lock is free; the slices only look at whether a signal came.
+            let slice = Duration::from_millis(200).min(until.saturating_duration_since(Instant::now()));
+            match held.recv_timeout(slice) {
+                Ok(Ok(file)) => return Ok(Lock { _file: file }),
+                Ok(Err(error)) => return Err(error).context("cannot take the lock"),
+                Err(_) if Instant::now() < until => {}
+                Err(_) => return Err(Busy { what: what.to_owned(), after: patience }.into()),
+            }
+        }
+    }
+
+    /// This computer's own id: made once, random, and the same from then on.
+    ///
+    /// # Errors
+    /// It can neither be read nor made.
+    pub fn machine(&self) -> Result<String> {
+        let path = self.dir.join("machine");
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let id = text.trim();
+            if id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Ok(id.to_owned());
+            }
+        }
+        let mut random = [0; 6];
+        let mut source = File::open("/dev/urandom").context("cannot open /dev/urandom")?;
+        std::io::Read::read_exact(&mut source, &mut random).context("cannot read /dev/urandom")?;
+        let id = hex::encode(random);
+        write_file(&path, format!("{id}\n").as_bytes())?;
+        Ok(id)
+    }
+
+    /// The sessions of their own that paths have here (`--separate`).
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn separate_ids(&self) -> Result<BTreeMap<PathBuf, String>> {
+        Ok(read_json(&self.dir.join("separate.json"))?.unwrap_or_default())
+    }
+
+    /// Remembers that this path has a session of its own.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_separate_id(&self, path: &Path, id: &SessionId) -> Result<()> {
+        let mut ids = self.separate_ids()?;
+        ids.insert(path.to_owned(), id.as_str().to_owned());
+        write_json(&self.dir.join("separate.json"), &ids)
+    }
+
+    fn pending_path(&self, id: &str, host: &str) -> PathBuf {
+        self.dir.join("pending").join(format!("{id}@{}.json", host_word(host)))
+    }
+
+    /// Remembers what is left to do on a host that could not be reached.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add_pending(&self, pending: &PendingEnd) -> Result<()> {
+        write_json(&self.pending_path(&pending.id, &pending.host), pending)
+    }
+
+    /// What is left to do on all hosts.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn pending(&self) -> Result<Vec<PendingEnd>> {
+        read_all(&self.dir.join("pending"))
+    }
+
+    /// It is done.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove_pending(&self, id: &str, host: &str) -> Result<()> {
+        remove(&self.pending_path(id, host))
+    }
+
+    fn host_path(&self, word: &str) -> PathBuf {
+        self.dir.join("hosts").join(format!("{word}.json"))
+    }
+
+    /// What Mutagen's `ssh` needs to know of the host with this word.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn host(&self, word: &str) -> Result<Option<HostFile>> {
+        read_json(&self.host_path(word))
+    }
+
+    /// Writes it, if it differs from what is there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_host(&self, host: &HostFile) -> Result<()> {
+        let word = host_word(&host.name);
+        if self.host(&word).ok().flatten().as_ref() == Some(host) {
+            return Ok(());
+        }
+        write_json(&self.host_path(&word), host)
+    }
+
+    fn trust_path(&self, root: &Path) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        let hash = hex::encode(Sha256::digest(root.as_os_str().as_bytes()));
+        self.dir.join("trust").join(format!("{}.json", &hash[..16]))
+    }
+
+    /// What was accepted of a project's own files.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn accepted(&self, root: &Path) -> Result<Option<Accepted>> {
+        read_json(&self.trust_path(root))
+    }
+
+    /// Accepts what a project's own files say.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn accept(&self, root: &Path, accepted: &Accepted) -> Result<()> {
+        write_json(&self.trust_path(root), accepted)
+    }
+
+    /// Has the person been told this? Notes that they have, so the second time it says yes.
+    #[must_use]
+    pub fn told_before(&self, what: &str) -> bool {
+        let path = self.dir.join("told").join(what);
+        path.exists() || {
+            // Told twice is no harm.
+            let _ = write_file(&path, b"");
+            false
+        }
+    }
+}
+
+/// Makes a directory, and those above it, for this user only.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_private_dir(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the directory `{}`", dir.display()))
+}
+
+/// Writes a file so that it is either the old or the new one at any time, also after a power cut.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().context("a file has a directory")?;
+    make_private_dir(dir)?;
+    let name = path.file_name().context("a file has a name")?.to_string_lossy();
+    let temporary = dir.join(format!(".{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    written.inspect_err(|_| drop(std::fs::remove_file(&temporary))).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value).context("cannot put a record into JSON")?;
+    bytes.push(b'\n');
+    write_file(path, &bytes)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    };
+    serde_json::from_slice(&bytes).map(Some).with_context(|| format!("`{}` is damaged", path.display()))
+}
+
+fn read_all<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", dir.display())),
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read `{}`", dir.display()))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && path.extension().is_some_and(|extension| extension == "json") {
+            all.extend(read_json(&path)?);
+        }
+    }
+    Ok(all)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().join("state"));
+        (dir, store)
+    }
+
+    #[test]
+    fn the_machine_id_stays() {
+        let (_dir, store) = store();
+        let id = store.machine().unwrap();
+        assert_eq!(id.len(), 12);
+        assert_eq!(store.machine().unwrap(), id);
+    }
+
+    #[test]
+    fn a_damaged_record_is_an_error_and_not_no_session() {
+        let (_dir, store) = store();
+        let id = SessionId::parse("sinc-app-123456").unwrap();
+        assert!(store.record(&id, "box").unwrap().is_none());
+        write_file(&store.record_path(id.as_str(), "box"), b"{").unwrap();
+        assert!(store.record(&id, "box").unwrap_err().to_string().ends_with("is damaged"));
+    }
+
+    #[test]
+    fn a_lock_is_held_until_it_is_dropped() {
+        let (_dir, store) = store();
+        let held = store.lock("sinc-a-123456", "box", Duration::ZERO, &mut || {}).unwrap();
+        let mut told = 0;
+        let busy = store.lock("sinc-a-123456", "box", Duration::from_millis(20), &mut || told += 1);
+        assert!(busy.unwrap_err().is::<Busy>());
+        assert_eq!(told, 1);
+        store.lock("sinc-a-123456", "other", Duration::ZERO, &mut || {}).unwrap();
+        drop(held);
+        store.lock("sinc-a-123456", "box", Duration::from_secs(5), &mut || {}).unwrap();
+    }
+
+    #[test]
+    fn a_host_word_is_legal_as_a_label_and_needs_no_quotes() {
+        let word = host_word("-oProxyCommand=x y");
+        assert_eq!(word.len(), 17);
+        assert!(word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        assert_ne!(word, host_word("box"));
+    }
+}
