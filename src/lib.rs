@@ -1,2 +1,3 @@
 //! sinc.
 pub mod process;
+pub mod tools;
