@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -158,6 +159,26 @@ impl SyncSettings {
             file = self.file_mode,
             directory = self.directory_mode,
         )
+    }
+
+    /// Where [`SyncSettings::write`] puts the file.
+    #[must_use]
+    pub fn path_in(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("settings-{}.yml", self.digest()))
+    }
+
+    /// Writes the file into `dir`, which is made if it is missing, and gives its path.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, dir: &Path) -> std::io::Result<PathBuf> {
+        std::fs::create_dir_all(dir)?;
+        let path = self.path_in(dir);
+        // Two runs at once write the same bytes, each to a name of its own.
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        std::fs::write(&new, self.yaml())?;
+        std::fs::rename(&new, &path)?;
+        Ok(path)
     }
 
     /// A digest of [`SyncSettings::yaml`] for the label `sinc-settings`: the first 16 hexadecimal digits of
