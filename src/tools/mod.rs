@@ -1,0 +1,3 @@
+//! The other programs that sinc drives on this computer: how their commands are built, what their answers mean.
+
+pub mod mutagen;

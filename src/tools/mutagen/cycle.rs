@@ -1,0 +1,373 @@
+//! Cycles that were checked: asked for, waited for, and looked at afterwards.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::client::Mutagen;
+use super::error::{MutagenError, explain, is_daemon_lost};
+use super::model::{Problem, ProblemStage, SyncSession};
+use super::progress::{Phase, Progress};
+use super::status::{Halt, Side};
+use crate::process::{Outcome, interrupted};
+
+/// While Mutagen scans, sends or writes it may say nothing for long (it reports no progress inside of a scan),
+/// and a dead line is found by ssh itself: so it gets this many times the time that a wait for a connection gets.
+const PATIENCE_WHILE_BUSY: u32 = 10;
+
+/// How many cycles are asked for until one finds both sides equal. A cycle counts before it applies, so after one
+/// that had something to do only the next can prove it.
+const CYCLES: u32 = 3;
+
+/// What a checked cycle came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CycleResult {
+    /// Everything is on both sides.
+    Equal,
+    /// The sides have changes that exclude each other; everything else is on both.
+    Conflicts(
+        /// How many.
+        u64,
+    ),
+    /// Something could not be synced. If all problems are of the stage [`ProblemStage::Scan`], everything else
+    /// is on both sides.
+    Problems {
+        /// How many.
+        count: u64,
+        /// Those that Mutagen lists.
+        listed: Vec<Problem>,
+    },
+    /// Several cycles ended well, but each found new changes: somebody writes at this moment. All that was there
+    /// when it was asked is on both sides.
+    StillChanging,
+    /// Mutagen stopped the session until a person decides.
+    Halted(Halt),
+    /// The session is paused.
+    Paused,
+    /// A side is not connected. Mutagen goes on trying.
+    Disconnected(
+        /// Its last error, if it said one.
+        Option<String>,
+    ),
+    /// The deadline passed.
+    TimedOut {
+        /// How long nothing moved, or the deadline of a flush.
+        after: Duration,
+        /// What it was busy with.
+        phase: Phase,
+        /// The last error, if there was one.
+        last_error: Option<String>,
+    },
+    /// A dry run: the command was shown, nothing was asked for.
+    WouldRun,
+}
+
+impl fmt::Display for CycleResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |n: &u64| if *n == 1 { "" } else { "s" };
+        match self {
+            Self::Equal => f.write_str("both sides are equal"),
+            Self::Conflicts(count) => write!(f, "{count} conflict{}", plural(count)),
+            Self::Problems { count, .. } => write!(f, "{count} problem{}", plural(count)),
+            Self::StillChanging => f.write_str("files are being changed at this moment"),
+            Self::Halted(halt) => write!(f, "halted: {halt}"),
+            Self::Paused => f.write_str("paused"),
+            Self::Disconnected(None) => f.write_str("not connected"),
+            Self::Disconnected(Some(error)) => write!(f, "not connected: {error}"),
+            Self::TimedOut { after, last_error, .. } => {
+                write!(f, "nothing moved for {:.0} s", after.as_secs_f64())?;
+                last_error.as_ref().map_or(Ok(()), |error| write!(f, ": {error}"))
+            }
+            Self::WouldRun => f.write_str("not asked for in a dry run"),
+        }
+    }
+}
+
+/// A checked cycle: what it came to, and the session as it was seen right after.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What it came to.
+    pub result: CycleResult,
+    /// The session.
+    pub session: SyncSession,
+}
+
+/// What keeps a session from syncing at all.
+fn stopped(session: &SyncSession) -> Option<CycleResult> {
+    if session.is_paused() {
+        return Some(CycleResult::Paused);
+    }
+    if let Some(halt) = session.halt() {
+        return Some(CycleResult::Halted(halt));
+    }
+    (!session.is_connected()).then(|| CycleResult::Disconnected(last_error(session)))
+}
+
+fn last_error(session: &SyncSession) -> Option<String> {
+    (!session.last_error.is_empty()).then(|| session.last_error.clone())
+}
+
+/// What the session shows after a cycle that was asked for has ended. The status may be that of the cycle after
+/// it, which Mutagen's own writing sets off.
+fn after_cycle(session: &SyncSession) -> CycleResult {
+    if let Some(stopped) = stopped(session) {
+        return stopped;
+    }
+    let listed = session.problems();
+    let blocked = listed.iter().any(|problem| problem.stage == ProblemStage::Apply);
+    if session.conflict_count() > 0 && !blocked {
+        return CycleResult::Conflicts(session.conflict_count());
+    }
+    if session.problem_count() > 0 {
+        return CycleResult::Problems { count: session.problem_count(), listed };
+    }
+    if session.successful_cycles > 0 && session.counts_agree() {
+        CycleResult::Equal
+    } else {
+        CycleResult::StillChanging
+    }
+}
+
+/// Could another cycle come to something better? A file that changes while it is copied is a problem in this
+/// cycle and none in the next.
+fn is_worth_another(checked: &Checked) -> bool {
+    match &checked.result {
+        CycleResult::StillChanging => true,
+        CycleResult::Problems { listed, .. } => {
+            !checked.session.counts_agree() || listed.iter().any(|p| p.stage == ProblemStage::Apply)
+        }
+        _ => false,
+    }
+}
+
+impl Mutagen {
+    /// Asks for a cycle, waits for it, and looks at what came of it. `flush` ending well proves nothing: with the
+    /// remote directory's parent missing it does too.
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen cannot be asked. What the session says is no error.
+    pub fn flush_checked(&self, id: &str, deadline: Duration) -> Result<Checked, MutagenError> {
+        if self.runner().is_dry_run() {
+            self.flush(id, deadline)?;
+            return Ok(Checked { result: CycleResult::WouldRun, session: self.session(id)? });
+        }
+        let end = Instant::now() + deadline;
+        let mut checked = self.flush_once(id, deadline)?;
+        for _ in 1..CYCLES {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !is_worth_another(&checked) {
+                break;
+            }
+            let next = self.flush_once(id, left)?;
+            // A second cycle that did not fit into the time takes nothing from the first.
+            if matches!(next.result, CycleResult::TimedOut { .. }) {
+                break;
+            }
+            checked = next;
+        }
+        Ok(checked)
+    }
+
+    fn flush_once(&self, id: &str, deadline: Duration) -> Result<Checked, MutagenError> {
+        let flushed = self.flush(id, deadline);
+        let error = match flushed {
+            Ok(_) => {
+                let session = self.session(id)?;
+                return Ok(Checked { result: after_cycle(&session), session });
+            }
+            Err(MutagenError::Command(error)) => error,
+            Err(error) => return Err(error),
+        };
+        // Mutagen's own reason is only "not currently able to": the session tells more.
+        let session = self.session(id)?;
+        let result = stopped(&session).unwrap_or_else(|| match error.outcome() {
+            Outcome::TimedOut(after) => CycleResult::TimedOut {
+                after: *after,
+                phase: session.progress().phase,
+                last_error: last_error(&session),
+            },
+            _ => {
+                let said = error.stderr().trim().trim_start_matches("Error: ").to_owned();
+                CycleResult::Disconnected(last_error(&session).or(Some(said)))
+            }
+        });
+        Ok(Checked { result, session })
+    }
+
+    /// Waits for the first cycle of a session, tells how far it is, and checks what came of it with a cycle more.
+    /// There is no limit to how long it takes, only to how long nothing moves (ten times as long while
+    /// Mutagen scans, sends or writes).
+    ///
+    /// # Errors
+    /// There is no such session (any more), Mutagen cannot be asked, or a signal came. What the session says is no
+    /// error.
+    pub fn wait_first_cycle(
+        &self,
+        id: &str,
+        deadline_without_progress: Duration,
+        report: &mut dyn FnMut(&Progress),
+    ) -> Result<Checked, MutagenError> {
+        let mut movement = Movement::new(Instant::now(), deadline_without_progress);
+        loop {
+            interrupted().map_err(MutagenError::Interrupted)?;
+            let Some(left) = movement.time_left(Instant::now()) else {
+                let session = self.session(id)?;
+                let result = stopped(&session).unwrap_or_else(|| CycleResult::TimedOut {
+                    after: movement.allowed(),
+                    phase: session.progress().phase,
+                    last_error: last_error(&session),
+                });
+                return Ok(Checked { result, session });
+            };
+            match self.monitor(id, left, &mut movement, report)? {
+                None => {}
+                Some(session) if session.is_paused() || session.halt().is_some() => {
+                    return Ok(Checked { result: after_cycle(&session), session });
+                }
+                Some(_) => {
+                    return self.flush_checked(id, deadline_without_progress * PATIENCE_WHILE_BUSY);
+                }
+            }
+        }
+    }
+
+    /// Watches until the session has completed a cycle, or stopped for a person; nothing if that took too long.
+    fn monitor(
+        &self,
+        id: &str,
+        deadline: Duration,
+        movement: &mut Movement,
+        report: &mut dyn FnMut(&Progress),
+    ) -> Result<Option<SyncSession>, MutagenError> {
+        let cmd = self.monitor_cmd(id, deadline);
+        let mut end = None;
+        let ended = self.runner().lines(&cmd, &mut |line| {
+            // Each array ends with a line break of its own, so there are empty lines between them.
+            if line.trim().is_empty() {
+                return ControlFlow::Continue(());
+            }
+            match SyncSession::parse_list(line).map(|sessions| sessions.into_iter().next()) {
+                Err(_) => {
+                    end = Some(Err(MutagenError::Answer {
+                        why: cmd.why().to_owned(),
+                        answer: line.to_owned(),
+                    }));
+                }
+                Ok(None) => end = Some(Err(MutagenError::NoSuchSession(id.to_owned()))),
+                Ok(Some(session)) => {
+                    let progress = session.progress();
+                    movement.note(&progress, Instant::now());
+                    report(&progress);
+                    match progress.phase {
+                        Phase::Paused | Phase::Halted => end = Some(Ok(session)),
+                        Phase::Watching if progress.cycles > 0 => end = Some(Ok(session)),
+                        _ => return ControlFlow::Continue(()),
+                    }
+                }
+            }
+            ControlFlow::Break(())
+        });
+        if let Some(end) = end {
+            return end.map(Some);
+        }
+        match ended {
+            Err(error) if matches!(error.outcome(), Outcome::TimedOut(_)) => Ok(None),
+            // Somebody restarted the daemon: watching again starts the new one, and the session goes on.
+            Err(error) if is_daemon_lost(&error) => Ok(None),
+            Err(error) => Err(explain(error, id, Side::Local)),
+            Ok(_) => Ok(None),
+        }
+    }
+}
+
+/// Does anything move? More bytes or files than a moment ago do, and a phase further than any since then: a line
+/// that comes and goes without anything being sent does not.
+struct Movement {
+    allowed: Duration,
+    since: Instant,
+    furthest: Phase,
+    last: Option<(u64, u64, u64)>,
+    busy: bool,
+}
+
+impl Movement {
+    fn new(now: Instant, allowed: Duration) -> Self {
+        Self { allowed, since: now, furthest: Phase::Paused, last: None, busy: false }
+    }
+
+    fn note(&mut self, progress: &Progress, now: Instant) {
+        let amount = (progress.cycles, progress.files, progress.bytes);
+        let sent = self
+            .last
+            .is_some_and(|(cycles, files, bytes)| amount.0 > cycles || amount.1 > files || amount.2 > bytes);
+        if sent {
+            self.furthest = progress.phase;
+        }
+        if sent || progress.phase > self.furthest {
+            self.furthest = progress.phase;
+            self.since = now;
+        }
+        self.last = Some(amount);
+        self.busy = (Phase::Scanning..=Phase::Applying).contains(&progress.phase);
+    }
+
+    fn allowed(&self) -> Duration {
+        if self.busy { self.allowed * PATIENCE_WHILE_BUSY } else { self.allowed }
+    }
+
+    /// How long it may still be without movement; nothing if it was too long.
+    fn time_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.allowed().saturating_sub(now.saturating_duration_since(self.since));
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::mutagen::model::tests::sample;
+
+    #[test]
+    fn what_a_session_shows_after_a_cycle() {
+        assert_eq!(after_cycle(&sample!("in_sync")), CycleResult::Equal);
+        assert_eq!(after_cycle(&sample!("paused")), CycleResult::Paused);
+        assert_eq!(after_cycle(&sample!("conflicts")), CycleResult::Conflicts(7));
+        assert!(matches!(after_cycle(&sample!("missing_parent")), CycleResult::Problems { count: 1, .. }));
+        assert_eq!(
+            after_cycle(&sample!("emptied")).to_string(),
+            "halted: the directory was emptied on the host"
+        );
+        let cut = after_cycle(&sample!("line_cut"));
+        assert!(matches!(&cut, CycleResult::Disconnected(Some(error)) if error.contains("unexpected EOF")));
+        assert_eq!(after_cycle(&sample!("staging")), CycleResult::StillChanging);
+    }
+
+    fn at(phase: Phase, bytes: u64) -> Progress {
+        Progress {
+            phase,
+            to: None,
+            files: 0,
+            files_total: None,
+            bytes,
+            bytes_total: None,
+            path: None,
+            cycles: 0,
+        }
+    }
+
+    #[test]
+    fn bytes_and_new_phases_are_movement_and_a_line_that_comes_and_goes_is_not() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut movement = Movement::new(start, Duration::from_secs(10));
+        movement.note(&at(Phase::Sending, 5), after(8));
+        movement.note(&at(Phase::Sending, 6), after(90));
+        movement.note(&at(Phase::Connecting, 6), after(91));
+        assert_eq!(movement.time_left(after(99)), Some(Duration::from_secs(1)));
+        movement.note(&at(Phase::Scanning, 6), after(95));
+        movement.note(&at(Phase::Connecting, 6), after(99));
+        assert_eq!(movement.time_left(after(100)), None);
+        movement.note(&at(Phase::Sending, 7), after(101));
+        assert_eq!(movement.time_left(after(102)), Some(Duration::from_secs(99)), "busy: ten times as long");
+    }
+}

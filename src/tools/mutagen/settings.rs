@@ -1,0 +1,301 @@
+//! The settings that a session is made with, as the file that `mutagen sync create -c` reads.
+//!
+//! A file, because `--ignore` on the command line takes a list with commas: a pattern with a comma in it would
+//! become two. Mutagen fixes the settings when a session is made, so a session carries their digest as a label,
+//! and another digest means that it has to be made again.
+
+use std::fmt;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::ignore::is_valid_ignore;
+
+/// How the two sides are brought together (`pkg/synchronization/core/mode.go`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncMode {
+    /// Both ways; what excludes each other is left alone and reported.
+    #[default]
+    TwoWaySafe,
+    /// Both ways; alpha wins.
+    TwoWayResolved,
+    /// From alpha to beta; what only beta has or changed is left alone.
+    OneWaySafe,
+    /// From alpha to beta; beta becomes a copy.
+    OneWayReplica,
+}
+
+impl SyncMode {
+    /// All modes.
+    pub const ALL: [Self; 4] =
+        [Self::TwoWaySafe, Self::TwoWayResolved, Self::OneWaySafe, Self::OneWayReplica];
+
+    /// The word for it, the same here, in Mutagen and in the configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TwoWaySafe => "two-way-safe",
+            Self::TwoWayResolved => "two-way-resolved",
+            Self::OneWaySafe => "one-way-safe",
+            Self::OneWayReplica => "one-way-replica",
+        }
+    }
+
+    /// The mode with this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.word() == word)
+    }
+}
+
+/// What a session is made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncSettings {
+    /// How the sides are brought together.
+    pub mode: SyncMode,
+    /// What is not synced, in Mutagen's own syntax; a later pattern wins.
+    pub ignores: Vec<String>,
+    /// The mode of new files. Without executable bits: Mutagen sets those itself and refuses them here
+    /// ([`FILE_MODE_BITS`]).
+    pub file_mode: u32,
+    /// The mode of new directories.
+    pub directory_mode: u32,
+    /// How often to look for changes where the system does not tell of them, seconds; 0 for Mutagen's 10.
+    pub polling_seconds: u32,
+}
+
+/// The bits that [`SyncSettings::file_mode`] may have (`EnsureDefaultFileModeValid` in `core/permissions.go`).
+pub const FILE_MODE_BITS: u32 = 0o666;
+
+/// The bits that [`SyncSettings::directory_mode`] may have.
+pub const DIRECTORY_MODE_BITS: u32 = 0o777;
+
+/// Why settings are refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsError {
+    /// A mode for new files that is 0 or has bits outside of [`FILE_MODE_BITS`].
+    FileMode(u32),
+    /// A mode for new directories that is 0 or has bits outside of [`DIRECTORY_MODE_BITS`].
+    DirectoryMode(u32),
+    /// A pattern that Mutagen refuses ([`is_valid_ignore`]).
+    Ignore(String),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileMode(mode) => {
+                write!(f, "file mode {mode:04o}: only read and write bits, and not none of them")
+            }
+            Self::DirectoryMode(mode) => {
+                write!(f, "directory mode {mode:04o}: only permission bits, and not none of them")
+            }
+            Self::Ignore(pattern) => write!(f, "`{pattern}` is not an ignore pattern"),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl SyncSettings {
+    /// Would Mutagen take them? It checks the same, but only once a session is being made.
+    ///
+    /// # Errors
+    /// A mode or a pattern that it refuses.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.file_mode == 0 || self.file_mode & !FILE_MODE_BITS != 0 {
+            return Err(SettingsError::FileMode(self.file_mode));
+        }
+        if self.directory_mode == 0 || self.directory_mode & !DIRECTORY_MODE_BITS != 0 {
+            return Err(SettingsError::DirectoryMode(self.directory_mode));
+        }
+        let refused = self.ignores.iter().find(|pattern| !is_valid_ignore(pattern));
+        refused.map_or(Ok(()), |pattern| Err(SettingsError::Ignore(pattern.clone())))
+    }
+
+    /// The file for `mutagen sync create -c`.
+    ///
+    /// - `ignore.vcs` stays off: it would ignore directories of that name only, and a `.git` that is a file or
+    ///   a link would be synced. The patterns that come with [`SyncSettings::ignores`] say it better.
+    /// - `symlink: portable`, Mutagen's default: relative links that stay inside are synced as links, any other
+    ///   is left alone and reported as a problem. `posix-raw` would carry every link over as it is: it is
+    ///   useless where it leads to a path that only one computer has, and it would let the host plant
+    ///   `notes -> ../../.bashrc` here, which an editor then follows. `ignore` would drop the links inside a
+    ///   project, which builds need. So `portable` loses nothing, says what it leaves out, and plants nothing
+    ///   that leads out of the directory.
+    /// - `watch: portable`: the system's own watching where it is recursive (macOS), polling elsewhere.
+    /// - `permissions: portable`: of the modes only "executable" is carried over; owner and group are each
+    ///   side's own.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        let mut ignores = String::new();
+        for pattern in &self.ignores {
+            let _ = write!(ignores, "\n        - {}", quoted(pattern));
+        }
+        if ignores.is_empty() {
+            ignores.push_str(" []");
+        }
+        format!(
+            "# Written by sinc for Mutagen; changing it changes nothing.\n\
+             sync:\n\
+             \x20 defaults:\n\
+             \x20   mode: {mode}\n\
+             \x20   ignore:\n\
+             \x20     syntax: mutagen\n\
+             \x20     vcs: false\n\
+             \x20     paths:{ignores}\n\
+             \x20   symlink:\n\
+             \x20     mode: portable\n\
+             \x20   watch:\n\
+             \x20     mode: portable\n\
+             \x20     pollingInterval: {polling}\n\
+             \x20   permissions:\n\
+             \x20     mode: portable\n\
+             \x20     defaultFileMode: \"{file:04o}\"\n\
+             \x20     defaultDirectoryMode: \"{directory:04o}\"\n",
+            mode = self.mode.word(),
+            polling = self.polling_seconds,
+            file = self.file_mode,
+            directory = self.directory_mode,
+        )
+    }
+
+    /// Where [`SyncSettings::write`] puts the file.
+    #[must_use]
+    pub fn path_in(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("settings-{}.yml", self.digest()))
+    }
+
+    /// Writes the file into `dir`, which is made if it is missing, and gives its path.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, dir: &Path) -> std::io::Result<PathBuf> {
+        std::fs::create_dir_all(dir)?;
+        let path = self.path_in(dir);
+        // Two runs at once write the same bytes, each to a name of its own.
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        std::fs::write(&new, self.yaml())?;
+        std::fs::rename(&new, &path)?;
+        Ok(path)
+    }
+
+    /// A digest of [`SyncSettings::yaml`] for the label `sinc-settings`: the first 16 hexadecimal digits of
+    /// its SHA-256 (a label's value has at most 63 letters, digits, `-`, `_` and `.`).
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex::encode(&Sha256::digest(self.yaml())[..8])
+    }
+}
+
+/// A YAML double-quoted scalar. The escapes of JSON would not do: YAML 1.1, which Mutagen's reader speaks, takes
+/// U+0085, U+2028 and U+2029 for line ends, refuses DEL and the other control characters, and has no pairs of
+/// surrogates.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(character);
+            }
+            ' '..='~'
+            | '\u{a1}'..='\u{2027}'
+            | '\u{202f}'..='\u{d7ff}'
+            | '\u{f900}'..='\u{fdcf}'
+            | '\u{10000}'..='\u{1ffff}' => quoted.push(character),
+            _ => {
+                let _ = write!(quoted, "\\U{:08X}", u32::from(character));
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(ignores: &[&str]) -> SyncSettings {
+        SyncSettings {
+            mode: SyncMode::TwoWaySafe,
+            ignores: ignores.iter().map(|&pattern| pattern.to_owned()).collect(),
+            file_mode: 0o644,
+            directory_mode: 0o755,
+            polling_seconds: 2,
+        }
+    }
+
+    #[test]
+    fn the_whole_file() {
+        let yaml = settings(&[
+            ".[gG][iI][tT]",
+            "a,b",
+            r#"q"u\o"#,
+            "#h",
+            "- x",
+            "日本 é",
+            "\u{2028}\u{7f}\t😀\u{1ffff}",
+        ])
+        .yaml();
+        assert_eq!(
+            yaml,
+            r##"# Written by sinc for Mutagen; changing it changes nothing.
+sync:
+  defaults:
+    mode: two-way-safe
+    ignore:
+      syntax: mutagen
+      vcs: false
+      paths:
+        - ".[gG][iI][tT]"
+        - "a,b"
+        - "q\"u\\o"
+        - "#h"
+        - "- x"
+        - "日本 é"
+        - "\U00002028\U0000007F\U00000009😀🿿"
+    symlink:
+      mode: portable
+    watch:
+      mode: portable
+      pollingInterval: 2
+    permissions:
+      mode: portable
+      defaultFileMode: "0644"
+      defaultDirectoryMode: "0755"
+"##
+        );
+        assert!(settings(&[]).yaml().contains("paths: []\n"));
+    }
+
+    #[test]
+    fn the_digest_fits_a_label_and_never_changes_between_versions() {
+        assert_eq!(settings(&[]).digest(), settings(&[]).digest());
+        assert_eq!(settings(&["a"]).digest().len(), 16);
+        assert_ne!(settings(&["a", "b"]).digest(), settings(&["b", "a"]).digest(), "a later pattern wins");
+        assert_eq!(settings(&["dist", "target"]).digest(), "edd804edddd2c4a0");
+    }
+
+    #[test]
+    fn what_mutagen_would_refuse() {
+        assert_eq!(settings(&["a"]).check(), Ok(()));
+        let executable = SyncSettings { file_mode: 0o755, ..settings(&[]) };
+        assert_eq!(executable.check(), Err(SettingsError::FileMode(0o755)));
+        let none = SyncSettings { directory_mode: 0, ..settings(&[]) };
+        assert_eq!(none.check(), Err(SettingsError::DirectoryMode(0)));
+        for pattern in ["", "/", "!", "!/"] {
+            assert_eq!(settings(&["a", pattern]).check(), Err(SettingsError::Ignore(pattern.to_owned())));
+        }
+    }
+
+    #[test]
+    fn modes_have_words() {
+        for mode in SyncMode::ALL {
+            assert_eq!(SyncMode::from_word(mode.word()), Some(mode));
+        }
+        assert_eq!(SyncMode::from_word("none"), None);
+    }
+}
