@@ -1,2 +1,3 @@
 //! sinc.
+pub mod demo;
 pub mod process;
