@@ -1,1 +1,5 @@
-//! cli
+//! The command line, in a sealed world: the real binary, tools that only record.
+
+mod kit;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,1 +1,5 @@
-//! e2e
+//! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
+
+mod kit;
+#[path = "../support/mod.rs"]
+mod support;

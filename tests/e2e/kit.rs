@@ -1,0 +1,184 @@
+//! The kit itself on real tools: what the other tests stand on.
+
+use std::path::Path;
+
+use sinc::demo::Options;
+use sinc::process::quote;
+
+use crate::support::e2e::{Bed, living_in};
+use crate::support::terminal::Terminal;
+use crate::support::{PATIENCE, wait_until};
+
+#[test]
+fn a_login_is_in_the_hosts_own_home() {
+    let Some(bed) = Bed::new() else { return };
+    let run =
+        bed.sandbox.run("ssh", &["-o", "BatchMode=yes", "demo", "pwd; echo $HOME; ls -d .bashrc .profile"]);
+    let home = bed.host.remote_home();
+    assert_eq!(run.stdout, format!("{0}\n{0}\n.profile\n", home.display()), "{run}");
+}
+
+#[test]
+fn a_terminal_login_without_a_command_is_a_login_shell() {
+    let Some(bed) = Bed::new() else { return };
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", "demo"]);
+    terminal.wait("a prompt", PATIENCE, |screen| !screen.trim().is_empty());
+    terminal.type_line("shopt -q login_shell && echo \"login $((40 + 2)) in $PWD, $(command -v opencode)\"");
+    let home = bed.host.remote_home();
+    terminal.wait_for(&format!("login 42 in {0}, {0}/.local/bin/opencode", home.display()), PATIENCE);
+    terminal.type_line("sleep 60; echo after");
+    terminal.type_keys(&["C-c"]);
+    terminal.type_line("exit 5");
+    assert_eq!(terminal.wait_exit(PATIENCE), 5);
+}
+
+#[test]
+fn files_are_copied_by_scp() {
+    let Some(bed) = Bed::new() else { return };
+    bed.sandbox.write("there", "over and back");
+    bed.sandbox.run("scp", &["-q", "there", "demo:.copied"]).success();
+    bed.sandbox.run("scp", &["-q", "demo:.copied", "back"]).success();
+    assert_eq!(bed.sandbox.read("back"), "over and back");
+    assert!(bed.host.remote_home().join(".copied").is_file());
+}
+
+#[test]
+fn every_login_shell_reads_quoted_words_alike() {
+    let words = ["it's", "a \\ b", "$HOME `id` $(id)", "#{x} !x", "é 日本", "*", "", "~", "=ls", "a\tb"];
+    let line = format!("printf {} {}", quote::universal("%s\\0"), words.map(quote::universal).join(" "));
+    for name in ["bash", "dash", "zsh", "fish", "tcsh"] {
+        let Ok(shell) = which::which(name) else { continue };
+        let options = Options { login_shell: Some(shell.clone()), ..Options::default() };
+        let Some(bed) = Bed::with(options) else { return };
+        let run = bed.sandbox.run("ssh", &["demo", &line]).success();
+        assert_eq!(run.stdout.trim_end_matches('\0').split('\0').collect::<Vec<_>>(), words, "{name}");
+        assert_eq!(run.stderr, "", "{name}");
+        let run = bed.sandbox.run("ssh", &["demo", "echo $SHELL; exit 3"]).exits(3);
+        assert_eq!(run.stdout, format!("{}\n", shell.display()));
+        let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", "demo"]);
+        terminal.wait("a prompt", PATIENCE, |screen| !screen.trim().is_empty());
+        terminal.type_line("opencode");
+        terminal.wait_for("agent ready", PATIENCE);
+    }
+}
+
+#[test]
+fn an_rc_file_that_prints_is_read_for_a_single_command_too() {
+    for name in ["bash", "zsh", "fish", "tcsh"] {
+        let Ok(shell) = which::which(name) else { continue };
+        let rc = Some("echo noise\n".to_owned());
+        let Some(bed) = Bed::with(Options { login_shell: Some(shell), rc, ..Options::default() }) else {
+            return;
+        };
+        assert_eq!(
+            bed.sandbox.run("ssh", &["demo", "echo done"]).success().stdout,
+            "noise\ndone\n",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_hosts_tmux_is_its_own() {
+    let Some(bed) = Bed::new() else { return };
+    bed.sandbox.run("ssh", &["demo", "tmux new-session -d -s on-the-host"]).success();
+    let listed = bed.sandbox.run("ssh", &["demo", "tmux ls -F '#S'"]).success();
+    assert_eq!(listed.stdout, "on-the-host\n");
+    assert!(bed.host.tmux_dir().read_dir().unwrap().next().is_some());
+    let here = bed.sandbox.run("tmux", &["ls"]);
+    assert!(!here.stdout.contains("on-the-host"), "{here}");
+    // A lost line and a server that was away do not end it, a reboot does.
+    bed.host.break_connections().unwrap();
+    bed.host.stop_sshd().unwrap();
+    let refused = bed.sandbox.run("ssh", &["demo", "true"]).exits(255);
+    assert!(refused.stderr.contains("Connection refused"), "{refused}");
+    bed.host.start_sshd().unwrap();
+    bed.sandbox.run("ssh", &["demo", "tmux has-session -t =on-the-host"]).success();
+    bed.host.reboot().unwrap();
+    bed.sandbox.run("ssh", &["demo", "tmux has-session -t =on-the-host"]).exits(1);
+}
+
+#[test]
+fn a_broken_connection_ends_the_client_at_once() {
+    let Some(bed) = Bed::new() else { return };
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", "demo", "echo up; sleep 60"]);
+    terminal.wait_for("up", PATIENCE);
+    bed.host.break_connections().unwrap();
+    assert_eq!(terminal.wait_exit(PATIENCE), 255);
+    bed.sandbox.run("ssh", &["demo", "true"]).success();
+}
+
+#[test]
+fn a_host_with_another_key_or_an_empty_disk_is_seen_as_such() {
+    let Some(bed) = Bed::new() else { return };
+    bed.sandbox.run("ssh", &["demo", "echo kept >file"]).success();
+    bed.host.replace_host_key().unwrap();
+    let changed = bed.sandbox.run("ssh", &["demo", "true"]).exits(255);
+    assert!(changed.stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{changed}");
+    std::fs::remove_file(bed.host.known_hosts()).unwrap();
+    let unknown = bed.sandbox.run("ssh", &["-o", "BatchMode=yes", "demo", "true"]).exits(255);
+    assert!(unknown.stderr.contains("Host key verification failed"), "{unknown}");
+    bed.host.trust_host_key().unwrap();
+    assert_eq!(bed.sandbox.run("ssh", &["demo", "cat file"]).success().stdout, "kept\n");
+    bed.host.wipe_disk().unwrap();
+    bed.sandbox.run("ssh", &["demo", "cat file"]).exits(1);
+    std::fs::write(bed.host.authorized_keys(), "").unwrap();
+    let denied = bed.sandbox.run("ssh", &["-o", "BatchMode=yes", "demo", "true"]).exits(255);
+    assert!(denied.stderr.contains("Permission denied"), "{denied}");
+}
+
+#[test]
+fn mutagen_syncs_over_it_and_nothing_is_left_afterwards() {
+    let Some(mut bed) = Bed::new() else { return };
+    let dir = bed.host.dir().to_owned();
+    let project = bed.project("app", &[("src/main.rs", "fn main() {}\n")]);
+    bed.sandbox.set("MUTAGEN_DATA_DIRECTORY", bed.sandbox.home().join(".local/share/sinc/mutagen"));
+    std::fs::create_dir(bed.host.remote_home().join("work")).unwrap();
+    bed.sandbox.run("mutagen", &["sync", "create", "--name", "app", "app", "demo:work/app"]).success();
+    bed.sandbox.run("mutagen", &["sync", "flush", "app"]).success();
+    let there = bed.host.remote_home().join("work/app");
+    assert_eq!(std::fs::read_to_string(there.join("src/main.rs")).unwrap(), "fn main() {}\n");
+    std::fs::write(there.join("made-there"), "by an agent").unwrap();
+    bed.sandbox.run("mutagen", &["sync", "flush", "app"]).success();
+    assert!(project.join("made-there").is_file());
+
+    // A shared connection and a tmux session stay behind too, and are ended with the rest.
+    let control = bed.sandbox.home().join(".sinc/cm/x");
+    std::fs::create_dir_all(control.parent().unwrap()).unwrap();
+    let control = format!("ControlPath={}", control.display());
+    let shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", &control, "demo"];
+    bed.sandbox.run("ssh", &[&shared[..], &["tmux new-session -d 'sleep 1000'"]].concat()).success();
+    assert!(living_in(&dir).len() >= 5, "{:#?}", living_in(&dir));
+    drop(bed);
+    assert_eq!(living_in(&dir), Vec::<String>::new());
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_host_is_gone_also_when_its_owner_is_killed() {
+    let Some(bed) = Bed::new() else { return };
+    let mut owner = bed.sandbox.program(std::env::current_exe().unwrap(), &bed.sandbox.home());
+    owner = owner.args(["--exact", "kit::a_host_for_another_test", "--ignored", "--nocapture"]);
+    let mut child = owner.start();
+    let dir = bed.sandbox.home().join("dir");
+    wait_until("the other host is up", PATIENCE, || dir.is_file());
+    let dir = std::fs::read_to_string(dir).unwrap();
+    let dir = Path::new(&dir);
+    assert!(!living_in(dir).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the other host is gone", PATIENCE, || !dir.exists());
+    wait_until("nothing runs in it", PATIENCE, || living_in(dir).is_empty());
+}
+
+/// Not a test: the owner that the test above kills.
+#[test]
+#[ignore = "started by another test"]
+fn a_host_for_another_test() {
+    let Some(bed) = Bed::new() else { return };
+    bed.sandbox.run("ssh", &["demo", "tmux new-session -d 'sleep 1000'"]).success();
+    let home = std::env::home_dir().unwrap();
+    std::fs::write(home.join("part"), bed.host.dir().to_str().unwrap()).unwrap();
+    std::fs::rename(home.join("part"), home.join("dir")).unwrap();
+    std::thread::sleep(PATIENCE);
+}
