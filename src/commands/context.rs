@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use crate::cli::Global;
-use crate::config::{Config, Environment, Flags, Host};
+use crate::config::{Config, Destination, Environment, Flags, Host, ProjectFile};
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Journal, Runner};
 use crate::project::{Found, SessionId};
 use crate::remote::Remote;
 use crate::session::bootstrap::Machine;
-use crate::session::settings::{self, ProjectFiles};
+use crate::session::settings::ProjectFiles;
 use crate::state::{HostFile, Record, Store, host_word};
 use crate::ui::Ui;
 
@@ -51,13 +51,35 @@ impl Context {
         Ok(Self { global, environment, ui, runner, store, cwd })
     }
 
-    /// The configuration, with what the project's own file says when `root` is given.
+    /// The configuration without a project.
     ///
     /// # Errors
     /// A file or value is invalid.
-    pub fn config(&self, root: Option<&Path>, agent: Option<&str>) -> Result<Config> {
-        let flags = Flags { host: self.global.host.clone(), agent: agent.map(str::to_owned) };
-        Ok(Config::load(&self.environment, self.global.config.as_deref(), root, &flags)?)
+    pub fn config(&self) -> Result<Config> {
+        self.config_with(&ProjectFile::default(), None)
+    }
+
+    /// The configuration with what a project's own file says, as far as it is trusted.
+    ///
+    /// # Errors
+    /// A file or value is invalid.
+    pub fn config_with(&self, project: &ProjectFile, agent: Option<&str>) -> Result<Config> {
+        let flags = Flags {
+            config: self.global.config.clone(),
+            host: self.global.host.clone(),
+            agent: agent.map(str::to_owned),
+            ..Flags::default()
+        };
+        Ok(Config::load(&self.environment, &flags, project)?)
+    }
+
+    /// What the project's own files say, and what of it waits for `sinc trust`.
+    ///
+    /// # Errors
+    /// A file is invalid.
+    pub fn project_files(&self, root: &Path) -> Result<ProjectFiles> {
+        let own = self.config()?;
+        ProjectFiles::read(root, &own, self.store.accepted(root)?.as_ref())
     }
 
     /// The project of the current directory.
@@ -75,17 +97,17 @@ impl Context {
                 known.push((SessionId::parse(&id)?, path));
             }
         }
-        let tmp = self.environment.tmp_dir();
-        Ok(crate::project::find(&self.cwd, &known, &self.environment.home(), &tmp, force)?)
+        let tmp = self.environment.temporary_dir();
+        Ok(crate::project::find(&self.cwd, &known, self.environment.home(), &tmp, force)?)
     }
 
     /// A host as something to ask. Nothing is shared in a dry run, because a shared connection is something made.
     #[must_use]
     pub fn remote(&self, host: &Host) -> Remote {
         let runner = if self.runner.is_dry_run() { Runner::default() } else { self.runner.clone() };
-        let remote = Remote::new(&host.name, host.destination.clone(), &self.environment.socket_dir(), runner)
+        let remote = Remote::new(&host.name, host.destination.value.clone(), &self.environment.socket_dir(), runner)
             .with_person(self.ui.is_interactive())
-            .with_forwarded_agent(host.forward_agent);
+            .with_forwarded_agent(host.forward_agent.value);
         if self.runner.is_dry_run() { remote.without_sharing() } else { remote }
     }
 
@@ -108,7 +130,7 @@ impl Context {
             destination: remote.destination().to_string(),
             control: remote.control().path().map(Path::to_owned),
             shared: shared.unwrap_or_else(|| before.is_some_and(|host| host.shared)),
-            auth_sock: self.environment.ssh_auth_sock(),
+            auth_sock: self.environment.get("SSH_AUTH_SOCK").map(|socket| socket.to_string_lossy().into_owned()),
         })
     }
 
@@ -117,16 +139,13 @@ impl Context {
     /// # Errors
     /// Its destination is invalid.
     pub fn host_of(&self, config: &Config, record: &Record) -> Result<Host> {
-        Ok(config.host_or_destination(&record.host, &record.destination)?)
-    }
-
-    /// What the project's own files say, and what of it waits for `sinc trust`.
-    ///
-    /// # Errors
-    /// A file is invalid.
-    pub fn project_files(&self, config: &Config, root: &Path) -> Result<ProjectFiles> {
-        let accepted = self.store.accepted(root)?;
-        settings::read_project_files(config, root, accepted.as_ref())
+        if config.hosts.contains_key(&record.host) || Destination::parse(&record.host).is_ok_and(|d| d.to_string() == record.destination) {
+            return Ok(config.host(Some(&record.host))?);
+        }
+        // It has gone from the configuration: reach it where it was, under the name that it had.
+        let mut host = config.host(Some(&record.destination))?;
+        host.name.clone_from(&record.host);
+        Ok(host)
     }
 
     /// The record that is meant: the one with this id, or this project's.
@@ -144,9 +163,9 @@ impl Context {
             records.retain(|record| record.host == *host);
         }
         if records.len() > 1 {
-            let config = self.config(None, None)?;
-            if let Some(default) = config.default_host() {
-                records.retain(|record| record.host == default);
+            let config = self.config()?;
+            if let Ok(default) = config.host(None) {
+                records.retain(|record| record.host == default.name);
             }
         }
         match records.len() {

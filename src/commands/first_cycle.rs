@@ -149,6 +149,21 @@ fn describe(progress: &Progress, rate: &mut Rate) -> String {
             let rate = rate.of(progress.bytes).map(|rate| format!(", {}/s", bytes(rate))).unwrap_or_default();
             format!("{to}: {files} files, {sizes}{rate}")
         }
-        phase => phase.to_string(),
+        phase => words_for(phase).to_owned(),
+    }
+}
+
+/// What a sync is doing, in a word or two.
+#[must_use]
+pub fn words_for(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Paused => "paused",
+        Phase::Halted => "halted",
+        Phase::Connecting => "connecting",
+        Phase::Scanning => "looking at both sides",
+        Phase::Comparing => "comparing",
+        Phase::Sending => "sending",
+        Phase::Applying => "putting files in their places",
+        Phase::Watching => "watching",
     }
 }

@@ -33,6 +33,12 @@ impl ControlSocket {
         Self { directory: sockets.to_owned(), path: (fits && plain).then_some(path) }
     }
 
+    /// No socket: each call connects by itself.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { directory: PathBuf::new(), path: None }
+    }
+
     /// The socket's path; none when it would be too long for the system.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

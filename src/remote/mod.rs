@@ -66,6 +66,13 @@ impl Remote {
         self
     }
 
+    /// Shares no connection: for a dry run, because a shared one is something made.
+    #[must_use]
+    pub fn without_sharing(mut self) -> Self {
+        self.control = ControlSocket::none();
+        self
+    }
+
     /// The host's name in the config.
     #[must_use]
     pub fn name(&self) -> &str {

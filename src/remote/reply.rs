@@ -52,7 +52,7 @@ impl Reply {
     /// The first value of this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.all(key).next()
+        self.lines.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// The first value of this key, which must be there.

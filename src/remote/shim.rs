@@ -6,7 +6,7 @@
 //! `scp -C … FILE WORD:NAME` (pkg/ssh/ssh.go, pkg/agent/transport/ssh). ssh takes the first value of an option,
 //! so ours stand before.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -51,7 +51,7 @@ pub fn become_real(
     name: Name,
     words: &[OsString],
     store: &Store,
-    path: &str,
+    path: &OsStr,
     own_dir: &Path,
     called_before: bool,
 ) -> Result<()> {
@@ -128,7 +128,7 @@ fn options(control: Option<&Path>) -> Vec<String> {
 }
 
 /// The real `ssh` or `scp`: the first on PATH that is not in our own directory.
-fn real_program(name: Name, path: &str, own_dir: &Path) -> Result<PathBuf> {
+fn real_program(name: Name, path: &OsStr, own_dir: &Path) -> Result<PathBuf> {
     let others = std::env::split_paths(path).filter(|dir| dir != own_dir);
     let others = std::env::join_paths(others).context("PATH cannot be read")?;
     which::which_in(name.program(), Some(others), "/").with_context(|| format!("`{}` is not on PATH", name.program()))

@@ -23,14 +23,16 @@ pub fn agent_line(agent: &Agent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Origin;
 
     #[test]
     fn an_agent_of_ours_is_looked_for_first() {
         let agent = Agent {
             name: "claude".into(),
             command: "claude".into(),
-            install: Some("npm install -g x".into()),
+            install: Some("npm install -g x"),
             custom: false,
+            origin: Origin::Default,
         };
         let line = agent_line(&agent);
         assert!(line.starts_with("sh -c 'command -v \"$1\""), "{line}");
@@ -39,7 +41,13 @@ mod tests {
 
     #[test]
     fn a_command_of_the_persons_own_is_left_to_their_shell() {
-        let agent = Agent { name: "mine".into(), command: "oc --fast".into(), install: None, custom: true };
+        let agent = Agent {
+            name: "mine".into(),
+            command: "oc --fast".into(),
+            install: None,
+            custom: true,
+            origin: Origin::Default,
+        };
         assert_eq!(agent_line(&agent), "oc --fast; tmux set-option -p @sinc-ended yes");
     }
 }

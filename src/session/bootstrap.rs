@@ -5,8 +5,12 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result, bail};
 
 use super::scripts::BOOTSTRAP;
+use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::{Remote, Reply};
+
+/// What asking is for.
+const WHY: &str = "prepare the session on the host";
 
 /// What a connect asks the host for.
 #[derive(Clone, Debug)]
@@ -44,13 +48,23 @@ impl Machine {
     /// # Errors
     /// Its id can neither be read nor made.
     pub fn this(store: &crate::state::Store) -> Result<Self> {
+        Ok(Self { id: store.machine()?, name: Self::host_name() })
+    }
+
+    /// This computer, for a dry run: an id is not made, only named.
+    #[must_use]
+    pub fn if_known(store: &crate::state::Store) -> Self {
+        Self { id: store.machine_if_known().unwrap_or_else(|| "000000000000".to_owned()), name: Self::host_name() }
+    }
+
+    fn host_name() -> String {
         let name: String = rustix::system::uname()
             .nodename()
             .to_string_lossy()
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
             .collect();
-        Ok(Self { id: store.machine()?, name: if name.is_empty() { "computer".to_owned() } else { name } })
+        if name.is_empty() { "computer".to_owned() } else { name }
     }
 }
 
@@ -121,34 +135,42 @@ pub struct Answer {
 /// # Errors
 /// It was not reached, or could not write.
 pub fn ask(remote: &Remote, question: &Question<'_>, notice: &dyn Fn(&str)) -> Result<Answer> {
-    let alternative = alternative_name(question.name, question.id);
-    let mut flags = Vec::new();
-    if question.adopt {
-        flags.push("adopt");
-    }
-    if question.same {
-        flags.push("same");
-    }
-    let reply = remote.call(
-        "prepare the session on the host",
-        &BOOTSTRAP,
-        &[
-            question.id.as_str(),
-            question.workspace,
-            question.name,
-            &alternative,
-            &question.machine.id,
-            &question.machine.name,
-            question.local,
-            question.known.unwrap_or(""),
-            &flags.join(" "),
-        ],
-        notice,
-    )?;
+    let words = question.words();
+    let reply = remote.call(WHY, &BOOTSTRAP, &words.each_ref().map(String::as_str), notice)?;
     if reply.code != 0 {
         bail!("host `{}` could not prepare the session: {}", remote.name(), reply.said.trim());
     }
     read(&reply, question).context("could not understand what the host said")
+}
+
+/// The command that asks, for a dry run.
+#[must_use]
+pub fn cmd(remote: &Remote, question: &Question<'_>) -> Cmd {
+    let words = question.words();
+    remote.script_cmd(WHY, &BOOTSTRAP, &words.each_ref().map(String::as_str))
+}
+
+impl Question<'_> {
+    fn words(&self) -> [String; 9] {
+        let mut flags = Vec::new();
+        if self.adopt {
+            flags.push("adopt");
+        }
+        if self.same {
+            flags.push("same");
+        }
+        [
+            self.id.to_string(),
+            self.workspace.to_owned(),
+            self.name.to_owned(),
+            alternative_name(self.name, self.id),
+            self.machine.id.clone(),
+            self.machine.name.clone(),
+            self.local.to_owned(),
+            self.known.unwrap_or("").to_owned(),
+            flags.join(" "),
+        ]
+    }
 }
 
 /// `<name>-<hash>`: the directory's name when `<name>` belongs to another session.

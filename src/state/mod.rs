@@ -219,19 +219,23 @@ impl Store {
     /// # Errors
     /// It can neither be read nor made.
     pub fn machine(&self) -> Result<String> {
-        let path = self.dir.join("machine");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            let id = text.trim();
-            if id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Ok(id.to_owned());
-            }
+        if let Some(id) = self.machine_if_known() {
+            return Ok(id);
         }
         let mut random = [0; 6];
         let mut source = File::open("/dev/urandom").context("cannot open /dev/urandom")?;
         std::io::Read::read_exact(&mut source, &mut random).context("cannot read /dev/urandom")?;
         let id = hex::encode(random);
-        write_file(&path, format!("{id}\n").as_bytes())?;
+        write_file(&self.dir.join("machine"), format!("{id}\n").as_bytes())?;
         Ok(id)
+    }
+
+    /// This computer's own id, if it has been made.
+    #[must_use]
+    pub fn machine_if_known(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.dir.join("machine")).ok()?;
+        let id = text.trim();
+        (id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
     }
 
     /// The sessions of their own that paths have here (`--separate`).

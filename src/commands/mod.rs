@@ -1,0 +1,63 @@
+//! The commands, one file each, and the one match from subcommand to function.
+
+pub mod after_attach;
+pub mod attach;
+pub mod connect;
+pub mod context;
+mod first_cycle;
+mod mutagen;
+pub mod shim;
+mod state_report;
+
+use anyhow::Result;
+
+pub use context::Context;
+
+use crate::cli::{self, Cli, Command};
+use crate::failure::{Failure, Kind};
+
+/// Runs the command that was asked for. Gives the exit code.
+///
+/// # Errors
+/// Whatever the command fails with.
+pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
+    let Some(command) = cli.command else { return connect::run(ctx, &cli.connect) };
+    if cli.connect != cli::Connect::default() {
+        let message = format!("the options of `sinc` alone do not go with `sinc {}`", name(&command));
+        return Err(Failure::new(Kind::Usage, message).hint(format!("see `sinc {} --help`", name(&command))).into());
+    }
+    match command {
+        Command::Connect(args) => connect::run(ctx, &args),
+        Command::Attach(args) => attach::run(ctx, &args),
+        Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
+        _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
+    }
+}
+
+/// The command's name, as in `--json`.
+#[must_use]
+pub fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Connect(_) => "connect",
+        Command::Attach(_) => "attach",
+        Command::Status(_) => "status",
+        Command::List(_) => "list",
+        Command::Kill(_) => "kill",
+        Command::Pause(_) => "pause",
+        Command::Resume(_) => "resume",
+        Command::Flush(_) => "flush",
+        Command::Logs(_) => "logs",
+        Command::Config(_) => "config",
+        Command::Trust(_) => "trust",
+        Command::Demo(_) => "demo",
+        Command::Completions { .. } => "completions",
+        Command::Man { .. } => "man",
+        Command::AfterAttach { .. } => "after-attach",
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
