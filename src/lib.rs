@@ -1,0 +1,3 @@
+//! sinc.
+
+pub mod project;
