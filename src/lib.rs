@@ -1,3 +1,4 @@
 //! sinc.
 
+pub mod ignore;
 pub mod project;
