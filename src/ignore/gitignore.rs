@@ -3,7 +3,8 @@
 //! The two agree on most: `!`, a slash at the start or in the middle ties a pattern to the root, a slash at the end
 //! means directories only, `*`, `?`, `**/`. They differ in braces (plain characters for git), in what may stand within
 //! brackets, in a final `/**` (for git not the directory itself), and in what happens to a line that makes no sense
-//! (git: it never matches; Mutagen: no session).
+//! (git: it never matches; Mutagen: no session). One difference stays: `[^a]` matches a slash in Mutagen, so `x[^a]y`
+//! also ignores `x/y`.
 
 use super::{IgnorePattern, LineError, MOST_PATTERNS, Pattern, Source, lines};
 
@@ -12,9 +13,7 @@ use super::{IgnorePattern, LineError, MOST_PATTERNS, Pattern, Source, lines};
 pub fn from_gitignore(text: &str) -> Result<Vec<Pattern>, LineError> {
     let mut patterns = Vec::new();
     for (line, text) in lines(text) {
-        let Some(text) = convert(text) else { continue };
-        let pattern =
-            IgnorePattern::parse(&text).map_err(|error| LineError { line, message: error.to_string() })?;
+        let Some(pattern) = convert(text).and_then(|text| IgnorePattern::parse(&text).ok()) else { continue };
         patterns.push(Pattern { pattern, source: Source::GitIgnore { line } });
         if patterns.len() > MOST_PATTERNS {
             return Err(LineError { line, message: format!("more than {MOST_PATTERNS} patterns") });
@@ -65,7 +64,12 @@ fn translate(glob: &str) -> Option<String> {
     let mut chars = glob.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => out.extend(['\\', chars.next()?]),
+            '\\' => match chars.next()? {
+                '/' => out.push('/'),
+                escaped => out.extend(['\\', escaped]),
+            },
+            // Three and more stars are two to git; Mutagen knows only one and two.
+            '*' if out.ends_with("**") => {}
             '{' | '}' => out.extend(['\\', c]),
             '[' => translate_class(&mut chars, &mut out)?,
             c => out.push(c),
@@ -115,10 +119,10 @@ fn named_class(name: &str) -> Option<&'static str> {
         "alpha" => "a-zA-Z",
         "blank" | "space" => " ",
         "digit" => "0-9",
-        "graph" => "!-.0-~",
+        "graph" => "\\!-.0-~",
         "lower" => "a-z",
         "print" => " -.0-~",
-        "punct" => "!-.:-@\\[-`\\{-~",
+        "punct" => "\\!-.:-@\\[-`\\{-~",
         "upper" => "A-Z",
         "xdigit" => "0-9a-fA-F",
         _ => return None,

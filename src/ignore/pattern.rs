@@ -131,7 +131,7 @@ pub struct Pattern {
 }
 
 /// What Mutagen 0.18's `newIgnorePattern` and the matcher under it refuse, and a little more: characters that have no
-/// place in a generated file, and braces within brackets, which the matcher reads in two ways.
+/// place in a generated file, and brackets and braces within brackets, which the matcher reads in two ways.
 fn check(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("it is empty");
@@ -213,8 +213,8 @@ fn check_class(bytes: &mut std::str::Bytes<'_>) -> Result<(), &'static str> {
             b']' if first => return Err("a `[]` is empty"),
             b']' => return Ok(()),
             b'\\' => drop(bytes.next().ok_or(OPEN)?),
-            b'{' | b'}' | b',' => {
-                return Err("within `[…]`, write `{`, `}` and `,` with a backslash before them");
+            b'[' | b'{' | b'}' | b',' => {
+                return Err("within `[…]`, write `[`, `{`, `}` and `,` with a backslash before them");
             }
             b'/' => return Err("a `/` cannot stand within `[…]`"),
             _ => {}
