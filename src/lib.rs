@@ -1,4 +1,5 @@
 //! sinc.
 
+pub mod config;
 pub mod ignore;
 pub mod project;
