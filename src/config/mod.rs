@@ -1,0 +1,302 @@
+//! What the person wants, from five places. Later wins: sinc's defaults, the user's file, `.sinc.toml` in the project,
+//! `SINC_*` variables, flags. Lists of ignores are appended instead.
+//!
+//! Each value is checked where it is read, so that every mistake has a file, a line and a column, and it remembers
+//! where it was said.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub use agents::{Agent, BUILT_IN_AGENTS, BuiltInAgent};
+pub use destination::{BadDestination, Destination};
+pub use entries::Entry;
+pub use env::{Environment, VARIABLES};
+pub use error::{ConfigError, Place};
+pub use file::{read_synced, read_synced_lossy};
+pub use hosts::{ChoiceError, Host};
+pub use layer::KEYS;
+pub use origin::{Origin, Value};
+pub use project_file::ProjectFile;
+pub use values::{
+    AgentCommand, DirectoryMode, FileMode, Mode, Name, ProgramPath, Sha256Sum, Transport, Url, Workspace,
+};
+
+use crate::ignore::{IgnorePattern, Pattern, Source};
+use error::nearest;
+use layer::{At, Layer};
+use project_file::line_of;
+
+mod agents;
+mod destination;
+mod entries;
+mod env;
+mod error;
+mod file;
+mod hosts;
+mod layer;
+mod origin;
+mod project_file;
+mod values;
+
+/// A key that a configuration file may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The key with its tables: `sync.mode`.
+    pub name: &'static str,
+    /// Its default, as TOML.
+    pub default: Option<&'static str>,
+    /// Whether `.sinc.toml` may hold it too.
+    pub in_project: bool,
+}
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`: another file of the user's.
+    pub config: Option<PathBuf>,
+    /// `--host`.
+    pub host: Option<String>,
+    /// `--agent`.
+    pub agent: Option<String>,
+    /// `--transport`.
+    pub transport: Option<String>,
+    /// `--mode`.
+    pub mode: Option<String>,
+}
+
+/// The configuration that counts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The user's file.
+    pub file: PathBuf,
+    /// Whether it is there.
+    pub file_exists: bool,
+    /// The host to use when none is named: a name of `hosts` or a destination.
+    pub default_host: Option<Value<String>>,
+    /// The agent that a flag, a variable or the project names: it counts more than a host's.
+    pub chosen_agent: Option<Value<Name>>,
+    /// The agent of hosts that name none.
+    pub default_agent: Value<Name>,
+    /// The transport that a flag or a variable names.
+    pub chosen_transport: Option<Value<Transport>>,
+    /// `[host.NAME]`.
+    pub hosts: BTreeMap<String, Host>,
+    /// `[sync]`.
+    pub sync: Sync,
+    /// `[agent.NAME]` and the agents that sinc knows: their commands.
+    pub agents: BTreeMap<String, Value<AgentCommand>>,
+    /// `[mutagen]`.
+    pub mutagen: Mutagen,
+}
+
+/// `[sync]`.
+#[derive(Debug, Clone)]
+pub struct Sync {
+    /// What happens when the two sides differ.
+    pub mode: Value<Mode>,
+    /// Ignored besides what is always ignored: the user's own, then the project's.
+    pub ignore: Vec<Value<IgnorePattern>>,
+    /// Whether the root `.gitignore` counts.
+    pub gitignore: Value<bool>,
+    /// The mode of new files.
+    pub file_mode: Value<FileMode>,
+    /// The mode of new directories.
+    pub directory_mode: Value<DirectoryMode>,
+}
+
+/// `[mutagen]`.
+#[derive(Debug, Clone)]
+pub struct Mutagen {
+    /// The program to use.
+    pub path: Option<Value<ProgramPath>>,
+    /// Where to fetch the release archive.
+    pub url: Option<Value<Url>>,
+    /// What it must be.
+    pub sha256: Option<Value<Sha256Sum>>,
+}
+
+impl Config {
+    /// Reads the user's file and puts all layers together. Of the project's file, give what `trust` lets through.
+    pub fn load(
+        environment: &Environment,
+        flags: &Flags,
+        project: &ProjectFile,
+    ) -> Result<Config, ConfigError> {
+        let path = flags.config.clone().unwrap_or_else(|| environment.config_file());
+        let named = match (&flags.config, environment.get("SINC_CONFIG")) {
+            (Some(_), _) => Some("--config"),
+            (None, Some(_)) => Some("SINC_CONFIG"),
+            (None, None) => None,
+        };
+        let text = file::read_own(&path)?;
+        if let (None, Some(named)) = (&text, named) {
+            return Err(ConfigError::of_file(&path, format!("there is no such file, but {named} names it")));
+        }
+        Config::resolve(&path, text.as_deref(), environment, flags, project)
+    }
+
+    /// Puts the layers together; `text` is that of the user's file `path`, if there is one.
+    pub fn resolve(
+        path: &Path,
+        text: Option<&str>,
+        environment: &Environment,
+        flags: &Flags,
+        project: &ProjectFile,
+    ) -> Result<Config, ConfigError> {
+        let file = UserFile { path, text: text.unwrap_or_default() };
+        let layer = Layer::parse(path, file.text)?;
+
+        let mut agents = agents::built_in();
+        for (name, agent) in layer.agent {
+            match (file.value(agent.command), agents.contains_key(name.get_ref().as_str())) {
+                (Some(command), _) => drop(agents.insert(name.get_ref().to_string(), command)),
+                (None, true) => {}
+                (None, false) => {
+                    let message = format!("the agent `{}` has no `command`", name.get_ref());
+                    return Err(file.error(name.span(), message));
+                }
+            }
+        }
+        let known_agent = |at: At<Name>| match at {
+            Some(name) if !agents.contains_key(name.get_ref().as_str()) => {
+                let message = agents::unknown(name.get_ref().as_str(), &agents);
+                let suggestion = nearest(name.get_ref().as_str(), agents.keys().map(String::as_str));
+                Err(file.error(name.span(), message).suggesting(suggestion))
+            }
+            name => Ok(file.value(name)),
+        };
+
+        let chosen_transport = over(environment, "SINC_TRANSPORT", ("--transport", &flags.transport))?;
+        let mut hosts = BTreeMap::new();
+        for (name, host) in layer.host {
+            let Some(destination) = file.value(host.destination) else {
+                let message = format!("the host `{}` has no `destination`", name.get_ref());
+                return Err(file.error(name.span(), message));
+            };
+            let name = name.into_inner().to_string();
+            let host = Host {
+                name: name.clone(),
+                destination,
+                workspace: file.or(host.workspace, hosts::default_workspace()),
+                agent: known_agent(host.agent)?,
+                transport: chosen_transport.clone().unwrap_or(file.or(host.transport, Transport::default())),
+                forward_agent: file.or(host.forward_agent, false),
+                configured: true,
+            };
+            hosts.insert(name, host);
+        }
+        let default_host = match over(environment, "SINC_HOST", ("--host", &flags.host))? {
+            Some(host) => Some(host),
+            None => file.default_host(layer.default_host, &hosts)?,
+        };
+
+        let chosen_agent = over(environment, "SINC_AGENT", ("--agent", &flags.agent))?;
+        let own_ignores =
+            layer.sync.patterns(path, file.text)?.into_iter().filter_map(|at| file.value(Some(at)));
+        let sync = Sync {
+            mode: over(environment, "SINC_MODE", ("--mode", &flags.mode))?
+                .unwrap_or(file.or(layer.sync.mode, Mode::default())),
+            ignore: own_ignores.chain(project.ignore.iter().cloned()).collect(),
+            gitignore: project.gitignore.clone().unwrap_or(file.or(layer.sync.gitignore, false)),
+            file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
+            directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
+        };
+        Ok(Config {
+            file: path.to_owned(),
+            file_exists: text.is_some(),
+            default_host,
+            chosen_agent: chosen_agent.or_else(|| project.default_agent.clone()),
+            default_agent: known_agent(layer.default_agent)?
+                .unwrap_or_else(|| Value::default_of(agents::default_agent())),
+            chosen_transport,
+            hosts,
+            sync,
+            agents,
+            mutagen: Mutagen {
+                path: file.value(layer.mutagen.path),
+                url: file.value(layer.mutagen.url),
+                sha256: file.value(layer.mutagen.sha256),
+            },
+        })
+    }
+
+    /// What the user's own configuration ignores, without the project's.
+    pub fn own_ignores(&self) -> Vec<Pattern> {
+        let own = |value: &Value<IgnorePattern>| match &value.origin {
+            Origin::File { path, line } => {
+                let source = Source::Config { path: path.clone(), line: *line };
+                Some(Pattern { pattern: value.value.clone(), source })
+            }
+            _ => None,
+        };
+        self.sync.ignore.iter().filter_map(own).collect()
+    }
+}
+
+/// The user's file, to say where its values stand.
+struct UserFile<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl UserFile<'_> {
+    fn value<T>(&self, at: At<T>) -> Option<Value<T>> {
+        let origin = |span| Origin::File { path: self.path.to_owned(), line: line_of(self.text, span) };
+        at.map(|at| Value { origin: origin(at.span()), value: at.into_inner() })
+    }
+
+    fn or<T>(&self, at: At<T>, default: T) -> Value<T> {
+        self.value(at).unwrap_or(Value::default_of(default))
+    }
+
+    fn error(&self, span: Range<usize>, message: String) -> ConfigError {
+        ConfigError::at(self.path, self.text, span, message)
+    }
+
+    /// A bare word must be a host of the file, because it may be misspelt; `user@host` and a URL need no entry.
+    fn default_host(
+        &self,
+        at: At<String>,
+        hosts: &BTreeMap<String, Host>,
+    ) -> Result<Option<Value<String>>, ConfigError> {
+        let Some(at) = at else { return Ok(None) };
+        let name = at.get_ref();
+        if !hosts.contains_key(name) {
+            let message = match Destination::parse(name) {
+                Err(error) => error.to_string(),
+                Ok(_) if name.contains('@') || name.contains("://") => return Ok(self.value(Some(at))),
+                Ok(_) => format!("there is no `[host.{name}]` in this file"),
+            };
+            let suggestion = nearest(name, hosts.keys().map(String::as_str));
+            return Err(self.error(Spanned::span(&at), message).suggesting(suggestion));
+        }
+        Ok(self.value(Some(at)))
+    }
+}
+
+/// The value of a flag, else of a variable.
+fn over<T: for<'de> Deserialize<'de>>(
+    environment: &Environment,
+    variable: &'static str,
+    (flag, given): (&'static str, &Option<String>),
+) -> Result<Option<Value<T>>, ConfigError> {
+    let read = |text: &str, place: Place, origin: Origin| match values::from_text(text) {
+        Ok(value) => Ok(Some(Value { value, origin })),
+        Err(message) => {
+            let (message, suggestion) = layer::explain(&message);
+            Err(ConfigError::of_word(place, &message).suggesting(suggestion))
+        }
+    };
+    match (given, environment.text(variable)?) {
+        (Some(text), _) => read(text, Place::Flag(flag), Origin::Flag(flag)),
+        (None, Some(text)) => read(text, Place::Env(variable), Origin::Env(variable)),
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;
