@@ -69,8 +69,8 @@ impl ProjectFiles {
                 Mode::OneWayReplica => SyncMode::OneWayReplica,
             },
             ignores: ignore::list(&gitignore, &config.own_ignores(), &project),
-            file_mode: config.sync.file_mode.value.bits(),
-            directory_mode: config.sync.directory_mode.value.bits(),
+            file_mode: octal(config.sync.file_mode.value.as_str()),
+            directory_mode: octal(config.sync.directory_mode.value.as_str()),
             polling_seconds: POLLING_SECONDS,
         }
     }
@@ -94,3 +94,8 @@ impl std::fmt::Display for IgnoreFileError {
 }
 
 impl std::error::Error for IgnoreFileError {}
+
+/// The bits of a mode that the configuration has checked.
+fn octal(text: &str) -> u32 {
+    u32::from_str_radix(text, 8).unwrap_or(0)
+}
