@@ -2,12 +2,15 @@
 
 pub mod after_attach;
 pub mod attach;
+pub mod config;
 pub mod connect;
 pub mod context;
 mod first_cycle;
+pub mod manual;
 mod mutagen;
 pub mod shim;
 mod state_report;
+pub mod trust;
 
 use anyhow::Result;
 
@@ -30,6 +33,10 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Connect(args) => connect::run(ctx, &args),
         Command::Attach(args) => attach::run(ctx, &args),
         Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
+        Command::Config(args) => config::run(ctx, &args),
+        Command::Trust(args) => trust::run(ctx, &args),
+        Command::Completions { shell } => manual::completions(ctx, shell),
+        Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
         _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }

@@ -19,6 +19,8 @@ const POLLING_SECONDS: u32 = 2;
 pub struct ProjectFiles {
     /// What of `.sinc.toml` counts now.
     pub trusted: ProjectFile,
+    /// What of `.sinc.toml` is to be shown as effective: with its ignores, as far as they count.
+    pub shown: ProjectFile,
     /// The ignores of all of them that count now.
     ignores: Vec<Pattern>,
     /// What they say, trusted or not.
@@ -48,12 +50,19 @@ impl ProjectFiles {
         let proposed = Proposed { ignores, gitignore, agent };
         let assessment = trust::assess(accepted, &proposed);
         let effective = assessment.effective;
+        let gitignore = match file.gitignore {
+            Some(said) if said.value == effective.gitignore => Some(said),
+            _ if effective.gitignore == own.sync.gitignore.value => None,
+            _ => Some(Value { value: effective.gitignore, origin: Origin::Default }),
+        };
         let trusted = ProjectFile {
             default_agent: file.default_agent.filter(|_| effective.agent == proposed.agent),
             ignore: Vec::new(),
-            gitignore: Some(Value { value: effective.gitignore, origin: Origin::Default }),
+            gitignore,
         };
-        Ok(Self { trusted, ignores: effective.ignores, proposed, waiting: assessment.waiting })
+        let counts = |said: &Value<ignore::IgnorePattern>| effective.ignores.iter().any(|p| p.pattern == said.value);
+        let shown = ProjectFile { ignore: file.ignore.into_iter().filter(counts).collect(), ..trusted.clone() };
+        Ok(Self { trusted, shown, ignores: effective.ignores, proposed, waiting: assessment.waiting })
     }
 
     /// What the session's sync is to be made with.
