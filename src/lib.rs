@@ -3,3 +3,4 @@
 pub mod config;
 pub mod ignore;
 pub mod project;
+pub mod trust;
