@@ -146,6 +146,7 @@ mod tests {
             (&["*", "!a", "!b"], &["*", "!b"]),
             (&["!a", "*"], &["!a", "*", "*"]),
             (&["*", "!a", "*"], &["!a", "*"]),
+            (&["!a", "*", "!a"], &["*", "!a"]),
         ] {
             let (effective, changes) = compare(&patterns(old), &patterns(new));
             assert_eq!((effective, changes.len()), (patterns(new), 0), "{old:?} {new:?}");
