@@ -6,7 +6,6 @@ use crate::config::{ChoiceError, ConfigError};
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
 use crate::remote::{RemoteError, Why, classify as classify_ssh};
-use crate::session::settings::IgnoreFileError;
 use crate::session::sync::Stuck;
 use crate::state::Busy;
 use crate::tools::mutagen::MutagenError;
@@ -154,7 +153,7 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     if let Some(error) = cause.downcast_ref::<RemoteError>() {
         return Some(of_remote(error));
     }
-    if cause.is::<ConfigError>() || cause.is::<IgnoreFileError>() {
+    if cause.is::<ConfigError>() {
         return Some((Kind::Config, Vec::new()));
     }
     if let Some(error) = cause.downcast_ref::<ChoiceError>() {
@@ -193,13 +192,20 @@ pub fn install_hint(program: &str) -> Vec<String> {
     let package = match program {
         "ssh" | "scp" => "openssh-client",
         "tmux" => "tmux",
-        "et" => return vec!["install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into()],
+        "et" => {
+            return vec![
+                "install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into(),
+            ];
+        }
         "curl" => "curl",
         "tar" => "tar",
         _ => return Vec::new(),
     };
     if cfg!(target_os = "macos") {
-        vec![format!("install it with `brew install {}`", if package == "openssh-client" { "openssh" } else { package })]
+        vec![format!(
+            "install it with `brew install {}`",
+            if package == "openssh-client" { "openssh" } else { package }
+        )]
     } else {
         vec![format!("install it, on Debian or Ubuntu with `sudo apt-get install {package}`")]
     }
@@ -256,7 +262,9 @@ fn choice_hints(error: &ChoiceError) -> Vec<String> {
             vec!["name one with `--host`, or set `default-host` in the config".to_owned()]
         }
         ChoiceError::BadHost { .. } => vec!["`sinc config` shows the hosts".to_owned()],
-        ChoiceError::UnknownAgent { .. } => vec!["`[agent.NAME] command = \"…\"` in the config adds one".to_owned()],
+        ChoiceError::UnknownAgent { .. } => {
+            vec!["`[agent.NAME] command = \"…\"` in the config adds one".to_owned()]
+        }
     }
 }
 
@@ -278,8 +286,12 @@ fn project_hints(error: &ProjectError) -> Vec<String> {
         ProjectError::RefusedDirectory { .. } => {
             vec!["go into a project directory, or insist with `--force`".to_owned()]
         }
-        ProjectError::InsideSession { id, .. } => vec![format!("end the outer session with `sinc kill {id}`")],
-        ProjectError::ContainsSession { id, .. } => vec![format!("end the inner session with `sinc kill {id}`")],
+        ProjectError::InsideSession { id, .. } => {
+            vec![format!("end the outer session with `sinc kill {id}`")]
+        }
+        ProjectError::ContainsSession { id, .. } => {
+            vec![format!("end the inner session with `sinc kill {id}`")]
+        }
         _ => Vec::new(),
     }
 }

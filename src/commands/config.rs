@@ -45,13 +45,11 @@ fn path(ctx: &Context) -> std::path::PathBuf {
 
 fn show(ctx: &Context) -> Result<i32> {
     // Outside of a project, or in a directory that is none, there is just the person's own configuration.
-    let config = match ctx.find_project(true) {
-        Ok(found) => {
-            let files = ctx.project_files(&found.project.root)?;
-            ctx.config_with(&files.shown, None)?
-        }
-        Err(_) => ctx.config()?,
-    };
+    let mut config = ctx.config()?;
+    if let Ok(found) = ctx.find_project(true) {
+        let files = ctx.project_files(&found.project.root, &config)?;
+        config = config.with_project(&files.trusted);
+    }
     let entries = config.entries();
     if ctx.ui.is_json() {
         let values: Vec<_> = entries

@@ -49,8 +49,10 @@ pub fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<
 pub(super) fn unfinished(checked: &Checked) -> anyhow::Error {
     let result = &checked.result;
     let failure = match result {
-        CycleResult::TimedOut { .. } => Failure::new(Kind::TimedOut, format!("the sync is not complete: {result}"))
-            .hint("`sinc status` shows where it stands; `sinc` goes on waiting for it"),
+        CycleResult::TimedOut { .. } => {
+            Failure::new(Kind::TimedOut, format!("the sync is not complete: {result}"))
+                .hint("`sinc status` shows where it stands; `sinc` goes on waiting for it")
+        }
         CycleResult::Problems { .. } => {
             let message = format!("the sync is not complete: {}", complaints(&checked.session).join("; "));
             Failure::new(Kind::Failed, message)
@@ -90,9 +92,10 @@ pub fn complaints(session: &SyncSession) -> Vec<String> {
     };
     let conflicts = session.conflict_count();
     if conflicts > 0 {
-        let named = session.conflicts.iter().map(|conflict| {
-            format!("{} ({})", printable(&conflict.root), conflict.kind(session))
-        });
+        let named = session
+            .conflicts
+            .iter()
+            .map(|conflict| format!("{} ({})", printable(&conflict.root), conflict.kind(session)));
         texts.push(format!(
             "{}, left alone on both sides: {}",
             plural(conflicts, "conflict", "conflicts"),

@@ -47,7 +47,8 @@ pub fn man(ctx: &Context, command: Option<&str>, dir: Option<&Path>) -> Result<i
 
 fn find(sinc: &clap::Command, name: &str) -> Result<clap::Command> {
     let found = sinc.get_subcommands().find(|page| page.get_name() == name && !page.is_hide_set());
-    let missing = || Failure::new(Kind::Usage, format!("there is no command `{name}`")).hint("see `sinc --help`");
+    let missing =
+        || Failure::new(Kind::Usage, format!("there is no command `{name}`")).hint("see `sinc --help`");
     Ok(found.ok_or_else(missing)?.clone())
 }
 

@@ -27,7 +27,9 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
     let Some(command) = cli.command else { return connect::run(ctx, &cli.connect) };
     if cli.connect != cli::Connect::default() {
         let message = format!("the options of `sinc` alone do not go with `sinc {}`", name(&command));
-        return Err(Failure::new(Kind::Usage, message).hint(format!("see `sinc {} --help`", name(&command))).into());
+        return Err(Failure::new(Kind::Usage, message)
+            .hint(format!("see `sinc {} --help`", name(&command)))
+            .into());
     }
     match command {
         Command::Connect(args) => connect::run(ctx, &args),

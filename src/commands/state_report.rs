@@ -76,7 +76,13 @@ pub struct AgentReport {
 }
 
 /// Prints one session.
-pub fn print_one(ctx: &Context, _command: &str, _remote: &Remote, record: &Record, _mutagen: &Mutagen) -> Result<()> {
+pub fn print_one(
+    ctx: &Context,
+    _command: &str,
+    _remote: &Remote,
+    record: &Record,
+    _mutagen: &Mutagen,
+) -> Result<()> {
     ctx.ui.data(&record.id);
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::ui::plural;
 pub fn run(ctx: &Context, args: &cli::Trust) -> Result<i32> {
     let found = ctx.find_project(true)?;
     let root = &found.project.root;
-    let files = ctx.project_files(root)?;
-    let changes: Vec<String> = files.waiting.iter().map(ToString::to_string).collect();
+    let files = ctx.project_files(root, &ctx.config()?)?;
+    let changes: Vec<String> = files.assessment.waiting.iter().map(ToString::to_string).collect();
     if ctx.ui.is_json() {
         if !args.show && (ctx.global.yes || changes.is_empty()) {
             accept(ctx, root, &files)?;
@@ -45,9 +45,13 @@ pub fn run(ctx: &Context, args: &cli::Trust) -> Result<i32> {
     Ok(0)
 }
 
-fn accept(ctx: &Context, root: &std::path::Path, files: &crate::session::settings::ProjectFiles) -> Result<()> {
+fn accept(
+    ctx: &Context,
+    root: &std::path::Path,
+    files: &crate::session::settings::ProjectFiles,
+) -> Result<()> {
     if ctx.runner.is_dry_run() {
         return Ok(());
     }
-    ctx.store.accept(root, &files.proposed.accepted())
+    ctx.store.accept(root, &files.proposed.accept())
 }
