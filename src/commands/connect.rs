@@ -504,7 +504,7 @@ impl Plan<'_> {
                 ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
             }
             Step::Undoubled { ended } => {
-                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"))
+                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"));
             }
         };
         let progress = ui.progress();

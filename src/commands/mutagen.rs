@@ -13,7 +13,7 @@ use crate::tools::mutagen::{Mutagen, MutagenError};
 ///
 /// # Errors
 /// It is missing, too old, or something else of that name.
-pub fn ready(ctx: &Context) -> Result<Mutagen> {
+pub(super) fn ready(ctx: &Context) -> Result<Mutagen> {
     let path = ctx.environment.get("PATH").unwrap_or_default();
     let program = which::which_in("mutagen", Some(path), "/")
         .map_err(|_| Failure::new(Kind::MissingTool, "Mutagen is not installed on this computer"))?;
@@ -24,14 +24,14 @@ pub fn ready(ctx: &Context) -> Result<Mutagen> {
 ///
 /// # Errors
 /// The data directory is too long.
-pub fn at(ctx: &Context, program: PathBuf) -> Result<Mutagen> {
+pub(super) fn at(ctx: &Context, program: PathBuf) -> Result<Mutagen> {
     let data = ctx.environment.data_dir();
     Ok(Mutagen::new(program, data.join("mutagen"), shim_directory(&data), ctx.runner.clone())?)
 }
 
 /// Did the data connection fail because the login needs a person?
 #[must_use]
-pub fn is_login_refused(error: &anyhow::Error) -> bool {
+pub(super) fn is_login_refused(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<MutagenError>() {
         Some(MutagenError::Connect { reason, ssh, .. }) => {
             let said = ssh.as_deref().unwrap_or(reason);

@@ -137,12 +137,12 @@ impl fmt::Display for RemoteError {
                 match why {
                     Why::NoSuchName => write!(f, "the name of host `{host}` cannot be resolved")?,
                     Why::Refused => {
-                        write!(f, "host `{host}` refuses connections: no ssh server listens there")?
+                        write!(f, "host `{host}` refuses connections: no ssh server listens there")?;
                     }
                     Why::TimedOut => write!(f, "host `{host}` did not answer in time")?,
                     Why::NoRoute => write!(f, "there is no way to host `{host}` from this network")?,
                     Why::HostKeyUnknown => {
-                        write!(f, "the key of host `{host}` is not known on this computer")?
+                        write!(f, "the key of host `{host}` is not known on this computer")?;
                     }
                     Why::HostKeyChanged => write!(f, "the key of host `{host}` has changed")?,
                     Why::LoginRefused => write!(f, "host `{host}` refuses the login")?,
