@@ -41,6 +41,8 @@ pub enum MutagenError {
         /// The command that failed.
         Box<ProcessError>,
     ),
+    /// No daemon is running, and a dry run starts none.
+    NotRunning,
     /// The running daemon is of another version, and stopping it did not help (or this is a dry run).
     VersionMismatch(
         /// The command that failed.
@@ -82,6 +84,9 @@ impl fmt::Display for MutagenError {
                 write!(f, "the sync could not connect to its side {side}: {reason}")
             }
             Self::Daemon(_) => f.write_str("Mutagen's daemon could not be reached"),
+            Self::NotRunning => {
+                f.write_str("Mutagen's daemon is not running, and a dry run does not start it")
+            }
             Self::VersionMismatch(_) => f.write_str("Mutagen's daemon is of another version"),
             Self::Command(error) => error.fmt(f),
             Self::Answer { why, answer } => {

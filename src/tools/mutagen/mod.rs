@@ -6,6 +6,7 @@
 //! What is said here about Mutagen was read in the source of 0.18.1 and tried with it.
 
 mod client;
+mod commands;
 mod conflict;
 mod cycle;
 mod error;
@@ -15,7 +16,8 @@ mod progress;
 mod settings;
 mod status;
 
-pub use client::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Selector};
+pub use client::Mutagen;
+pub use commands::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, NewSession, Selector};
 pub use conflict::{Change, Conflict, ConflictKind, Entry, EntryKind};
 pub use cycle::{Checked, CycleResult};
 pub use error::{MutagenError, SOCKET_PATH_LIMIT};
