@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::test_kit::write_program;
 use super::*;
 use crate::process::{Cmd, Done, Runner};
 
@@ -54,8 +55,7 @@ impl Kit {
         fs::create_dir(dir.path().join("ssh")).unwrap();
         for (name, script) in [("ssh", SSH), ("scp", SCP)] {
             let path = dir.path().join("ssh").join(name);
-            fs::write(&path, script.replace("@HOME@", home.to_str().unwrap())).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_program(&path, &script.replace("@HOME@", home.to_str().unwrap()));
         }
         let mutagen =
             Mutagen::new(program, dir.path().join("d"), dir.path().join("ssh"), Runner::default()).unwrap();
@@ -337,8 +337,7 @@ cd "${0%/*}" && echo "$1 $2" >> log
 [ -e leaving ] || { touch leaving; echo 'Error: unable to connect to daemon: connection timed out (is the daemon running?)' >&2; exit 1; }
 echo '[]'
 "#;
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, script);
     let client = |runner| Mutagen::new(&program, dir.path().join("d"), "/s", runner).unwrap();
 
     let socket = dir.path().join("d/daemon/daemon.sock");
