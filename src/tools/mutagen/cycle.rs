@@ -257,7 +257,10 @@ impl Mutagen {
                     report(&progress);
                     match progress.phase {
                         Phase::Paused | Phase::Halted => end = Some(Ok(session)),
-                        Phase::Watching if progress.cycles > 0 => end = Some(Ok(session)),
+                        // The next cycle, which Mutagen's own writing sets off, may have begun: it need not end.
+                        Phase::Watching | Phase::Scanning | Phase::Comparing if progress.cycles > 0 => {
+                            end = Some(Ok(session));
+                        }
                         _ => return ControlFlow::Continue(()),
                     }
                 }

@@ -267,9 +267,15 @@ fn a_host_that_goes_away_and_comes_back() {
     assert!(matches!(waited.result, CycleResult::Disconnected(_)), "{waited:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
 
-    let Err(MutagenError::Connect { side, ssh, .. }) = kit.mutagen.resume(&id) else { panic!("it is down") };
+    let Err(MutagenError::Connect { side, ssh, reason }) = kit.mutagen.resume(&id) else {
+        panic!("it is down")
+    };
     assert_eq!(side, Side::Remote);
-    assert_eq!(ssh.unwrap().trim(), "ssh: connect to host sinc-host port 22: Connection refused");
+    // Mutagen does not wait for ssh's last words: once in ten times it does not have them.
+    if let Some(said) = ssh {
+        assert_eq!(said.trim(), "ssh: connect to host sinc-host port 22: Connection refused");
+    }
+    assert!(reason.contains("unable to dial agent endpoint"), "{reason}");
     let file = settings(SyncMode::TwoWaySafe, &[]).write(&kit.path("s")).unwrap();
     let alpha = Endpoint::Local(local);
     let new = NewSession { name: "n", labels: &[], settings: &file, alpha: &alpha, beta: &host };
