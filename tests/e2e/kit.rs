@@ -1,6 +1,6 @@
 //! The kit itself on real tools: what the other tests stand on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sinc::demo::Options;
 use sinc::process::quote;
@@ -157,16 +157,35 @@ fn mutagen_syncs_over_it_and_nothing_is_left_afterwards() {
 #[test]
 fn a_host_is_gone_also_when_its_owner_is_killed() {
     let Some(bed) = Bed::new() else { return };
-    let mut owner = bed.sandbox.program(std::env::current_exe().unwrap(), &bed.sandbox.home());
-    owner = owner.args(["--exact", "kit::a_host_for_another_test", "--ignored", "--nocapture"]);
-    let mut child = owner.start();
-    let dir = bed.sandbox.home().join("dir");
-    wait_until("the other host is up", PATIENCE, || dir.is_file());
-    let dir = std::fs::read_to_string(dir).unwrap();
-    let dir = Path::new(&dir);
-    assert!(!living_in(dir).is_empty());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let owner = std::env::current_exe().unwrap();
+    let words = [owner.to_str().unwrap(), "--exact", "kit::a_host_for_another_test", "--ignored"];
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    bed.sandbox.run("kill", &["-9", &terminal.pid().to_string()]).success();
+    is_gone(&dir);
+    // Ctrl-C goes to the guard too, which has work to do after it.
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    terminal.type_keys(&["C-c"]);
+    is_gone(&dir);
+    // So does the hang-up of a terminal that is closed.
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    drop(terminal);
+    is_gone(&dir);
+}
+
+/// The directory of the host that the test below started.
+fn other_host(bed: &Bed) -> PathBuf {
+    let told = bed.sandbox.home().join("dir");
+    wait_until("the other host is up", PATIENCE, || told.is_file());
+    let dir = PathBuf::from(bed.sandbox.read("dir"));
+    bed.sandbox.run("rm", &["dir"]).success();
+    assert!(!living_in(&dir).is_empty());
+    dir
+}
+
+fn is_gone(dir: &Path) {
     wait_until("the other host is gone", PATIENCE, || !dir.exists());
     wait_until("nothing runs in it", PATIENCE, || living_in(dir).is_empty());
 }
