@@ -315,9 +315,10 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
         MutagenError::SocketPathTooLong { .. } => {
             (Kind::Config, vec!["set XDG_DATA_HOME to a directory with a shorter path".to_owned()])
         }
-        MutagenError::NotUtf8(_) | MutagenError::NoSuchSession(_) | MutagenError::Answer { .. } => {
-            (Kind::Failed, Vec::new())
-        }
+        MutagenError::NotRunning
+        | MutagenError::NotUtf8(_)
+        | MutagenError::NoSuchSession(_)
+        | MutagenError::Answer { .. } => (Kind::Failed, Vec::new()),
     }
 }
 

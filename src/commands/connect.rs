@@ -560,9 +560,14 @@ impl Plan<'_> {
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
-            for cmd in Vec::<Cmd>::new() {
-                self.ctx.runner.run(&cmd)?;
-            }
+            let wanted = Wanted {
+                id: self.project.id.to_string(),
+                host_word: host_word(&self.host.name),
+                local: self.project.root.clone(),
+                remote: remote_dir.clone(),
+                settings: self.settings.clone(),
+            };
+            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
         }
         let terminal = Terminal {
             id: self.id(),
