@@ -1,6 +1,7 @@
 //! The kit itself: what the other tests stand on.
 
 use crate::support::PATIENCE;
+use crate::support::e2e::have;
 use crate::support::fakes::{Answer, Fakes};
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
@@ -67,7 +68,7 @@ fn a_fake_can_do_something() {
 
 #[test]
 fn a_terminal_shows_and_takes_what_a_person_sees_and_types() {
-    if which::which("tmux").is_err() {
+    if !have(&["tmux"]) {
         return;
     }
     let sandbox = Sandbox::new();
@@ -86,7 +87,7 @@ fn a_terminal_shows_and_takes_what_a_person_sees_and_types() {
 
 #[test]
 fn a_terminal_tells_the_signal_that_ended_its_command() {
-    if which::which("tmux").is_err() {
+    if !have(&["tmux"]) {
         return;
     }
     let sandbox = Sandbox::new();
