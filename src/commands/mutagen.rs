@@ -7,9 +7,9 @@ use anyhow::Result;
 use super::context::Context;
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
-use crate::remote::{Why, classify, shim_directory};
+use crate::remote::shim_directory;
 use crate::tools::mutagen::{
-    FetchError, Fetched, FindError, Mutagen, MutagenError, RELEASE, Release, Search, fetch, find, own_program,
+    FetchError, Fetched, FindError, Mutagen, RELEASE, Release, Search, fetch, find, own_program,
 };
 use crate::ui::bytes;
 
@@ -124,17 +124,5 @@ fn download(ctx: &Context, data_dir: &Path, release: &Release) -> Result<Fetched
                 .hint("or install it yourself: https://mutagen.io/documentation/introduction/installation"),
         };
         failure.into()
-    })
-}
-
-/// Did the data connection fail because the login needs a person?
-#[must_use]
-pub(super) fn is_login_refused(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<MutagenError>() {
-        Some(MutagenError::Connect { reason, ssh, .. }) => {
-            let said = ssh.as_deref().unwrap_or(reason);
-            matches!(classify(said), Why::LoginRefused | Why::HostKeyUnknown)
-        }
-        _ => false,
     })
 }
