@@ -98,6 +98,8 @@ pub enum Place {
     Unmarked {
         /// How many entries.
         entries: u64,
+        /// Whose marker is there instead.
+        owner: Option<String>,
     },
     /// Neither claim nor marker lead anywhere: another host, or another disk.
     Lost,
@@ -199,7 +201,9 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         "repaired" => Place::Repaired,
         "occupied" => Place::Occupied { entries: entries() },
         "other" => Place::Other,
-        "unmarked" => Place::Unmarked { entries: entries() },
+        "unmarked" => {
+            Place::Unmarked { entries: entries(), owner: reply.get("owner").map(str::to_owned) }
+        }
         "lost" => Place::Lost,
         "many" => Place::Many { directories: reply.all("marked").map(str::to_owned).collect() },
         "blocked" => Place::Blocked,

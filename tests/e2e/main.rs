@@ -2,6 +2,7 @@
 
 mod connect;
 mod kit;
+mod place;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
