@@ -229,6 +229,8 @@ impl Plan<'_> {
         self.tell_about_host(&answer);
 
         let mut record = self.note_record(&answer);
+        // Until all is done the next run must not trust what this one wrote.
+        record.verify = true;
         self.ctx.store.save(&record)?;
         let wanted = Wanted {
             id: self.project.id.to_string(),
@@ -375,7 +377,7 @@ impl Plan<'_> {
             *answer = self.ask_host(true, false)?;
         }
         match &answer.place {
-            Place::Lost | Place::Unmarked { .. } => {
+            Place::Lost { .. } | Place::Unmarked { .. } => {
                 let paused = pause_all(mutagen, syncs);
                 Err(self.lost(answer, paused))
             }
@@ -437,6 +439,20 @@ impl Plan<'_> {
             )
             .hint("if it is the right one, say so with `sinc --same`")
             .hint(format!("to begin anew, `sinc kill {id}` and then `sinc`; no file is deleted"))
+            .into(),
+            Place::Unmarked { claimed: true, .. } => Failure::new(
+                Kind::Failed,
+                format!("{host}:{dir} was emptied. Nothing was deleted here{paused}"),
+            )
+            .hint("if that was a mistake, put the files back there, then `sinc --same`")
+            .hint(format!("to fill it again from here: `sinc kill {id}` and then `sinc`"))
+            .into(),
+            Place::Lost { claimed: true } => Failure::new(
+                Kind::Failed,
+                format!("{host}:{dir} is gone: it was moved elsewhere, or deleted. Nothing was deleted here{paused}"),
+            )
+            .hint("if it was moved, move it back (or to another name beside it), then `sinc`")
+            .hint(format!("to fill it again from here: `sinc kill {id}` and then `sinc`"))
             .into(),
             _ => Failure::new(
                 Kind::Failed,

@@ -84,6 +84,7 @@ fi;
 # This machine has the session, and its directory is not there any more: nothing is made in its place.
 if [ -z "$how" ] && [ -n "$known" ]; then
 dir=$lead; how=lost; n=0;
+if [ -n "$cdir" ]; then put claimed "$cdir"; fi;
 if [ -d "$lead" ]; then how=unmarked; n=$(entries "$lead"); fi;
 owner "$lead";
 if [ "$how" = unmarked ] && [ "$n" -gt 0 ] && [ -z "$own" ]; then

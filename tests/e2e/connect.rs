@@ -27,14 +27,17 @@ fn the_first_makes_everything_with_two_calls_and_the_next_is_one() {
     let modes = ["", "src", "src/main.rs", "run.sh", "empty"].map(|name| steps::mode(&there.join(name)));
     assert_eq!(modes.map(|mode| format!("{mode:o}")), ["755", "755", "644", "755", "644"]);
     assert_eq!(steps::mode(&bed.host.remote_home().join("workspace")), 0o700);
-    assert_eq!(steps::sessions_there(&bed), [id.clone()]);
+    assert_eq!(steps::sessions_there(&bed), std::slice::from_ref(&id));
     steps::wait_text(&bed.host.remote_home().join("where"), &format!("{}\n", there.display()));
     terminal.type_line("are you there?");
     terminal.wait_for("agent heard: are you there?", PATIENCE);
 
     let own = calls.own();
     assert_eq!(own.len(), 2, "one script, one attach: {own:#?}");
-    assert!(own[0].contains(" -T -- demo exec sh -c ") && own[1].contains(" -t -- demo exec sh -c "), "{own:#?}");
+    assert!(
+        own[0].contains(" -T -- demo exec sh -c ") && own[1].contains(" -t -- demo exec sh -c "),
+        "{own:#?}"
+    );
 
     // And every change goes both ways.
     steps::write(&project.join("here/a"), "made here\n");
@@ -78,7 +81,10 @@ fn without_a_terminal_everything_runs_and_nothing_is_attached() {
     });
     // From a directory in the project: the project's session, said.
     let inside = bed.sandbox.sinc_in(&bed.sandbox.project("app/deep/er"), &["--no-attach"]).success();
-    assert!(inside.stderr.contains(&format!("this is a part of {} (session {id})", project.display())), "{inside}");
+    assert!(
+        inside.stderr.contains(&format!("this is a part of {} (session {id})", project.display())),
+        "{inside}"
+    );
     assert_eq!(steps::records(&bed.sandbox).len(), 1);
 }
 

@@ -2,7 +2,9 @@
 
 mod connect;
 mod kit;
+mod names;
 mod place;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
+mod sync;

@@ -1,5 +1,7 @@
 //! Where a session's directory on the host is, and what happens when it is not where it was.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
 use std::path::{Path, PathBuf};
 
 use crate::steps;
@@ -46,7 +48,8 @@ fn not_where_it_was(bed: &Bed, project: &Path) {
 #[test]
 fn a_directory_that_was_renamed_on_the_host_is_followed() {
     let Some((bed, project, there, id)) = connected() else { return };
-    let session = steps::tmux_there(&bed, &["list-sessions", "-F", "#{session_id} #{session_created}"]).stdout;
+    let session =
+        steps::tmux_there(&bed, &["list-sessions", "-F", "#{session_id} #{session_created}"]).stdout;
     let moved = there.with_file_name("app renamed");
     std::fs::rename(&there, &moved).unwrap();
     steps::write(&project.join("src/here"), "edited here\n");
@@ -281,8 +284,10 @@ fn a_directory_with_other_files_is_taken_only_on_request() {
     let taken = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
     assert!(taken.stderr.contains("Took box:"), "{taken}");
     assert!(taken.stderr.contains("1 conflict, left alone on both sides: differs ("), "{taken}");
-    assert_eq!((steps::read(&project.join("differs")), steps::read(&there.join("differs"))),
-        ("here\n".to_owned(), "there\n".to_owned()));
+    assert_eq!(
+        (steps::read(&project.join("differs")), steps::read(&there.join("differs"))),
+        ("here\n".to_owned(), "there\n".to_owned())
+    );
     assert_eq!(steps::read(&project.join("there")), "2\n");
     assert_eq!(steps::read(&there.join("here")), "1\n");
     // It is still said the next time.
@@ -365,7 +370,11 @@ fn a_full_disk_is_said_and_the_next_run_goes_on() {
     let run = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
     assert!(run.stderr.contains("the sync is not complete"), "{run}");
     assert!(run.stderr.contains("no space left on device"), "{run}");
-    assert_eq!(steps::sessions_there(&bed), Vec::<String>::new(), "no agent in a directory that is not whole");
+    assert_eq!(
+        steps::sessions_there(&bed),
+        Vec::<String>::new(),
+        "no agent in a directory that is not whole"
+    );
     mounted.change("size=16m");
     let run = steps::connect(&bed.sandbox, &project);
     assert_eq!(steps::tree(&project), steps::tree(&steps::there(&bed, "app")), "{run}");

@@ -1,5 +1,7 @@
 //! What the tests here do again and again.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,8 +45,7 @@ pub(crate) fn detach(terminal: Terminal<'_>) {
 pub(crate) fn records(sandbox: &Sandbox) -> Vec<PathBuf> {
     let dir = sandbox.home().join(".local/state/sinc/sessions");
     let files = std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> =
-        files.filter(|file| file.extension().is_some_and(|end| end == "json")).collect();
+    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "json")).collect();
     files.sort();
     files
 }
@@ -146,7 +147,8 @@ pub(crate) fn tree(dir: &Path) -> Vec<(PathBuf, Option<String>)> {
                 found.push((name, None));
                 left.push(path);
             } else {
-                found.push((name, Some(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned())));
+                found
+                    .push((name, Some(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned())));
             }
         }
     }
@@ -224,7 +226,8 @@ pub(crate) fn end_shared_connection(bed: &Bed) {
 /// The sockets of this computer's shared connections.
 pub(crate) fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut left = vec![sandbox.home().join(".sinc"), sandbox.tmp(), sandbox.home().join(".local/state/sinc")];
+    let mut left =
+        vec![sandbox.home().join(".sinc"), sandbox.tmp(), sandbox.home().join(".local/state/sinc")];
     while let Some(dir) = left.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
             use std::os::unix::fs::FileTypeExt;
