@@ -142,10 +142,14 @@ impl Remote {
                     tracing::debug!(%error, "the shared connection is dead: connecting anew");
                     self.drop_master();
                 }
-                Err(error) => return Err(RemoteError::from_process(&self.name, why, error)),
+                Err(error) => return Err(self.explain(why, error)),
             }
         }
-        self.attempt(&cmd, notice).map_err(|error| RemoteError::from_process(&self.name, why, error))
+        self.attempt(&cmd, notice).map_err(|error| self.explain(why, error))
+    }
+
+    fn explain(&self, why: &str, error: ProcessError) -> RemoteError {
+        RemoteError::from_process(&self.name, &self.destination.to_string(), why, error)
     }
 
     fn attempt(&self, cmd: &Cmd, notice: Notice<'_>) -> Result<Reply, ProcessError> {
