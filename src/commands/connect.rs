@@ -246,6 +246,7 @@ impl Plan<'_> {
             self.make_terminal(&record)?;
         }
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
+        self.look_after(&record);
         self.become_terminal(&record)
     }
 
