@@ -187,6 +187,10 @@ impl Plan<'_> {
         self.ctx.refresh_host_file(&self.remote, None)?;
         let word = host_word(&self.host.name);
 
+        if !self.remote.control().exists() {
+            // No live line here: ssh may put questions of its own on the terminal.
+            ui.status("Connecting", &format!("to {}", self.host.name));
+        }
         let id = self.project.id.to_string();
         if self.record.is_none() {
             // A sync whose record was lost may still run. It must not see the directory that is made for the session
@@ -198,10 +202,7 @@ impl Plan<'_> {
         // Mutagen is asked while the host is.
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
-            let progress = ui.progress();
-            progress.show("Connecting", &format!("to {}", self.host.name));
             let answer = self.ask_host(false, self.args.same);
-            drop(progress);
             let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
             (answer, syncs)
         });
@@ -260,6 +261,7 @@ impl Plan<'_> {
             self.make_terminal(&record)?;
         }
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
+        self.look_after(&record);
         self.become_terminal(&record)
     }
 
