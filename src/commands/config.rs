@@ -8,16 +8,8 @@ use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
 use crate::state::write_file;
 
-/// What a new config file says.
-const NEW_FILE: &str = "\
-# sinc's configuration. Every key, with its default: `man sinc`, or docs/config.toml in the source.
-
-# default-host = \"box\"
-
-# [host.box]
-# destination = \"dev@203.0.113.7\"   # or an alias from ~/.ssh/config
-# agent = \"opencode\"
-";
+/// The reference: every key with what it means.
+const REFERENCE: &str = include_str!("../../docs/config.toml");
 
 /// Runs it.
 ///
@@ -88,7 +80,7 @@ fn edit(ctx: &Context) -> Result<i32> {
         return Ok(0);
     }
     if !path.exists() {
-        write_file(&path, NEW_FILE.as_bytes())?;
+        write_file(&path, new_file().as_bytes())?;
     }
     let code = ctx.runner.interactive(&cmd)?;
     if code != 0 {
@@ -96,4 +88,14 @@ fn edit(ctx: &Context) -> Result<i32> {
     }
     ctx.config().context("the file as it is now cannot be used")?;
     Ok(0)
+}
+
+/// What a new config file says: the reference, in which nothing counts yet, so that a later sinc's defaults do.
+fn new_file() -> String {
+    let line = |line: &str| match line {
+        "" => "\n".to_owned(),
+        line if line.starts_with('#') => format!("{line}\n"),
+        line => format!("# {line}\n"),
+    };
+    REFERENCE.lines().map(line).collect()
 }
