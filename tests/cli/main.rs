@@ -1,5 +1,8 @@
 //! The command line, in a sealed world: the real binary, tools that only record.
 
+mod help;
+mod identity;
 mod kit;
 #[path = "../support/mod.rs"]
 mod support;
+mod world;
