@@ -44,13 +44,7 @@ fn show(ctx: &Context) -> Result<i32> {
     }
     let entries = config.entries();
     if ctx.ui.is_json() {
-        let values: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                serde_json::json!({ "key": entry.key, "value": entry.value, "origin": entry.origin.to_string() })
-            })
-            .collect();
-        ctx.print_json("config", &serde_json::json!({ "path": path(ctx), "values": values }));
+        ctx.print_json("config", &serde_json::json!({ "path": path(ctx), "values": entries }));
         return Ok(0);
     }
     let width = entries.iter().map(|entry| entry.to_string().chars().count()).max().unwrap_or(0).min(60);
@@ -83,6 +77,11 @@ fn edit(ctx: &Context) -> Result<i32> {
         write_file(&path, new_file().as_bytes())?;
     }
     let code = ctx.runner.interactive(&cmd)?;
+    if code == 127 {
+        return Err(Failure::new(Kind::MissingTool, format!("the editor `{editor}` was not found"))
+            .hint("set VISUAL or EDITOR to an editor of yours")
+            .into());
+    }
     if code != 0 {
         return Err(Failure::new(Kind::Failed, format!("the editor `{editor}` ended with {code}")).into());
     }
