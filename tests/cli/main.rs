@@ -1,8 +1,10 @@
 //! The command line, in a sealed world: the real binary, tools that only record.
 
+mod config;
 mod help;
 mod identity;
 mod kit;
 #[path = "../support/mod.rs"]
 mod support;
+mod trust;
 mod world;

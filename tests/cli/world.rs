@@ -84,13 +84,25 @@ impl World {
 
     /// The calls so far, with our own scripts by their names.
     pub(crate) fn calls(&self) -> String {
-        self.normal(&self.fakes.transcript())
+        let transcript = self.normal(&self.fakes.transcript());
+        let mut calls: Vec<_> = transcript.split_inclusive('\n').collect();
+        // Mutagen is asked at the same time as the host: the host is shown first.
+        for at in 1..calls.len() {
+            let beside = |call: &str| {
+                call.starts_with("$ mutagen daemon start") || call.contains(" --label-selector ")
+            };
+            let before = calls[..at].iter().rev().take_while(|call| beside(call)).count();
+            if calls[at].contains("<bootstrap.sh>") {
+                calls[at - before..=at].rotate_right(1);
+            }
+        }
+        calls.concat()
     }
 
     /// Everything that a run left, and the commands that it ran, as one text.
     #[track_caller]
     pub(crate) fn seen(&self, run: &Run) -> String {
-        self.normal(&format!("{}--- commands\n{}", run.snapshot(), self.calls()))
+        format!("{}--- commands\n{}", self.normal(&run.snapshot()), self.calls())
     }
 
     /// Text without what differs from run to run or from computer to computer, with our own scripts by their names.
