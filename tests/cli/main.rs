@@ -1,6 +1,7 @@
 //! The command line, in a sealed world: the real binary, tools that only record.
 
 mod config;
+mod connect;
 mod help;
 mod identity;
 mod kit;

@@ -43,7 +43,8 @@ impl World {
 
     /// The same tools in a sandbox that is there, with nothing configured.
     #[track_caller]
-    pub(crate) fn of(sandbox: Sandbox) -> Self {
+    pub(crate) fn of(mut sandbox: Sandbox) -> Self {
+        sandbox.show_path(Sandbox::binary(), "$SINC");
         let fakes = Fakes::install(&sandbox, &["ssh", "mutagen", "tmux", "et"]);
         let daemon = UnixListener::bind(sandbox.root().join("fakes/daemon.sock")).unwrap();
         let mutagen =
@@ -99,10 +100,16 @@ impl World {
         calls.concat()
     }
 
+    /// Everything that a run left, as one text.
+    pub(crate) fn left(&self, run: &Run) -> String {
+        let Run { code, stdout, stderr, .. } = run;
+        self.normal(&format!("exit code: {code}\n--- stdout\n{stdout}--- stderr\n{stderr}"))
+    }
+
     /// Everything that a run left, and the commands that it ran, as one text.
     #[track_caller]
     pub(crate) fn seen(&self, run: &Run) -> String {
-        format!("{}--- commands\n{}", self.normal(&run.snapshot()), self.calls())
+        format!("{}--- commands\n{}", self.left(run), self.calls())
     }
 
     /// Text without what differs from run to run or from computer to computer, with our own scripts by their names.
@@ -150,13 +157,14 @@ pub(crate) fn host_says(more: &str) -> Answer {
 
 /// Everything below a directory, with what tells a change: kind and mode, time, contents.
 #[track_caller]
-pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let meta = path.symlink_metadata().unwrap();
         let text = if meta.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
-        found.insert(path.clone(), (meta.mode(), meta.mtime_nsec(), text));
+        let text = String::from_utf8_lossy(&text);
+        found.insert(path.clone(), format!("{:o} {} {text}", meta.mode(), meta.mtime_nsec()));
         if meta.is_dir() {
             found.extend(tree(&path));
         }
