@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::context::Context;
-use super::{first_cycle, state_report};
+use super::{first_cycle, paste, state_report};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -583,7 +583,18 @@ impl Plan<'_> {
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
             };
-            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
+            let mutagen = super::mutagen::supposed(self.ctx)?;
+            let shims = shim_directory(&self.ctx.environment.data_dir());
+            let (host_file, host) = self.ctx.store.host_file(&self.ctx.host_file(&self.remote, None))?;
+            let settings = self.settings.path_in(mutagen.data_dir());
+            for cmd in [
+                paste::install_shim(&shims, &std::env::current_exe()?),
+                paste::write_file("note where that goes", &host_file, &host),
+                paste::write_file("write the settings of the sync", &settings, &self.settings.yaml()),
+                wanted.create_cmd(&mutagen),
+            ] {
+                self.ctx.runner.run(&cmd)?;
+            }
         }
         let terminal = Terminal {
             id: self.id(),

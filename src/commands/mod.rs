@@ -8,6 +8,7 @@ pub mod context;
 mod first_cycle;
 pub mod manual;
 mod mutagen;
+mod paste;
 pub mod shim;
 mod state_report;
 pub mod trust;
