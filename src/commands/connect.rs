@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::context::Context;
-use super::{first_cycle, paste, state_report};
+use super::{first_cycle, paste, status};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -254,7 +254,7 @@ impl Plan<'_> {
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }
-            state_report::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
+            status::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
             return Ok(0);
         }
         if self.host.transport.value == Transport::Et {
