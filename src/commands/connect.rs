@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::context::Context;
-use super::{first_cycle, status};
+use super::{first_cycle, paste, status};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -187,18 +187,32 @@ impl Plan<'_> {
         self.ctx.refresh_host_file(&self.remote, None)?;
         let word = host_word(&self.host.name);
 
-        // Mutagen is asked while the host is.
+        if !self.remote.control().exists() {
+            // No live line here: ssh may put questions of its own on the terminal.
+            ui.status("Connecting", &format!("to {}", self.host.name));
+        }
         let id = self.project.id.to_string();
+        if self.record.is_none() {
+            // A sync whose record was lost may still run. It must not see the directory that is made for the session
+            // now, empty: it would take that for a deletion, and bring it here.
+            for sync in sync::find(&mutagen, &id, &word)?.iter().filter(|sync| !sync.is_paused()) {
+                mutagen.pause(&sync.identifier)?;
+            }
+        }
+        // Whoever insists on a session that exists wants no new directory.
+        let look = self.args.resume && self.record.is_none();
+        // Mutagen is asked while the host is.
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
-            let progress = ui.progress();
-            progress.show("Connecting", &format!("to {}", self.host.name));
-            let answer = self.ask_host(false, self.args.same);
-            drop(progress);
+            let answer = self.ask_host(false, self.args.same, look);
             let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
             (answer, syncs)
         });
         let (mut answer, mut syncs) = (answer?, syncs?);
+        self.check_wishes_against_host(&answer)?;
+        if look {
+            answer = self.ask_host(false, self.args.same, false)?;
+        }
         let machine = self.ctx.machine()?;
         for id in ending::finish_pending(&self.ctx.store, &self.remote, &machine.id, &|line| ui.note(line))? {
             ui.status("Finished", &format!("{id}: its end, which waited for this host"));
@@ -211,11 +225,18 @@ impl Plan<'_> {
             syncs = Vec::new();
         }
         self.settle_place(&mut answer, &mutagen, &syncs)?;
-        self.check_wishes_against_host(&answer)?;
         self.check_tmux(&answer)?;
+        if matches!(answer.place, Place::New | Place::Adopted) {
+            // It knows another directory than this one: what is missing here it would take for deleted.
+            for sync in syncs.drain(..) {
+                mutagen.terminate(&sync.identifier)?;
+            }
+        }
         self.tell_about_host(&answer);
 
         let mut record = self.note_record(&answer);
+        // Until all is done the next run must not trust what this one wrote.
+        record.verify = true;
         self.ctx.store.save(&record)?;
         let wanted = Wanted {
             id: self.project.id.to_string(),
@@ -245,6 +266,7 @@ impl Plan<'_> {
             self.make_terminal(&record)?;
         }
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
+        self.look_after(&record);
         self.become_terminal(&record)
     }
 
@@ -282,7 +304,7 @@ impl Plan<'_> {
             .into()
     }
 
-    fn ask_host(&self, adopt: bool, same: bool) -> Result<Answer> {
+    fn ask_host(&self, adopt: bool, same: bool, look: bool) -> Result<Answer> {
         let machine = self.ctx.machine()?;
         let local = self.project.root.to_string_lossy();
         let question = Question {
@@ -294,6 +316,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt,
             same,
+            look,
         };
         let ui = &self.ctx.ui;
         bootstrap::ask(&self.remote, &question, &|line| ui.note(line))
@@ -344,7 +367,7 @@ impl Plan<'_> {
     fn settle_place(&mut self, answer: &mut Answer, mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
         if answer.place == Place::Other {
             // Asked above: the same project, or by now another id.
-            *answer = self.ask_host(false, true)?;
+            *answer = self.ask_host(false, true, false)?;
         }
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
@@ -359,10 +382,10 @@ impl Plan<'_> {
                     .hint("another workspace on the host: `workspace` in the config")
                     .into());
             }
-            *answer = self.ask_host(true, false)?;
+            *answer = self.ask_host(true, false, false)?;
         }
         match &answer.place {
-            Place::Lost | Place::Unmarked { .. } => {
+            Place::Lost { .. } | Place::Unmarked { .. } => {
                 let paused = pause_all(mutagen, syncs);
                 Err(self.lost(answer, paused))
             }
@@ -408,13 +431,36 @@ impl Plan<'_> {
         let host = &self.host.name;
         let dir = &answer.directory;
         let id = self.id();
-        match answer.place {
-            Place::Unmarked { entries } if entries > 0 => Failure::new(
+        match &answer.place {
+            Place::Unmarked { owner: Some(owner), .. } => {
+                let whose = SessionId::parse(owner).map_or_else(
+                    |_| "something else than this session".to_owned(),
+                    |owner| format!("the session {owner}"),
+                );
+                Failure::new(Kind::Failed, format!("{host}:{dir} now belongs to {whose}{paused}"))
+                    .hint(format!("to begin anew in a directory of its own, `sinc kill {id}` and then `sinc`; no file is deleted"))
+                    .into()
+            }
+            Place::Unmarked { entries: entries @ 1.., .. } => Failure::new(
                 Kind::Failed,
-                format!("{host}:{dir} has lost its marker, so it may be another directory than before ({}){paused}", plural(entries, "entry", "entries")),
+                format!("{host}:{dir} has lost its marker, so it may be another directory than before ({}){paused}", plural(*entries, "entry", "entries")),
             )
             .hint("if it is the right one, say so with `sinc --same`")
             .hint(format!("to begin anew, `sinc kill {id}` and then `sinc`; no file is deleted"))
+            .into(),
+            Place::Unmarked { claimed: true, .. } => Failure::new(
+                Kind::Failed,
+                format!("{host}:{dir} was emptied. Nothing was deleted here{paused}"),
+            )
+            .hint("if that was a mistake, put the files back there, then `sinc --same`")
+            .hint(format!("to fill it again from here: `sinc kill {id}` and then `sinc`"))
+            .into(),
+            Place::Lost { claimed: true } => Failure::new(
+                Kind::Failed,
+                format!("{host}:{dir} is gone: it was moved elsewhere, or deleted. Nothing was deleted here{paused}"),
+            )
+            .hint("if it was moved, move it back (or to another name beside it), then `sinc`")
+            .hint(format!("to fill it again from here: `sinc kill {id}` and then `sinc`"))
             .into(),
             _ => Failure::new(
                 Kind::Failed,
@@ -571,6 +617,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt: false,
             same: self.args.same,
+            look: false,
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
@@ -581,7 +628,18 @@ impl Plan<'_> {
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
             };
-            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
+            let mutagen = super::mutagen::supposed(self.ctx)?;
+            let shims = shim_directory(&self.ctx.environment.data_dir());
+            let (host_file, host) = self.ctx.store.host_file(&self.ctx.host_file(&self.remote, None))?;
+            let settings = self.settings.path_in(mutagen.data_dir());
+            for cmd in [
+                paste::install_shim(&shims, &std::env::current_exe()?),
+                paste::write_file("note where that goes", &host_file, &host),
+                paste::write_file("write the settings of the sync", &settings, &self.settings.yaml()),
+                wanted.create_cmd(&mutagen),
+            ] {
+                self.ctx.runner.run(&cmd)?;
+            }
         }
         let terminal = Terminal {
             id: self.id(),

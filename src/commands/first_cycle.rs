@@ -167,6 +167,6 @@ pub(super) fn words_for(phase: Phase) -> &'static str {
         Phase::Comparing => "comparing",
         Phase::Sending => "sending",
         Phase::Applying => "putting files in their places",
-        Phase::Watching => "watching",
+        Phase::Watching => "checking",
     }
 }

@@ -17,6 +17,7 @@ mod logs;
 pub mod manual;
 mod mutagen;
 mod paint;
+mod paste;
 pub mod shim;
 mod state_report;
 mod state_text;

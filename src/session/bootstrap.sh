@@ -6,7 +6,8 @@
 #
 # $1 id          $2 workspace        $3 directory name     $4 the name to use when $3 belongs to another session
 # $5 machine id  $6 machine name     $7 path there         $8 the directory, when that machine has this session
-# $9 flags: adopt (a directory with files in it may be taken), same (what is here is this very project)
+# $9 flags: adopt (a directory with files in it may be taken), same (what is here is this very project), look (write
+#    nothing)
 #
 # Answers are lines `key value`. `how` says what became of the directory:
 #   kept      claim and marker agree               new       made, or empty and taken
@@ -84,11 +85,13 @@ fi;
 # This machine has the session, and its directory is not there any more: nothing is made in its place.
 if [ -z "$how" ] && [ -n "$known" ]; then
 dir=$lead; how=lost; n=0;
+if [ -n "$cdir" ]; then put claimed "$cdir"; fi;
 if [ -d "$lead" ]; then how=unmarked; n=$(entries "$lead"); fi;
 owner "$lead";
 if [ "$how" = unmarked ] && [ "$n" -gt 0 ] && [ -z "$own" ]; then
 case $flags in *" same "*) how=adopted;; esac;
 fi;
+if [ -n "$own" ]; then put owner "$own"; fi;
 put entries "$n";
 fi;
 # A new session, or one that this machine does not know yet.
@@ -123,6 +126,7 @@ case $flags in *" same "*) ;; *) how=other;; esac;;
 esac;
 fi;
 put dir "$dir";
+case $flags in *" look "*) put how "$how"; exit 0;; esac;
 # What was decided is written: the directory first, then its marker, then the claim.
 case $how in new | adopted | kept | moved | repaired)
 (umask 077; mkdir -p -- "$state") || fail "cannot make $state";
@@ -131,7 +135,7 @@ if [ -d "$dir" ]; then :; else (umask 022; mkdir -- "$dir") || fail "cannot make
 owner "$dir";
 if differ "$own" "$id"; then
 tmp=$dir/.sinc-session.$$;
-{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" || { rm -f -- "$tmp"; fail "cannot write in $dir"; };
+{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" 2>/dev/null || { rm -f -- "$tmp"; fail "cannot write in $dir"; };
 ln -- "$tmp" "$dir/.sinc-session" 2>/dev/null; rm -f -- "$tmp";
 owner "$dir";
 if differ "$own" "$id"; then echo "another session took $dir at this moment" >&2; exit 98; fi;
@@ -144,7 +148,7 @@ put id "$id"; put dir "$dir";
 if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine "; fi;
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
-} >"$tmp" && sync "$tmp" 2>/dev/null;
+} >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;
 if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim";
 else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?"; fi;
 fi;

@@ -298,6 +298,15 @@ impl Store {
         read_json(&self.host_path(word))
     }
 
+    /// The file for this host, and what it says.
+    ///
+    /// # Errors
+    /// It cannot be put into JSON.
+    pub fn host_file(&self, host: &HostFile) -> Result<(PathBuf, String)> {
+        let text = serde_json::to_string_pretty(host).context("cannot put a record into JSON")?;
+        Ok((self.host_path(&host_word(&host.name)), text + "\n"))
+    }
+
     /// Writes it, if it differs from what is there.
     ///
     /// # Errors
