@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::context::Context;
-use super::{first_cycle, state_report};
+use super::{first_cycle, paste, status};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -199,14 +199,20 @@ impl Plan<'_> {
                 mutagen.pause(&sync.identifier)?;
             }
         }
+        // Whoever insists on a session that exists wants no new directory.
+        let look = self.args.resume && self.record.is_none();
         // Mutagen is asked while the host is.
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
-            let answer = self.ask_host(false, self.args.same);
+            let answer = self.ask_host(false, self.args.same, look);
             let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
             (answer, syncs)
         });
         let (mut answer, mut syncs) = (answer?, syncs?);
+        self.check_wishes_against_host(&answer)?;
+        if look {
+            answer = self.ask_host(false, self.args.same, false)?;
+        }
         let machine = self.ctx.machine()?;
         for id in ending::finish_pending(&self.ctx.store, &self.remote, &machine.id, &|line| ui.note(line))? {
             ui.status("Finished", &format!("{id}: its end, which waited for this host"));
@@ -219,7 +225,6 @@ impl Plan<'_> {
             syncs = Vec::new();
         }
         self.settle_place(&mut answer, &mutagen, &syncs)?;
-        self.check_wishes_against_host(&answer)?;
         self.check_tmux(&answer)?;
         if matches!(answer.place, Place::New | Place::Adopted) {
             // It knows another directory than this one: what is missing here it would take for deleted.
@@ -254,7 +259,7 @@ impl Plan<'_> {
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }
-            state_report::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
+            status::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
             return Ok(0);
         }
         if self.host.transport.value == Transport::Et {
@@ -299,7 +304,7 @@ impl Plan<'_> {
             .into()
     }
 
-    fn ask_host(&self, adopt: bool, same: bool) -> Result<Answer> {
+    fn ask_host(&self, adopt: bool, same: bool, look: bool) -> Result<Answer> {
         let machine = self.ctx.machine()?;
         let local = self.project.root.to_string_lossy();
         let question = Question {
@@ -311,6 +316,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt,
             same,
+            look,
         };
         let ui = &self.ctx.ui;
         bootstrap::ask(&self.remote, &question, &|line| ui.note(line))
@@ -361,7 +367,7 @@ impl Plan<'_> {
     fn settle_place(&mut self, answer: &mut Answer, mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
         if answer.place == Place::Other {
             // Asked above: the same project, or by now another id.
-            *answer = self.ask_host(false, true)?;
+            *answer = self.ask_host(false, true, false)?;
         }
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
@@ -376,7 +382,7 @@ impl Plan<'_> {
                     .hint("another workspace on the host: `workspace` in the config")
                     .into());
             }
-            *answer = self.ask_host(true, false)?;
+            *answer = self.ask_host(true, false, false)?;
         }
         match &answer.place {
             Place::Lost { .. } | Place::Unmarked { .. } => {
@@ -611,6 +617,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt: false,
             same: self.args.same,
+            look: false,
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
@@ -621,7 +628,18 @@ impl Plan<'_> {
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
             };
-            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
+            let mutagen = super::mutagen::supposed(self.ctx)?;
+            let shims = shim_directory(&self.ctx.environment.data_dir());
+            let (host_file, host) = self.ctx.store.host_file(&self.ctx.host_file(&self.remote, None))?;
+            let settings = self.settings.path_in(mutagen.data_dir());
+            for cmd in [
+                paste::install_shim(&shims, &std::env::current_exe()?),
+                paste::write_file("note where that goes", &host_file, &host),
+                paste::write_file("write the settings of the sync", &settings, &self.settings.yaml()),
+                wanted.create_cmd(&mutagen),
+            ] {
+                self.ctx.runner.run(&cmd)?;
+            }
         }
         let terminal = Terminal {
             id: self.id(),

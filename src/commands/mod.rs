@@ -1,16 +1,30 @@
 //! The commands, one file each, and the one match from subcommand to function.
 
 pub mod after_attach;
+mod ask;
 pub mod attach;
 pub mod config;
 pub mod connect;
 pub mod context;
 mod first_cycle;
+mod joined;
+mod kill;
+mod kill_target;
+mod kill_words;
+mod list;
+mod list_table;
+mod logs;
 pub mod manual;
 mod mutagen;
+mod paint;
+mod paste;
 pub mod shim;
 mod state_report;
+mod state_text;
+mod status;
+mod sync_control;
 pub mod trust;
+mod watch;
 
 use anyhow::Result;
 
@@ -39,6 +53,13 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
         Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
+        Command::Kill(args) => kill::run(ctx, &args),
+        Command::Pause(args) => sync_control::pause(ctx, &args),
+        Command::Resume(args) => sync_control::resume(ctx, &args),
+        Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Logs(args) => logs::run(ctx, &args),
+        Command::List(args) => list::run(ctx, &args),
+        Command::Status(args) => status::run(ctx, &args),
         _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }
