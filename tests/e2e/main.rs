@@ -5,6 +5,7 @@ mod interrupted;
 mod kit;
 mod names;
 mod place;
+mod shells;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
