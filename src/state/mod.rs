@@ -1,6 +1,8 @@
 //! What this computer remembers: one small JSON file a session and host, and a few beside them. Everything is
 //! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
 
+mod checked;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;

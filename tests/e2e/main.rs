@@ -1,5 +1,10 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
+mod connect;
 mod kit;
+mod names;
+mod place;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;
+mod sync;
