@@ -165,6 +165,7 @@ fn ssh_is_not_installed() {
     let run = world.sinc(&["--no-attach"]).exits(69);
     let said = world.normal(&run.stderr).replace("brew install openssh", "…");
     insta::assert_snapshot!(said.replace(", on Debian or Ubuntu with `sudo apt-get install openssh-client`", " with `…`"), @"
+    Connecting to box
     error: could not prepare the session on the host: `ssh` was not found
 
     hint: install it with `…`
@@ -183,12 +184,15 @@ fn tmux_on_the_host_is_missing_or_too_old() {
         text.push_str(&world.normal(&run.stderr));
     }
     insta::assert_snapshot!(text, @"
+    Connecting to box
     error: tmux is not installed on box
 
     hint: install it with `ssh dev@203.0.113.7 sudo apt-get install tmux`
+    Connecting to box
     error: tmux 2.9a on box is too old: sinc needs 3.0
 
     hint: upgrade tmux on the host
+    Connecting to box
     error: tmux openbsd-6.6 on box is too old: sinc needs 3.0
 
     hint: upgrade tmux on the host
@@ -204,6 +208,7 @@ fn tmux_on_the_host_fails() {
     );
     let run = world.sinc(&["--no-attach"]).exits(1);
     insta::assert_snapshot!(world.normal(&run.stderr), @"
+    Connecting to box
           Made box:/home/dev/workspace/app
         Synced 3 files, 1.21 KiB, in [time] s
     error: tmux on this host could not make the session sinc-app-[hash] (try 3)
@@ -213,15 +218,25 @@ fn tmux_on_the_host_fails() {
 #[test]
 fn the_host_cannot_write() {
     let mut text = String::new();
-    for said in ["cannot make /home/dev/workspace\n", "cannot write /x: is the disk full?\n", ""] {
+    for said in [
+        "cannot make /home/dev/workspace\n",
+        "\x1b[2Jcannot\u{202e}\n",
+        "cannot write /x: is the disk full?\n",
+        "",
+    ] {
         let world = World::new();
         world.fakes.on(BOOTSTRAP, Answer { code: 97, stderr: said.to_owned(), ..host_says("") });
         let run = world.sinc(&["--no-attach"]).exits(1);
         text.push_str(&world.normal(&run.stderr));
     }
     insta::assert_snapshot!(text, @"
+    Connecting to box
     error: host `box` could not prepare the session: cannot make /home/dev/workspace
+    Connecting to box
+    error: host `box` could not prepare the session: �[2Jcannot�
+    Connecting to box
     error: host `box` could not prepare the session: cannot write /x: is the disk full?
+    Connecting to box
     error: host `box` could not prepare the session: it gave no reason
     ");
 }
@@ -244,24 +259,30 @@ fn a_host_that_is_no_shell_or_answers_nonsense() {
         text.push_str(&world.normal(&run.stderr));
     }
     insta::assert_snapshot!(text, @"
+    Connecting to box
     error: could not understand what host `box` said
     caused by: the answer of the host lacks `how`
 
     hint: does `ssh HOST echo hello` print `hello`? A forced command, or an rc file that ends the shell, swallows answers
+    Connecting to box
     error: could not understand what host `box` said
     caused by: the answer of the host lacks `how`
 
     hint: does `ssh HOST echo hello` print `hello`? A forced command, or an rc file that ends the shell, swallows answers
+    Connecting to box
     error: could not understand what host `box` said
     caused by: the answer of the host lacks `how`
 
     hint: does `ssh HOST echo hello` print `hello`? A forced command, or an rc file that ends the shell, swallows answers
+    Connecting to box
     error: could not understand what host `box` said
     caused by: unknown answer `surprised`
+    Connecting to box
     error: could not prepare the session on the host: the script on host `box` ended with 1
       This account is currently not available.
 
     hint: run it again with `-v` to see each command
+    Connecting to box
     error: could not prepare the session on the host: the script on host `box` ended with 127
       sh: 1: exec: sh: not found
 
