@@ -1,6 +1,7 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod connect;
+mod interrupted;
 mod kit;
 mod names;
 mod place;
