@@ -4,6 +4,7 @@ pub mod after_attach;
 pub mod attach;
 pub mod connect;
 pub mod context;
+pub mod demo;
 mod first_cycle;
 mod mutagen;
 pub mod shim;
@@ -30,6 +31,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Connect(args) => connect::run(ctx, &args),
         Command::Attach(args) => attach::run(ctx, &args),
         Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
+        Command::Demo(args) => demo::run(ctx, &args),
         _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }
