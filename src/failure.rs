@@ -7,7 +7,6 @@ use crate::demo::TooSlow;
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
 use crate::remote::{RemoteError, Why, classify as classify_ssh};
-use crate::session::settings::IgnoreFileError;
 use crate::session::sync::Stuck;
 use crate::state::Busy;
 use crate::tools::mutagen::MutagenError;
@@ -155,7 +154,7 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     if let Some(error) = cause.downcast_ref::<RemoteError>() {
         return Some(of_remote(error));
     }
-    if cause.is::<ConfigError>() || cause.is::<IgnoreFileError>() {
+    if cause.is::<ConfigError>() {
         return Some((Kind::Config, Vec::new()));
     }
     if let Some(error) = cause.downcast_ref::<ChoiceError>() {
@@ -197,13 +196,20 @@ pub fn install_hint(program: &str) -> Vec<String> {
     let package = match program {
         "ssh" | "scp" => "openssh-client",
         "tmux" => "tmux",
-        "et" => return vec!["install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into()],
+        "et" => {
+            return vec![
+                "install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into(),
+            ];
+        }
         "curl" => "curl",
         "tar" => "tar",
         _ => return Vec::new(),
     };
     if cfg!(target_os = "macos") {
-        vec![format!("install it with `brew install {}`", if package == "openssh-client" { "openssh" } else { package })]
+        vec![format!(
+            "install it with `brew install {}`",
+            if package == "openssh-client" { "openssh" } else { package }
+        )]
     } else {
         vec![format!("install it, on Debian or Ubuntu with `sudo apt-get install {package}`")]
     }
@@ -260,7 +266,9 @@ fn choice_hints(error: &ChoiceError) -> Vec<String> {
             vec!["name one with `--host`, or set `default-host` in the config".to_owned()]
         }
         ChoiceError::BadHost { .. } => vec!["`sinc config` shows the hosts".to_owned()],
-        ChoiceError::UnknownAgent { .. } => vec!["`[agent.NAME] command = \"…\"` in the config adds one".to_owned()],
+        ChoiceError::UnknownAgent { .. } => {
+            vec!["`[agent.NAME] command = \"…\"` in the config adds one".to_owned()]
+        }
     }
 }
 
@@ -282,8 +290,12 @@ fn project_hints(error: &ProjectError) -> Vec<String> {
         ProjectError::RefusedDirectory { .. } => {
             vec!["go into a project directory, or insist with `--force`".to_owned()]
         }
-        ProjectError::InsideSession { id, .. } => vec![format!("end the outer session with `sinc kill {id}`")],
-        ProjectError::ContainsSession { id, .. } => vec![format!("end the inner session with `sinc kill {id}`")],
+        ProjectError::InsideSession { id, .. } => {
+            vec![format!("end the outer session with `sinc kill {id}`")]
+        }
+        ProjectError::ContainsSession { id, .. } => {
+            vec![format!("end the inner session with `sinc kill {id}`")]
+        }
         _ => Vec::new(),
     }
 }
@@ -307,9 +319,10 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
         MutagenError::SocketPathTooLong { .. } => {
             (Kind::Config, vec!["set XDG_DATA_HOME to a directory with a shorter path".to_owned()])
         }
-        MutagenError::NotUtf8(_) | MutagenError::NoSuchSession(_) | MutagenError::Answer { .. } => {
-            (Kind::Failed, Vec::new())
-        }
+        MutagenError::NotRunning
+        | MutagenError::NotUtf8(_)
+        | MutagenError::NoSuchSession(_)
+        | MutagenError::Answer { .. } => (Kind::Failed, Vec::new()),
     }
 }
 

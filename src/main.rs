@@ -25,10 +25,15 @@ fn run(cli: Cli) -> i32 {
         Ok(environment) => environment,
         Err(error) => return failure::print(&Ui::new(&cli.global, true, true), command, &error.into()),
     };
-    let ui = Ui::new(&cli.global, environment.no_color(), environment.get("TERM").is_some_and(|term| term == "dumb"));
+    let ui = Ui::new(
+        &cli.global,
+        environment.no_color(),
+        environment.get("TERM").is_some_and(|term| term == "dumb"),
+    );
     start_logging(&cli.global, &environment, &ui);
     let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
-        let line = std::env::args().skip(1).map(|word| process::quote::posix(&word)).collect::<Vec<_>>().join(" ");
+        let line =
+            std::env::args().skip(1).map(|word| process::quote::posix(&word)).collect::<Vec<_>>().join(" ");
         let context = Context::new(cli.global.clone(), environment, ui.clone(), &line)?;
         commands::run(&context, cli)
     });

@@ -67,6 +67,12 @@ impl Ui {
         self.interactive
     }
 
+    /// Does a question get an answer: from a person, or from `--yes`?
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.interactive || self.assume_yes
+    }
+
     /// Will colour be used?
     #[must_use]
     pub fn has_color(&self) -> bool {
@@ -142,10 +148,12 @@ impl Ui {
     /// Writes data to standard output. When the reader has gone away, sinc ends quietly.
     pub fn data(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| {
-            if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") }
-        });
-        if written.and_then(|()| stdout.flush()).is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
+        if written
+            .and_then(|()| stdout.flush())
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
         {
             std::process::exit(0);
         }

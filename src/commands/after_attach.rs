@@ -1,6 +1,6 @@
 //! `sinc after-attach`, hidden: the small process that an attach leaves beside the ssh that it became. It asks
-//! Mutagen, says inside the session what is not right, and notes when the attach did not last, so that the next
-//! `sinc` looks at the host first.
+//! Mutagen, says inside the session what is not right, and when the attach did not last it looks at the host: if the
+//! session's directory is not there any more, the sync is paused, and the next `sinc` says what can be done.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,15 @@ use super::context::Context;
 use super::first_cycle::complaints;
 use crate::project::SessionId;
 use crate::remote::Remote;
+use crate::session::survey::{self, Marker};
 use crate::session::{ending, sync};
 use crate::state::{Record, host_word};
 
-/// An ssh that ends sooner did not attach, or told why it could not. Looking once too often costs one round trip.
-const LASTED: Duration = Duration::from_secs(10);
+/// An ssh that ends sooner may not have attached, but told why it could not.
+const LASTED: Duration = Duration::from_secs(15);
+
+/// How long an attach gets before a message is shown in it: shown too soon, it goes to nobody.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Runs it.
 ///
@@ -29,18 +33,39 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     let host = ctx.host_of(&config, &record)?;
     let remote = ctx.remote(&host);
 
+    let remote = remote.with_person(false);
+
     let said = ask_mutagen(ctx, &record);
-    if !lasts(pid, LASTED) {
-        if let Some(mut record) = ctx.store.record(&id, &host.name)? {
-            record.verify = true;
-            ctx.store.save(&record)?;
-        }
-        return Ok(0);
+    if !lasts(pid, if said.is_empty() { LASTED } else { SETTLED }) {
+        return look(ctx, &remote, &record).map(|()| 0);
     }
     for text in said {
         show(&remote, &id, &text);
     }
     Ok(0)
+}
+
+/// Is the session still where it was? If the host cannot be asked, nothing is known and nothing done.
+fn look(ctx: &Context, remote: &Remote, record: &Record) -> Result<()> {
+    let Ok(survey) = survey::ask(remote, &|_| {}) else { return Ok(()) };
+    let there = survey.sessions.get(&record.id);
+    let right = there.is_some_and(|session| {
+        session.marker == Marker::Right && session.directory.as_deref() == Some(&record.remote)
+    });
+    if right {
+        return Ok(());
+    }
+    if let Some(mut record) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? {
+        record.verify = true;
+        ctx.store.save(&record)?;
+    }
+    let mutagen = super::mutagen::ready(ctx)?;
+    for sync in sync::find(&mutagen, &record.id, &host_word(&record.host))? {
+        if !sync.is_paused() {
+            mutagen.pause(&sync.identifier)?;
+        }
+    }
+    Ok(())
 }
 
 /// What is not right with the sync; a paused one is resumed.

@@ -14,13 +14,13 @@ use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
 use crate::project::{Project, SessionId, separate_session_id};
-use crate::remote::{Remote, local_address_towards, shim, shim_directory};
+use crate::remote::{Remote, Why, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
 use crate::session::sync::{self, Step, Wanted};
 use crate::session::terminal::{self, Terminal};
-use crate::session::ending;
+use crate::session::{ending, survey};
 use crate::state::{Record, host_word};
-use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
+use crate::tools::mutagen::{Mutagen, MutagenError, SyncSession, SyncSettings};
 use crate::ui::plural;
 
 /// How long to wait for another `sinc` that is busy with the same session: a first cycle may be long.
@@ -45,8 +45,9 @@ struct Plan<'a> {
 pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
     let found = ctx.find_project(args.force)?;
     let project = found.project;
-    let files = ctx.project_files(&project.root)?;
-    let config = ctx.config_with(&files.trusted, args.agent.as_deref())?;
+    let own = ctx.config_for_agent(args.agent.as_deref())?;
+    let files = ctx.project_files(&project.root, &own)?;
+    let config = own.with_project(&files.trusted);
     let host = choose_host(ctx, &config, &project)?;
     let agent = config.agent(&host, None)?;
     let record = ctx.store.record(&project.id, &host.name)?;
@@ -54,12 +55,21 @@ pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
     if found.asked_from.is_some() {
         ctx.ui.note(&format!("this is a part of {} (session {})", project.root.display(), project.id));
     }
-    if !files.waiting.is_empty() {
-        ctx.ui.warn(&format!(
-            "{} of this project's own files {} for `sinc trust`; what was accepted before is used",
-            plural(files.waiting.len() as u64, "change", "changes"),
-            if files.waiting.len() == 1 { "waits" } else { "wait" },
-        ));
+    let waiting = files.assessment.waiting.len() as u64;
+    if waiting > 0 {
+        let changes = plural(
+            waiting,
+            "change in this project's own files waits",
+            "changes in this project's own files wait",
+        );
+        ctx.ui.warn(&format!("{changes} for `sinc trust`; what was accepted before is used"));
+    }
+    if !ctx.runner.is_dry_run() {
+        // What counts without being asked for counts as accepted: taking it away again is a change.
+        let counts = files.assessment.effective.accept();
+        if ctx.store.accepted(&project.root)?.unwrap_or_default() != counts {
+            ctx.store.accept(&project.root, &counts)?;
+        }
     }
     if ctx.environment.get("TMUX").is_some() && !args.no_attach && !ctx.store.told_before("nested-tmux") {
         ctx.ui.note("you are inside a tmux here: its prefix key pressed twice reaches the one on the host");
@@ -71,7 +81,10 @@ pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
 
 /// The host that is meant: the one named, or the one where this project's session is, or the default.
 fn choose_host(ctx: &Context, config: &Config, project: &Project) -> Result<Host> {
-    let named = config.default_host.as_ref().is_some_and(|host| matches!(host.origin, Origin::Env(_) | Origin::Flag(_)));
+    let named = config
+        .default_host
+        .as_ref()
+        .is_some_and(|host| matches!(host.origin, Origin::Env(_) | Origin::Flag(_)));
     if !named {
         let mut records = ctx.store.records()?;
         records.retain(|record| record.id == project.id.as_str());
@@ -99,7 +112,8 @@ impl Plan<'_> {
     /// Is everything known that one ssh needs?
     fn is_fast(&self) -> bool {
         let args = self.args;
-        let plain = !(args.no_attach || args.new || args.same || args.separate || self.ctx.runner.is_dry_run());
+        let plain =
+            !(args.no_attach || args.new || args.same || args.separate || self.ctx.runner.is_dry_run());
         let ssh = self.host.transport.value != Transport::Et;
         let known = self.record.as_ref().is_some_and(|record| {
             record.filled
@@ -107,7 +121,8 @@ impl Plan<'_> {
                 && record.settings == self.settings.digest()
                 && record.destination == self.host.destination.value.to_string()
         });
-        let nothing_left = self.ctx.store.pending().is_ok_and(|all| all.iter().all(|p| p.host != self.host.name));
+        let nothing_left =
+            self.ctx.store.pending().is_ok_and(|all| all.iter().all(|p| p.host != self.host.name));
         plain && ssh && known && nothing_left && on_terminal(self.ctx)
     }
 
@@ -194,7 +209,7 @@ impl Plan<'_> {
         }
         if answer.place == Place::Other && self.wants_separate_session(&answer)? {
             syncs = Vec::new();
-        } 
+        }
         self.settle_place(&mut answer, &mutagen, &syncs)?;
         self.check_wishes_against_host(&answer)?;
         self.check_tmux(&answer)?;
@@ -253,7 +268,9 @@ impl Plan<'_> {
         }
         if self.args.resume && self.record.is_none() && answer.attached.is_none() {
             let message = format!("there is no session {} on {} to resume", self.id(), self.host.name);
-            return Err(Failure::new(Kind::Failed, message).hint("`sinc` without `--resume` makes it").into());
+            return Err(Failure::new(Kind::Failed, message)
+                .hint("`sinc` without `--resume` makes it")
+                .into());
         }
         Ok(())
     }
@@ -288,14 +305,25 @@ impl Plan<'_> {
         let separate = if self.args.separate {
             true
         } else if self.ctx.ui.is_interactive() {
-            let question = format!("The session {} on {} belongs to {others}. This directory is", self.id(), self.host.name);
-            let answers = ["the same project: sync with the same directory there", "another project: a session of its own"];
+            let question = format!(
+                "The session {} on {} belongs to {others}. This directory is",
+                self.id(),
+                self.host.name
+            );
+            let answers = [
+                "the same project: sync with the same directory there",
+                "another project: a session of its own",
+            ];
             match self.ctx.ui.choose(&question, &answers)? {
                 Some(choice) => choice == 1,
                 None => return Err(Failure::new(Kind::Failed, "nothing was done").into()),
             }
         } else {
-            let message = format!("the session {} on {} belongs to another computer: {others}", self.id(), self.host.name);
+            let message = format!(
+                "the session {} on {} belongs to another computer: {others}",
+                self.id(),
+                self.host.name
+            );
             return Err(Failure::new(Kind::Failed, message)
                 .hint("the same project, synced by both: `sinc --same`")
                 .hint("another project, with a session of its own: `sinc --separate`")
@@ -342,7 +370,10 @@ impl Plan<'_> {
                 let paused = pause_all(mutagen, syncs);
                 let message = format!(
                     "{} directories on {} carry the marker of {}: {}{paused}",
-                    directories.len(), self.host.name, self.id(), directories.join(", ")
+                    directories.len(),
+                    self.host.name,
+                    self.id(),
+                    directories.join(", ")
                 );
                 Err(Failure::new(Kind::Failed, message)
                     .hint("remove `.sinc-session` from the one that is a copy, then run `sinc` again")
@@ -356,12 +387,17 @@ impl Plan<'_> {
             .into()),
             Place::Full => Err(Failure::new(
                 Kind::Failed,
-                format!("both names for this project's directory on {} belong to other sessions", self.host.name),
+                format!(
+                    "both names for this project's directory on {} belong to other sessions",
+                    self.host.name
+                ),
             )
             .hint("set another `workspace` for this host")
             .into()),
             Place::Other | Place::Occupied { .. } => {
-                Err(Failure::new(Kind::Failed, "the host changed its answer meanwhile").hint("run `sinc` again").into())
+                Err(Failure::new(Kind::Failed, "the host changed its answer meanwhile")
+                    .hint("run `sinc` again")
+                    .into())
             }
             Place::Kept | Place::New | Place::Adopted | Place::Moved { .. } | Place::Repaired => Ok(()),
         }
@@ -393,7 +429,9 @@ impl Plan<'_> {
     fn check_tmux(&self, answer: &Answer) -> Result<()> {
         let apt = format!("install it with `ssh {} sudo apt-get install tmux`", self.host.destination.value);
         match &answer.tmux {
-            None => Err(Failure::new(Kind::Failed, format!("tmux is not installed on {}", self.host.name)).hint(apt).into()),
+            None => Err(Failure::new(Kind::Failed, format!("tmux is not installed on {}", self.host.name))
+                .hint(apt)
+                .into()),
             Some(version) if !crate::tools::tmux::is_recent(version) => {
                 let message = format!("{version} on {} is too old: sinc needs 3.0", self.host.name);
                 Err(Failure::new(Kind::Failed, message).hint("upgrade tmux on the host").into())
@@ -443,20 +481,31 @@ impl Plan<'_> {
         }
     }
 
-    fn ensure_sync(&self, mutagen: &Mutagen, wanted: &Wanted, found: &[SyncSession], record: &mut Record) -> Result<String> {
+    fn ensure_sync(
+        &self,
+        mutagen: &Mutagen,
+        wanted: &Wanted,
+        found: &[SyncSession],
+        record: &mut Record,
+    ) -> Result<String> {
         let ui = &self.ctx.ui;
         let mut tell = |step: &Step| match step {
             Step::Created => record.filled = false,
             Step::Resumed => ui.status("Resumed", "the sync"),
             Step::Recreated { moved } => {
                 record.filled = false;
-                ui.status("Renewed", if *moved { "the sync, for the new place" } else { "the sync, with the new settings" });
+                ui.status(
+                    "Renewed",
+                    if *moved { "the sync, for the new place" } else { "the sync, with the new settings" },
+                );
             }
             Step::KeptOld { why } => {
                 record.settings.clear();
                 ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
             }
-            Step::Undoubled { ended } => ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync")),
+            Step::Undoubled { ended } => {
+                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"));
+            }
         };
         let progress = ui.progress();
         if found.is_empty() {
@@ -464,13 +513,27 @@ impl Plan<'_> {
         }
         match sync::ensure(mutagen, wanted, found, &mut tell) {
             // The data connection cannot be opened without a person: it rides on the one that the person opened.
-            Err(error) if self.ctx.ui.is_interactive() && super::mutagen::is_login_refused(&error) => {
+            Err(error) if self.ctx.ui.is_interactive() && self.login_needs_person(&error) => {
                 ui.warn("this host asks a person at each login: the sync shares this connection, and stops when it is cut");
                 self.ctx.refresh_host_file(&self.remote, Some(true))?;
                 sync::ensure(mutagen, wanted, found, &mut tell)
             }
             other => other,
         }
+    }
+
+    /// Did the data connection fail because a login here needs a person? Mutagen does not always pass on what ssh
+    /// said, so ssh is asked again, alone.
+    fn login_needs_person(&self, error: &anyhow::Error) -> bool {
+        let connecting = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<MutagenError>()
+                .is_some_and(|error| matches!(error, MutagenError::Connect { .. }))
+        });
+        let alone = self.remote.clone().with_person(false).without_sharing();
+        connecting
+            && survey::ask(&alone, &|_| {})
+                .is_err_and(|error| error.is(Why::LoginRefused) || error.is(Why::HostKeyUnknown))
     }
 
     fn make_terminal(&self, record: &Record) -> Result<()> {
@@ -485,7 +548,8 @@ impl Plan<'_> {
         if reply.code == 0 {
             return Ok(());
         }
-        let said = reply.said.lines().map(|line| line.trim_start_matches("sinc: ")).collect::<Vec<_>>().join("; ");
+        let said =
+            reply.said.lines().map(|line| line.trim_start_matches("sinc: ")).collect::<Vec<_>>().join("; ");
         Err(Failure::new(Kind::Failed, said).into())
     }
 
@@ -510,9 +574,14 @@ impl Plan<'_> {
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
-            for cmd in Vec::<Cmd>::new() {
-                self.ctx.runner.run(&cmd)?;
-            }
+            let wanted = Wanted {
+                id: self.project.id.to_string(),
+                host_word: host_word(&self.host.name),
+                local: self.project.root.clone(),
+                remote: remote_dir.clone(),
+                settings: self.settings.clone(),
+            };
+            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
         }
         let terminal = Terminal {
             id: self.id(),
@@ -520,7 +589,11 @@ impl Plan<'_> {
             agent: Some(&self.agent),
             size: terminal::size(),
         };
-        let cmd = if self.args.no_attach { terminal.make_cmd(&self.remote) } else { terminal.attach_cmd(&self.remote) };
+        let cmd = if self.args.no_attach {
+            terminal.make_cmd(&self.remote)
+        } else {
+            terminal.attach_cmd(&self.remote)
+        };
         self.ctx.runner.run(&cmd)?;
         ui.note("nothing was changed");
         Ok(0)
@@ -549,8 +622,12 @@ fn et_user(ctx: &Context, host: &Host) -> Result<String> {
     if let Some(user) = host.destination.value.user() {
         return Ok(user.to_owned());
     }
-    let cmd = Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.value.target());
+    let cmd =
+        Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.value.target());
     let said = ctx.runner.read(&cmd)?;
-    let user = said.lines().find_map(|line| line.strip_prefix("user ")).context("ssh names no user for this host")?;
+    let user = said
+        .lines()
+        .find_map(|line| line.strip_prefix("user "))
+        .context("ssh names no user for this host")?;
     Ok(user.to_owned())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use crate::cli::Global;
-use crate::config::{Config, Destination, Environment, Flags, Host, ProjectFile};
+use crate::config::{Config, Destination, Environment, Flags, Host};
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Journal, Runner};
 use crate::project::{Found, SessionId};
@@ -42,7 +42,7 @@ impl Context {
         let store = Store::new(environment.state_dir());
         let runner = if global.dry_run {
             let shown = ui.clone();
-            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&cmd.to_string()))))
+            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&format!("# {}\n{cmd}", cmd.why())))))
         } else {
             let journal = Journal::new(&store.directory().join("logs"), command_line);
             Runner::new(Some(Arc::new(journal)), None)
@@ -56,30 +56,29 @@ impl Context {
     /// # Errors
     /// A file or value is invalid.
     pub fn config(&self) -> Result<Config> {
-        self.config_with(&ProjectFile::default(), None)
+        self.config_for_agent(None)
     }
 
-    /// The configuration with what a project's own file says, as far as it is trusted.
+    /// The configuration without a project, with the agent that the command line names.
     ///
     /// # Errors
     /// A file or value is invalid.
-    pub fn config_with(&self, project: &ProjectFile, agent: Option<&str>) -> Result<Config> {
+    pub fn config_for_agent(&self, agent: Option<&str>) -> Result<Config> {
         let flags = Flags {
             config: self.global.config.clone(),
             host: self.global.host.clone(),
             agent: agent.map(str::to_owned),
             ..Flags::default()
         };
-        Ok(Config::load(&self.environment, &flags, project)?)
+        Ok(Config::load(&self.environment, &flags)?)
     }
 
     /// What the project's own files say, and what of it waits for `sinc trust`.
     ///
     /// # Errors
     /// A file is invalid.
-    pub fn project_files(&self, root: &Path) -> Result<ProjectFiles> {
-        let own = self.config()?;
-        ProjectFiles::read(root, &own, self.store.accepted(root)?.as_ref())
+    pub fn project_files(&self, root: &Path, own: &Config) -> Result<ProjectFiles> {
+        Ok(ProjectFiles::read(root, own, self.store.accepted(root)?.as_ref())?)
     }
 
     /// The project of the current directory.
@@ -105,9 +104,10 @@ impl Context {
     #[must_use]
     pub fn remote(&self, host: &Host) -> Remote {
         let runner = if self.runner.is_dry_run() { Runner::default() } else { self.runner.clone() };
-        let remote = Remote::new(&host.name, host.destination.value.clone(), &self.environment.socket_dir(), runner)
-            .with_person(self.ui.is_interactive())
-            .with_forwarded_agent(host.forward_agent.value);
+        let remote =
+            Remote::new(&host.name, host.destination.value.clone(), &self.environment.socket_dir(), runner)
+                .with_person(self.ui.is_interactive())
+                .with_forwarded_agent(host.forward_agent.value);
         if self.runner.is_dry_run() { remote.without_sharing() } else { remote }
     }
 
@@ -130,7 +130,10 @@ impl Context {
             destination: remote.destination().to_string(),
             control: remote.control().path().map(Path::to_owned),
             shared: shared.unwrap_or_else(|| before.is_some_and(|host| host.shared)),
-            auth_sock: self.environment.get("SSH_AUTH_SOCK").map(|socket| socket.to_string_lossy().into_owned()),
+            auth_sock: self
+                .environment
+                .get("SSH_AUTH_SOCK")
+                .map(|socket| socket.to_string_lossy().into_owned()),
         })
     }
 
@@ -139,7 +142,9 @@ impl Context {
     /// # Errors
     /// Its destination is invalid.
     pub fn host_of(&self, config: &Config, record: &Record) -> Result<Host> {
-        if config.hosts.contains_key(&record.host) || Destination::parse(&record.host).is_ok_and(|d| d.to_string() == record.destination) {
+        if config.hosts.contains_key(&record.host)
+            || Destination::parse(&record.host).is_ok_and(|d| d.to_string() == record.destination)
+        {
             return Ok(config.host(Some(&record.host))?);
         }
         // It has gone from the configuration: reach it where it was, under the name that it had.

@@ -3,15 +3,17 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
 use super::context::Context;
 use crate::cli;
 use crate::demo::tour::News;
-use crate::demo::{Missing, Numbers, Stage, packages, tour};
+use crate::demo::{Numbers, Stage, packages, tour};
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Runner, interrupted};
+use crate::tools::mutagen::FindError;
 use crate::ui::{bytes, count};
 
 /// Runs it. On a terminal it gives the exit code of the attach.
@@ -58,16 +60,28 @@ enum Played {
 fn set_stage(ctx: &Context, runner: &Runner, detach: &str) -> Result<Stage> {
     let path = ctx.environment.get("PATH").unwrap_or_default();
     let sinc = std::env::current_exe().context("could not find out which program this is")?;
-    Stage::set(runner, &sinc, mutagen(ctx).as_deref(), detach, path).map_err(|error| {
-        let Some(missing) = error.downcast_ref::<Missing>() else { return error };
+    let mut mutagen = find_mutagen(ctx)?;
+    if mutagen.is_none() && ctx.ui.can_ask() && Stage::missing(true, path).is_none() {
+        mutagen = Some(super::mutagen::offer(ctx, &ctx.config()?)?);
+    }
+    if let Some(missing) = Stage::missing(mutagen.is_some(), path) {
         let failure = Failure::new(Kind::MissingTool, missing.to_string());
-        packages::advice(missing, path).into_iter().fold(failure, Failure::hint).into()
-    })
+        return Err(packages::advice(&missing, path).into_iter().fold(failure, Failure::hint).into());
+    }
+    Stage::set(runner, &sinc, &mutagen.unwrap_or_default(), detach)
 }
 
-/// Mutagen, where it is.
-fn mutagen(ctx: &Context) -> Option<PathBuf> {
-    which::which_in("mutagen", ctx.environment.get("PATH"), "/").ok()
+/// The Mutagen that sinc would use here, looked for without leaving a trace.
+fn find_mutagen(ctx: &Context) -> Result<Option<PathBuf>> {
+    let traceless = Context { runner: Runner::new(None, Some(Arc::new(|_| {}))), ..ctx.clone() };
+    match super::mutagen::look_up(&traceless, &ctx.config()?) {
+        Ok(program) => Ok(Some(program)),
+        Err(FindError::None { passed_over }) => {
+            passed_over.iter().for_each(|unfit| ctx.ui.warn(&unfit.to_string()));
+            Ok(None)
+        }
+        Err(error) => Err(super::mutagen::explain(error)),
+    }
 }
 
 fn tell_stage(ctx: &Context, stage: &Stage) {

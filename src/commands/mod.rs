@@ -2,13 +2,16 @@
 
 pub mod after_attach;
 pub mod attach;
+pub mod config;
 pub mod connect;
 pub mod context;
 pub mod demo;
 mod first_cycle;
+pub mod manual;
 mod mutagen;
 pub mod shim;
 mod state_report;
+pub mod trust;
 
 use anyhow::Result;
 
@@ -25,13 +28,19 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
     let Some(command) = cli.command else { return connect::run(ctx, &cli.connect) };
     if cli.connect != cli::Connect::default() {
         let message = format!("the options of `sinc` alone do not go with `sinc {}`", name(&command));
-        return Err(Failure::new(Kind::Usage, message).hint(format!("see `sinc {} --help`", name(&command))).into());
+        return Err(Failure::new(Kind::Usage, message)
+            .hint(format!("see `sinc {} --help`", name(&command)))
+            .into());
     }
     match command {
         Command::Connect(args) => connect::run(ctx, &args),
         Command::Attach(args) => attach::run(ctx, &args),
         Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
         Command::Demo(args) => demo::run(ctx, &args),
+        Command::Config(args) => config::run(ctx, &args),
+        Command::Trust(args) => trust::run(ctx, &args),
+        Command::Completions { shell } => manual::completions(ctx, shell),
+        Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
         _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::ignore::is_misleading;
+
 /// A mistake in a configuration file, a `SINC_*` variable or a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -54,6 +56,13 @@ impl ConfigError {
             width: text[start..end].chars().count().max(1),
         };
         ConfigError { place, message: harmless_lines(&message), suggestion: None }
+    }
+
+    /// A mistake on a line (from 1) of the text of `file`.
+    pub fn on_line(file: &Path, text: &str, line: usize, message: String) -> ConfigError {
+        let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+        let length = text[start..].lines().next().map_or(0, str::len);
+        ConfigError::at(file, text, start..start + length, message)
     }
 
     /// A mistake of a file as a whole.
@@ -129,11 +138,7 @@ fn floor(text: &str, at: usize) -> usize {
 fn harmless(line: &str) -> String {
     let replaced = |c: char| match c {
         '\t' => ' ',
-        // What turns the direction of text could show another line than the one that is there.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-            char::REPLACEMENT_CHARACTER
-        }
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c if is_misleading(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     };
     line.chars().map(replaced).collect()
@@ -181,6 +186,13 @@ mod tests {
             assert!(error.to_string().contains("no value"));
         }
         assert!(ConfigError::at(Path::new("/c"), "", 0..0, "x".to_owned()).to_string().starts_with("/c:1:1"));
+    }
+
+    #[test]
+    fn a_whole_line() {
+        let error = ConfigError::on_line(Path::new("/c"), "a\r\n[b\r\n", 2, "bad".to_owned());
+        assert_eq!(error.to_string(), "/c:2:1: bad\n  |\n2 | [b\n  | ^^");
+        assert!(ConfigError::on_line(Path::new("/c"), "a", 9, "bad".to_owned()).to_string().contains("bad"));
     }
 
     #[test]

@@ -121,11 +121,7 @@ pub struct Mutagen {
 
 impl Config {
     /// Reads the user's file and puts all layers together. Of the project's file, give what `trust` lets through.
-    pub fn load(
-        environment: &Environment,
-        flags: &Flags,
-        project: &ProjectFile,
-    ) -> Result<Config, ConfigError> {
+    pub fn load(environment: &Environment, flags: &Flags) -> Result<Config, ConfigError> {
         let path = flags.config.clone().unwrap_or_else(|| environment.config_file());
         let named = match (&flags.config, environment.get("SINC_CONFIG")) {
             (Some(_), _) => Some("--config"),
@@ -136,7 +132,7 @@ impl Config {
         if let (None, Some(named)) = (&text, named) {
             return Err(ConfigError::of_file(&path, format!("there is no such file, but {named} names it")));
         }
-        Config::resolve(&path, text.as_deref(), environment, flags, project)
+        Config::resolve(&path, text.as_deref(), environment, flags)
     }
 
     /// Puts the layers together; `text` is that of the user's file `path`, if there is one.
@@ -145,7 +141,6 @@ impl Config {
         text: Option<&str>,
         environment: &Environment,
         flags: &Flags,
-        project: &ProjectFile,
     ) -> Result<Config, ConfigError> {
         let file = UserFile { path, text: text.unwrap_or_default() };
         let layer = Layer::parse(path, file.text)?;
@@ -194,14 +189,13 @@ impl Config {
             None => file.default_host(layer.default_host, &hosts)?,
         };
 
-        let chosen_agent = over(environment, "SINC_AGENT", ("--agent", &flags.agent))?;
         let own_ignores =
             layer.sync.patterns(path, file.text)?.into_iter().filter_map(|at| file.value(Some(at)));
         let sync = Sync {
             mode: over(environment, "SINC_MODE", ("--mode", &flags.mode))?
                 .unwrap_or(file.or(layer.sync.mode, Mode::default())),
-            ignore: own_ignores.chain(project.ignore.iter().cloned()).collect(),
-            gitignore: project.gitignore.clone().unwrap_or(file.or(layer.sync.gitignore, false)),
+            ignore: own_ignores.collect(),
+            gitignore: file.or(layer.sync.gitignore, false),
             file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
             directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
         };
@@ -209,7 +203,7 @@ impl Config {
             file: path.to_owned(),
             file_exists: text.is_some(),
             default_host,
-            chosen_agent: chosen_agent.or_else(|| project.default_agent.clone()),
+            chosen_agent: over(environment, "SINC_AGENT", ("--agent", &flags.agent))?,
             default_agent: known_agent(layer.default_agent)?
                 .unwrap_or_else(|| Value::default_of(agents::default_agent())),
             chosen_transport,
@@ -222,6 +216,16 @@ impl Config {
                 sha256: file.value(layer.mutagen.sha256),
             },
         })
+    }
+
+    /// Adds what the project says, as far as `trust` lets it through.
+    pub fn with_project(mut self, project: &ProjectFile) -> Config {
+        self.chosen_agent = self.chosen_agent.or_else(|| project.default_agent.clone());
+        self.sync.ignore.extend(project.ignore.iter().cloned());
+        if let Some(gitignore) = &project.gitignore {
+            self.sync.gitignore = gitignore.clone();
+        }
+        self
     }
 
     /// What the user's own configuration ignores, without the project's.

@@ -24,6 +24,8 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// In a `.sinc.toml` that was accepted earlier and has changed since.
+    Accepted,
     /// In this environment variable.
     Env(&'static str),
     /// With this flag.
@@ -37,6 +39,7 @@ impl fmt::Display for Origin {
             Origin::File { path, line } | Origin::ProjectFile { path, line } => {
                 write!(f, "{}, line {line}", path.display())
             }
+            Origin::Accepted => f.write_str("an earlier .sinc.toml, until the change is trusted"),
             Origin::Env(name) | Origin::Flag(name) => f.write_str(name),
         }
     }
@@ -50,12 +53,13 @@ impl Serialize for Origin {
             Origin::Default => "default",
             Origin::File { .. } => "file",
             Origin::ProjectFile { .. } => "project-file",
+            Origin::Accepted => "accepted",
             Origin::Env(_) => "variable",
             Origin::Flag(_) => "flag",
         };
         map.serialize_entry("from", from)?;
         match self {
-            Origin::Default => {}
+            Origin::Default | Origin::Accepted => {}
             Origin::File { path, line } | Origin::ProjectFile { path, line } => {
                 map.serialize_entry("path", &path.to_string_lossy())?;
                 map.serialize_entry("line", line)?;

@@ -43,7 +43,8 @@ fn resolve(
     flags: &Flags,
     project: &ProjectFile,
 ) -> Result<Config, ConfigError> {
-    Config::resolve(Path::new(PATH), Some(text), &environment(env), flags, project)
+    let config = Config::resolve(Path::new(PATH), Some(text), &environment(env), flags)?;
+    Ok(config.with_project(project))
 }
 
 fn config(text: &str) -> Config {
@@ -156,10 +157,10 @@ fn without_any_configuration_a_destination_is_enough() {
     let flags = Flags { host: Some("dev@box".to_owned()), ..Flags::default() };
     let dir = tempfile::tempdir().unwrap();
     let env = Environment::from_map([("HOME", dir.path())]).unwrap();
-    let config = Config::load(&env, &flags, &ProjectFile::default()).unwrap();
+    let config = Config::load(&env, &flags).unwrap();
     assert!(!config.file_exists);
     assert_eq!(config.host(None).unwrap().destination.value.target(), "dev@box");
-    let config = Config::load(&env, &Flags::default(), &ProjectFile::default()).unwrap();
+    let config = Config::load(&env, &Flags::default()).unwrap();
     assert_eq!(config.host(None), Err(ChoiceError::NoHost));
 }
 
@@ -274,7 +275,7 @@ fn a_file_that_is_named_must_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.toml");
     let named = Flags { config: Some(path.clone()), ..Flags::default() };
-    let load = |env: &Environment, flags: &Flags| Config::load(env, flags, &ProjectFile::default());
+    let load = Config::load;
     let home = environment(&[]);
     let by_variable = environment(&[("SINC_CONFIG", path.to_str().unwrap())]);
     let message = |result: Result<Config, ConfigError>| result.unwrap_err().message;

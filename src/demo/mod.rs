@@ -4,6 +4,7 @@ mod files;
 mod guard;
 pub mod loopback;
 pub mod packages;
+mod place;
 mod programs;
 pub mod report;
 mod sample;

@@ -9,6 +9,10 @@ use super::Stage;
 use super::wait::until;
 use crate::process::{Cmd, ProcessError, Runner};
 
+/// Runs a program as the shell of a person does, with the exit code going to a file: tmux 3.3 was seen to miss the
+/// end of its own children. Then the screen is left as it is. It must not know that this terminal is a tmux.
+const SHELL: &str = "unset TMUX TMUX_PANE; \"$@\"; echo $? >\"$0.new\"; mv \"$0.new\" \"$0\"; read -r _";
+
 /// A running terminal. Dropped, it is gone; the host's guard sees to it too.
 pub(super) struct Screen<'a> {
     stage: &'a Stage,
@@ -20,19 +24,22 @@ impl<'a> Screen<'a> {
     /// Starts the terminal, with nothing in it yet.
     pub(super) fn open(stage: &'a Stage, runner: &'a Runner) -> anyhow::Result<Self> {
         let screen = Self { stage, runner, socket: stage.host().dir().join("screen") };
-        let start = "start-server ; set-option -s exit-empty off ; set-option -g remain-on-exit on ; \
-                     set-option -g status off";
+        let start = "start-server ; set-option -s exit-empty off ; set-option -g status off";
         runner.answer(&screen.tmux("start a terminal").args(start.split_whitespace()))?;
         Ok(screen)
     }
 
     /// Runs sinc in a new window, in place of the one before.
     pub(super) fn run_sinc(&self) -> anyhow::Result<()> {
+        if let Err(error) = std::fs::remove_file(self.code_file())
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
         let cmd = self
             .tmux("run sinc in a terminal")
-            .args(["new-session", "-d", "-s", "sinc", "-x", "100", "-y", "32", "--"])
-            // It must not know that this terminal is a tmux.
-            .args(["env", "-u", "TMUX", "-u", "TMUX_PANE"])
+            .args(["new-session", "-d", "-s", "sinc", "-x", "100", "-y", "32", "--", "sh", "-c", SHELL])
+            .arg(self.code_file())
             .arg(self.stage.program());
         self.runner.answer(&cmd)?;
         Ok(())
@@ -48,12 +55,7 @@ impl<'a> Screen<'a> {
                 None => Ok(None),
             }
         });
-        waited.map_err(|error| match self.look() {
-            Ok((None, screen)) if !screen.trim().is_empty() => {
-                error.context(format!("the screen stayed at\n{}", indented(&screen)))
-            }
-            _ => error,
-        })
+        waited.map_err(|error| self.with_screen(error))
     }
 
     /// Detaches as a person does, waits for the end of sinc, and gives what it left on the screen.
@@ -62,7 +64,8 @@ impl<'a> Screen<'a> {
         let (code, screen) = until("the end of `sinc` after the detach", || {
             let (ended, screen) = self.look()?;
             Ok(ended.map(|code| (code, screen)))
-        })?;
+        })
+        .map_err(|error| self.with_screen(error))?;
         if code != "0" {
             bail!("`sinc` ended with {code} after the detach:\n{}", indented(&screen));
         }
@@ -70,19 +73,23 @@ impl<'a> Screen<'a> {
         Ok(screen)
     }
 
+    /// Adds what is on the screen, where sinc still runs.
+    fn with_screen(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.look() {
+            Ok((None, screen)) => error.context(format!("the screen stayed at\n{}", indented(&screen))),
+            _ => error,
+        }
+    }
+
     /// The exit code, if sinc has ended, and what is on the screen.
     fn look(&self) -> Result<(Option<String>, String), ProcessError> {
-        // tmux knows that the program has ended a little before it knows how. (3.3 brought the signal.)
-        let form = "#{?pane_dead_status,#{pane_dead_status},#{?pane_dead_signal,signal #{pane_dead_signal},}}";
-        let look = self
-            .tmux("look at the terminal")
-            .args(["display-message", "-p", "-t", "sinc", form, ";", "capture-pane", "-p", "-t", "sinc"]);
-        let said = self.runner.read(&look)?;
-        let (state, screen) = said.split_once('\n').unwrap_or((&said, ""));
-        let code = (!state.is_empty()).then(|| state.to_owned());
-        // tmux writes this below what the program left.
-        let lines = screen.lines().filter(|line| !line.starts_with("Pane is dead")).map(str::trim_end);
-        Ok((code, lines.collect::<Vec<_>>().join("\n")))
+        let ended = std::fs::read_to_string(self.code_file()).ok().map(|code| code.trim().to_owned());
+        let look = self.tmux("look at the terminal").args(["capture-pane", "-p", "-t", "sinc"]);
+        Ok((ended, self.runner.read(&look)?))
+    }
+
+    fn code_file(&self) -> PathBuf {
+        self.socket.with_extension("code")
     }
 
     fn tmux(&self, why: &str) -> Cmd {

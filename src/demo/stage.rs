@@ -52,9 +52,8 @@ impl Stage {
     /// that it is to use, `detach` the keys that detach, as a person types them.
     ///
     /// # Errors
-    /// Programs are missing ([`Missing`], all of them at once), or something cannot be made or started.
-    pub fn set(runner: &Runner, sinc: &Path, mutagen: Option<&Path>, detach: &str, path: &OsStr) -> anyhow::Result<Self> {
-        let mutagen = all_there(mutagen, path)?;
+    /// A program is missing (ask [`Stage::missing`] first), or something cannot be made or started.
+    pub fn set(runner: &Runner, sinc: &Path, mutagen: &Path, detach: &str) -> anyhow::Result<Self> {
         let directory = LoopbackHost::private_dir().context("could not make a directory in `/tmp`")?;
         let directory = Directory(directory);
         let host = LoopbackHost::start(runner, &directory.0, Options::default())
@@ -64,6 +63,19 @@ impl Stage {
             Self { host, _directory: directory, sinc: sinc.to_owned(), env, size: Size::default() };
         stage.make_files(detach).context("could not make the sample project")?;
         Ok(stage)
+    }
+
+    /// The programs that a demo needs and that are not on this PATH, all at once; of Mutagen the caller knows.
+    #[must_use]
+    pub fn missing(has_mutagen: bool, path: &OsStr) -> Option<Missing> {
+        let mut names = programs::Programs::find(&path.to_owned()).err().map_or_else(Vec::new, |missing| missing.0);
+        if which::which_in("tmux", Some(path), "/").is_err() {
+            names.push("tmux".to_owned());
+        }
+        if !has_mutagen {
+            names.push("mutagen".to_owned());
+        }
+        (!names.is_empty()).then_some(Missing(names))
     }
 
     fn make_files(&mut self, detach: &str) -> std::io::Result<()> {
@@ -127,25 +139,6 @@ impl Stage {
     }
 }
 
-/// Are all programs there? Names every one that is not.
-fn all_there<'a>(mutagen: Option<&'a Path>, path: &OsStr) -> Result<&'a Path, Missing> {
-    let mut missing = match programs::Programs::find(&path.to_owned()) {
-        Ok(_) => Vec::new(),
-        Err(Missing(names)) => names,
-    };
-    if which::which_in("tmux", Some(path), "/").is_err() {
-        missing.push("tmux".to_owned());
-    }
-    match mutagen {
-        Some(mutagen) if missing.is_empty() => Ok(mutagen),
-        Some(_) => Err(Missing(missing)),
-        None => {
-            missing.push("mutagen".to_owned());
-            Err(Missing(missing))
-        }
-    }
-}
-
 /// Puts the program's directory at the end of PATH, unless PATH leads to this program anyway.
 fn with_program(mut env: Vec<(OsString, Option<OsString>)>, program: &Path) -> Vec<(OsString, Option<OsString>)> {
     let (Some(dir), Some(name)) = (program.parent(), program.file_name()) else { return env };
@@ -165,7 +158,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_named_at_once() {
-        let Missing(names) = all_there(None, OsStr::new("/no/such/dir")).unwrap_err();
+        let Missing(names) = Stage::missing(false, OsStr::new("/no/such/dir")).unwrap();
         for name in ["ssh", "scp", "ssh-keygen", "tmux", "mutagen"] {
             assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
         }

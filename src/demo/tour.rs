@@ -17,6 +17,9 @@ const AGENT_SAYS: &str = "Hello from the host.";
 /// The file that is changed on both sides.
 const DISPUTED: &str = "notes.md";
 
+/// What lists the conflict.
+const ASKED: &str = "--no-attach";
+
 /// The first edit is made at once, the next one so much later after the one before it, and so on.
 const APART: Duration = Duration::from_millis(600);
 
@@ -49,7 +52,7 @@ const STEPS: [Step; 5] = [
     ("`sinc` again, after a detach: the agent went on meanwhile", |tour, numbers| tour.come_back(numbers)),
     ("a file is edited here", |tour, numbers| tour.edit_here(numbers)),
     ("a file is edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
-    ("one file is changed on both sides at once, then `sinc status`", |tour, numbers| tour.conflict(numbers)),
+    ("one file is changed on both sides at once, and sinc asked about it", |tour, numbers| tour.conflict(numbers)),
 ];
 
 /// Does the whole tour.
@@ -116,8 +119,8 @@ impl Tour<'_> {
         let (here, there) = (self.stage.here().join(DISPUTED), self.stage.there().join(DISPUTED));
         std::fs::write(&here, mine)?;
         std::fs::write(&there, theirs)?;
-        let status = self.stage.sinc("list the conflict").arg("status").deadline(Duration::from_secs(60));
-        let said = until(&format!("a conflict in `{DISPUTED}` listed by `sinc status`"), || {
+        let status = self.stage.sinc("list the conflict").arg(ASKED).deadline(Duration::from_secs(60));
+        let said = until(&format!("a conflict in `{DISPUTED}` listed by `sinc {ASKED}`"), || {
             let output = self.runner.answer(&status)?;
             let said = String::from_utf8_lossy(&output.stdout).into_owned() + &output.stderr;
             Ok(said.contains(DISPUTED).then_some(said))

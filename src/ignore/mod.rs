@@ -10,6 +10,7 @@
 //! 5. what must never be synced ([`ALWAYS`]): last, so that nothing can bring it back.
 
 pub use gitignore::from_gitignore;
+pub(crate) use pattern::is_misleading;
 pub use pattern::{BadPattern, IgnorePattern, Pattern, Source};
 
 mod gitignore;

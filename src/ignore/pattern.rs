@@ -72,7 +72,7 @@ impl fmt::Display for BadPattern {
         if text.len() < self.text.len() {
             text.push('…');
         }
-        write!(f, "`{}` is not an ignore pattern: {}", text.escape_debug(), self.why)
+        write!(f, "`{}` is not an ignore pattern: {}", text.replace(is_misleading, "\u{fffd}"), self.why)
     }
 }
 
@@ -130,6 +130,12 @@ pub struct Pattern {
     pub source: Source,
 }
 
+/// Whether a character would make a terminal do or show something else than the text: a control character, or one that
+/// turns the direction of text.
+pub(crate) fn is_misleading(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What Mutagen 0.18's `newIgnorePattern` and the matcher under it refuse, and a little more: characters that have no
 /// place in a generated file, and brackets and braces within brackets, which the matcher reads in two ways.
 fn check(text: &str) -> Result<(), &'static str> {
@@ -139,8 +145,8 @@ fn check(text: &str) -> Result<(), &'static str> {
     if text.len() > LONGEST {
         return Err("it is longer than any path");
     }
-    if text.contains(char::is_control) {
-        return Err("it contains a control character");
+    if text.contains(is_misleading) {
+        return Err("it contains a character that is not shown");
     }
     let pattern = text.strip_prefix('!').unwrap_or(text);
     if pattern.is_empty() {

@@ -96,6 +96,7 @@ fn patterns_that_mutagen_refuses() {
         "a\0b",
         "a\tb",
         "\u{1b}[2J",
+        "a\u{202e}b",
         ".",
         "./",
         "a/..",

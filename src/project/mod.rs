@@ -3,127 +3,19 @@
 //! The id is a promise between versions: Mutagen, tmux and the host's records all know a session by it. It is a
 //! pure function of the canonical path, and `tests/data/session-ids.toml` pins it.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+pub use error::{PathFault, ProjectError};
+use id::name_of;
+pub use id::{BadSessionId, SessionId, separate_session_id, session_id, slug};
 
+mod error;
+mod id;
 mod refused;
 
 /// The file that marks the root of a project.
 pub const PROJECT_FILE: &str = ".sinc.toml";
-
-/// The longest slug in a session id.
-const SLUG_LENGTH: usize = 40;
-
-/// The longest session id: it is also the value of a Mutagen label, and those end at 63 characters.
-const ID_LENGTH: usize = 63;
-
-/// The name of a session in Mutagen, in tmux and in every record.
-///
-/// Only `[a-z][a-z0-9-]*`, at most 63 characters and not ending in `-`: legal in Mutagen names and labels and in
-/// tmux names, and the same word in every shell without quotes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SessionId(String);
-
-impl SessionId {
-    /// Takes `text` as an id if it is one.
-    pub fn parse(text: &str) -> Result<SessionId, BadSessionId> {
-        let legal = text.len() <= ID_LENGTH
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && !text.ends_with('-')
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if legal { Ok(SessionId(text.to_owned())) } else { Err(BadSessionId(text.to_owned())) }
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for SessionId {
-    type Error = BadSessionId;
-
-    fn try_from(text: String) -> Result<SessionId, BadSessionId> {
-        SessionId::parse(&text)
-    }
-}
-
-impl From<SessionId> for String {
-    fn from(id: SessionId) -> String {
-        id.0
-    }
-}
-
-/// A text that is no session id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadSessionId(pub String);
-
-impl fmt::Display for BadSessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.escape_debug();
-        write!(f, "`{text}` is not a session id: small letters, digits and `-`, beginning with a letter")
-    }
-}
-
-impl std::error::Error for BadSessionId {}
-
-/// A directory's name reduced to what a session id may hold.
-///
-/// ASCII letters are lowered, each run of other bytes than `[a-z0-9-]` becomes one `-`; trimmed, cut at 40
-/// characters, trimmed again; `project` if nothing is left.
-pub fn slug(name: &str) -> String {
-    let mut slug = String::new();
-    let mut in_run = false;
-    for byte in name.bytes().map(|b| b.to_ascii_lowercase()) {
-        let kept = byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if kept {
-            slug.push(char::from(byte));
-        } else if !in_run {
-            slug.push('-');
-        }
-        in_run = !kept;
-    }
-    let slug = slug.trim_matches('-');
-    // All ASCII by now, so a byte is a character.
-    let slug = slug.get(..SLUG_LENGTH).unwrap_or(slug).trim_matches('-');
-    if slug.is_empty() { "project".to_owned() } else { slug.to_owned() }
-}
-
-/// The session id of the project at `path`, a canonical absolute path.
-pub fn session_id(path: &str) -> SessionId {
-    id_with_hash(path, &[path.as_bytes()])
-}
-
-/// The session id of the project at `path` where another computer has the same path and the two are to be kept
-/// apart. `machine` is what tells the computers apart.
-pub fn separate_session_id(machine: &str, path: &str) -> SessionId {
-    id_with_hash(path, &[machine.as_bytes(), b"\0", path.as_bytes()])
-}
-
-fn id_with_hash(path: &str, hashed: &[&[u8]]) -> SessionId {
-    let mut hash = Sha256::new();
-    for part in hashed {
-        hash.update(part);
-    }
-    let digest = hex::encode(hash.finalize());
-    SessionId(format!("sinc-{}-{}", slug(name_of(path)), &digest[..6]))
-}
-
-/// The last component of a canonical path; nothing for `/`.
-fn name_of(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
-}
 
 /// A directory that is, or is to be, kept in step with a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,105 +105,6 @@ fn check_characters(path: &Path) -> Result<&str, ProjectError> {
         return Err(bad(PathFault::ControlCharacter));
     }
     Ok(text)
-}
-
-/// What is wrong with the characters of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathFault {
-    /// Its bytes are not UTF-8, which Mutagen refuses.
-    NotUtf8,
-    /// It holds a newline, which ends a line of sinc's records on the host.
-    Newline,
-    /// It holds another control character.
-    ControlCharacter,
-}
-
-/// Why a directory cannot be a project.
-#[derive(Debug)]
-pub enum ProjectError {
-    /// The directory is not there, is none, or cannot be reached.
-    NotADirectory {
-        /// What was asked about.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The path has characters that cannot be carried. Nothing overrides this.
-    BadPath {
-        /// The path.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: PathFault,
-    },
-    /// A directory that nobody means. `force` overrides this.
-    RefusedDirectory {
-        /// The directory.
-        root: PathBuf,
-        /// What it is, to end the sentence "… is refused: ".
-        reason: &'static str,
-    },
-    /// The directory lies in that of another session: two syncs of one tree.
-    InsideSession {
-        /// The directory.
-        root: PathBuf,
-        /// The outer session.
-        id: SessionId,
-        /// The outer session's directory.
-        session_root: PathBuf,
-    },
-    /// Another session's directory lies in this one: two syncs of one tree.
-    ContainsSession {
-        /// The directory.
-        root: PathBuf,
-        /// The inner session.
-        id: SessionId,
-        /// The inner session's directory.
-        session_root: PathBuf,
-    },
-}
-
-impl fmt::Display for ProjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ProjectError::NotADirectory { path, .. } => {
-                write!(f, "could not enter the directory `{}`", shown(path))
-            }
-            ProjectError::BadPath { path, fault } => {
-                let fault = match fault {
-                    PathFault::NotUtf8 => "is not UTF-8",
-                    PathFault::Newline => "contains a newline",
-                    PathFault::ControlCharacter => "contains a control character",
-                };
-                write!(f, "the path `{}` {fault}: rename the directory to use it as a project", shown(path))
-            }
-            ProjectError::RefusedDirectory { root, reason } => {
-                write!(f, "`{}` is refused as a project: {reason}", shown(root))
-            }
-            ProjectError::InsideSession { root, id, session_root } => {
-                let (root, outer) = (shown(root), shown(session_root));
-                write!(f, "`{root}` lies inside `{outer}`, which the session {id} already syncs")
-            }
-            ProjectError::ContainsSession { root, id, session_root } => {
-                let (root, inner) = (shown(root), shown(session_root));
-                write!(f, "`{root}` contains `{inner}`, which the session {id} already syncs")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ProjectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            ProjectError::NotADirectory { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
-/// A path without anything that could move the cursor of the terminal it is printed on.
-fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]

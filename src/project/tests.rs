@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use serde::Deserialize;
 use tempfile::TempDir;
 
 use super::*;

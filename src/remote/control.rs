@@ -48,7 +48,9 @@ impl ControlSocket {
     /// Is there a socket (of a master that may be dead)?
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.path().and_then(|path| path.symlink_metadata().ok()).is_some_and(|meta| meta.file_type().is_socket())
+        self.path()
+            .and_then(|path| path.symlink_metadata().ok())
+            .is_some_and(|meta| meta.file_type().is_socket())
     }
 
     /// Makes the private directory. If that fails, ssh says so.

@@ -76,9 +76,12 @@ impl RemoteError {
                 let said = error.stderr().trim().to_owned();
                 Self::Ssh { host, why: classify(&said), said }
             }
-            Outcome::Exit(code) => {
-                Self::Script { host, doing: doing.to_owned(), code: *code, said: error.stderr().trim().to_owned() }
-            }
+            Outcome::Exit(code) => Self::Script {
+                host,
+                doing: doing.to_owned(),
+                code: *code,
+                said: error.stderr().trim().to_owned(),
+            },
             Outcome::TimedOut(after) => Self::Deadline { host, doing: doing.to_owned(), after: *after },
             _ => Self::Process(error),
         }
@@ -101,8 +104,20 @@ pub fn classify(said: &str) -> Why {
         (&["Connection refused"], Why::Refused),
         (&["No route to host", "Network is unreachable", "Network is down"], Why::NoRoute),
         (&["timed out during", "Connection timed out", "Operation timed out"], Why::TimedOut),
-        (&["Permission denied (", "Too many authentication failures", "No more authentication"], Why::LoginRefused),
-        (&["Bad configuration option", "bad configuration options", "Can't open user config", "no argument after keyword", "Bad owner or permissions on"], Why::SshConfig),
+        (
+            &["Permission denied (", "Too many authentication failures", "No more authentication"],
+            Why::LoginRefused,
+        ),
+        (
+            &[
+                "Bad configuration option",
+                "bad configuration options",
+                "Can't open user config",
+                "no argument after keyword",
+                "Bad owner or permissions on",
+            ],
+            Why::SshConfig,
+        ),
         (&["mux_client", "Control socket", "ControlSocket", "master is dead"], Why::MasterDead),
     ];
     for (texts, why) in patterns {
@@ -110,7 +125,8 @@ pub fn classify(said: &str) -> Why {
             return why;
         }
     }
-    let lost = ["not responding", "Connection closed", "Connection reset", "closed by remote host", "Broken pipe"];
+    let lost =
+        ["not responding", "Connection closed", "Connection reset", "closed by remote host", "Broken pipe"];
     if lost.iter().any(|text| said.contains(text)) { Why::Lost } else { Why::Unknown }
 }
 
@@ -120,10 +136,14 @@ impl fmt::Display for RemoteError {
             Self::Ssh { host, why, said } => {
                 match why {
                     Why::NoSuchName => write!(f, "the name of host `{host}` cannot be resolved")?,
-                    Why::Refused => write!(f, "host `{host}` refuses connections: no ssh server listens there")?,
+                    Why::Refused => {
+                        write!(f, "host `{host}` refuses connections: no ssh server listens there")?;
+                    }
                     Why::TimedOut => write!(f, "host `{host}` did not answer in time")?,
                     Why::NoRoute => write!(f, "there is no way to host `{host}` from this network")?,
-                    Why::HostKeyUnknown => write!(f, "the key of host `{host}` is not known on this computer")?,
+                    Why::HostKeyUnknown => {
+                        write!(f, "the key of host `{host}` is not known on this computer")?;
+                    }
                     Why::HostKeyChanged => write!(f, "the key of host `{host}` has changed")?,
                     Why::LoginRefused => write!(f, "host `{host}` refuses the login")?,
                     Why::MasterDead => write!(f, "the shared connection to host `{host}` is dead")?,
@@ -134,7 +154,11 @@ impl fmt::Display for RemoteError {
                 quote_lines(f, said)
             }
             Self::Deadline { host, doing, after } => {
-                write!(f, "could not {doing}: host `{host}` gave no answer within {:.0} s", after.as_secs_f64())
+                write!(
+                    f,
+                    "could not {doing}: host `{host}` gave no answer within {:.0} s",
+                    after.as_secs_f64()
+                )
             }
             Self::Script { host, doing, code, said } => {
                 write!(f, "could not {doing}: the script on host `{host}` ended with {code}")?;
@@ -171,17 +195,29 @@ mod tests {
     fn one_sample_a_kind() {
         let samples = [
             ("ssh: Could not resolve hostname nope: Name or service not known", Why::NoSuchName),
-            ("ssh: Could not resolve hostname nope: nodename nor servname provided, or not known", Why::NoSuchName),
+            (
+                "ssh: Could not resolve hostname nope: nodename nor servname provided, or not known",
+                Why::NoSuchName,
+            ),
             ("ssh: connect to host 127.0.0.1 port 1: Connection refused", Why::Refused),
             ("ssh: connect to host 10.0.0.9 port 22: Connection timed out", Why::TimedOut),
             ("ssh: connect to host 10.0.0.9 port 22: Operation timed out", Why::TimedOut),
             ("Connection timed out during banner exchange", Why::TimedOut),
             ("ssh: connect to host 10.0.0.9 port 22: No route to host", Why::NoRoute),
             ("ssh: connect to host fd00::9 port 22: Network is unreachable", Why::NoRoute),
-            ("No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking.\nHost key verification failed.", Why::HostKeyUnknown),
-            ("@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@\nHost key verification failed.", Why::HostKeyChanged),
+            (
+                "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking.\nHost key verification failed.",
+                Why::HostKeyUnknown,
+            ),
+            (
+                "@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@\nHost key verification failed.",
+                Why::HostKeyChanged,
+            ),
             ("dev@10.77.0.2: Permission denied (publickey).", Why::LoginRefused),
-            ("Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures", Why::LoginRefused),
+            (
+                "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures",
+                Why::LoginRefused,
+            ),
             ("mux_client_request_session: read from master failed: Broken pipe", Why::MasterDead),
             ("/home/a/.ssh/config: line 3: Bad configuration option: nonsense", Why::SshConfig),
             ("Timeout, server 10.77.0.2 not responding.", Why::Lost),
@@ -196,7 +232,8 @@ mod tests {
 
     #[test]
     fn what_the_host_writes_cannot_drive_the_terminal() {
-        let error = RemoteError::Ssh { host: "box".into(), why: Why::Unknown, said: "a\x1b[2Jb\n\n c".into() };
+        let error =
+            RemoteError::Ssh { host: "box".into(), why: Why::Unknown, said: "a\x1b[2Jb\n\n c".into() };
         assert_eq!(error.to_string(), "ssh could not reach host `box`\n  a[2Jb\n   c");
     }
 }

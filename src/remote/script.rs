@@ -79,7 +79,9 @@ pub(crate) mod tests {
                 let cmd = Cmd::new(shell, "check a script").arg("-n").arg("-c").arg(script.line());
                 match Runner::default().answer(&cmd) {
                     Ok(_) => {}
-                    Err(error) => assert!(error.is_not_found() && shell != "sh", "{name} in {shell}: {error}"),
+                    Err(error) => {
+                        assert!(error.is_not_found() && shell != "sh", "{name} in {shell}: {error}")
+                    }
                 }
             }
         }
@@ -87,7 +89,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_login_shell_gives_the_words_to_the_script_unharmed() {
-        static ECHO: Script = Script::new("for word in \"$@\"; do\n# a comment\nprintf \"%s|\" \"$word\";\ndone");
+        static ECHO: Script =
+            Script::new("for word in \"$@\"; do\n# a comment\nprintf \"%s|\" \"$word\";\ndone");
         let words = ["it's", "$(x)", "`y`", "a\\b", "!z", "#{q}", "", "-n", "~", "=ls", "ü x"];
         for shell in ["sh", "bash", "zsh", "dash", "fish", "tcsh"] {
             let cmd = Cmd::new(shell, "run a script").arg("-c").arg(ECHO.command(&words));

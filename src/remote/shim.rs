@@ -53,21 +53,21 @@ pub fn become_real(
     store: &Store,
     path: &OsStr,
     own_dir: &Path,
-    called_before: bool,
 ) -> Result<()> {
-    if called_before {
-        bail!("`{}` on PATH is sinc itself: take {} out of PATH", name.program(), own_dir.display());
-    }
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let word = words.iter().find_map(|word| host_word_in(word)).context("no host word of sinc on this command line")?;
+    let word = words
+        .iter()
+        .find_map(|word| host_word_in(word))
+        .context("no host word of sinc on this command line")?;
     let host = store.host(word)?.with_context(|| format!("sinc knows no host for the word `{word}`"))?;
     let program = real_program(name, path, own_dir)?;
-    let mut cmd = Cmd::new(program, format!("start {} for Mutagen", name.program())).args(translate(name, &words, &host)?);
+    let mut cmd = Cmd::new(program, format!("start {} for Mutagen", name.program()))
+        .args(translate(name, &words, &host)?);
     // The daemon that calls us may have been started under another agent, or none.
     if let Some(socket) = host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
         cmd = cmd.env("SSH_AUTH_SOCK", socket);
     }
-    Runner::default().replace(&cmd.env("SINC_SHIM", "1"))?;
+    Runner::default().replace(&cmd)?;
     Ok(())
 }
 
@@ -131,7 +131,12 @@ fn options(control: Option<&Path>) -> Vec<String> {
 fn real_program(name: Name, path: &OsStr, own_dir: &Path) -> Result<PathBuf> {
     let others = std::env::split_paths(path).filter(|dir| dir != own_dir);
     let others = std::env::join_paths(others).context("PATH cannot be read")?;
-    which::which_in(name.program(), Some(others), "/").with_context(|| format!("`{}` is not on PATH", name.program()))
+    let found = which::which_in(name.program(), Some(others), "/");
+    let found = found.with_context(|| format!("`{}` is not on PATH", name.program()))?;
+    if found.canonicalize().ok() == std::env::current_exe().ok() {
+        bail!("`{}` is sinc itself: take its directory out of PATH", found.display());
+    }
+    Ok(found)
 }
 
 /// Makes the directory in which `ssh` and `scp` are this program.
@@ -180,18 +185,25 @@ mod tests {
 
     #[test]
     fn ssh_goes_to_the_destination() {
-        let given = ["-oConnectTimeout=5", "sinc-0123456789ab", ".mutagen/agents/0.18.1/mutagen-agent synchronizer"];
+        let given =
+            ["-oConnectTimeout=5", "sinc-0123456789ab", ".mutagen/agents/0.18.1/mutagen-agent synchronizer"];
         assert_eq!(
             tail(Name::Ssh, &given, "dev@203.0.113.7"),
             ["-oConnectTimeout=5", "dev@203.0.113.7", ".mutagen/agents/0.18.1/mutagen-agent synchronizer"]
         );
-        assert_eq!(tail(Name::Ssh, &["sinc-0123456789ab", "x"], "ssh://dev@box:99"), ["-p", "99", "dev@box", "x"]);
+        assert_eq!(
+            tail(Name::Ssh, &["sinc-0123456789ab", "x"], "ssh://dev@box:99"),
+            ["-p", "99", "dev@box", "x"]
+        );
     }
 
     #[test]
     fn scp_keeps_the_remote_name_and_brackets_an_ipv6_address() {
         let given = ["-C", "/a/agent", "sinc-0123456789ab:.mutagen-agent1"];
-        assert_eq!(tail(Name::Scp, &given, "dev@fd00::1"), ["-C", "/a/agent", "dev@[fd00::1]:.mutagen-agent1"]);
+        assert_eq!(
+            tail(Name::Scp, &given, "dev@fd00::1"),
+            ["-C", "/a/agent", "dev@[fd00::1]:.mutagen-agent1"]
+        );
         assert_eq!(
             tail(Name::Scp, &given, "ssh://box:99"),
             ["-P", "99", "-C", "/a/agent", "box:.mutagen-agent1"]

@@ -36,7 +36,10 @@ mod tests {
         };
         let line = agent_line(&agent);
         assert!(line.starts_with("sh -c 'command -v \"$1\""), "{line}");
-        assert!(line.ends_with("sinc 'claude' 'npm install -g x' && claude; tmux set-option -p @sinc-ended yes"), "{line}");
+        assert!(
+            line.ends_with("sinc 'claude' 'npm install -g x' && claude; tmux set-option -p @sinc-ended yes"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -54,7 +54,10 @@ impl Machine {
     /// This computer, for a dry run: an id is not made, only named.
     #[must_use]
     pub fn if_known(store: &crate::state::Store) -> Self {
-        Self { id: store.machine_if_known().unwrap_or_else(|| "000000000000".to_owned()), name: Self::host_name() }
+        Self {
+            id: store.machine_if_known().unwrap_or_else(|| "000000000000".to_owned()),
+            name: Self::host_name(),
+        }
     }
 
     fn host_name() -> String {

@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-
-use crate::config::{Config, Mode, Origin, ProjectFile, Value, read_synced, read_synced_lossy};
-use crate::ignore::{self, Pattern, Source};
+use crate::config::{Config, ConfigError, Mode, ProjectFile};
+use crate::ignore;
 use crate::tools::mutagen::{SyncMode, SyncSettings};
-use crate::trust::{self, Accepted, Change, Proposed};
+use crate::trust::{Accepted, Assessment, Own, Proposed, assess};
 
 /// How often Mutagen looks for changes, seconds, until a link tells it of them: measured, 2 s cost 17 to 20 ms of
 /// CPU a second for 10,000 files, 1 s twice that.
@@ -17,14 +15,12 @@ const POLLING_SECONDS: u32 = 2;
 /// The project's own files: `.sinc.toml`, `.sincignore`, and `.gitignore` where that counts.
 #[derive(Clone, Debug)]
 pub struct ProjectFiles {
-    /// What of `.sinc.toml` counts now.
-    pub trusted: ProjectFile,
-    /// The ignores of all of them that count now.
-    ignores: Vec<Pattern>,
     /// What they say, trusted or not.
     pub proposed: Proposed,
-    /// What of it waits for `sinc trust`.
-    pub waiting: Vec<Change>,
+    /// What of it counts now, and what waits for `sinc trust`.
+    pub assessment: Assessment,
+    /// The part of what counts that stands for `.sinc.toml`.
+    pub trusted: ProjectFile,
 }
 
 impl ProjectFiles {
@@ -33,34 +29,21 @@ impl ProjectFiles {
     ///
     /// # Errors
     /// A file cannot be read, or says something that it may not.
-    pub fn read(root: &Path, own: &Config, accepted: Option<&Accepted>) -> Result<Self> {
+    pub fn read(root: &Path, own: &Config, accepted: Option<&Accepted>) -> Result<Self, ConfigError> {
         let file = ProjectFile::read(root)?;
-        let gitignore = file.gitignore.as_ref().map_or(own.sync.gitignore.value, |on| on.value);
-        let mut ignores = Vec::new();
-        if gitignore && let Some(text) = read_synced_lossy(&root.join(".gitignore"))? {
-            ignores.extend(in_file(".gitignore", ignore::from_gitignore(&text))?);
-        }
-        ignores.extend(file.patterns());
-        if let Some(text) = read_synced(&root.join(".sincignore"))? {
-            ignores.extend(in_file(".sincignore", ignore::from_sincignore(&text))?);
-        }
-        let agent = file.default_agent.as_ref().map(|agent| agent.value.to_string());
-        let proposed = Proposed { ignores, gitignore, agent };
-        let assessment = trust::assess(accepted, &proposed);
-        let effective = assessment.effective;
-        let trusted = ProjectFile {
-            default_agent: file.default_agent.filter(|_| effective.agent == proposed.agent),
-            ignore: Vec::new(),
-            gitignore: Some(Value { value: effective.gitignore, origin: Origin::Default }),
-        };
-        Ok(Self { trusted, ignores: effective.ignores, proposed, waiting: assessment.waiting })
+        let agents: Vec<&str> = own.agents.keys().map(String::as_str).collect();
+        let own = Own { gitignore: own.sync.gitignore.value, agents: &agents };
+        let proposed = Proposed::read(root, &file, own)?;
+        let assessment = assess(accepted, own, &proposed);
+        let trusted = assessment.effective.project_file(root, &file);
+        Ok(Self { proposed, assessment, trusted })
     }
 
-    /// What the session's sync is to be made with.
+    /// What the session's sync is to be made with. `config` has what is trusted of the project's file laid over it.
     #[must_use]
     pub fn sync_settings(&self, config: &Config) -> SyncSettings {
-        let from_git = |pattern: &Pattern| matches!(pattern.source, Source::GitIgnore { .. });
-        let (gitignore, project): (Vec<_>, Vec<_>) = self.ignores.iter().cloned().partition(from_git);
+        let effective = &self.assessment.effective;
+        let gitignore = if config.sync.gitignore.value { effective.git_lines.as_deref() } else { None };
         SyncSettings {
             mode: match config.sync.mode.value {
                 Mode::TwoWaySafe => SyncMode::TwoWaySafe,
@@ -68,32 +51,13 @@ impl ProjectFiles {
                 Mode::OneWaySafe => SyncMode::OneWaySafe,
                 Mode::OneWayReplica => SyncMode::OneWayReplica,
             },
-            ignores: ignore::list(&gitignore, &config.own_ignores(), &project),
+            ignores: ignore::list(gitignore.unwrap_or_default(), &config.own_ignores(), &effective.ignores),
             file_mode: octal(config.sync.file_mode.value.as_str()),
             directory_mode: octal(config.sync.directory_mode.value.as_str()),
             polling_seconds: POLLING_SECONDS,
         }
     }
 }
-
-fn in_file(name: &str, patterns: Result<Vec<Pattern>, ignore::LineError>) -> Result<Vec<Pattern>> {
-    patterns.map_err(|error| IgnoreFileError { file: name.to_owned(), error }.into())
-}
-
-/// A line of an ignore file that cannot be used.
-#[derive(Debug)]
-pub struct IgnoreFileError {
-    file: String,
-    error: ignore::LineError,
-}
-
-impl std::fmt::Display for IgnoreFileError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.error.line, self.error.message)
-    }
-}
-
-impl std::error::Error for IgnoreFileError {}
 
 /// The bits of a mode that the configuration has checked.
 fn octal(text: &str) -> u32 {

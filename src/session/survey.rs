@@ -110,7 +110,8 @@ fn read_pane(value: &str, survey: &mut Survey) {
     let session = survey.sessions.entry(id.to_owned()).or_default();
     session.agent = Some(agent.to_owned());
     // A person may have started it again from the shell that took its place.
-    let shell = matches!(command.trim_start_matches('-'), "sh" | "bash" | "zsh" | "dash" | "fish" | "tcsh" | "csh");
+    let shell =
+        matches!(command.trim_start_matches('-'), "sh" | "bash" | "zsh" | "dash" | "fish" | "tcsh" | "csh");
     session.agent_state =
         if dead == "1" || (ended == "yes" && shell) { AgentState::Ended } else { AgentState::Running };
 }
@@ -138,9 +139,16 @@ mod tests {
         let a = &survey.sessions["sinc-a-111111"];
         assert_eq!(a.directory.as_deref(), Some("/home/d/a b"));
         assert_eq!(a.machines, [("0123".to_owned(), "laptop /home/me/a b".to_owned())]);
-        assert_eq!((a.attached, a.agent.as_deref(), a.agent_state), (Some(2), Some("opencode"), AgentState::Running));
+        assert_eq!(
+            (a.attached, a.agent.as_deref(), a.agent_state),
+            (Some(2), Some("opencode"), AgentState::Running)
+        );
         let b = &survey.sessions["sinc-b-222222"];
         assert_eq!((b.directory.as_deref(), b.agent_state), (None, AgentState::Ended));
-        assert_eq!(survey.sessions["sinc-c-333333"].agent_state, AgentState::Running, "started again by hand");
+        assert_eq!(
+            survey.sessions["sinc-c-333333"].agent_state,
+            AgentState::Running,
+            "started again by hand"
+        );
     }
 }

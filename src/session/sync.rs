@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 
 use crate::process::{Cmd, interrupted};
 use crate::tools::mutagen::{
-    CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem, ProblemStage, Selector, SyncSession, SyncSettings,
+    CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem,
+    ProblemStage, Selector, SyncSession, SyncSettings,
 };
 
 /// How long a flush may take before a sync is ended or made again.
@@ -197,11 +198,13 @@ fn recreate(
 }
 
 fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
-    let settings = wanted.settings.write(mutagen.data_dir()).context("cannot write the settings of the sync")?;
+    let settings =
+        wanted.settings.write(mutagen.data_dir()).context("cannot write the settings of the sync")?;
     let (alpha, beta) = wanted.ends();
     let labels = wanted.labels();
     let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
-    let new = NewSession { name: &wanted.id, labels: &labels, settings: &settings, alpha: &alpha, beta: &beta };
+    let new =
+        NewSession { name: &wanted.id, labels: &labels, settings: &settings, alpha: &alpha, beta: &beta };
     mutagen.create(&new)?.context("a dry run makes no sync")
 }
 
@@ -270,7 +273,10 @@ impl std::fmt::Display for Stuck {
         match self {
             Self::Halted(halt) => write!(f, "the sync has stopped itself: {halt}"),
             Self::Doubled { why } => {
-                write!(f, "the sync exists twice, and no cycle of it could be completed before ending one: {why}")
+                write!(
+                    f,
+                    "the sync exists twice, and no cycle of it could be completed before ending one: {why}"
+                )
             }
             Self::Ambiguous(lines) => {
                 f.write_str("there are several syncs for this session, and they differ:")?;
@@ -335,7 +341,10 @@ mod tests {
             (vec![sync(1, &[("/beta/path", "/home/dev/workspace/old".into())])], again(true, false)),
             // Where it was is gone: that it halted there is no news.
             (
-                vec![sync(1, &[("/beta/path", "/old".into()), ("/status", "halted-on-root-deletion".into())])],
+                vec![sync(
+                    1,
+                    &[("/beta/path", "/old".into()), ("/status", "halted-on-root-deletion".into())],
+                )],
                 again(true, false),
             ),
             (

@@ -367,12 +367,15 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().context("a file has a name")?.to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
     let written = (|| {
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
     })();
-    written.inspect_err(|_| drop(std::fs::remove_file(&temporary))).with_context(|| format!("cannot write `{}`", path.display()))
+    written
+        .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {

@@ -27,7 +27,9 @@ mod tests {
 
     #[test]
     fn versions_are_numbers_with_letters_behind() {
-        for good in ["tmux 3.0", "tmux 3.0a", "tmux 3.3a", "tmux 3.10", "tmux 4", "tmux next-3.5", "tmux master"] {
+        for good in
+            ["tmux 3.0", "tmux 3.0a", "tmux 3.3a", "tmux 3.10", "tmux 4", "tmux next-3.5", "tmux master"]
+        {
             assert!(is_recent(good), "{good}");
         }
         for bad in ["tmux 2.9a", "tmux 2.10", "tmux 1.8", "", "tmux openbsd", "screen 4.9"] {
