@@ -170,7 +170,7 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
         return Some(of_mutagen(error));
     }
     if cause.is::<TooSlow>() {
-        return Some((Kind::TimedOut, vec!["run it again, with `-v` to see each command".to_owned()]));
+        return Some((Kind::TimedOut, vec!["is this computer very busy? Then try again".to_owned()]));
     }
     if cause.is::<Busy>() {
         return Some((Kind::TimedOut, vec!["wait for it, or end it, and try again".to_owned()]));

@@ -40,14 +40,18 @@ pub fn run(ctx: &Context, args: &cli::Demo) -> Result<i32> {
     } else {
         ctx.ui.status("Removed", "the host, the project, and all that ran there: nothing is left");
     }
-    match played? {
+    let played = played?;
+    match played {
         Played::Tour(numbers) if ctx.ui.is_json() => ctx.print_json("demo", &serde_json::to_value(numbers)?),
         Played::Tour(numbers) => {
             ctx.ui.note("");
             ctx.ui.data(&format!("Measured on this machine, without a network between:\n\n{}", numbers.table()));
         }
-        Played::Attached(code) => return Ok(code),
+        Played::Attached(code) if code != 0 => return Ok(code),
+        Played::Attached(_) => {}
     }
+    ctx.ui.note("");
+    ctx.ui.status("Next", "in a project of your own: `sinc --host user@address`");
     Ok(0)
 }
 
@@ -113,10 +117,11 @@ fn take_tour(ctx: &Context, stage: &Stage, runner: &Runner) -> Result<Played> {
 
 fn attach(ctx: &Context, stage: &Stage, runner: &Runner, detach: &str) -> Result<Played> {
     let ui = &ctx.ui;
+    let notes = stage.here().join("notes.md").display().to_string();
     ui.note("");
-    ui.status("Try", &format!("in another terminal or your editor, edit {}", ui.bold(&stage.here().join("notes.md").display().to_string())));
-    ui.note("see it arrive on the host, where you will be in a moment, and the other way round");
-    ui.note(&format!("detach with {}; the demo then ends and removes everything", ui.bold(detach)));
+    ui.status("Try", &format!("1. edit {} in another terminal or your editor", ui.bold(&notes)));
+    ui.note(&format!("2. see it arrive on the host, where you are in a moment: {}", ui.bold("cat notes.md")));
+    ui.note(&format!("3. detach with {}: the demo then ends and removes everything", ui.bold(detach)));
     ui.note("");
     let mut sinc = stage.sinc("show sinc");
     if ctx.global.verbose > 0 {

@@ -14,10 +14,11 @@ cat <<END
     your own side     $mine
 
   Three things to try:
-    1  In another terminal or your editor, edit   ${blue}$mine/notes.md${off}
-       and see it arrive here:                    ${blue}cat notes.md${off}
-    2  Make a file here:                          ${blue}echo hello >from-the-host.md${off}
-       and see it arrive on your own side.
+    1  Edit a file on your own side, in another terminal or your editor:
+         ${blue}$mine/notes.md${off}
+       A moment later it is here:   ${blue}cat notes.md${off}
+    2  Make a file here. A moment later it is on your own side:
+         ${blue}echo hello >from-the-host.md${off}
     3  Detach with ${bold}$detach${off}: the agent would go on without you. (The demo ends then.)
 
 END

@@ -13,7 +13,7 @@ pub struct Numbers {
     pub bytes: u64,
     /// From `sinc` in a project that the host does not know to the agent's text on the screen, all files there.
     pub first_connect_ms: u64,
-    /// From `sinc` to the agent's text on the screen, when the session exists.
+    /// From `sinc` to the agent's text on the screen, when the session exists and its connection is still up.
     pub reconnect_ms: u64,
     /// From an edit on this side to the same bytes on the host.
     pub edit_to_host: Edits,
@@ -50,7 +50,7 @@ impl std::fmt::Display for Edits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", time(self.median_ms))?;
         if self.count > 1 {
-            write!(f, ", {} at most ({} files)", time(self.slowest_ms), self.count)?;
+            write!(f, " (median of {} files; {} at most)", self.count, time(self.slowest_ms))?;
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Numbers {
     pub fn table(&self) -> String {
         let rows = [
             (format!("first connect, {} files", self.files), time(self.first_connect_ms)),
-            ("coming back".to_owned(), time(self.reconnect_ms)),
+            ("coming back, the connection still up".to_owned(), time(self.reconnect_ms)),
             ("an edit here, until it is there".to_owned(), self.edit_to_host.to_string()),
             ("an edit there, until it is here".to_owned(), self.edit_to_here.to_string()),
             ("a file changed on both sides".to_owned(), "a conflict, listed, nothing lost".to_owned()),
@@ -102,11 +102,11 @@ mod tests {
             conflicts: vec!["notes.md".to_owned()],
         };
         let expected = "
-  first connect, 203 files         1.93 s
-  coming back                      87 ms
-  an edit here, until it is there  999 ms, 1.99 s at most (3 files)
-  an edit there, until it is here  12.34 s
-  a file changed on both sides     a conflict, listed, nothing lost
+  first connect, 203 files              1.93 s
+  coming back, the connection still up  87 ms
+  an edit here, until it is there       999 ms (median of 3 files; 1.99 s at most)
+  an edit there, until it is here       12.34 s
+  a file changed on both sides          a conflict, listed, nothing lost
 ";
         assert_eq!(format!("\n{}", numbers.table()), expected);
     }

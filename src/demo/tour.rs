@@ -50,8 +50,8 @@ const STEPS: [Step; 5] = [
         tour.connect_first(numbers)
     }),
     ("`sinc` again, after a detach: the agent went on meanwhile", |tour, numbers| tour.come_back(numbers)),
-    ("a file is edited here", |tour, numbers| tour.edit_here(numbers)),
-    ("a file is edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
+    ("files are edited here", |tour, numbers| tour.edit_here(numbers)),
+    ("files are edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
     ("one file is changed on both sides at once, and sinc asked about it", |tour, numbers| tour.conflict(numbers)),
 ];
 
@@ -104,13 +104,13 @@ impl Tour<'_> {
 
     fn edit_here(&self, numbers: &mut Numbers) -> anyhow::Result<()> {
         numbers.edit_to_host = self.edit(&sample::AREAS[..3], &self.stage.here(), &self.stage.there())?;
-        self.result(&format!("{} until it was on the host", numbers.edit_to_host));
+        self.result(&format!("on the host after {}", numbers.edit_to_host));
         Ok(())
     }
 
     fn edit_there(&self, numbers: &mut Numbers) -> anyhow::Result<()> {
         numbers.edit_to_here = self.edit(&sample::AREAS[3..6], &self.stage.there(), &self.stage.here())?;
-        self.result(&format!("{} until it was here", numbers.edit_to_here));
+        self.result(&format!("here after {}", numbers.edit_to_here));
         Ok(())
     }
 
