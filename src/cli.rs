@@ -18,12 +18,12 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "sinc", version, styles = STYLES, max_term_width = 100)]
 pub struct Cli {
-    /// What every command understands.
-    #[command(flatten)]
-    pub global: Global,
     /// `sinc` alone is `sinc connect`.
     #[command(flatten)]
     pub connect: Connect,
+    /// What every command understands.
+    #[command(flatten)]
+    pub global: Global,
     /// The command.
     #[command(subcommand)]
     pub command: Option<Command>,

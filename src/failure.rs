@@ -217,9 +217,9 @@ pub fn install_hint(program: &str) -> Vec<String> {
 
 fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
     let (host, why) = match error {
-        RemoteError::Ssh { host, why, .. } => (host, *why),
-        RemoteError::Deadline { host, .. } => {
-            return (Kind::TimedOut, vec![format!("see whether `ssh {host}` works, and try again")]);
+        RemoteError::Ssh { destination, why, .. } => (destination, *why),
+        RemoteError::Deadline { destination, .. } => {
+            return (Kind::TimedOut, vec![format!("see whether `ssh {destination}` works, and try again")]);
         }
         RemoteError::Script { .. } => {
             return (Kind::Failed, vec!["run it again with `-v` to see each command".to_owned()]);
@@ -330,6 +330,10 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
 pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
     let shown = explain(error);
     if let Kind::Signal(_) = shown.kind {
+        if ui.is_interactive() {
+            // The `^C` stands in the middle of a line.
+            ui.raw("");
+        }
         return shown.kind.code();
     }
     if ui.is_json() {

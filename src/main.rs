@@ -5,9 +5,10 @@ use clap::Parser;
 use sinc::cli::{Cli, Global};
 use sinc::commands::{self, Context};
 use sinc::config::Environment;
+use sinc::failure::{self, Failure, Kind};
+use sinc::process;
 use sinc::remote::shim;
 use sinc::ui::Ui;
-use sinc::{failure, process};
 
 fn main() {
     let mut words = std::env::args_os();
@@ -15,8 +16,24 @@ fn main() {
     if let Some(name) = shim::Name::of(&argv0.to_string_lossy()) {
         std::process::exit(commands::shim::run(name, &words.collect::<Vec<_>>()));
     }
-    let cli = Cli::try_parse().unwrap_or_else(|error| error.exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| wrong_command_line(&error));
     std::process::exit(run(cli));
+}
+
+/// Shows the help that was asked for, or what is wrong with the command line.
+fn wrong_command_line(error: &clap::Error) -> ! {
+    let json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if !error.use_stderr() || !json {
+        error.exit();
+    }
+    let text = error.to_string();
+    let mut failure =
+        Failure::new(Kind::Usage, text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    for tip in text.lines().filter_map(|line| line.trim_start().strip_prefix("tip: ")) {
+        failure = failure.hint(tip);
+    }
+    let ui = Ui::new(&Global { json, ..Global::default() }, true, true);
+    std::process::exit(failure::print(&ui, "sinc", &failure.into()));
 }
 
 fn run(cli: Cli) -> i32 {

@@ -23,7 +23,9 @@ pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
         },
     };
     if !ctx.ui.is_interactive() && !ctx.runner.is_dry_run() {
-        return Err(Failure::new(Kind::Failed, "there is no terminal to attach").into());
+        return Err(Failure::new(Kind::Failed, "there is no terminal to attach")
+            .hint(format!("run it on a terminal; `sinc status {id}` shows how it stands"))
+            .into());
     }
     let remote = ctx.remote(&host);
     let terminal = Terminal { id: &id, directory: None, agent: None, size: terminal::size() };

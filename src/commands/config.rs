@@ -8,16 +8,8 @@ use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
 use crate::state::write_file;
 
-/// What a new config file says.
-const NEW_FILE: &str = "\
-# sinc's configuration. Every key, with its default: `man sinc`, or docs/config.toml in the source.
-
-# default-host = \"box\"
-
-# [host.box]
-# destination = \"dev@203.0.113.7\"   # or an alias from ~/.ssh/config
-# agent = \"opencode\"
-";
+/// The reference: every key with what it means.
+const REFERENCE: &str = include_str!("../../docs/config.toml");
 
 /// Runs it.
 ///
@@ -52,13 +44,7 @@ fn show(ctx: &Context) -> Result<i32> {
     }
     let entries = config.entries();
     if ctx.ui.is_json() {
-        let values: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                serde_json::json!({ "key": entry.key, "value": entry.value, "origin": entry.origin.to_string() })
-            })
-            .collect();
-        ctx.print_json("config", &serde_json::json!({ "path": path(ctx), "values": values }));
+        ctx.print_json("config", &serde_json::json!({ "path": path(ctx), "values": entries }));
         return Ok(0);
     }
     let width = entries.iter().map(|entry| entry.to_string().chars().count()).max().unwrap_or(0).min(60);
@@ -88,12 +74,27 @@ fn edit(ctx: &Context) -> Result<i32> {
         return Ok(0);
     }
     if !path.exists() {
-        write_file(&path, NEW_FILE.as_bytes())?;
+        write_file(&path, new_file().as_bytes())?;
     }
     let code = ctx.runner.interactive(&cmd)?;
+    if code == 127 {
+        return Err(Failure::new(Kind::MissingTool, format!("the editor `{editor}` was not found"))
+            .hint("set VISUAL or EDITOR to an editor of yours")
+            .into());
+    }
     if code != 0 {
         return Err(Failure::new(Kind::Failed, format!("the editor `{editor}` ended with {code}")).into());
     }
     ctx.config().context("the file as it is now cannot be used")?;
     Ok(0)
+}
+
+/// What a new config file says: the reference, in which nothing counts yet, so that a later sinc's defaults do.
+fn new_file() -> String {
+    let line = |line: &str| match line {
+        "" => "\n".to_owned(),
+        line if line.starts_with('#') => format!("{line}\n"),
+        line => format!("# {line}\n"),
+    };
+    REFERENCE.lines().map(line).collect()
 }

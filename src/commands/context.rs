@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::config::{Config, Destination, Environment, Flags, Host};
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Journal, Runner};
-use crate::project::{Found, SessionId};
+use crate::project::{Found, ProjectError, SessionId};
 use crate::remote::Remote;
 use crate::session::bootstrap::Machine;
 use crate::session::settings::ProjectFiles;
@@ -124,8 +124,14 @@ impl Context {
     /// # Errors
     /// It cannot be written.
     pub fn refresh_host_file(&self, remote: &Remote, shared: Option<bool>) -> Result<()> {
+        self.store.save_host(&self.host_file(remote, shared))
+    }
+
+    /// What Mutagen's `ssh` has to know.
+    #[must_use]
+    pub fn host_file(&self, remote: &Remote, shared: Option<bool>) -> HostFile {
         let before = self.store.host(&host_word(remote.name())).ok().flatten();
-        self.store.save_host(&HostFile {
+        HostFile {
             name: remote.name().to_owned(),
             destination: remote.destination().to_string(),
             control: remote.control().path().map(Path::to_owned),
@@ -134,7 +140,7 @@ impl Context {
                 .environment
                 .get("SSH_AUTH_SOCK")
                 .map(|socket| socket.to_string_lossy().into_owned()),
-        })
+        }
     }
 
     /// The host of a session that this computer knows, from the configuration or as it was then.
@@ -160,7 +166,13 @@ impl Context {
     pub fn target(&self, id: Option<&str>) -> Result<Record> {
         let wanted = match id {
             Some(id) => SessionId::parse(id).map_err(|_| unknown_session(id))?,
-            None => self.find_project(true)?.project.id,
+            None => match self.find_project(true) {
+                Ok(found) => found.project.id,
+                Err(error) => match error.downcast_ref() {
+                    Some(ProjectError::ContainsSession { .. }) => return Err(no_session().into()),
+                    _ => return Err(error),
+                },
+            },
         };
         let mut records = self.store.records()?;
         records.retain(|record| record.id == wanted.as_str());
@@ -177,9 +189,7 @@ impl Context {
             1 => Ok(records.remove(0)),
             0 => Err(match id {
                 Some(id) => unknown_session(id),
-                None => Failure::new(Kind::Failed, "this directory has no session")
-                    .hint("`sinc` makes one")
-                    .hint("`sinc list` shows all sessions"),
+                None => no_session(),
             }
             .into()),
             _ => Err(Failure::new(Kind::Usage, format!("session {wanted} is on several hosts"))
@@ -193,6 +203,12 @@ impl Context {
         let object = serde_json::json!({ "version": 1, "command": command, "ok": true, "data": data });
         self.ui.data(&object.to_string());
     }
+}
+
+fn no_session() -> Failure {
+    Failure::new(Kind::Failed, "this directory has no session")
+        .hint("`sinc` makes one")
+        .hint("`sinc list` shows all sessions")
 }
 
 fn unknown_session(id: &str) -> Failure {

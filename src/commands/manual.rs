@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 
 use super::context::Context;
-use crate::cli::Cli;
+use crate::cli::{Cli, Connect, Global};
 use crate::failure::{Failure, Kind};
 use crate::state::write_file;
 
@@ -15,8 +15,13 @@ use crate::state::write_file;
 /// # Errors
 /// None, but standard output may be gone.
 pub fn completions(ctx: &Context, shell: clap_complete::Shell) -> Result<i32> {
+    // clap offers hidden commands too, and cannot take one out: so a command line with only the others.
+    let all = Cli::command();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let sinc = clap::Command::new("sinc").version(env!("CARGO_PKG_VERSION"));
+    let mut sinc = Global::augment_args(Connect::augment_args(sinc)).subcommands(shown);
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "sinc", &mut text);
+    clap_complete::generate(shell, &mut sinc, "sinc", &mut text);
     ctx.ui.data(&String::from_utf8_lossy(&text));
     Ok(0)
 }
@@ -26,7 +31,8 @@ pub fn completions(ctx: &Context, shell: clap_complete::Shell) -> Result<i32> {
 /// # Errors
 /// There is no such command, or the pages cannot be written.
 pub fn man(ctx: &Context, command: Option<&str>, dir: Option<&Path>) -> Result<i32> {
-    let mut sinc = Cli::command();
+    // `help` has no page: it is the help.
+    let mut sinc = Cli::command().disable_help_subcommand(true);
     sinc.build();
     let Some(dir) = dir else {
         let page = match command {
@@ -38,7 +44,7 @@ pub fn man(ctx: &Context, command: Option<&str>, dir: Option<&Path>) -> Result<i
     };
     let pages: Vec<_> = sinc.get_subcommands().filter(|page| !page.is_hide_set()).cloned().collect();
     write_page(dir, "sinc", sinc)?;
-    for page in pages.into_iter().filter(|page| page.get_name() != "help") {
+    for page in pages {
         let name = format!("sinc-{}", page.get_name());
         write_page(dir, &name, page)?;
     }

@@ -1,6 +1,7 @@
 //! The commands, one file each, and the one match from subcommand to function.
 
 pub mod after_attach;
+mod ask;
 pub mod attach;
 pub mod config;
 pub mod connect;
@@ -9,9 +10,14 @@ pub mod demo;
 mod first_cycle;
 pub mod manual;
 mod mutagen;
+mod paint;
+mod paste;
 pub mod shim;
 mod state_report;
+mod state_text;
+mod status;
 pub mod trust;
+mod watch;
 
 use anyhow::Result;
 
@@ -41,6 +47,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
         Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
+        Command::Status(args) => status::run(ctx, &args),
         _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }

@@ -27,6 +27,14 @@ pub(super) fn ready(ctx: &Context) -> Result<Mutagen> {
     at(ctx, program)
 }
 
+/// Mutagen, if it is there: for commands that only ask, or end things. Nothing is fetched.
+///
+/// # Errors
+/// It is missing, too old, or something else of that name.
+pub(super) fn present(ctx: &Context) -> Result<Mutagen> {
+    at(ctx, look_up(ctx, &ctx.config()?).map_err(explain)?)
+}
+
 /// Mutagen, or the place where it would be: for showing commands.
 ///
 /// # Errors

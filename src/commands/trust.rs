@@ -19,13 +19,13 @@ pub fn run(ctx: &Context, args: &cli::Trust) -> Result<i32> {
         if !args.show && (ctx.global.yes || changes.is_empty()) {
             accept(ctx, root, &files)?;
         }
-        let accepted = changes.is_empty() || (ctx.global.yes && !args.show);
+        let accepted = changes.is_empty() || (ctx.global.yes && !args.show && !ctx.runner.is_dry_run());
         let data = serde_json::json!({ "project": root, "changes": changes, "accepted": accepted });
         ctx.print_json("trust", &data);
         return Ok(0);
     }
     if changes.is_empty() {
-        ctx.ui.status("Trusted", &format!("nothing in {} waits", root.display()));
+        ctx.ui.status("Trusted", &format!("{}: nothing waits", root.display()));
         return Ok(0);
     }
     ctx.ui.raw(&format!("The files of {} would newly do this:", root.display()));
@@ -35,13 +35,21 @@ pub fn run(ctx: &Context, args: &cli::Trust) -> Result<i32> {
     if args.show {
         return Ok(0);
     }
-    let question = format!("Accept {}?", plural(changes.len() as u64, "this change", "of these changes"));
+    if ctx.runner.is_dry_run() {
+        ctx.ui.note("nothing was changed");
+        return Ok(0);
+    }
+    let question = match changes.len() {
+        1 => "Accept this change?".to_owned(),
+        several => format!("Accept these {several} changes?"),
+    };
     if !ctx.ui.confirm(&question, false)? {
         ctx.ui.note("nothing was accepted");
         return Ok(1);
     }
     accept(ctx, root, &files)?;
-    ctx.ui.status("Accepted", "the next `sinc` in this project uses them");
+    let changes = plural(changes.len() as u64, "change", "changes");
+    ctx.ui.status("Accepted", &format!("{changes}; the next `sinc` in this project goes by them"));
     Ok(0)
 }
 

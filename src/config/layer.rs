@@ -137,7 +137,14 @@ pub(super) fn explain(message: &str) -> (String, Option<String>) {
         };
         return (format!("unknown key `{word}`"), nearest(word, candidates).or_else(elsewhere));
     }
-    (message.to_owned(), None)
+    // Words of the language that sinc is written in, in those of the file.
+    let message = message
+        .replace("expected a sequence", "expected a list")
+        .replace("expected a map", "expected a table");
+    match message.rsplit_once("expected struct ") {
+        Some((before, _)) => (format!("{before}expected a table"), None),
+        None => (message, None),
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const AGENT_SAYS: &str = "Hello from the host.";
 const DISPUTED: &str = "notes.md";
 
 /// What lists the conflict.
-const ASKED: &str = "--no-attach";
+const ASKED: &str = "status";
 
 /// The first edit is made at once, the next one so much later after the one before it, and so on.
 const APART: Duration = Duration::from_millis(600);
@@ -52,7 +52,7 @@ const STEPS: [Step; 5] = [
     ("`sinc` again, after a detach: the agent went on meanwhile", |tour, numbers| tour.come_back(numbers)),
     ("files are edited here", |tour, numbers| tour.edit_here(numbers)),
     ("files are edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
-    ("one file is changed on both sides at once, and sinc asked about it", |tour, numbers| tour.conflict(numbers)),
+    ("one file is changed on both sides at once, then `sinc status`", |tour, numbers| tour.conflict(numbers)),
 ];
 
 /// Does the whole tour.
@@ -123,7 +123,7 @@ impl Tour<'_> {
         let said = until(&format!("a conflict in `{DISPUTED}` listed by `sinc {ASKED}`"), || {
             let output = self.runner.answer(&status)?;
             let said = String::from_utf8_lossy(&output.stdout).into_owned() + &output.stderr;
-            Ok(said.contains(DISPUTED).then_some(said))
+            Ok((said.contains("conflict") && said.contains(DISPUTED)).then_some(said))
         })?;
         self.printed(&said);
         for (file, text) in [(&here, mine), (&there, theirs)] {

@@ -130,6 +130,13 @@ impl Cmd {
         &self.args
     }
 
+    /// The command without the environment that it gets.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(|word| quote::posix(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
     pub(super) fn environment(&self) -> &[(OsString, Option<OsString>)] {
         &self.env
     }
@@ -159,11 +166,7 @@ impl fmt::Display for Cmd {
                 write!(f, "{}={} ", name.to_string_lossy(), quote::posix(&value.to_string_lossy()))?;
             }
         }
-        f.write_str(&quote::posix(&self.program.to_string_lossy()))?;
-        for arg in &self.args {
-            write!(f, " {}", quote::posix(&arg.to_string_lossy()))?;
-        }
-        Ok(())
+        f.write_str(&self.words())
     }
 }
 
@@ -177,5 +180,6 @@ mod tests {
         assert_eq!(cmd.to_string(), r"ssh -o 'A=b c' 'it'\''s' ''");
         let cmd = Cmd::new("m", "list").env("DIR", "/a b").env_remove("X").untranslated();
         assert_eq!(cmd.to_string(), "DIR='/a b' m");
+        assert_eq!(cmd.words(), "m");
     }
 }

@@ -53,7 +53,7 @@ impl ProcessError {
         Self {
             why: cmd.why().to_owned(),
             program: cmd.program().to_string_lossy().into_owned(),
-            command: cmd.to_string(),
+            command: cmd.words(),
             outcome,
             stderr,
         }

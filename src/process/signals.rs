@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-static RECEIVED: AtomicI32 = AtomicI32::new(0);
+static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 /// A signal told sinc to stop.
@@ -32,10 +32,14 @@ impl std::error::Error for Interrupted {}
 /// # Errors
 /// The system refuses the handler.
 pub fn install_signal_handler() -> std::io::Result<()> {
+    // The flag is set by the handler itself, not by the thread: Ctrl-C goes to the programs that are running too, and
+    // one of them may have ended before a thread of ours gets its turn.
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_usize(signal, RECEIVED.clone(), signal.unsigned_abs() as usize)?;
+    }
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            RECEIVED.store(signal, Ordering::SeqCst);
+        for _ in signals.forever() {
             for pid in running().iter() {
                 terminate(*pid);
             }
@@ -51,7 +55,7 @@ pub fn install_signal_handler() -> std::io::Result<()> {
 pub fn interrupted() -> Result<(), Interrupted> {
     match RECEIVED.load(Ordering::SeqCst) {
         0 => Ok(()),
-        signal => Err(Interrupted(signal)),
+        signal => Err(Interrupted(i32::try_from(signal).unwrap_or(SIGTERM))),
     }
 }
 

@@ -133,19 +133,42 @@ impl Remote {
         words: &[&str],
         notice: Notice<'_>,
     ) -> Result<Reply, RemoteError> {
-        let cmd = self.script_cmd(why, script, words);
+        self.call_within(why, script, words, None, notice)
+    }
+
+    /// As [`Remote::call`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn call_within(
+        &self,
+        why: &str,
+        script: &Script,
+        words: &[&str],
+        deadline: Option<Duration>,
+        notice: Notice<'_>,
+    ) -> Result<Reply, RemoteError> {
+        let mut cmd = self.script_cmd(why, script, words);
+        if let Some(deadline) = deadline {
+            cmd = cmd.deadline(deadline);
+        }
         self.control.prepare();
         if self.control.exists() {
-            match self.attempt(&cmd.clone().deadline(MASTER_DEADLINE), notice) {
+            let allowed = deadline.map_or(MASTER_DEADLINE, |deadline| deadline.min(MASTER_DEADLINE));
+            match self.attempt(&cmd.clone().deadline(allowed), notice) {
                 Ok(reply) => return Ok(reply),
                 Err(error) if master_is_dead(&error) => {
                     tracing::debug!(%error, "the shared connection is dead: connecting anew");
                     self.drop_master();
                 }
-                Err(error) => return Err(RemoteError::from_process(&self.name, why, error)),
+                Err(error) => return Err(self.explain(why, error)),
             }
         }
-        self.attempt(&cmd, notice).map_err(|error| RemoteError::from_process(&self.name, why, error))
+        self.attempt(&cmd, notice).map_err(|error| self.explain(why, error))
+    }
+
+    fn explain(&self, why: &str, error: ProcessError) -> RemoteError {
+        RemoteError::from_process(&self.name, &self.destination.to_string(), why, error)
     }
 
     fn attempt(&self, cmd: &Cmd, notice: Notice<'_>) -> Result<Reply, ProcessError> {

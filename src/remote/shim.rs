@@ -15,6 +15,9 @@ use crate::config::Destination;
 use crate::process::{Cmd, Runner};
 use crate::state::{HostFile, Store};
 
+/// The programs that sinc stands for.
+pub const PROGRAMS: [&str; 2] = ["ssh", "scp"];
+
 /// Which program sinc is called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2088
 # Attaches the terminal to a session, and makes its tmux session first where that is safe. This is the one thing
 # that runs on the host when a session exists.
 #
@@ -13,6 +13,7 @@ command -v tmux >/dev/null 2>&1 || { echo "sinc: tmux is not installed on this h
 has() { tmux has-session -t "=$id" 2>/dev/null; };
 # The claim and the marker prove that this is still the directory that the other side is in step with.
 if [ -n "$dir" ]; then
+case $dir in "~/"*) dir=$HOME/${dir#"~/"};; esac;
 own=;
 if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
 if [ "$own" = "id $id" ] && [ -f "$HOME/.local/state/sinc/sessions/$id" ]; then :; else

@@ -98,9 +98,16 @@ pub enum Place {
     Unmarked {
         /// How many entries.
         entries: u64,
+        /// Whose marker is there instead.
+        owner: Option<String>,
+        /// Is its claim there?
+        claimed: bool,
     },
-    /// Neither claim nor marker lead anywhere: another host, or another disk.
-    Lost,
+    /// Nothing has its marker. Without its claim too, it is another host, or another disk.
+    Lost {
+        /// Is its claim there?
+        claimed: bool,
+    },
     /// Several directories have the marker.
     Many {
         /// Which.
@@ -191,6 +198,7 @@ fn alternative_name(name: &str, id: &SessionId) -> String {
 
 fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
     let entries = || reply.get("entries").and_then(|n| n.parse().ok()).unwrap_or(0);
+    let claimed = || reply.get("claimed").is_some();
     let place = match reply.need("how")? {
         "kept" => Place::Kept,
         "new" => Place::New,
@@ -199,8 +207,12 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         "repaired" => Place::Repaired,
         "occupied" => Place::Occupied { entries: entries() },
         "other" => Place::Other,
-        "unmarked" => Place::Unmarked { entries: entries() },
-        "lost" => Place::Lost,
+        "unmarked" => Place::Unmarked {
+            entries: entries(),
+            owner: reply.get("owner").map(str::to_owned),
+            claimed: claimed(),
+        },
+        "lost" => Place::Lost { claimed: claimed() },
         "many" => Place::Many { directories: reply.all("marked").map(str::to_owned).collect() },
         "blocked" => Place::Blocked,
         "full" => Place::Full,
@@ -211,11 +223,15 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         .filter_map(|line| line.split_once(' '))
         .find(|(name, _)| *name == question.id.as_str())
         .and_then(|(_, attached)| attached.parse().ok());
+    let directory = reply.need("dir")?;
+    if !directory.starts_with('/') && place != Place::Full {
+        bail!("`{directory}` is not an absolute path");
+    }
     let own = format!("{} ", question.machine.id);
     let others = reply.all("machine").filter(|line| !line.starts_with(&own));
     Ok(Answer {
         place,
-        directory: reply.need("dir")?.to_owned(),
+        directory: directory.to_owned(),
         tmux: reply.get("tmux").filter(|version| *version != "none").map(str::to_owned),
         attached,
         // df -P: file system, blocks, used, available, use %, mounted on.

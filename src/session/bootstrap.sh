@@ -84,11 +84,13 @@ fi;
 # This machine has the session, and its directory is not there any more: nothing is made in its place.
 if [ -z "$how" ] && [ -n "$known" ]; then
 dir=$lead; how=lost; n=0;
+if [ -n "$cdir" ]; then put claimed "$cdir"; fi;
 if [ -d "$lead" ]; then how=unmarked; n=$(entries "$lead"); fi;
 owner "$lead";
 if [ "$how" = unmarked ] && [ "$n" -gt 0 ] && [ -z "$own" ]; then
 case $flags in *" same "*) how=adopted;; esac;
 fi;
+if [ -n "$own" ]; then put owner "$own"; fi;
 put entries "$n";
 fi;
 # A new session, or one that this machine does not know yet.
@@ -131,7 +133,7 @@ if [ -d "$dir" ]; then :; else (umask 022; mkdir -- "$dir") || fail "cannot make
 owner "$dir";
 if differ "$own" "$id"; then
 tmp=$dir/.sinc-session.$$;
-{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" || { rm -f -- "$tmp"; fail "cannot write in $dir"; };
+{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" 2>/dev/null || { rm -f -- "$tmp"; fail "cannot write in $dir"; };
 ln -- "$tmp" "$dir/.sinc-session" 2>/dev/null; rm -f -- "$tmp";
 owner "$dir";
 if differ "$own" "$id"; then echo "another session took $dir at this moment" >&2; exit 98; fi;
@@ -144,7 +146,7 @@ put id "$id"; put dir "$dir";
 if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine "; fi;
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
-} >"$tmp" && sync "$tmp" 2>/dev/null;
+} >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;
 if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim";
 else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?"; fi;
 fi;

@@ -1,10 +1,12 @@
 //! What a host knows of its sessions: claims, tmux sessions, agents.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::scripts::SURVEY;
+use crate::project::SessionId;
 use crate::remote::{Remote, RemoteError, Reply};
 
 /// What a session's agent is doing.
@@ -55,65 +57,132 @@ pub struct HostSession {
 pub struct Survey {
     /// By session id.
     pub sessions: BTreeMap<String, HostSession>,
+    /// Why tmux could not be asked: nothing is known of terminals then.
+    pub trouble: Option<String>,
 }
+
+/// What asking is for.
+const WHY: &str = "ask the host for its sessions";
 
 /// Asks the host.
 ///
 /// # Errors
-/// It was not reached.
+/// It was not reached, or its answer is not whole.
 pub fn ask(remote: &Remote, notice: &dyn Fn(&str)) -> Result<Survey, RemoteError> {
-    remote.call("ask the host for its sessions", &SURVEY, &[], notice).map(|reply| read(&reply))
+    whole(remote, remote.call(WHY, &SURVEY, &[], notice)?)
+}
+
+/// As [`ask`], with a deadline.
+///
+/// # Errors
+/// As [`ask`], or the time is up.
+pub fn ask_within(remote: &Remote, deadline: Duration, notice: &dyn Fn(&str)) -> Result<Survey, RemoteError> {
+    whole(remote, remote.call_within(WHY, &SURVEY, &[], Some(deadline), notice)?)
+}
+
+/// An answer that breaks off says nothing of what is missing.
+fn whole(remote: &Remote, reply: Reply) -> Result<Survey, RemoteError> {
+    if reply.code == 0 && reply.get("end").is_some() {
+        return Ok(read(&reply));
+    }
+    Err(RemoteError::Script {
+        host: remote.name().to_owned(),
+        doing: WHY.to_owned(),
+        code: reply.code,
+        said: reply.said,
+    })
 }
 
 fn read(reply: &Reply) -> Survey {
     let mut survey = Survey::default();
-    let mut current = String::new();
+    let mut claim: Option<String> = None;
     for (key, value) in reply.lines() {
         match key {
             "claim" => {
-                value.clone_into(&mut current);
-                survey.sessions.entry(current.clone()).or_default();
-            }
-            "dir" => survey.sessions.entry(current.clone()).or_default().directory = Some(value.to_owned()),
-            "machine" => {
-                if let Some((id, rest)) = value.split_once(' ') {
-                    let session = survey.sessions.entry(current.clone()).or_default();
-                    session.machines.push((id.to_owned(), rest.to_owned()));
+                claim = is_id(value).then(|| value.to_owned());
+                if let Some(id) = &claim {
+                    survey.sessions.entry(id.clone()).or_default();
                 }
             }
-            "marker" => {
-                survey.sessions.entry(current.clone()).or_default().marker = match value {
-                    "right" => Marker::Right,
-                    "missing" => Marker::Missing,
-                    _ => Marker::Gone,
+            "dir" | "machine" | "marker" => {
+                if let Some(session) = claim.as_ref().and_then(|id| survey.sessions.get_mut(id)) {
+                    read_claim(key, value, session);
                 }
             }
             "session" => {
-                if let Some((id, attached)) = value.split_once(' ') {
-                    survey.sessions.entry(id.to_owned()).or_default().attached = attached.parse().ok();
+                // A name of the person's own may hold anything; ours hold no blank.
+                if let Some((id, attached)) = value.split_once(' ')
+                    && let (true, Ok(attached)) = (is_id(id), attached.parse())
+                {
+                    survey.sessions.entry(id.to_owned()).or_default().attached = Some(attached);
                 }
             }
             "pane" => read_pane(value, &mut survey),
+            "trouble" => survey.trouble = Some(value.to_owned()),
             _ => {}
         }
     }
     survey
 }
 
-/// `id dead command ended agent`: only a pane in which sinc started an agent names one.
+/// Is it the name of a session of sinc, and not of one that the person called `sinc-something`?
+fn is_id(name: &str) -> bool {
+    let hash = name.rsplit('-').next().unwrap_or_default();
+    SessionId::parse(name).is_ok()
+        && name.starts_with("sinc-")
+        && hash.len() == 6
+        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn read_claim(key: &str, value: &str, session: &mut HostSession) {
+    match key {
+        "dir" => session.directory = Some(value.to_owned()),
+        "machine" => {
+            if let Some((id, rest)) = value.split_once(' ') {
+                session.machines.push((id.to_owned(), rest.to_owned()));
+            }
+        }
+        _ => {
+            session.marker = match value {
+                "right" => Marker::Right,
+                "missing" => Marker::Missing,
+                _ => Marker::Gone,
+            };
+        }
+    }
+}
+
+/// `id dead ended agent command`: only a pane in which sinc started an agent names one.
 fn read_pane(value: &str, survey: &mut Survey) {
     let fields: Vec<_> = value.splitn(5, ' ').collect();
-    let [id, dead, command, ended, agent] = fields[..] else { return };
-    if agent.is_empty() {
-        return;
-    }
-    let session = survey.sessions.entry(id.to_owned()).or_default();
+    let [id, dead, ended, agent, command] = fields[..] else { return };
+    // Its session was listed just before; one that began since then is for the next question.
+    let Some(session) = survey.sessions.get_mut(id).filter(|_| !agent.is_empty()) else { return };
     session.agent = Some(agent.to_owned());
     // A person may have started it again from the shell that took its place.
     let shell =
         matches!(command.trim_start_matches('-'), "sh" | "bash" | "zsh" | "dash" | "fish" | "tcsh" | "csh");
     session.agent_state =
         if dead == "1" || (ended == "yes" && shell) { AgentState::Ended } else { AgentState::Running };
+}
+
+impl HostSession {
+    /// Is it a session? A claim that every computer has left, without a terminal, only remembers a directory.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.attached.is_some() || !self.machines.is_empty()
+    }
+
+    /// The computers other than this one, as "name path".
+    pub fn others<'a>(&'a self, machine: &'a str) -> impl Iterator<Item = &'a str> {
+        self.machines.iter().filter(move |(id, _)| id != machine).map(|(_, rest)| rest.as_str())
+    }
+
+    /// Is this computer in its claim?
+    #[must_use]
+    pub fn has(&self, machine: &str) -> bool {
+        self.machines.iter().any(|(id, _)| id == machine)
+    }
 }
 
 #[cfg(test)]
@@ -128,27 +197,41 @@ mod tests {
             ("dir", "/home/d/a b"),
             ("machine", "0123 laptop /home/me/a b"),
             ("marker", "right"),
+            ("claim", "not a session id"),
+            ("dir", "/elsewhere"),
             ("session", "sinc-a-111111 2"),
             ("session", "sinc-b-222222 0"),
-            ("pane", "sinc-a-111111 0 node  opencode"),
-            ("pane", "sinc-b-222222 0 bash yes claude"),
-            ("pane", "sinc-b-222222 0 vim  "),
-            ("pane", "sinc-c-333333 0 vim yes claude"),
+            ("session", "sinc-c-333333 1"),
+            ("session", "sinc-of-my-own 1"),
+            ("session", "sinc-d-444444 and more 1"),
+            ("pane", "sinc-a-111111 0  opencode node"),
+            ("pane", "sinc-b-222222 0 yes claude bash"),
+            ("pane", "sinc-b-222222 0   vim"),
+            ("pane", "sinc-c-333333 0 yes claude my tool"),
         ]);
         let survey = read(&reply);
+        assert_eq!(
+            survey.sessions.keys().collect::<Vec<_>>(),
+            ["sinc-a-111111", "sinc-b-222222", "sinc-c-333333"]
+        );
         let a = &survey.sessions["sinc-a-111111"];
         assert_eq!(a.directory.as_deref(), Some("/home/d/a b"));
         assert_eq!(a.machines, [("0123".to_owned(), "laptop /home/me/a b".to_owned())]);
+        assert!(a.has("0123") && a.others("0123").next().is_none());
         assert_eq!(
             (a.attached, a.agent.as_deref(), a.agent_state),
             (Some(2), Some("opencode"), AgentState::Running)
         );
         let b = &survey.sessions["sinc-b-222222"];
         assert_eq!((b.directory.as_deref(), b.agent_state), (None, AgentState::Ended));
-        assert_eq!(
-            survey.sessions["sinc-c-333333"].agent_state,
-            AgentState::Running,
-            "started again by hand"
-        );
+        let c = &survey.sessions["sinc-c-333333"];
+        assert_eq!(c.agent_state, AgentState::Running, "started again by hand");
+    }
+
+    #[test]
+    fn a_claim_that_all_computers_have_left_is_no_session() {
+        let left = HostSession { directory: Some("/d".into()), ..HostSession::default() };
+        assert!(!left.is_alive());
+        assert!(HostSession { attached: Some(0), ..left }.is_alive());
     }
 }

@@ -184,7 +184,14 @@ fn recreate(
         if paused {
             mutagen.resume(&sync)?;
         }
-        let result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
+        let mut result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
+        if matches!(result, CycleResult::Disconnected(_)) {
+            // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now.
+            interrupted()?;
+            mutagen.pause(&sync)?;
+            mutagen.resume(&sync)?;
+            result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
+        }
         if !brought_over(&result) {
             tell(&Step::KeptOld { why: result.to_string() });
             return Ok(sync);

@@ -1,6 +1,8 @@
 //! What this computer remembers: one small JSON file a session and host, and a few beside them. Everything is
 //! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
 
+mod checked;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -294,6 +296,15 @@ impl Store {
     /// The file cannot be read.
     pub fn host(&self, word: &str) -> Result<Option<HostFile>> {
         read_json(&self.host_path(word))
+    }
+
+    /// The file for this host, and what it says.
+    ///
+    /// # Errors
+    /// It cannot be put into JSON.
+    pub fn host_file(&self, host: &HostFile) -> Result<(PathBuf, String)> {
+        let text = serde_json::to_string_pretty(host).context("cannot put a record into JSON")?;
+        Ok((self.host_path(&host_word(&host.name)), text + "\n"))
     }
 
     /// Writes it, if it differs from what is there.

@@ -112,6 +112,17 @@ impl Mutagen {
         self.change(&self.flush_cmd(id, deadline), id, Side::Local).map(done)
     }
 
+    /// The same for all sessions that the selector means.
+    ///
+    /// # Errors
+    /// There is none, one of them cannot sync now, or did not within the deadline.
+    pub(super) fn flush_all(&self, selector: &Selector, deadline: Duration) -> Result<Done, MutagenError> {
+        if !self.daemon_runs() && !self.has_saved_sessions() {
+            return Err(MutagenError::NoSuchSession(selector.words().join(" ")));
+        }
+        self.change(&self.flush_all_cmd(selector, deadline), "", Side::Local).map(done)
+    }
+
     /// Pauses a session.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ impl Selector {
         Self::Labels(vec![(LABEL_ID.to_owned(), id.to_owned()), (LABEL_HOST.to_owned(), host.to_owned())])
     }
 
-    fn words(&self) -> Vec<String> {
+    pub(super) fn words(&self) -> Vec<String> {
         match self {
             Self::Identifier(id) => vec!["--".to_owned(), id.clone()],
             Self::Labels(labels) => {
@@ -147,6 +147,12 @@ impl Mutagen {
         self.cmd("flush the sync").args(["sync", "flush", "--", id]).deadline(deadline)
     }
 
+    /// The same for all sessions that the selector means.
+    #[must_use]
+    pub fn flush_all_cmd(&self, selector: &Selector, deadline: Duration) -> Cmd {
+        self.cmd("flush the sync").args(["sync", "flush"]).args(selector.words()).deadline(deadline)
+    }
+
     /// The command that pauses a session.
     #[must_use]
     pub fn pause_cmd(&self, id: &str) -> Cmd {
@@ -211,13 +217,15 @@ mod tests {
         let labels = [(LABEL_ID, "sinc-a-1"), (LABEL_HOST, "sinc-h")];
         let new =
             NewSession { name: "sinc-a-1", labels: &labels, settings: Path::new(settings), alpha, beta };
-        mutagen().create_cmd(&new).to_string()
+        let shown = mutagen().create_cmd(&new).to_string();
+        shown[shown.find("/opt/mutagen").unwrap()..].to_owned()
     }
 
     #[test]
     fn every_command() {
         let mutagen = mutagen();
-        let shown = |cmd: Cmd| cmd.to_string();
+        let env = "MUTAGEN_DATA_DIRECTORY=/home/me/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=/opt/ssh ";
+        let shown = |cmd: Cmd| cmd.to_string().strip_prefix(env).expect("its own daemon and ssh").to_owned();
         let second = Duration::from_secs(1);
         assert_eq!(
             shown(mutagen.list_cmd(&Selector::session("sinc-a-1", "sinc-h"))),
@@ -236,6 +244,10 @@ mod tests {
             "/opt/mutagen sync monitor --template '{{json .}}' -- sync_x"
         );
         assert_eq!(shown(mutagen.flush_cmd("sync_x", second)), "/opt/mutagen sync flush -- sync_x");
+        assert_eq!(
+            shown(mutagen.flush_all_cmd(&Selector::session("sinc-a-1", "sinc-h"), second)),
+            "/opt/mutagen sync flush --label-selector sinc-id=sinc-a-1,sinc-host=sinc-h"
+        );
         assert_eq!(shown(mutagen.pause_cmd("sync_x")), "/opt/mutagen sync pause -- sync_x");
         assert_eq!(shown(mutagen.resume_cmd("sync_x")), "/opt/mutagen sync resume -- sync_x");
         assert_eq!(shown(mutagen.terminate_cmd("sync_x")), "/opt/mutagen sync terminate -- sync_x");

@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::client::Mutagen;
+use super::commands::Selector;
 use super::error::{MutagenError, explain, is_daemon_lost};
 use super::model::{Problem, ProblemStage, SyncSession};
 use super::movement::{Movement, PATIENCE_WHILE_BUSY};
 use super::progress::{Phase, Progress};
 use super::status::{Halt, Side};
-use crate::process::{Outcome, interrupted};
+use crate::process::{Done, Outcome, ProcessError, interrupted};
 
 /// How many cycles are asked for until one finds both sides equal. A cycle counts before it applies, so after one
 /// that had something to do only the next can prove it.
@@ -125,6 +126,31 @@ fn after_cycle(session: &SyncSession) -> CycleResult {
     }
 }
 
+/// A flush that failed as a command says less than the session itself; every other failure stays one.
+fn failed_command(flushed: Result<Done, MutagenError>) -> Result<Option<Box<ProcessError>>, MutagenError> {
+    match flushed {
+        Ok(_) => Ok(None),
+        Err(MutagenError::Command(error)) => Ok(Some(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a flush came to, by how it failed and what the session shows.
+fn after_flush(failed: Option<&ProcessError>, session: &SyncSession) -> CycleResult {
+    let Some(error) = failed else { return after_cycle(session) };
+    stopped(session).unwrap_or_else(|| match error.outcome() {
+        Outcome::TimedOut(after) => CycleResult::TimedOut {
+            after: *after,
+            phase: session.progress().phase,
+            last_error: last_error(session),
+        },
+        _ => {
+            let said = error.stderr().trim().trim_start_matches("Error: ").to_owned();
+            CycleResult::Disconnected(last_error(session).or(Some(said)))
+        }
+    })
+}
+
 /// Could another cycle come to something better? A file that changes while it is copied is a problem in this
 /// cycle and none in the next.
 fn is_worth_another(checked: &Checked) -> bool {
@@ -166,29 +192,42 @@ impl Mutagen {
     }
 
     fn flush_once(&self, id: &str, deadline: Duration) -> Result<Checked, MutagenError> {
-        let flushed = self.flush(id, deadline);
-        let error = match flushed {
-            Ok(_) => {
-                let session = self.session(id)?;
-                return Ok(Checked { result: after_cycle(&session), session });
-            }
-            Err(MutagenError::Command(error)) => error,
-            Err(error) => return Err(error),
-        };
+        let failed = failed_command(self.flush(id, deadline))?;
         // Mutagen's own reason is only "not currently able to": the session tells more.
         let session = self.session(id)?;
-        let result = stopped(&session).unwrap_or_else(|| match error.outcome() {
-            Outcome::TimedOut(after) => CycleResult::TimedOut {
-                after: *after,
-                phase: session.progress().phase,
-                last_error: last_error(&session),
-            },
-            _ => {
-                let said = error.stderr().trim().trim_start_matches("Error: ").to_owned();
-                CycleResult::Disconnected(last_error(&session).or(Some(said)))
+        Ok(Checked { result: after_flush(failed.as_deref(), &session), session })
+    }
+
+    /// As [`Mutagen::flush_checked`], for all sessions that the selector means and with one `list` after the flush
+    /// instead of one before and one after: for a question that somebody waits for. None is no error.
+    ///
+    /// # Errors
+    /// Mutagen cannot be asked.
+    pub fn check(&self, selector: &Selector, deadline: Duration) -> Result<Vec<Checked>, MutagenError> {
+        let end = Instant::now() + deadline;
+        let flushed = match self.flush_all(selector, deadline) {
+            Err(MutagenError::NoSuchSession(_)) => return Ok(Vec::new()),
+            flushed => flushed,
+        };
+        let would_run = matches!(flushed, Ok(Done::WouldRun));
+        let failed = failed_command(flushed)?;
+        let mut all = Vec::new();
+        for session in self.list(selector)? {
+            let result = match would_run {
+                true => CycleResult::WouldRun,
+                false => after_flush(failed.as_deref(), &session),
+            };
+            let left = end.saturating_duration_since(Instant::now());
+            let checked = Checked { result, session };
+            if left.is_zero() || !is_worth_another(&checked) {
+                all.push(checked);
+                continue;
             }
-        });
-        Ok(Checked { result, session })
+            // A second cycle that did not fit into the time takes nothing from the first.
+            let next = self.flush_checked(&checked.session.identifier, left)?;
+            all.push(if matches!(next.result, CycleResult::TimedOut { .. }) { checked } else { next });
+        }
+        Ok(all)
     }
 
     /// Waits for the first cycle of a session, tells how far it is, and checks what came of it with a cycle more.

@@ -1,0 +1,209 @@
+//! `sinc status`: one session or all of them. Mutagen is asked for a cycle while the host is asked what it knows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::ask::{self, HostAnswer, SURVEY_DEADLINE};
+use super::context::Context;
+use super::paint::Paint;
+use super::state_report::{Report, SyncReport, SyncSeen};
+use super::{mutagen, now, state_text, watch};
+use crate::cli;
+use crate::config::Host;
+use crate::failure::{Failure, Kind};
+use crate::remote::Remote;
+use crate::state::{Record, host_word};
+use crate::tools::mutagen::{LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
+
+/// How long a cycle may take that is asked for.
+const CYCLE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A session to report on.
+pub(super) struct Subject {
+    pub record: Record,
+    pub host: Host,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// There is no such session, or nothing could be said of it.
+pub(super) fn run(ctx: &Context, args: &cli::Status) -> Result<i32> {
+    let subjects = subjects(ctx, args)?;
+    let cycle = if args.all { args.check && !args.cached } else { !args.cached };
+    if args.watch {
+        return watch::run(ctx, &subjects, cycle);
+    }
+    let alone = subjects.len() == 1 && !args.all;
+    let deadline = if alone && ctx.ui.is_interactive() { None } else { Some(SURVEY_DEADLINE) };
+    let (reports, answers) = gather(ctx, &subjects, cycle, deadline);
+    ask::tell_finished(ctx, &answers);
+    let unknown = |report: &Report| report.sync.state == "unknown" && report.unreachable.is_some();
+    if alone && reports.iter().all(unknown) {
+        return Err(nothing_known(&reports[0], answers));
+    }
+    if ctx.ui.is_json() {
+        let data = match (args.all, &reports[..]) {
+            (false, [report]) => serde_json::to_value(report)?,
+            _ => serde_json::json!({ "sessions": reports }),
+        };
+        ctx.print_json("status", &data);
+        return Ok(0);
+    }
+    if reports.is_empty() {
+        ctx.ui.note("this computer has no session; `sinc` in a project directory makes one");
+    }
+    print(ctx, &reports);
+    Ok(0)
+}
+
+/// Neither Mutagen nor the host could be asked: why the host could not decides the exit code.
+fn nothing_known(report: &Report, answers: BTreeMap<String, HostAnswer>) -> anyhow::Error {
+    let why = report.sync.error.clone().unwrap_or_default();
+    let context =
+        format!("nothing can be said of {}: neither Mutagen nor its host could be asked ({why})", report.id);
+    match answers.into_values().find_map(|answer| answer.survey.err()) {
+        Some(error) => anyhow::Error::from(error).context(context),
+        None => Failure::new(Kind::Failed, context).into(),
+    }
+}
+
+/// The sessions that are meant, with their hosts.
+fn subjects(ctx: &Context, args: &cli::Status) -> Result<Vec<Subject>> {
+    let config = ctx.config()?;
+    let records = if args.all {
+        let mut records = ctx.store.records()?;
+        records.retain(|record| ctx.global.host.as_ref().is_none_or(|host| record.host == *host));
+        records
+    } else {
+        vec![ctx.target(args.id.as_deref())?]
+    };
+    records.into_iter().map(|record| Ok(Subject { host: ctx.host_of(&config, &record)?, record })).collect()
+}
+
+/// Asks Mutagen and all hosts, everything at the same time.
+pub(super) fn gather(
+    ctx: &Context,
+    subjects: &[Subject],
+    cycle: bool,
+    deadline: Option<Duration>,
+) -> (Vec<Report>, BTreeMap<String, HostAnswer>) {
+    let hosts: BTreeMap<String, Host> =
+        subjects.iter().map(|subject| (subject.host.name.clone(), subject.host.clone())).collect();
+    let (seen, answers) = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| syncs(ctx, subjects, cycle));
+        let answers = ask::hosts(ctx, &hosts, deadline);
+        (asked.join().unwrap_or_default(), answers)
+    });
+    let unknown = SyncSeen::Unknown("asking Mutagen broke off".to_owned());
+    let reports = subjects.iter().enumerate().map(|(index, subject)| {
+        let sync = sync_report(ctx, &subject.record, seen.get(index).unwrap_or(&unknown));
+        report(ctx, subject, sync, answers.get(&subject.host.name))
+    });
+    (reports.collect(), answers)
+}
+
+/// One report, from what has been asked.
+pub(super) fn report(
+    ctx: &Context,
+    subject: &Subject,
+    sync: SyncReport,
+    answer: Option<&HostAnswer>,
+) -> Report {
+    let machine = ctx.store.machine_if_known().unwrap_or_default();
+    Report::new(&subject.record, &subject.host, sync, answer, &machine)
+}
+
+/// The sync's part; a completed cycle is remembered for the next `--cached`.
+fn sync_report(ctx: &Context, record: &Record, seen: &SyncSeen) -> SyncReport {
+    let noted = ctx.store.last_checked(&record.id, &record.host);
+    let sync = SyncReport::new(seen, noted, now());
+    if let Some(at) = sync.checked_at.filter(|_| sync.checked_at != noted && !ctx.runner.is_dry_run()) {
+        ctx.store.note_checked(&record.id, &record.host, at);
+    }
+    sync
+}
+
+/// What Mutagen says, in the order of the subjects.
+pub(super) fn syncs(ctx: &Context, subjects: &[Subject], cycle: bool) -> Vec<SyncSeen> {
+    let unknown = |error: String| vec![SyncSeen::Unknown(error); subjects.len()];
+    let mutagen = match mutagen::present(ctx) {
+        Ok(mutagen) => mutagen,
+        Err(error) => return unknown(error.to_string()),
+    };
+    if !cycle {
+        return match mutagen.list(&Selector::All) {
+            Ok(all) => subjects.iter().map(|one| SyncSeen::Listed(of(&one.record, &all))).collect(),
+            Err(error) => unknown(error.to_string()),
+        };
+    }
+    std::thread::scope(|scope| {
+        let asked: Vec<_> =
+            subjects.iter().map(|one| scope.spawn(|| check(ctx, &mutagen, &one.record, &one.host))).collect();
+        let broke = || SyncSeen::Unknown("asking Mutagen broke off".to_owned());
+        asked.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broke())).collect()
+    })
+}
+
+fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> SyncSeen {
+    if !ctx.runner.is_dry_run()
+        && let Err(error) = ctx.refresh_host_file(&ctx.remote(host), None)
+    {
+        tracing::debug!(%error, "what Mutagen's ssh needs could not be written");
+    }
+    let selector = Selector::session(&record.id, &host_word(&record.host));
+    match mutagen.check(&selector, CYCLE_DEADLINE) {
+        Ok(all) => SyncSeen::Checked(all),
+        Err(error) => SyncSeen::Unknown(error.to_string()),
+    }
+}
+
+/// The syncs among `all` that belong to a session.
+pub(super) fn of(record: &Record, all: &[SyncSession]) -> Vec<SyncSession> {
+    let word = host_word(&record.host);
+    let belongs = |sync: &&SyncSession| {
+        sync.label(LABEL_ID) == Some(&record.id) && sync.label(LABEL_HOST) == Some(&word)
+    };
+    all.iter().filter(belongs).cloned().collect()
+}
+
+/// Prints reports for a person.
+fn print(ctx: &Context, reports: &[Report]) {
+    let paint = Paint::for_stdout(ctx);
+    for (index, report) in reports.iter().enumerate() {
+        if index > 0 {
+            ctx.ui.data("");
+        }
+        ctx.ui.data(&state_text::lines(report, ctx.environment.home(), now(), paint).join("\n"));
+    }
+}
+
+/// Prints the state of one session whose cycle was checked just now, for another command.
+///
+/// # Errors
+/// It cannot be put into JSON.
+pub(super) fn print_one(
+    ctx: &Context,
+    command: &str,
+    remote: &Remote,
+    record: &Record,
+    mutagen: &Mutagen,
+) -> Result<()> {
+    let config = ctx.config()?;
+    let subject = Subject { record: record.clone(), host: ctx.host_of(&config, record)? };
+    let (seen, answer) = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| check(ctx, mutagen, record, &subject.host));
+        let survey = crate::session::survey::ask(remote, &|line| ctx.ui.note(line));
+        let broke = |_| SyncSeen::Unknown("asking Mutagen broke off".to_owned());
+        (asked.join().unwrap_or_else(broke), HostAnswer { survey, finished: Vec::new() })
+    });
+    let report = report(ctx, &subject, sync_report(ctx, record, &seen), Some(&answer));
+    if ctx.ui.is_json() {
+        ctx.print_json(command, &serde_json::to_value(&report)?);
+    } else {
+        print(ctx, &[report]);
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! A computer with a configuration, a project and tools that only record: what most tests here begin with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use sinc::session::scripts;
+
+use crate::support::fakes::{Answer, Fakes};
+use crate::support::sandbox::{Run, Sandbox};
+
+/// The call of ssh that asks a host for the session's directory.
+pub(crate) const BOOTSTRAP: &str = "ssh * -T -- *seek_near*";
+
+/// The call of ssh that makes the session's terminal, and does not attach to it.
+pub(crate) const MAKE: &str = "ssh * -T -- *attach-session*";
+
+/// The call of ssh that attaches.
+pub(crate) const ATTACH: &str = "ssh * -t -- *attach-session*";
+
+/// The call of ssh that asks a host for all its sessions.
+pub(crate) const SURVEY: &str = "ssh * -T -- *list-panes*";
+
+/// The computer.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) fakes: Fakes,
+    /// Mutagen's daemon, once the fake has been told to start it.
+    _daemon: UnixListener,
+}
+
+impl World {
+    /// A computer that knows one host, `box`, on which all is well, and has no session there.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write(".config/sinc/config.toml", "[host.box]\ndestination = \"dev@203.0.113.7\"\n");
+        sandbox.write("app/main.rs", "fn main() {}\n");
+        Self::of(sandbox)
+    }
+
+    /// The same tools in a sandbox that is there, with nothing configured.
+    #[track_caller]
+    pub(crate) fn of(mut sandbox: Sandbox) -> Self {
+        sandbox.show_path(Sandbox::binary(), "$SINC");
+        let fakes = Fakes::install(&sandbox, &["ssh", "mutagen", "tmux", "et"]);
+        let daemon = UnixListener::bind(sandbox.root().join("fakes/daemon.sock")).unwrap();
+        let mutagen =
+            Answer { script: Some(include_str!("fake-mutagen.sh").to_owned()), ..Answer::default() };
+        fakes.on("mutagen *", mutagen);
+        fakes.on(BOOTSTRAP, host_says("how new\n"));
+        fakes.on(MAKE, Answer::stdout("sinc-begin 1\nmade yes\n"));
+        Self { sandbox, fakes, _daemon: daemon }
+    }
+
+    /// The project.
+    pub(crate) fn project(&self) -> PathBuf {
+        self.sandbox.project("app")
+    }
+
+    /// Runs sinc in the project.
+    #[must_use = "look at the exit code at least: `.success()`"]
+    #[track_caller]
+    pub(crate) fn sinc(&self, args: &[&str]) -> Run {
+        self.sandbox.sinc_in(&self.project(), args)
+    }
+
+    /// A session that has been connected to, and nothing in the transcript.
+    #[track_caller]
+    pub(crate) fn connected() -> Self {
+        let world = Self::new();
+        drop(world.sinc(&["--no-attach"]).success());
+        world.fakes.on(BOOTSTRAP, host_says(&format!("session {} 0\nhow kept\n", world.id())));
+        world.forget_calls();
+        world
+    }
+
+    /// Forgets what was called so far.
+    #[track_caller]
+    pub(crate) fn forget_calls(&self) {
+        let _ = std::fs::remove_file(self.sandbox.root().join("fakes/transcript"));
+    }
+
+    /// The calls so far, with our own scripts by their names.
+    pub(crate) fn calls(&self) -> String {
+        let transcript = self.normal(&self.fakes.transcript());
+        let mut calls: Vec<_> = transcript.split_inclusive('\n').collect();
+        // Mutagen is asked at the same time as the host: the host is shown first.
+        for at in 1..calls.len() {
+            let beside = |call: &str| {
+                call.starts_with("$ mutagen daemon start") || call.contains(" --label-selector ")
+            };
+            let before = calls[..at].iter().rev().take_while(|call| beside(call)).count();
+            if calls[at].contains("<bootstrap.sh>") {
+                calls[at - before..=at].rotate_right(1);
+            }
+        }
+        calls.concat()
+    }
+
+    /// Everything that a run left, as one text.
+    pub(crate) fn left(&self, run: &Run) -> String {
+        let Run { code, stdout, stderr, .. } = run;
+        self.normal(&format!("exit code: {code}\n--- stdout\n{stdout}--- stderr\n{stderr}"))
+    }
+
+    /// Everything that a run left, and the commands that it ran, as one text.
+    #[track_caller]
+    pub(crate) fn seen(&self, run: &Run) -> String {
+        format!("{}--- commands\n{}", self.left(run), self.calls())
+    }
+
+    /// Text without what differs from run to run or from computer to computer, with our own scripts by their names.
+    pub(crate) fn normal(&self, text: &str) -> String {
+        let scripts = [
+            (&scripts::BOOTSTRAP, "<bootstrap.sh>"),
+            (&scripts::ATTACH, "<attach.sh>"),
+            (&scripts::PANE, "<pane.sh>"),
+            (&scripts::AGENT_CHECK, "<agent_check.sh>"),
+            (&scripts::SURVEY, "<survey.sh>"),
+            (&scripts::END, "<end.sh>"),
+            (&scripts::MESSAGE, "<message.sh>"),
+        ];
+        let mut text = text.to_owned();
+        for (script, name) in scripts {
+            text = text.replace(script.line(), name);
+        }
+        // The hash of an id, also where it stands behind another name.
+        let hashes = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter_map(|word| {
+            let hash = word.strip_prefix("sinc-")?.rsplit_once('-')?.1;
+            (hash.len() == 6 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then(|| format!("-{hash}"))
+        });
+        for hash in hashes.collect::<BTreeSet<_>>() {
+            text = text.replace(&hash, "-[hash]");
+        }
+        let computer = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let quoted = |name: &str| format!(" '\\''{name}'\\'' ");
+        self.sandbox.normal(&text.replace(&quoted(&computer), &quoted("COMPUTER")))
+    }
+
+    /// The id of the project's session.
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        sinc::project::session_id(self.project().canonicalize().unwrap().to_str().unwrap()).to_string()
+    }
+}
+
+/// What a host answers to the first word, where all is well; `more` says what became of the directory.
+pub(crate) fn host_says(more: &str) -> Answer {
+    Answer::stdout(&format!(
+        "sinc-begin 1\nhome /home/dev\nshell /bin/bash\npeer 127.0.0.1 50000 127.0.0.1 22\ntmux tmux 3.3a\n\
+         disk /dev/vda1 41152812 9152812 30000000 24% /\ndir /home/dev/workspace/app\n{more}"
+    ))
+}
+
+/// Everything below a directory, with what tells a change: kind and mode, time, contents.
+#[track_caller]
+pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let meta = path.symlink_metadata().unwrap();
+        let text = if meta.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+        let text = String::from_utf8_lossy(&text);
+        found.insert(path.clone(), format!("{:o} {} {text}", meta.mode(), meta.mtime_nsec()));
+        if meta.is_dir() {
+            found.extend(tree(&path));
+        }
+    }
+    found
+}
