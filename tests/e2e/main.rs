@@ -1,5 +1,6 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
+mod demo;
 mod connect;
 mod interrupted;
 mod kit;
