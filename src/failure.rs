@@ -213,9 +213,9 @@ pub fn install_hint(program: &str) -> Vec<String> {
 
 fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
     let (host, why) = match error {
-        RemoteError::Ssh { host, why, .. } => (host, *why),
-        RemoteError::Deadline { host, .. } => {
-            return (Kind::TimedOut, vec![format!("see whether `ssh {host}` works, and try again")]);
+        RemoteError::Ssh { destination, why, .. } => (destination, *why),
+        RemoteError::Deadline { destination, .. } => {
+            return (Kind::TimedOut, vec![format!("see whether `ssh {destination}` works, and try again")]);
         }
         RemoteError::Script { .. } => {
             return (Kind::Failed, vec!["run it again with `-v` to see each command".to_owned()]);
@@ -315,9 +315,10 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
         MutagenError::SocketPathTooLong { .. } => {
             (Kind::Config, vec!["set XDG_DATA_HOME to a directory with a shorter path".to_owned()])
         }
-        MutagenError::NotUtf8(_) | MutagenError::NoSuchSession(_) | MutagenError::Answer { .. } => {
-            (Kind::Failed, Vec::new())
-        }
+        MutagenError::NotRunning
+        | MutagenError::NotUtf8(_)
+        | MutagenError::NoSuchSession(_)
+        | MutagenError::Answer { .. } => (Kind::Failed, Vec::new()),
     }
 }
 

@@ -67,6 +67,12 @@ impl Ui {
         self.interactive
     }
 
+    /// Does a question get an answer: from a person, or from `--yes`?
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.interactive || self.assume_yes
+    }
+
     /// Will colour be used?
     #[must_use]
     pub fn has_color(&self) -> bool {

@@ -118,16 +118,12 @@ root_prefix() {
 
 bed() {
   local why binary old
-  if [ ! -e tests/bed/main.rs ]; then # there is nothing to run on the bed yet
-    echo "run.sh: no tests/bed/main.rs yet, so no test of the target 'bed' is run" >&2
-    return $skipped
-  fi
   if ! why=$(can_bed); then
     leave_out "tests/bed/: $why"
     return $skipped
   fi
   # Built out here: the laptop's side has no way to a registry.
-  binary=$(cargo test --locked --no-run --test bed --message-format=json-render-diagnostics |
+  binary=$(cargo test --locked --no-run --features bed --test bed --message-format=json-render-diagnostics |
     sed -n '/"name":"bed"/s/.*"executable":"\([^"]*\)".*/\1/p') || return 1
   [ -x "$binary" ] || {
     echo "run.sh: cargo named no program for the target 'bed'" >&2
@@ -145,9 +141,9 @@ bed() {
   trap 'exit 143' TERM HUP
   local code=0
   root_prefix
-  # the tests share one bed, so one at a time; --include-ignored, because a plain `cargo test` has no bed
+  # the tests share one bed, so one at a time
   within 25 "${as_root[@]}" "$testbed" laptop env SINC_E2E=1 "CARGO_MANIFEST_DIR=$root" \
-    "$binary" --test-threads=1 --include-ignored || code=$?
+    "$binary" --test-threads=1 || code=$?
   trap - EXIT INT TERM HUP
   on_bed down 0 || return 1
   return $code
@@ -160,7 +156,7 @@ if [ -n "$failed" ]; then
   exit 1
 fi
 if has fmt; then step fmt cargo fmt --check; fi
-if has clippy; then step clippy cargo clippy --all-targets --locked -- -D warnings; fi
+if has clippy; then step clippy cargo clippy --all-targets --all-features --locked -- -D warnings; fi
 if has shellcheck; then step shellcheck scripts; fi
 if has test; then step test within 30 env SINC_E2E=1 cargo test --locked --no-fail-fast; fi
 if has bed; then step bed bed; fi

@@ -14,13 +14,13 @@ use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
 use crate::project::{Project, SessionId, separate_session_id};
-use crate::remote::{Remote, local_address_towards, shim, shim_directory};
+use crate::remote::{Remote, Why, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
-use crate::session::ending;
 use crate::session::sync::{self, Step, Wanted};
 use crate::session::terminal::{self, Terminal};
+use crate::session::{ending, survey};
 use crate::state::{Record, host_word};
-use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
+use crate::tools::mutagen::{Mutagen, MutagenError, SyncSession, SyncSettings};
 use crate::ui::plural;
 
 /// How long to wait for another `sinc` that is busy with the same session: a first cycle may be long.
@@ -504,7 +504,7 @@ impl Plan<'_> {
                 ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
             }
             Step::Undoubled { ended } => {
-                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"))
+                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"));
             }
         };
         let progress = ui.progress();
@@ -513,13 +513,27 @@ impl Plan<'_> {
         }
         match sync::ensure(mutagen, wanted, found, &mut tell) {
             // The data connection cannot be opened without a person: it rides on the one that the person opened.
-            Err(error) if self.ctx.ui.is_interactive() && super::mutagen::is_login_refused(&error) => {
+            Err(error) if self.ctx.ui.is_interactive() && self.login_needs_person(&error) => {
                 ui.warn("this host asks a person at each login: the sync shares this connection, and stops when it is cut");
                 self.ctx.refresh_host_file(&self.remote, Some(true))?;
                 sync::ensure(mutagen, wanted, found, &mut tell)
             }
             other => other,
         }
+    }
+
+    /// Did the data connection fail because a login here needs a person? Mutagen does not always pass on what ssh
+    /// said, so ssh is asked again, alone.
+    fn login_needs_person(&self, error: &anyhow::Error) -> bool {
+        let connecting = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<MutagenError>()
+                .is_some_and(|error| matches!(error, MutagenError::Connect { .. }))
+        });
+        let alone = self.remote.clone().with_person(false).without_sharing();
+        connecting
+            && survey::ask(&alone, &|_| {})
+                .is_err_and(|error| error.is(Why::LoginRefused) || error.is(Why::HostKeyUnknown))
     }
 
     fn make_terminal(&self, record: &Record) -> Result<()> {
@@ -560,9 +574,14 @@ impl Plan<'_> {
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
-            for cmd in Vec::<Cmd>::new() {
-                self.ctx.runner.run(&cmd)?;
-            }
+            let wanted = Wanted {
+                id: self.project.id.to_string(),
+                host_word: host_word(&self.host.name),
+                local: self.project.root.clone(),
+                remote: remote_dir.clone(),
+                settings: self.settings.clone(),
+            };
+            self.ctx.runner.run(&wanted.create_cmd(&super::mutagen::supposed(self.ctx)?))?;
         }
         let terminal = Terminal {
             id: self.id(),

@@ -42,7 +42,7 @@ impl Context {
         let store = Store::new(environment.state_dir());
         let runner = if global.dry_run {
             let shown = ui.clone();
-            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&cmd.to_string()))))
+            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&format!("# {}\n{cmd}", cmd.why())))))
         } else {
             let journal = Journal::open(&store.directory().join("logs"), command_line);
             Runner::new(journal.map(Arc::new), None)

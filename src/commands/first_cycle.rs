@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Nothing moves any more, the sync has halted, or something could not be brought over.
-pub fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<()> {
+pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<()> {
     let started = Instant::now();
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {host}"));
@@ -68,7 +68,7 @@ pub(super) fn unfinished(checked: &Checked) -> anyhow::Error {
 ///
 /// # Errors
 /// Mutagen cannot be asked.
-pub fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()> {
+pub(super) fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()> {
     let session = mutagen.session(sync)?;
     for text in complaints(&session) {
         ctx.ui.warn(&text);
@@ -78,7 +78,7 @@ pub fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()
 
 /// What a person should look at: conflicts and problems, counted and named.
 #[must_use]
-pub fn complaints(session: &SyncSession) -> Vec<String> {
+pub(super) fn complaints(session: &SyncSession) -> Vec<String> {
     /// How many are named.
     const NAMED: usize = 5;
     let mut texts = Vec::new();
@@ -158,7 +158,7 @@ fn describe(progress: &Progress, rate: &mut Rate) -> String {
 
 /// What a sync is doing, in a word or two.
 #[must_use]
-pub fn words_for(phase: Phase) -> &'static str {
+pub(super) fn words_for(phase: Phase) -> &'static str {
     match phase {
         Phase::Paused => "paused",
         Phase::Halted => "halted",
@@ -167,6 +167,6 @@ pub fn words_for(phase: Phase) -> &'static str {
         Phase::Comparing => "comparing",
         Phase::Sending => "sending",
         Phase::Applying => "putting files in their places",
-        Phase::Watching => "watching",
+        Phase::Watching => "checking",
     }
 }

@@ -14,7 +14,7 @@ pub fn run(name: shim::Name, words: &[OsString]) -> i32 {
         let store = Store::new(environment.state_dir());
         let own = shim_directory(&environment.data_dir());
         let path = environment.get("PATH").unwrap_or_default();
-        shim::become_real(name, words, &store, path, &own, environment.get("SINC_SHIM").is_some())
+        shim::become_real(name, words, &store, path, &own)
     });
     if let Err(error) = became {
         eprintln!("sinc: {error:#}");

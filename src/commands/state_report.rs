@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use super::context::Context;
 use crate::remote::Remote;
-use crate::session::survey::{AgentState, HostSession};
+use crate::session::survey::AgentState;
 use crate::state::Record;
-use crate::tools::mutagen::{CycleResult, Mutagen, SyncSession};
+use crate::tools::mutagen::Mutagen;
 
 /// `status`, field by field as docs/cli.md describes it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// The session's id.
     pub id: String,
     /// Its host's name.
@@ -37,7 +37,7 @@ pub struct Report {
 
 /// The sync's part of a report.
 #[derive(Clone, Debug, Serialize)]
-pub struct SyncReport {
+pub(super) struct SyncReport {
     /// `synced`, `conflicts`, `incomplete`, `changing`, `paused`, `halted`, `disconnected`, `timed-out`, `none`,
     /// or, when no cycle was asked for, what Mutagen says it is doing.
     pub state: String,
@@ -59,7 +59,7 @@ pub struct SyncReport {
 
 /// The tmux session's part of a report.
 #[derive(Clone, Debug, Serialize)]
-pub struct TerminalReport {
+pub(super) struct TerminalReport {
     /// Is there one?
     pub exists: bool,
     /// How many terminals are attached.
@@ -68,7 +68,7 @@ pub struct TerminalReport {
 
 /// The agent's part of a report.
 #[derive(Clone, Debug, Serialize)]
-pub struct AgentReport {
+pub(super) struct AgentReport {
     /// Its name.
     pub name: Option<String>,
     /// What it is doing.
@@ -76,7 +76,7 @@ pub struct AgentReport {
 }
 
 /// Prints one session.
-pub fn print_one(
+pub(super) fn print_one(
     ctx: &Context,
     _command: &str,
     _remote: &Remote,

@@ -31,7 +31,6 @@ pub const VARIABLES: &[&str] = &[
     "SINC_TRANSPORT",
     "SINC_MODE",
     "SINC_LOG",
-    "SINC_SHIM",
 ];
 
 /// The environment as it was when sinc started.

@@ -2,21 +2,16 @@
 //! tmux server of its own. It ends with its owner and leaves nothing behind.
 
 use std::ffi::OsString;
-use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
 use super::guard::{self, Guard};
+use super::place::{free_port, is_plain, make_dir, write_program};
 use super::programs::{Missing, Programs};
-use super::{files, sshd};
+use super::{files, place, sshd};
 use crate::process::{Cmd, Runner};
-
-/// The longest path of the host's directory, bytes. The longest socket below it is
-/// `home/.local/share/sinc/mutagen/daemon/daemon.sock`, and macOS allows 103 bytes for the whole.
-const LONGEST_DIR: usize = 48;
 
 /// How the host is to be.
 #[derive(Clone, Debug)]
@@ -73,13 +68,7 @@ impl LoopbackHost {
     /// # Errors
     /// The system does not let us.
     pub fn private_dir() -> std::io::Result<PathBuf> {
-        loop {
-            let dir = PathBuf::from(format!("/tmp/sinc-{:08x}", random() as u32));
-            match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                made => return made.map(|()| dir),
-            }
-        }
+        place::private_dir()
     }
 
     /// Starts a host in `dir`: a short path to an empty, private directory that belongs to the host from then
@@ -88,7 +77,7 @@ impl LoopbackHost {
     /// # Errors
     /// A program is missing ([`Missing`]), the directory will not do, or the server does not start.
     pub fn start(runner: &Runner, dir: &Path, options: Options) -> anyhow::Result<Self> {
-        check(dir)?;
+        place::check(dir)?;
         let path = inherited("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
         let programs = Programs::find(&path)?;
         let login_shell = match &options.login_shell {
@@ -377,74 +366,7 @@ impl LoopbackHost {
     }
 }
 
-/// Is this a directory that a host can live in: short enough for sockets below it, ours alone, empty, and a
-/// path that needs no quoting in anybody's configuration?
-fn check(dir: &Path) -> anyhow::Result<()> {
-    let shown = dir.display();
-    ensure!(dir.is_absolute() && is_plain(dir), "the path `{shown}` is unusual");
-    ensure!(
-        dir.as_os_str().len() <= LONGEST_DIR,
-        "the path `{shown}` is longer than {LONGEST_DIR} bytes: sockets below it would have no room"
-    );
-    let mode =
-        std::fs::metadata(dir).with_context(|| format!("could not use `{shown}`"))?.permissions().mode();
-    ensure!(mode & 0o077 == 0, "the directory `{shown}` is open to others");
-    ensure!(std::fs::read_dir(dir)?.next().is_none(), "the directory `{shown}` is not empty");
-    Ok(())
-}
-
-/// A path that no shell and no configuration file reads as anything else.
-fn is_plain(path: &Path) -> bool {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"/._+-".contains(b))
-}
-
 /// A variable of our own environment.
 fn inherited(name: &str) -> Option<OsString> {
     std::env::vars_os().find(|(known, _)| known == name).map(|(_, value)| value)
-}
-
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
-}
-
-/// A port below those that the system gives to outgoing connections, so that it is still there when the server
-/// comes back.
-fn free_port() -> anyhow::Result<u16> {
-    let mut candidates = (0..1000).map(|_| 20_000 + (random() % 12_000) as u16);
-    candidates
-        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
-        .context("no free port on 127.0.0.1")
-}
-
-fn make_dir(dir: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).create(dir)
-}
-
-fn write_program(file: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(dir) = file.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    std::fs::write(file, text)?;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_directory_that_will_not_do_is_refused_with_the_reason() {
-        let said = |dir: &Path| check(dir).unwrap_err().to_string();
-        assert!(said(Path::new("/tmp/a b")).contains("unusual"));
-        assert!(said(Path::new("relative")).contains("unusual"));
-        assert!(said(Path::new(&format!("/tmp/{}", "x".repeat(60)))).contains("longer than 48 bytes"));
-        let dir = LoopbackHost::private_dir().unwrap();
-        check(&dir).unwrap();
-        std::fs::write(dir.join("file"), "").unwrap();
-        assert!(said(&dir).contains("not empty"));
-        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(said(&dir).contains("open to others"));
-        std::fs::remove_dir_all(&dir).unwrap();
-    }
 }

@@ -3,6 +3,7 @@
 mod files;
 mod guard;
 pub mod loopback;
+mod place;
 mod programs;
 mod sshd;
 

@@ -51,6 +51,7 @@ members() {
             grep -lszxF "HOME=$1" /proc/[0-9]*/environ
         fi | sed 's,^/proc/\([0-9]*\)/.*,\1,'
     else
+        # shellcheck disable=SC2009 # pgrep does not look into environments
         ps -A -E -ww -o pid= -o command= | grep -F -e "HOME=$1" -e "ssh: $dir/" | awk '!/grep -F/ { print $1 }'
     fi
 }
@@ -58,6 +59,7 @@ members() {
 end_members() {
     rounds=0
     while found=$(members "$1"); [ -n "$found" ] && [ "$rounds" -lt 100 ]; do
+        # shellcheck disable=SC2086 # one word a process
         kill -KILL $found 2>/dev/null
         rounds=$((rounds + 1))
         sleep 0.02
@@ -66,6 +68,7 @@ end_members() {
 
 end_connections() {
     found=$(connections "$1")
+    # shellcheck disable=SC2086 # one word a process
     [ -z "$found" ] || kill -KILL $found 2>/dev/null
 }
 

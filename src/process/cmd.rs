@@ -153,6 +153,12 @@ impl Cmd {
 
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.env {
+            // The language of messages is our own concern, and says nothing to a reader.
+            if let Some(value) = value.as_ref().filter(|_| name != "LC_MESSAGES") {
+                write!(f, "{}={} ", name.to_string_lossy(), quote::posix(&value.to_string_lossy()))?;
+            }
+        }
         f.write_str(&quote::posix(&self.program.to_string_lossy()))?;
         for arg in &self.args {
             write!(f, " {}", quote::posix(&arg.to_string_lossy()))?;
@@ -169,5 +175,7 @@ mod tests {
     fn shown_so_that_it_can_be_pasted() {
         let cmd = Cmd::new("ssh", "connect").arg("-o").arg("A=b c").arg("it's").arg("");
         assert_eq!(cmd.to_string(), r"ssh -o 'A=b c' 'it'\''s' ''");
+        let cmd = Cmd::new("m", "list").env("DIR", "/a b").env_remove("X").untranslated();
+        assert_eq!(cmd.to_string(), "DIR='/a b' m");
     }
 }

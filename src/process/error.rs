@@ -61,7 +61,10 @@ impl ProcessError {
 
     pub(super) fn start(cmd: &Cmd, error: &std::io::Error) -> Self {
         let missing_dir = cmd.directory().is_some_and(|dir| !dir.is_dir());
-        let outcome = if error.kind() == std::io::ErrorKind::NotFound && !missing_dir {
+        // A directory on PATH that may not be entered turns "not found" into "permission denied".
+        let nowhere =
+            error.kind() == std::io::ErrorKind::PermissionDenied && which::which(cmd.program()).is_err();
+        let outcome = if (error.kind() == std::io::ErrorKind::NotFound || nowhere) && !missing_dir {
             Outcome::NotFound
         } else if missing_dir {
             Outcome::CouldNotStart("its directory does not exist".to_owned())

@@ -39,6 +39,8 @@ pub enum RemoteError {
     Ssh {
         /// The host's name in the config.
         host: String,
+        /// Where ssh was to go.
+        destination: String,
         /// What kind of failure.
         why: Why,
         /// ssh's own words.
@@ -48,6 +50,8 @@ pub enum RemoteError {
     Deadline {
         /// The host's name in the config.
         host: String,
+        /// Where ssh was to go.
+        destination: String,
         /// What was being done.
         doing: String,
         /// The time allowed.
@@ -69,12 +73,12 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
-    pub(super) fn from_process(host: &str, doing: &str, error: ProcessError) -> Self {
-        let host = host.to_owned();
+    pub(super) fn from_process(host: &str, destination: &str, doing: &str, error: ProcessError) -> Self {
+        let (host, destination) = (host.to_owned(), destination.to_owned());
         match error.outcome() {
             Outcome::Exit(255) => {
                 let said = error.stderr().trim().to_owned();
-                Self::Ssh { host, why: classify(&said), said }
+                Self::Ssh { host, destination, why: classify(&said), said }
             }
             Outcome::Exit(code) => Self::Script {
                 host,
@@ -82,7 +86,9 @@ impl RemoteError {
                 code: *code,
                 said: error.stderr().trim().to_owned(),
             },
-            Outcome::TimedOut(after) => Self::Deadline { host, doing: doing.to_owned(), after: *after },
+            Outcome::TimedOut(after) => {
+                Self::Deadline { host, destination, doing: doing.to_owned(), after: *after }
+            }
             _ => Self::Process(error),
         }
     }
@@ -133,16 +139,16 @@ pub fn classify(said: &str) -> Why {
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ssh { host, why, said } => {
+            Self::Ssh { host, why, said, .. } => {
                 match why {
                     Why::NoSuchName => write!(f, "the name of host `{host}` cannot be resolved")?,
                     Why::Refused => {
-                        write!(f, "host `{host}` refuses connections: no ssh server listens there")?
+                        write!(f, "host `{host}` refuses connections: no ssh server listens there")?;
                     }
                     Why::TimedOut => write!(f, "host `{host}` did not answer in time")?,
                     Why::NoRoute => write!(f, "there is no way to host `{host}` from this network")?,
                     Why::HostKeyUnknown => {
-                        write!(f, "the key of host `{host}` is not known on this computer")?
+                        write!(f, "the key of host `{host}` is not known on this computer")?;
                     }
                     Why::HostKeyChanged => write!(f, "the key of host `{host}` has changed")?,
                     Why::LoginRefused => write!(f, "host `{host}` refuses the login")?,
@@ -153,7 +159,7 @@ impl fmt::Display for RemoteError {
                 }
                 quote_lines(f, said)
             }
-            Self::Deadline { host, doing, after } => {
+            Self::Deadline { host, doing, after, .. } => {
                 write!(
                     f,
                     "could not {doing}: host `{host}` gave no answer within {:.0} s",
@@ -232,8 +238,12 @@ mod tests {
 
     #[test]
     fn what_the_host_writes_cannot_drive_the_terminal() {
-        let error =
-            RemoteError::Ssh { host: "box".into(), why: Why::Unknown, said: "a\x1b[2Jb\n\n c".into() };
+        let error = RemoteError::Ssh {
+            host: "box".into(),
+            destination: "box".into(),
+            why: Why::Unknown,
+            said: "a\x1b[2Jb\n\n c".into(),
+        };
         assert_eq!(error.to_string(), "ssh could not reach host `box`\n  a[2Jb\n   c");
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Destination;
-use crate::process::{Cmd, ProcessError, Runner, Stream};
+use crate::process::{Cmd, Outcome, ProcessError, Runner, Stream};
 
 pub use control::{ControlSocket, local_address_towards};
 pub use error::{RemoteError, Why, classify};
@@ -27,6 +27,10 @@ pub const SCRIPT_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a script may take when a person may first have to answer ssh's own questions: more than sshd's own
 /// LoginGraceTime of 120 s.
 const PERSON_DEADLINE: Duration = Duration::from_secs(150);
+
+/// How long a script may take over a shared connection before that is held for dead. It needs two round trips; a
+/// master itself notices a dead line after 7 s, and ssh through it waits as long (measured, OpenSSH 9.2).
+const MASTER_DEADLINE: Duration = Duration::from_secs(4);
 
 /// A host that can be asked.
 #[derive(Clone, Debug)]
@@ -129,37 +133,23 @@ impl Remote {
         words: &[&str],
         notice: Notice<'_>,
     ) -> Result<Reply, RemoteError> {
-        self.call_within(why, script, words, None, notice)
+        let cmd = self.script_cmd(why, script, words);
+        self.control.prepare();
+        if self.control.exists() {
+            match self.attempt(&cmd.clone().deadline(MASTER_DEADLINE), notice) {
+                Ok(reply) => return Ok(reply),
+                Err(error) if master_is_dead(&error) => {
+                    tracing::debug!(%error, "the shared connection is dead: connecting anew");
+                    self.drop_master();
+                }
+                Err(error) => return Err(self.explain(why, error)),
+            }
+        }
+        self.attempt(&cmd, notice).map_err(|error| self.explain(why, error))
     }
 
-    /// As [`Remote::call`], with a deadline of its own.
-    ///
-    /// # Errors
-    /// As [`Remote::call`].
-    pub fn call_within(
-        &self,
-        why: &str,
-        script: &Script,
-        words: &[&str],
-        deadline: Option<Duration>,
-        notice: Notice<'_>,
-    ) -> Result<Reply, RemoteError> {
-        let mut cmd = self.script_cmd(why, script, words);
-        if let Some(deadline) = deadline {
-            cmd = cmd.deadline(deadline);
-        }
-        self.control.prepare();
-        let had_master = self.control.exists();
-        match self.attempt(&cmd, notice) {
-            Ok(output) => Ok(output),
-            // A master whose line is dead says so only when its own keep-alive gives up. Once more without it.
-            Err(error) if had_master && is_lost(&error) => {
-                tracing::debug!(%error, "the shared connection is dead: connecting anew");
-                self.drop_master();
-                self.attempt(&cmd, notice).map_err(|error| RemoteError::from_process(&self.name, why, error))
-            }
-            Err(error) => Err(RemoteError::from_process(&self.name, why, error)),
-        }
+    fn explain(&self, why: &str, error: ProcessError) -> RemoteError {
+        RemoteError::from_process(&self.name, &self.destination.to_string(), why, error)
     }
 
     fn attempt(&self, cmd: &Cmd, notice: Notice<'_>) -> Result<Reply, ProcessError> {
@@ -225,14 +215,11 @@ impl Remote {
     }
 }
 
-/// Was it the connection that failed, not the login?
-fn is_lost(error: &ProcessError) -> bool {
-    use crate::process::Outcome;
+/// Was it the shared connection that failed? When ssh itself has then tried a new one, its words are of that.
+fn master_is_dead(error: &ProcessError) -> bool {
     match error.outcome() {
         Outcome::TimedOut(_) => true,
-        Outcome::Exit(255) => {
-            matches!(classify(error.stderr()), Why::MasterDead | Why::Lost | Why::Unknown | Why::TimedOut)
-        }
+        Outcome::Exit(255) => matches!(classify(error.stderr()), Why::MasterDead | Why::Lost | Why::Unknown),
         _ => false,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ignore::is_misleading;
+
 /// The line that opens an answer: what an rc file printed before it does not count.
 const BEGIN: &str = "sinc-begin 1";
 
@@ -32,7 +34,9 @@ impl std::error::Error for ReplyError {}
 
 impl Reply {
     pub(super) fn new(code: i32, stdout: &[u8], said: String) -> Self {
-        let text = String::from_utf8_lossy(stdout);
+        // What a host says is shown on a terminal, and no name of ours holds a character that does something there.
+        let shown = |c: char| if c != '\n' && is_misleading(c) { '\u{fffd}' } else { c };
+        let text: String = String::from_utf8_lossy(stdout).chars().map(shown).collect();
         let lines = text
             .lines()
             .skip_while(|line| *line != BEGIN)
@@ -83,6 +87,10 @@ mod tests {
         let reply = Reply::new(0, b"Welcome!\ndir /evil\nsinc-begin 1\ndir /a  b \ntmux\n", String::new());
         assert_eq!(reply.get("dir"), Some("/a  b "));
         assert_eq!(reply.get("tmux"), Some(""));
+        assert_eq!(
+            Reply::new(0, b"sinc-begin 1\ndir /a\x1b[2Jb\r\n", String::new()).get("dir"),
+            Some("/a\u{fffd}[2Jb")
+        );
         assert_eq!(reply.need("home").unwrap_err().to_string(), "the answer of the host lacks `home`");
     }
 }

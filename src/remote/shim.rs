@@ -53,11 +53,7 @@ pub fn become_real(
     store: &Store,
     path: &OsStr,
     own_dir: &Path,
-    called_before: bool,
 ) -> Result<()> {
-    if called_before {
-        bail!("`{}` on PATH is sinc itself: take {} out of PATH", name.program(), own_dir.display());
-    }
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let word = words
         .iter()
@@ -71,7 +67,7 @@ pub fn become_real(
     if let Some(socket) = host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
         cmd = cmd.env("SSH_AUTH_SOCK", socket);
     }
-    Runner::default().replace(&cmd.env("SINC_SHIM", "1"))?;
+    Runner::default().replace(&cmd)?;
     Ok(())
 }
 
@@ -135,8 +131,12 @@ fn options(control: Option<&Path>) -> Vec<String> {
 fn real_program(name: Name, path: &OsStr, own_dir: &Path) -> Result<PathBuf> {
     let others = std::env::split_paths(path).filter(|dir| dir != own_dir);
     let others = std::env::join_paths(others).context("PATH cannot be read")?;
-    which::which_in(name.program(), Some(others), "/")
-        .with_context(|| format!("`{}` is not on PATH", name.program()))
+    let found = which::which_in(name.program(), Some(others), "/");
+    let found = found.with_context(|| format!("`{}` is not on PATH", name.program()))?;
+    if found.canonicalize().ok() == std::env::current_exe().ok() {
+        bail!("`{}` is sinc itself: take its directory out of PATH", found.display());
+    }
+    Ok(found)
 }
 
 /// Makes the directory in which `ssh` and `scp` are this program.

@@ -211,11 +211,15 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         .filter_map(|line| line.split_once(' '))
         .find(|(name, _)| *name == question.id.as_str())
         .and_then(|(_, attached)| attached.parse().ok());
+    let directory = reply.need("dir")?;
+    if !directory.starts_with('/') && place != Place::Full {
+        bail!("`{directory}` is not an absolute path");
+    }
     let own = format!("{} ", question.machine.id);
     let others = reply.all("machine").filter(|line| !line.starts_with(&own));
     Ok(Answer {
         place,
-        directory: reply.need("dir")?.to_owned(),
+        directory: directory.to_owned(),
         tmux: reply.get("tmux").filter(|version| *version != "none").map(str::to_owned),
         attached,
         // df -P: file system, blocks, used, available, use %, mounted on.

@@ -65,7 +65,7 @@ done;
 };
 seek_near() {
 seek "${1%/*}";
-if [ "$many" = 0 ] && [ "${1%/*}" != "$ws" ]; then seek "$ws"; fi;
+if [ "$many" = 0 ] && differ "${1%/*}" "$ws"; then seek "$ws"; fi;
 };
 dir=; how=;
 # A claim or a record leads somewhere: is our marker there, or where else?

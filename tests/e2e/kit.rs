@@ -1,9 +1,9 @@
 //! The kit itself on real tools: what the other tests stand on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sinc::demo::Options;
-use sinc::process::quote;
+use sinc::process::{Cmd, Runner, quote};
 
 use crate::support::e2e::{Bed, living_in};
 use crate::support::terminal::Terminal;
@@ -16,6 +16,22 @@ fn a_login_is_in_the_hosts_own_home() {
         bed.sandbox.run("ssh", &["-o", "BatchMode=yes", "demo", "pwd; echo $HOME; ls -d .bashrc .profile"]);
     let home = bed.host.remote_home();
     assert_eq!(run.stdout, format!("{0}\n{0}\n.profile\n", home.display()), "{run}");
+}
+
+#[test]
+fn a_child_with_the_hosts_environment_knows_the_host_and_nothing_of_the_person() {
+    let Some(bed) = Bed::new() else { return };
+    let script =
+        "env | cut -d= -f1 | grep -E '^(XDG_|MUTAGEN_|SINC_|SSH_|TMUX|GIT_)'; echo $HOME; ssh demo pwd";
+    let mut cmd = Cmd::new("sh", "look around").arg("-c").arg(script);
+    for (name, value) in bed.host.env() {
+        cmd = match value {
+            Some(value) => cmd.env(name, value),
+            None => cmd.env_remove(name),
+        };
+    }
+    let expected = format!("{}\n{}\n", bed.host.local_home().display(), bed.host.remote_home().display());
+    assert_eq!(Runner::default().read(&cmd).unwrap(), expected);
 }
 
 #[test]
@@ -42,40 +58,47 @@ fn files_are_copied_by_scp() {
     assert!(bed.host.remote_home().join(".copied").is_file());
 }
 
-#[test]
-fn every_login_shell_reads_quoted_words_alike() {
-    let words = ["it's", "a \\ b", "$HOME `id` $(id)", "#{x} !x", "é 日本", "*", "", "~", "=ls", "a\tb"];
-    let line = format!("printf {} {}", quote::universal("%s\\0"), words.map(quote::universal).join(" "));
-    for name in ["bash", "dash", "zsh", "fish", "tcsh"] {
-        let Ok(shell) = which::which(name) else { continue };
-        let options = Options { login_shell: Some(shell.clone()), ..Options::default() };
-        let Some(bed) = Bed::with(options) else { return };
-        let run = bed.sandbox.run("ssh", &["demo", &line]).success();
-        assert_eq!(run.stdout.trim_end_matches('\0').split('\0').collect::<Vec<_>>(), words, "{name}");
-        assert_eq!(run.stderr, "", "{name}");
-        let run = bed.sandbox.run("ssh", &["demo", "echo $SHELL; exit 3"]).exits(3);
-        assert_eq!(run.stdout, format!("{}\n", shell.display()));
-        let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", "demo"]);
-        terminal.wait("a prompt", PATIENCE, |screen| !screen.trim().is_empty());
-        terminal.type_line("opencode");
-        terminal.wait_for("agent ready", PATIENCE);
-    }
+/// One test for each login shell.
+macro_rules! login_shells {
+    ($($name:ident)*) => {
+        mod login_shell {
+            $(#[test]
+            fn $name() {
+                super::reads_quoted_words_and_finds_the_agent(stringify!($name));
+            })*
+        }
+        mod noisy_login_shell {
+            $(#[test]
+            fn $name() {
+                super::prints_from_its_rc_file(stringify!($name));
+            })*
+        }
+    };
 }
 
-#[test]
-fn an_rc_file_that_prints_is_read_for_a_single_command_too() {
-    for name in ["bash", "zsh", "fish", "tcsh"] {
-        let Ok(shell) = which::which(name) else { continue };
-        let rc = Some("echo noise\n".to_owned());
-        let Some(bed) = Bed::with(Options { login_shell: Some(shell), rc, ..Options::default() }) else {
-            return;
-        };
-        assert_eq!(
-            bed.sandbox.run("ssh", &["demo", "echo done"]).success().stdout,
-            "noise\ndone\n",
-            "{name}"
-        );
-    }
+login_shells! { bash dash zsh fish tcsh }
+
+fn reads_quoted_words_and_finds_the_agent(shell: &str) {
+    let words = ["it's", "a \\ b", "$HOME `id` $(id)", "#{x} !x", "é 日本", "*", "", "~", "=ls", "a\tb"];
+    let line = format!("printf {} {}", quote::universal("%s\\0"), words.map(quote::universal).join(" "));
+    let Some(bed) = Bed::with_shell(shell, Options::default()) else { return };
+    let run = bed.sandbox.run("ssh", &["demo", &line]).success();
+    assert_eq!(run.stdout.trim_end_matches('\0').split('\0').collect::<Vec<_>>(), words);
+    assert_eq!(run.stderr, "");
+    let run = bed.sandbox.run("ssh", &["demo", "echo $SHELL; exit 3"]).exits(3);
+    assert!(run.stdout.ends_with(&format!("/{shell}\n")), "{run}");
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", "demo"]);
+    terminal.wait("a prompt", PATIENCE, |screen| !screen.trim().is_empty());
+    terminal.type_line("opencode");
+    terminal.wait_for("agent ready", PATIENCE);
+}
+
+/// For a single command too, as on a real host; dash has no file that it reads then.
+fn prints_from_its_rc_file(shell: &str) {
+    let options = Options { rc: Some("echo noise\n".to_owned()), ..Options::default() };
+    let Some(bed) = Bed::with_shell(shell, options) else { return };
+    let expected = if shell == "dash" { "done\n" } else { "noise\ndone\n" };
+    assert_eq!(bed.sandbox.run("ssh", &["demo", "echo done"]).success().stdout, expected);
 }
 
 #[test]
@@ -157,16 +180,35 @@ fn mutagen_syncs_over_it_and_nothing_is_left_afterwards() {
 #[test]
 fn a_host_is_gone_also_when_its_owner_is_killed() {
     let Some(bed) = Bed::new() else { return };
-    let mut owner = bed.sandbox.program(std::env::current_exe().unwrap(), &bed.sandbox.home());
-    owner = owner.args(["--exact", "kit::a_host_for_another_test", "--ignored", "--nocapture"]);
-    let mut child = owner.start();
-    let dir = bed.sandbox.home().join("dir");
-    wait_until("the other host is up", PATIENCE, || dir.is_file());
-    let dir = std::fs::read_to_string(dir).unwrap();
-    let dir = Path::new(&dir);
-    assert!(!living_in(dir).is_empty());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let owner = std::env::current_exe().unwrap();
+    let words = [owner.to_str().unwrap(), "--exact", "kit::a_host_for_another_test", "--ignored"];
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    bed.sandbox.run("kill", &["-9", &terminal.pid().to_string()]).success();
+    is_gone(&dir);
+    // Ctrl-C goes to the guard too, which has work to do after it.
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    terminal.type_keys(&["C-c"]);
+    is_gone(&dir);
+    // So does the hang-up of a terminal that is closed.
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &words);
+    let dir = other_host(&bed);
+    drop(terminal);
+    is_gone(&dir);
+}
+
+/// The directory of the host that the test below started.
+fn other_host(bed: &Bed) -> PathBuf {
+    let told = bed.sandbox.home().join("dir");
+    wait_until("the other host is up", PATIENCE, || told.is_file());
+    let dir = PathBuf::from(bed.sandbox.read("dir"));
+    bed.sandbox.run("rm", &["dir"]).success();
+    assert!(!living_in(&dir).is_empty());
+    dir
+}
+
+fn is_gone(dir: &Path) {
     wait_until("the other host is gone", PATIENCE, || !dir.exists());
     wait_until("nothing runs in it", PATIENCE, || living_in(dir).is_empty());
 }

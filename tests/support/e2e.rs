@@ -30,10 +30,8 @@ impl Bed {
     /// A bed whose host is made to order.
     #[track_caller]
     pub(crate) fn with(options: Options) -> Option<Self> {
-        let lacking: Vec<_> =
-            ["tmux", "mutagen"].into_iter().filter(|name| which::which(name).is_err()).collect();
-        if !lacking.is_empty() {
-            return skip(&lacking);
+        if !have(&["tmux", "mutagen"]) {
+            return None;
         }
         let dir = LoopbackHost::private_dir().unwrap();
         let options = Options { keep: keep().is_some(), ..options };
@@ -43,7 +41,8 @@ impl Bed {
                 let _ = std::fs::remove_dir_all(&dir);
                 match error.downcast_ref::<Missing>() {
                     Some(Missing(names)) => {
-                        return skip(&names.iter().map(String::as_str).collect::<Vec<_>>());
+                        skip(&names.iter().map(String::as_str).collect::<Vec<_>>());
+                        return None;
                     }
                     None => panic!("could not start a host: {error:#}"),
                 }
@@ -59,6 +58,15 @@ impl Bed {
         let config = format!("default-host = \"box\"\n\n[host.box]\ndestination = \"{}\"\n", host.alias());
         sandbox.write(".config/sinc/config.toml", config);
         Some(Self { sandbox, host })
+    }
+
+    /// A bed whose host has this login shell, by name.
+    #[track_caller]
+    pub(crate) fn with_shell(shell: &str, options: Options) -> Option<Self> {
+        if !have(&[shell]) {
+            return None;
+        }
+        Self::with(Options { login_shell: Some(which::which(shell).unwrap()), ..options })
     }
 
     /// A project directory on this side, with these files.
@@ -152,16 +160,22 @@ pub(crate) fn living_in(dir: &Path) -> Vec<String> {
     found
 }
 
+/// Are these programs there? Where not, the test is skipped, and says so; `SINC_E2E` and CI insist.
 #[track_caller]
-fn skip<T>(names: &[&str]) -> Option<T> {
-    assert!(
-        super::variable("SINC_E2E").is_none() && super::variable("CI").is_none(),
-        "this test needs tools that are {}",
-        advice(names)
-    );
+pub(crate) fn have(names: &[&str]) -> bool {
+    let lacking: Vec<_> = names.iter().copied().filter(|name| which::which(name).is_err()).collect();
+    if !lacking.is_empty() {
+        skip(&lacking);
+    }
+    lacking.is_empty()
+}
+
+#[track_caller]
+fn skip(names: &[&str]) {
+    let insist = super::variable("SINC_E2E").is_some() || super::variable("CI").is_some();
+    assert!(!insist, "this test needs tools that are {}", advice(names));
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     say(&format!("SKIPPED: {test}: {}", advice(names)));
-    None
 }
 
 /// Says it past the test runner, which keeps what a passing test prints to itself.

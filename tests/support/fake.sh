@@ -18,9 +18,11 @@ input=
 [ -z "$input" ] || entry="$entry
 $(printf '%s\n' "$input" | sed 's/^/  < /')"
 
+# shellcheck disable=SC2045 # the names are numbers
 for rule in $(ls -r "$here/rules" 2>/dev/null); do
     rule=$here/rules/$rule
     pattern=$(cat "$rule/pattern")
+    # shellcheck disable=SC2254 # a pattern is what it is
     case $line in
     $pattern)
         # Taken by renaming it, so that of two calls at once only one gets an answer that is given once.

@@ -19,6 +19,11 @@ set -ga terminal-overrides ',*:Tc'
 set -s exit-empty on
 ";
 
+/// Runs the command as a shell does that a person typed it to: not as the session's leader, and Ctrl-C does not
+/// end the shell. The exit code goes to a file, because tmux 3.3 was seen to miss the end of its own children.
+const SHELL: &str = "trap : INT QUIT TSTP; sh -c 'echo $$ >\"$0\"; exec \"$@\"' \"$0.pid\" \"$@\"; \
+    echo $? >\"$0.part\"; mv \"$0.part\" \"$0.code\"";
+
 /// One window of a terminal, in which one command runs.
 #[derive(Debug)]
 pub(crate) struct Terminal<'a> {
@@ -71,6 +76,8 @@ impl<'a> Terminal<'a> {
                 words.push(variable);
             }
         }
+        words.extend(["sh", "-c", SHELL].map(Into::into));
+        words.push(terminal.socket.clone().into());
         words.extend(command.iter().map(|word| word.as_ref().to_owned()));
         let left = terminal.tmux_in(dir, &words);
         assert_eq!(left.code, 0, "could not open a terminal: {}", left.stderr);
@@ -151,16 +158,8 @@ impl<'a> Terminal<'a> {
     }
 
     /// The exit code, once the command has ended.
-    #[track_caller]
     pub(crate) fn exit_code(&self) -> Option<i32> {
-        let form = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}";
-        let said = self.tmux(&["display-message", "-p", "-t", ":0", form]);
-        let mut words = said.trim_end().split(' ');
-        if words.next() != Some("1") {
-            return None;
-        }
-        let code = words.next().and_then(|code| code.parse().ok());
-        code.or_else(|| words.next().and_then(|signal| signal.parse::<i32>().ok()).map(|signal| 128 + signal))
+        std::fs::read_to_string(self.socket.with_extension("code")).ok()?.trim_end().parse().ok()
     }
 
     /// Gives the terminal another size, columns and rows.
@@ -177,10 +176,16 @@ impl<'a> Terminal<'a> {
         (columns.parse().unwrap(), rows.parse().unwrap())
     }
 
-    /// The process that the terminal started.
+    /// The process of the command.
     #[track_caller]
     pub(crate) fn pid(&self) -> i32 {
-        self.tmux(&["display-message", "-p", "-t", ":0", "#{pane_pid}"]).trim_end().parse().unwrap()
+        let mut pid = None;
+        super::wait_until("the command has started", super::PATIENCE, || {
+            let text = std::fs::read_to_string(self.socket.with_extension("pid")).unwrap_or_default();
+            pid = text.strip_suffix('\n').and_then(|pid| pid.parse().ok());
+            pid.is_some()
+        });
+        pid.unwrap()
     }
 
     #[track_caller]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::test_kit::write_program;
 use super::*;
 use crate::process::{Cmd, Done, Runner};
 
@@ -54,8 +55,7 @@ impl Kit {
         fs::create_dir(dir.path().join("ssh")).unwrap();
         for (name, script) in [("ssh", SSH), ("scp", SCP)] {
             let path = dir.path().join("ssh").join(name);
-            fs::write(&path, script.replace("@HOME@", home.to_str().unwrap())).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_program(&path, &script.replace("@HOME@", home.to_str().unwrap()));
         }
         let mutagen =
             Mutagen::new(program, dir.path().join("d"), dir.path().join("ssh"), Runner::default()).unwrap();
@@ -267,9 +267,15 @@ fn a_host_that_goes_away_and_comes_back() {
     assert!(matches!(waited.result, CycleResult::Disconnected(_)), "{waited:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
 
-    let Err(MutagenError::Connect { side, ssh, .. }) = kit.mutagen.resume(&id) else { panic!("it is down") };
+    let Err(MutagenError::Connect { side, ssh, reason }) = kit.mutagen.resume(&id) else {
+        panic!("it is down")
+    };
     assert_eq!(side, Side::Remote);
-    assert_eq!(ssh.unwrap().trim(), "ssh: connect to host sinc-host port 22: Connection refused");
+    // Mutagen does not wait for ssh's last words: once in ten times it does not have them.
+    if let Some(said) = ssh {
+        assert_eq!(said.trim(), "ssh: connect to host sinc-host port 22: Connection refused");
+    }
+    assert!(reason.contains("unable to dial agent endpoint"), "{reason}");
     let file = settings(SyncMode::TwoWaySafe, &[]).write(&kit.path("s")).unwrap();
     let alpha = Endpoint::Local(local);
     let new = NewSession { name: "n", labels: &[], settings: &file, alpha: &alpha, beta: &host };
@@ -293,7 +299,9 @@ fn a_dry_run_shows_and_changes_nothing() {
         Runner::new(None, Some(Arc::new(move |cmd: &Cmd| log.lock().unwrap().push(cmd.why().to_owned()))));
     let dry = Mutagen::new(program().unwrap(), kit.mutagen.data_dir(), kit.path("ssh"), runner).unwrap();
     let new = NewSession { name: "n", labels: &[], settings: Path::new("/none"), alpha: &alpha, beta: &beta };
+    assert!(dry.list(&Selector::All).unwrap().is_empty());
     assert_eq!(dry.create(&new).unwrap(), None);
+    assert!(!kit.path("d").exists(), "no daemon, no data");
     let id = kit.create(SyncMode::TwoWaySafe, &[], &alpha, &beta);
     assert_eq!(kit.first_cycle(&id).result, CycleResult::Equal);
     for result in [dry.pause(&id), dry.resume(&id), dry.terminate(&id), dry.daemon_stop()] {
@@ -313,6 +321,13 @@ fn a_dry_run_shows_and_changes_nothing() {
         ]
     );
     assert!(!dry.session(&id).unwrap().is_paused());
+
+    kit.mutagen.daemon_stop().unwrap();
+    assert!(matches!(dry.list(&Selector::All), Err(MutagenError::NotRunning)));
+    assert!(!kit.mutagen.daemon_runs());
+    let started = Instant::now();
+    assert_eq!(kit.mutagen.list(&Selector::All).unwrap().len(), 1, "started again, with its session");
+    assert!(started.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
@@ -322,22 +337,27 @@ fn a_daemon_of_another_version_is_stopped_and_the_command_tried_again() {
     // The first answer is that of a client whose daemon is older; the second that of a daemon on its way out.
     let script = r#"#!/bin/sh
 cd "${0%/*}" && echo "$1 $2" >> log
-[ "$1" = daemon ] && { touch stopped; exit 0; }
+[ "$1 $2" = "daemon stop" ] && touch stopped
+[ "$1" = daemon ] && exit 0
 [ -e stopped ] || { echo 'Error: unable to connect to daemon: client/daemon version mismatch (daemon restart recommended)' >&2; exit 1; }
 [ -e leaving ] || { touch leaving; echo 'Error: unable to connect to daemon: connection timed out (is the daemon running?)' >&2; exit 1; }
 echo '[]'
 "#;
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, script);
     let client = |runner| Mutagen::new(&program, dir.path().join("d"), "/s", runner).unwrap();
 
+    let socket = dir.path().join("d/daemon/daemon.sock");
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let dry = client(Runner::new(None, Some(Arc::new(|_: &Cmd| ()))));
     assert!(matches!(dry.list(&Selector::All), Err(MutagenError::VersionMismatch(_))));
-    assert_eq!(fs::read_to_string(dir.path().join("log")).unwrap(), "sync list\n");
+    let log = || fs::read_to_string(dir.path().join("log")).unwrap();
+    assert_eq!(log(), "sync list\n");
 
     assert!(client(Runner::default()).list(&Selector::All).unwrap().is_empty());
-    assert_eq!(
-        fs::read_to_string(dir.path().join("log")).unwrap(),
-        "sync list\nsync list\ndaemon stop\nsync list\nsync list\n"
-    );
+    assert_eq!(log(), "sync list\nsync list\ndaemon stop\nsync list\nsync list\n");
+    drop(listener);
+    fs::create_dir_all(dir.path().join("d/sessions/x")).unwrap();
+    assert!(client(Runner::default()).list(&Selector::All).unwrap().is_empty());
+    assert!(log().ends_with("daemon start\nsync list\n"), "the socket of a killed daemon is no daemon");
 }

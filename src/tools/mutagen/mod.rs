@@ -6,24 +6,38 @@
 //! What is said here about Mutagen was read in the source of 0.18.1 and tried with it.
 
 mod client;
+mod commands;
 mod conflict;
 mod cycle;
 mod error;
+mod fetch;
+mod find;
 mod ignore;
 mod model;
+mod movement;
 mod progress;
+mod release;
 mod settings;
 mod status;
+mod version;
+mod work_dir;
 
-pub use client::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Selector};
+pub use client::Mutagen;
+pub use commands::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, NewSession, Selector};
 pub use conflict::{Change, Conflict, ConflictKind, Entry, EntryKind};
 pub use cycle::{Checked, CycleResult};
 pub use error::{MutagenError, SOCKET_PATH_LIMIT};
+pub use fetch::{FetchError, Fetched, download_cmd, fetch};
+pub use find::{AGENTS, FindError, Found, Origin, Search, Unfit, Why, find, own_program};
 pub use ignore::is_valid_ignore;
 pub use model::{Problem, ProblemStage, SessionEnd, SyncSession};
 pub use progress::{Phase, Progress};
+pub use release::{RELEASE, Release};
 pub use settings::{DIRECTORY_MODE_BITS, FILE_MODE_BITS, SettingsError, SyncMode, SyncSettings};
 pub use status::{Halt, HaltKind, Side, Status};
+pub use version::{LEAST_VERSION, Version};
 
 #[cfg(test)]
 mod live_tests;
+#[cfg(test)]
+mod test_kit;

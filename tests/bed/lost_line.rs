@@ -1,0 +1,56 @@
+//! The line goes silent: every wait ends, says why, and nothing is half-made afterwards.
+
+use std::time::{Duration, Instant};
+
+use super::lab::Lab;
+use super::support::terminal::Terminal;
+use super::support::{PATIENCE, wait_until};
+
+#[test]
+fn a_connect_over_a_dead_line_ends_soon_with_the_reason() {
+    let lab = Lab::new();
+    let root = lab.project("app", 5);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    lab.bed(&["cut"]);
+    let started = Instant::now();
+    // With the shared connection there, which does not know yet that it is dead.
+    let run = lab.sandbox.sinc_in(&root, &["--no-attach"]).exits(76);
+    assert!(run.stderr.contains("did not answer in time"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: "), "{}", run.stderr);
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+    lab.bed(&["restore"]);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+}
+
+#[test]
+fn a_first_connect_that_is_cut_off_is_finished_by_the_next() {
+    let lab = Lab::new();
+    lab.bed(&["latency", "100", "0", "0", "4000"]);
+    let root = lab.project("app", 2000);
+    let terminal = Terminal::sinc(&lab.sandbox, &root, &[]);
+    terminal.wait_for("Syncing", PATIENCE);
+    lab.bed(&["cut"]);
+    terminal.type_keys(&["C-c"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 130);
+    lab.bed(&["restore"]);
+    lab.bed(&["latency", "0"]);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    assert_eq!(lab.on_host("find ~/workspace/app/src -type f -size +0 | wc -l").trim(), "2000");
+}
+
+#[test]
+fn what_changed_on_both_sides_during_a_cut_is_synced_after_it() {
+    let lab = Lab::new();
+    let root = lab.project("app", 50);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    lab.on_host("nohup sh -c 'sleep 3; echo there > ~/workspace/app/there' >/dev/null 2>&1 &");
+    lab.bed(&["cut"]);
+    std::fs::write(root.join("here"), "here").unwrap();
+    wait_until("the data connection is known to be lost", PATIENCE, || {
+        !lab.sync_status().contains("atching")
+    });
+    lab.bed(&["restore"]);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    lab.wait_for_remote("~/workspace/app/here", "here");
+    lab.wait_for_local(&root.join("there"), "there");
+}

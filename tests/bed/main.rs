@@ -1,0 +1,12 @@
+//! What needs a whole host: a booted Debian behind a link that can be slowed and cut. `tests/run.sh bed` makes the
+//! test bed (`tests/testbed/`) and runs this on the laptop's side of it, one test at a time.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod distance;
+mod lab;
+mod lost_line;
+mod restart;
