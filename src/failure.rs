@@ -326,6 +326,10 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
 pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
     let shown = explain(error);
     if let Kind::Signal(_) = shown.kind {
+        if ui.is_interactive() {
+            // The `^C` stands in the middle of a line.
+            ui.raw("");
+        }
         return shown.kind.code();
     }
     if ui.is_json() {

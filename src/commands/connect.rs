@@ -187,14 +187,15 @@ impl Plan<'_> {
         self.ctx.refresh_host_file(&self.remote, None)?;
         let word = host_word(&self.host.name);
 
+        if !self.remote.control().exists() {
+            // No live line here: ssh may put questions of its own on the terminal.
+            ui.status("Connecting", &format!("to {}", self.host.name));
+        }
         // Mutagen is asked while the host is.
         let id = self.project.id.to_string();
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
-            let progress = ui.progress();
-            progress.show("Connecting", &format!("to {}", self.host.name));
             let answer = self.ask_host(false, self.args.same);
-            drop(progress);
             let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
             (answer, syncs)
         });
@@ -245,6 +246,7 @@ impl Plan<'_> {
             self.make_terminal(&record)?;
         }
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
+        self.look_after(&record);
         self.become_terminal(&record)
     }
 

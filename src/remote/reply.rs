@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(reply.get("dir"), Some("/a  b "));
         assert_eq!(reply.get("tmux"), Some(""));
         assert_eq!(
-            Reply::new(0, b"sinc-begin 1\ndir /a\x1b[2Jb\r\n", String::new()).get("dir"),
+            Reply::new(0, b"sinc-begin 1\ndir /a\x1b[2Jb\n", String::new()).get("dir"),
             Some("/a\u{fffd}[2Jb")
         );
         assert_eq!(reply.need("home").unwrap_err().to_string(), "the answer of the host lacks `home`");
