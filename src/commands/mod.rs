@@ -62,7 +62,6 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
-        _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }
 

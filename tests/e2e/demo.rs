@@ -34,7 +34,7 @@ fn assert_gone(dir: &Path) {
 }
 
 fn files_in(home: &Path) -> Vec<PathBuf> {
-    home.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect()
+    home.read_dir().expect("a home").map(|entry| entry.expect("an entry").path()).collect()
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn ended_by(args: &[&str], at: &str, end: impl FnOnce(&Terminal<'_>), code: i32)
 }
 
 fn signal(signal: Signal) -> impl FnOnce(&Terminal<'_>) {
-    move |terminal| kill_process(Pid::from_raw(terminal.pid()).unwrap(), signal).unwrap()
+    move |terminal| kill_process(Pid::from_raw(terminal.pid()).expect("a process"), signal).expect("it runs")
 }
 
 #[test]
@@ -159,7 +159,8 @@ fn even_kill_9_leaves_nothing() {
 fn a_step_that_fails_says_which_and_leaves_nothing() {
     let Some(mut sandbox) = computer() else { return };
     // A Mutagen that starts no daemon.
-    let mutagen = sandbox.write("../bin/mutagen", "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n");
+    let mutagen =
+        sandbox.write("../bin/mutagen", "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n");
     std::fs::set_permissions(&mutagen, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::write(mutagen.with_file_name("mutagen-agents.tar.gz"), "").unwrap();
     let path = format!("{}:{}", sandbox.bin().display(), variable("PATH").unwrap_or_default());
