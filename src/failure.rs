@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::{ChoiceError, ConfigError};
+use crate::demo::TooSlow;
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
 use crate::remote::{RemoteError, ReplyError, Why, classify as classify_ssh};
@@ -167,6 +168,9 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     }
     if let Some(error) = cause.downcast_ref::<MutagenError>() {
         return Some(of_mutagen(error));
+    }
+    if cause.is::<TooSlow>() {
+        return Some((Kind::TimedOut, vec!["is this computer very busy? Then try again".to_owned()]));
     }
     if cause.is::<Busy>() {
         return Some((Kind::TimedOut, vec!["wait for it, or end it, and try again".to_owned()]));

@@ -31,6 +31,8 @@ pub struct Question<'a> {
     pub adopt: bool,
     /// What is on the host is this very project.
     pub same: bool,
+    /// Only look: nothing is made or written.
+    pub look: bool,
 }
 
 /// This computer, as a claim names it.
@@ -169,6 +171,9 @@ impl Question<'_> {
         }
         if self.same {
             flags.push("same");
+        }
+        if self.look {
+            flags.push("look");
         }
         [
             self.id.to_string(),

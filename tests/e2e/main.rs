@@ -1,6 +1,8 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod connect;
+mod demo;
+mod interrupted;
 mod kit;
 mod names;
 mod place;
