@@ -33,7 +33,8 @@ pub fn run(ctx: &Context, args: &cli::Demo) -> Result<i32> {
     let stage = set_stage(ctx, &runner, detach)?;
     let directory = stage.host().dir().to_owned();
     tell_stage(ctx, &stage);
-    let played = if by_itself { take_tour(ctx, &stage, &runner) } else { attach(ctx, &stage, &runner, detach) };
+    let played =
+        if by_itself { take_tour(ctx, &stage, &runner) } else { attach(ctx, &stage, &runner, detach) };
     drop(stage);
     if directory.exists() {
         ctx.ui.warn(&format!("`{}` could not be removed", directory.display()));
@@ -45,7 +46,10 @@ pub fn run(ctx: &Context, args: &cli::Demo) -> Result<i32> {
         Played::Tour(numbers) if ctx.ui.is_json() => ctx.print_json("demo", &serde_json::to_value(numbers)?),
         Played::Tour(numbers) => {
             ctx.ui.note("");
-            ctx.ui.data(&format!("Measured on this machine, without a network between:\n\n{}", numbers.table()));
+            ctx.ui.data(&format!(
+                "Measured on this machine, without a network between:\n\n{}",
+                numbers.table()
+            ));
         }
         Played::Attached(code) if code != 0 => return Ok(code),
         Played::Attached(_) => {}
@@ -90,7 +94,11 @@ fn find_mutagen(ctx: &Context) -> Result<Option<PathBuf>> {
 
 fn tell_stage(ctx: &Context, stage: &Stage) {
     let (host, size) = (stage.host(), stage.size());
-    let where_ = format!("a throw-away host: a real sshd on 127.0.0.1:{}, all in {}", host.port(), host.dir().display());
+    let where_ = format!(
+        "a throw-away host: a real sshd on 127.0.0.1:{}, all in {}",
+        host.port(),
+        host.dir().display()
+    );
     ctx.ui.status("Started", &where_);
     let project = format!(
         "a project on this side: {}, {} files, {}",

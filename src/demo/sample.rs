@@ -5,12 +5,13 @@ use std::io;
 use std::path::Path;
 
 /// The directories of the source tree.
-pub(super) const AREAS: [&str; 10] = ["api", "auth", "cache", "cli", "db", "http", "mail", "queue", "search", "web"];
+pub(super) const AREAS: [&str; 10] =
+    ["api", "auth", "cache", "cli", "db", "http", "mail", "queue", "search", "web"];
 
 /// The files in each of them.
 const PARTS: [&str; 20] = [
-    "client", "codec", "config", "errors", "events", "filters", "format", "index", "limits", "metrics", "model",
-    "parser", "pool", "retry", "router", "schema", "server", "state", "tests", "worker",
+    "client", "codec", "config", "errors", "events", "filters", "format", "index", "limits", "metrics",
+    "model", "parser", "pool", "retry", "router", "schema", "server", "state", "tests", "worker",
 ];
 
 const README: &str = "\

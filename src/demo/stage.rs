@@ -68,7 +68,8 @@ impl Stage {
     /// The programs that a demo needs and that are not on this PATH, all at once; of Mutagen the caller knows.
     #[must_use]
     pub fn missing(has_mutagen: bool, path: &OsStr) -> Option<Missing> {
-        let mut names = programs::Programs::find(&path.to_owned()).err().map_or_else(Vec::new, |missing| missing.0);
+        let mut names =
+            programs::Programs::find(&path.to_owned()).err().map_or_else(Vec::new, |missing| missing.0);
         if which::which_in("tmux", Some(path), "/").is_err() {
             names.push("tmux".to_owned());
         }
@@ -140,7 +141,10 @@ impl Stage {
 }
 
 /// Puts the program's directory at the end of PATH, unless PATH leads to this program anyway.
-fn with_program(mut env: Vec<(OsString, Option<OsString>)>, program: &Path) -> Vec<(OsString, Option<OsString>)> {
+fn with_program(
+    mut env: Vec<(OsString, Option<OsString>)>,
+    program: &Path,
+) -> Vec<(OsString, Option<OsString>)> {
     let (Some(dir), Some(name)) = (program.parent(), program.file_name()) else { return env };
     for (variable, value) in &mut env {
         let Some(path) = value.as_mut().filter(|_| variable == "PATH") else { continue };

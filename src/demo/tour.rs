@@ -46,9 +46,10 @@ type Step = (&'static str, fn(&Tour<'_>, &mut Numbers) -> anyhow::Result<()>);
 
 /// What happens, in order.
 const STEPS: [Step; 5] = [
-    ("`sinc` for the first time: the host is asked, the files are copied, the agent starts", |tour, numbers| {
-        tour.connect_first(numbers)
-    }),
+    (
+        "`sinc` for the first time: the host is asked, the files are copied, the agent starts",
+        |tour, numbers| tour.connect_first(numbers),
+    ),
     ("`sinc` again, after a detach: the agent went on meanwhile", |tour, numbers| tour.come_back(numbers)),
     ("files are edited here", |tour, numbers| tour.edit_here(numbers)),
     ("files are edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
@@ -66,7 +67,8 @@ pub fn run(stage: &Stage, runner: &Runner, tell: &dyn Fn(News<'_>)) -> anyhow::R
     let mut numbers = Numbers { files: size.files, bytes: size.bytes, ..Numbers::default() };
     for (index, (title, step)) in STEPS.iter().enumerate() {
         tell(News::Begins { step: index + 1, of: STEPS.len(), title });
-        step(&tour, &mut numbers).with_context(|| format!("step {} of the tour failed ({title})", index + 1))?;
+        step(&tour, &mut numbers)
+            .with_context(|| format!("step {} of the tour failed ({title})", index + 1))?;
     }
     Ok(numbers)
 }
@@ -83,7 +85,12 @@ impl Tour<'_> {
         let took = self.attach()?;
         let there = sample::size(&self.stage.there()).context("could not look at the project on the host")?;
         let here = self.stage.size();
-        ensure!(there == here, "{} files of {} were on the host when the agent started", there.files, here.files);
+        ensure!(
+            there == here,
+            "{} files of {} were on the host when the agent started",
+            there.files,
+            here.files
+        );
         numbers.first_connect_ms = ms(took);
         self.detach()?;
         self.result(&format!(

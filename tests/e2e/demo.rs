@@ -47,7 +47,7 @@ fn the_tour_shows_each_step_and_ends_with_a_table() {
         "Synced 203 files",
         "[detached (from session sinc-hello-",
         "5 of 5 ",
-        "notes.md (changed on both sides)",
+        "notes.md  changed on both sides",
         "Removed the host",
     ] {
         assert!(run.stderr.contains(shown), "no `{shown}`: {run}");
@@ -159,7 +159,8 @@ fn even_kill_9_leaves_nothing() {
 fn a_step_that_fails_says_which_and_leaves_nothing() {
     let Some(mut sandbox) = computer() else { return };
     // A Mutagen that starts no daemon.
-    let mutagen = sandbox.write("../bin/mutagen", "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n");
+    let mutagen =
+        sandbox.write("../bin/mutagen", "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n");
     std::fs::set_permissions(&mutagen, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::write(mutagen.with_file_name("mutagen-agents.tar.gz"), "").unwrap();
     let path = format!("{}:{}", sandbox.bin().display(), variable("PATH").unwrap_or_default());

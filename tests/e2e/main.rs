@@ -1,7 +1,7 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
-mod demo;
 mod connect;
+mod demo;
 mod kit;
 mod names;
 mod place;
