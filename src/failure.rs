@@ -6,9 +6,9 @@ use crate::config::{ChoiceError, ConfigError};
 use crate::demo::TooSlow;
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
-use crate::remote::{RemoteError, Why, classify as classify_ssh};
+use crate::remote::{RemoteError, ReplyError, Why, classify as classify_ssh};
 use crate::session::sync::Stuck;
-use crate::state::Busy;
+use crate::state::{Busy, Damaged};
 use crate::tools::mutagen::MutagenError;
 use crate::ui::{NobodyToAsk, Ui};
 
@@ -174,6 +174,14 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     }
     if cause.is::<Busy>() {
         return Some((Kind::TimedOut, vec!["wait for it, or end it, and try again".to_owned()]));
+    }
+    if cause.is::<Damaged>() {
+        let hint = "mend it, or move it away and run `sinc` in the project: the host and Mutagen know its session too";
+        return Some((Kind::Failed, vec![hint.to_owned()]));
+    }
+    if cause.is::<ReplyError>() {
+        let hint = "does `ssh HOST echo hello` print `hello`? A forced command, or an rc file that ends the shell, swallows answers";
+        return Some((Kind::Failed, vec![hint.to_owned()]));
     }
     if cause.is::<NobodyToAsk>() {
         return Some((Kind::Failed, vec!["answer it with `--yes`, or run it on a terminal".to_owned()]));

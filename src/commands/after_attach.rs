@@ -1,6 +1,7 @@
 //! `sinc after-attach`, hidden: the small process that an attach leaves beside the ssh that it became. It asks
-//! Mutagen, says inside the session what is not right, and when the attach did not last it looks at the host: if the
-//! session's directory is not there any more, the sync is paused, and the next `sinc` says what can be done.
+//! Mutagen and says inside the session what is not right. When something is, or the attach did not last, it looks at
+//! the host: the sync follows a directory that was renamed; if the directory is not there any more the sync is paused,
+//! and the next `sinc` says what can be done.
 
 use std::time::{Duration, Instant};
 
@@ -35,37 +36,68 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
 
     let remote = remote.with_person(false);
 
-    let said = ask_mutagen(ctx, &record);
-    if !lasts(pid, if said.is_empty() { LASTED } else { SETTLED }) {
-        return look(ctx, &remote, &record).map(|()| 0);
+    let mut said = ask_mutagen(ctx, &record);
+    let lasted = lasts(pid, if said.is_empty() { LASTED } else { SETTLED });
+    if lasted && said.is_empty() {
+        // What happened on the host just before the attach is known by now.
+        said = ask_mutagen(ctx, &record);
     }
-    for text in said {
-        show(&remote, &id, &text);
+    if (!lasted || !said.is_empty())
+        && let Some(followed) = look(ctx, &remote, &record)?
+    {
+        said = vec![followed];
+    }
+    if lasted && !said.is_empty() {
+        show(&remote, &id, &said.join("; "));
     }
     Ok(0)
 }
 
-/// Is the session still where it was? If the host cannot be asked, nothing is known and nothing done.
-fn look(ctx: &Context, remote: &Remote, record: &Record) -> Result<()> {
-    let Ok(survey) = survey::ask(remote, &|_| {}) else { return Ok(()) };
-    let there = survey.sessions.get(&record.id);
-    let right = there.is_some_and(|session| {
-        session.marker == Marker::Right && session.directory.as_deref() == Some(&record.remote)
-    });
-    if right {
-        return Ok(());
+/// Is the session still where it was? One that was renamed is followed; otherwise the sync is paused, and the next
+/// `sinc` looks at the host first. If the host cannot be asked, nothing is known and nothing done.
+fn look(ctx: &Context, remote: &Remote, record: &Record) -> Result<Option<String>> {
+    let Ok(survey) = survey::ask(remote, &|_| {}) else { return Ok(None) };
+    let there = survey.sessions.get(&record.id).filter(|session| session.marker == Marker::Right);
+    let directory = there.and_then(|session| session.directory.as_deref());
+    if directory == Some(&record.remote) {
+        return Ok(None);
     }
-    if let Some(mut record) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? {
-        record.verify = true;
-        ctx.store.save(&record)?;
-    }
+    // Another sinc that is at work on this session sees to it.
+    let Ok(_lock) = ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}) else {
+        return Ok(None);
+    };
+    let Some(mut record) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? else {
+        return Ok(None);
+    };
     let mutagen = super::mutagen::ready(ctx)?;
-    for sync in sync::find(&mutagen, &record.id, &host_word(&record.host))? {
-        if !sync.is_paused() {
-            mutagen.pause(&sync.identifier)?;
-        }
+    let syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
+    if let Some(directory) = directory {
+        record.remote = directory.to_owned();
+        let wanted = wanted_sync(ctx, &record)?;
+        record.settings = wanted.settings.digest();
+        sync::ensure(&mutagen, &wanted, &syncs, &mut |_| {})?;
+        ctx.store.save(&record)?;
+        return Ok(Some(format!("the directory is {directory} now, and the sync follows it")));
     }
-    Ok(())
+    record.verify = true;
+    ctx.store.save(&record)?;
+    for sync in syncs.iter().filter(|sync| !sync.is_paused()) {
+        mutagen.pause(&sync.identifier)?;
+    }
+    Ok(None)
+}
+
+/// The sync that a session of this computer's is to have.
+fn wanted_sync(ctx: &Context, record: &Record) -> Result<sync::Wanted> {
+    let own = ctx.config()?;
+    let files = ctx.project_files(&record.local, &own)?;
+    Ok(sync::Wanted {
+        id: record.id.clone(),
+        host_word: host_word(&record.host),
+        local: record.local.clone(),
+        remote: record.remote.clone(),
+        settings: files.sync_settings(&own.with_project(&files.trusted)),
+    })
 }
 
 /// What is not right with the sync; a paused one is resumed.

@@ -75,7 +75,10 @@ pub(super) fn hosts(
 }
 
 /// Says what was finished on the way.
-pub(super) fn tell_finished(ctx: &Context, answers: &BTreeMap<String, HostAnswer>) {
+pub(super) fn tell_finished<'a>(
+    ctx: &Context,
+    answers: impl IntoIterator<Item = (&'a String, &'a HostAnswer)>,
+) {
     for (host, answer) in answers {
         for id in &answer.finished {
             ctx.ui.status("Finished", &format!("{id}: its end, which waited for {host}"));

@@ -199,14 +199,20 @@ impl Plan<'_> {
                 mutagen.pause(&sync.identifier)?;
             }
         }
+        // Whoever insists on a session that exists wants no new directory.
+        let look = self.args.resume && self.record.is_none();
         // Mutagen is asked while the host is.
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
-            let answer = self.ask_host(false, self.args.same);
+            let answer = self.ask_host(false, self.args.same, look);
             let syncs = asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking Mutagen broke off")));
             (answer, syncs)
         });
         let (mut answer, mut syncs) = (answer?, syncs?);
+        self.check_wishes_against_host(&answer)?;
+        if look {
+            answer = self.ask_host(false, self.args.same, false)?;
+        }
         let machine = self.ctx.machine()?;
         for id in ending::finish_pending(&self.ctx.store, &self.remote, &machine.id, &|line| ui.note(line))? {
             ui.status("Finished", &format!("{id}: its end, which waited for this host"));
@@ -219,7 +225,6 @@ impl Plan<'_> {
             syncs = Vec::new();
         }
         self.settle_place(&mut answer, &mutagen, &syncs)?;
-        self.check_wishes_against_host(&answer)?;
         self.check_tmux(&answer)?;
         if matches!(answer.place, Place::New | Place::Adopted) {
             // It knows another directory than this one: what is missing here it would take for deleted.
@@ -299,7 +304,7 @@ impl Plan<'_> {
             .into()
     }
 
-    fn ask_host(&self, adopt: bool, same: bool) -> Result<Answer> {
+    fn ask_host(&self, adopt: bool, same: bool, look: bool) -> Result<Answer> {
         let machine = self.ctx.machine()?;
         let local = self.project.root.to_string_lossy();
         let question = Question {
@@ -311,6 +316,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt,
             same,
+            look,
         };
         let ui = &self.ctx.ui;
         bootstrap::ask(&self.remote, &question, &|line| ui.note(line))
@@ -361,7 +367,7 @@ impl Plan<'_> {
     fn settle_place(&mut self, answer: &mut Answer, mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
         if answer.place == Place::Other {
             // Asked above: the same project, or by now another id.
-            *answer = self.ask_host(false, true)?;
+            *answer = self.ask_host(false, true, false)?;
         }
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
@@ -376,7 +382,7 @@ impl Plan<'_> {
                     .hint("another workspace on the host: `workspace` in the config")
                     .into());
             }
-            *answer = self.ask_host(true, false)?;
+            *answer = self.ask_host(true, false, false)?;
         }
         match &answer.place {
             Place::Lost { .. } | Place::Unmarked { .. } => {
@@ -611,6 +617,7 @@ impl Plan<'_> {
             known: self.record.as_ref().map(|record| record.remote.as_str()),
             adopt: false,
             same: self.args.same,
+            look: false,
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &question))?;
         if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {

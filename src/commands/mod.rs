@@ -8,6 +8,13 @@ pub mod connect;
 pub mod context;
 pub mod demo;
 mod first_cycle;
+mod joined;
+mod kill;
+mod kill_target;
+mod kill_words;
+mod list;
+mod list_table;
+mod logs;
 pub mod manual;
 mod mutagen;
 mod paint;
@@ -16,6 +23,7 @@ pub mod shim;
 mod state_report;
 mod state_text;
 mod status;
+mod sync_control;
 pub mod trust;
 mod watch;
 
@@ -47,8 +55,13 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
         Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
+        Command::Kill(args) => kill::run(ctx, &args),
+        Command::Pause(args) => sync_control::pause(ctx, &args),
+        Command::Resume(args) => sync_control::resume(ctx, &args),
+        Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Logs(args) => logs::run(ctx, &args),
+        Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
-        _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }
 

@@ -11,15 +11,30 @@ id=$1; dir=$2; make=$3; attach=$4; pane=$5; line=$6; agent=$7; cols=$8; rows=$9;
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
 command -v tmux >/dev/null 2>&1 || { echo "sinc: tmux is not installed on this host" >&2; exit 92; };
 has() { tmux has-session -t "=$id" 2>/dev/null; };
-# The claim and the marker prove that this is still the directory that the other side is in step with.
+# The claim and the marker prove that this is still the directory that the other side is in step with. One that was
+# renamed is found again beside its old place by its marker; if something is in its old place, a person decides.
 if [ -n "$dir" ]; then
-case $dir in "~/"*) dir=$HOME/${dir#"~/"};; esac;
-own=;
-if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
-if [ "$own" = "id $id" ] && [ -f "$HOME/.local/state/sinc/sessions/$id" ]; then :; else
+claim=$HOME/.local/state/sinc/sessions/$id;
+owned() { own=; if [ -f "$1/.sinc-session" ]; then IFS= read -r own <"$1/.sinc-session"; fi; [ "$own" = "id $id" ]; };
+found=; many=0;
+if [ -f "$claim" ]; then
+if owned "$dir"; then found=$dir; many=1;
+elif [ -e "$dir" ]; then :;
+else
+for m in "${dir%/*}"/*/.sinc-session; do
+if owned "${m%/.sinc-session}"; then found=${m%/.sinc-session}; many=$((many + 1)); fi;
+done;
+fi;
+fi;
+if [ "$many" = 1 ]; then :; else
 echo "sinc: $dir is not where this session was: it was moved, or this is another host or another disk." >&2;
 echo "sinc: nothing was changed. Run sinc again: it looks for the directory and says what can be done." >&2;
 exit 94;
+fi;
+if [ "$found" = "$dir" ]; then :; else
+tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
+{ put id "$id"; put dir "$found"; grep "^machine " "$claim"; put written "$(date +%s)"; } >"$tmp" && mv -f -- "$tmp" "$claim";
+dir=$found;
 fi;
 cd -- "$dir" 2>/dev/null || { echo "sinc: $dir cannot be entered" >&2; exit 91; };
 fi;

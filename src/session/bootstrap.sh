@@ -6,7 +6,8 @@
 #
 # $1 id          $2 workspace        $3 directory name     $4 the name to use when $3 belongs to another session
 # $5 machine id  $6 machine name     $7 path there         $8 the directory, when that machine has this session
-# $9 flags: adopt (a directory with files in it may be taken), same (what is here is this very project)
+# $9 flags: adopt (a directory with files in it may be taken), same (what is here is this very project), look (write
+#    nothing)
 #
 # Answers are lines `key value`. `how` says what became of the directory:
 #   kept      claim and marker agree               new       made, or empty and taken
@@ -125,6 +126,7 @@ case $flags in *" same "*) ;; *) how=other;; esac;;
 esac;
 fi;
 put dir "$dir";
+case $flags in *" look "*) put how "$how"; exit 0;; esac;
 # What was decided is written: the directory first, then its marker, then the claim.
 case $how in new | adopted | kept | moved | repaired)
 (umask 077; mkdir -p -- "$state") || fail "cannot make $state";

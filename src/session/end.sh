@@ -2,13 +2,22 @@
 # Ends a session on the host: its tmux session, and this machine's line in its claim. No file of the project is
 # touched; marker and claim stay, so that the directory is known to be this session's when it comes again.
 # $1 id   $2 machine id
+#
+# 93 tmux could not end it   97 the claim cannot be written
 id=$1; machine=$2;
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
 claim=$HOME/.local/state/sinc/sessions/$id;
 echo "sinc-begin 1";
-if tmux has-session -t "=$id" 2>/dev/null; then
+# tmux ends with 1 for everything: names are compared here, and only a missing server counts as no session.
+lives() {
+command -v tmux >/dev/null 2>&1 || return 1;
+if out=$(tmux list-sessions -F "#{session_name}" 2>&1); then echo "$out" | grep -qxF "$id"; return; fi;
+case $out in *"no server running"* | *"error connecting to"* | *"no sessions"*) return 1;; esac;
+echo "$out" >&2; exit 93;
+};
+if lives; then
 tmux kill-session -t "=$id" 2>/dev/null;
-if tmux has-session -t "=$id" 2>/dev/null; then echo "tmux could not end $id" >&2; exit 93; fi;
+if lives; then echo "tmux could not end $id" >&2; exit 93; fi;
 put tmux ended;
 else put tmux none;
 fi;

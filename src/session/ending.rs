@@ -3,19 +3,29 @@
 use anyhow::{Result, bail};
 
 use super::scripts::{END, MESSAGE};
+use crate::process::Cmd;
 use crate::remote::Remote;
 use crate::state::Store;
 
-/// Ends the tmux session and takes this machine out of the claim. Files stay.
+/// What ending is for.
+const WHY: &str = "end the session on the host";
+
+/// Ends the tmux session and takes this machine out of the claim. Files stay. Was there a tmux session?
 ///
 /// # Errors
 /// The host was not reached, or tmux could not end it.
-pub fn end(remote: &Remote, id: &str, machine: &str, notice: &dyn Fn(&str)) -> Result<()> {
-    let reply = remote.call("end the session on the host", &END, &[id, machine], notice)?;
+pub fn end(remote: &Remote, id: &str, machine: &str, notice: &dyn Fn(&str)) -> Result<bool> {
+    let reply = remote.call(WHY, &END, &[id, machine], notice)?;
     if reply.code != 0 {
         bail!("host `{}` could not end {id}: {}", remote.name(), reply.said.trim());
     }
-    Ok(())
+    Ok(reply.need("tmux")? == "ended")
+}
+
+/// The command that ends it, for a dry run.
+#[must_use]
+pub fn end_cmd(remote: &Remote, id: &str, machine: &str) -> Cmd {
+    remote.script_cmd(WHY, &END, &[id, machine])
 }
 
 /// Finishes what was left to do on this host, now that it has been reached. Gives the ids.
@@ -31,7 +41,7 @@ pub fn finish_pending(
     let mut finished = Vec::new();
     for pending in store.pending()?.into_iter().filter(|pending| pending.host == remote.name()) {
         match end(remote, &pending.id, machine, notice) {
-            Ok(()) => {
+            Ok(_) => {
                 store.remove_pending(&pending.id, &pending.host)?;
                 finished.push(pending.id);
             }

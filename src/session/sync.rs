@@ -247,7 +247,8 @@ impl Wanted {
 }
 
 /// Is everything that could be brought over on both sides? What conflicts or cannot be read stays where it is.
-fn brought_over(result: &CycleResult) -> bool {
+#[must_use]
+pub fn brought_over(result: &CycleResult) -> bool {
     match result {
         CycleResult::Equal | CycleResult::Conflicts(_) | CycleResult::StillChanging => true,
         CycleResult::Problems { listed, .. } => only_unreadable(listed),

@@ -34,7 +34,7 @@ fn assert_gone(dir: &Path) {
 }
 
 fn files_in(home: &Path) -> Vec<PathBuf> {
-    home.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect()
+    home.read_dir().expect("a home").map(|entry| entry.expect("an entry").path()).collect()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn ended_by(args: &[&str], at: &str, end: impl FnOnce(&Terminal<'_>), code: i32)
 }
 
 fn signal(signal: Signal) -> impl FnOnce(&Terminal<'_>) {
-    move |terminal| kill_process(Pid::from_raw(terminal.pid()).unwrap(), signal).unwrap()
+    move |terminal| kill_process(Pid::from_raw(terminal.pid()).expect("a process"), signal).expect("it runs")
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn missing_tools_are_all_named_with_the_command_that_installs_them() {
     let apt = sandbox.write("../bin/apt-get", "#!/bin/sh\n");
     std::fs::set_permissions(&apt, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let run = sandbox.sinc(&["demo"]).exits(69);
-    for name in ["`ssh`", "`tmux`", "`mutagen`", "apt-get install openssh-client", "github.com/mutagen-io"] {
+    for name in ["`ssh`", "`tmux`", "`mutagen`", "apt-get install openssh-client", "fetches Mutagen"] {
         assert!(run.stderr.contains(name), "{name}: {run}");
     }
     assert_eq!(files_in(&sandbox.home()), Vec::<PathBuf>::new());

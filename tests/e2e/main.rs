@@ -2,6 +2,7 @@
 
 mod connect;
 mod demo;
+mod interrupted;
 mod kit;
 mod names;
 mod place;

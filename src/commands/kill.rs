@@ -1,0 +1,301 @@
+//! `sinc kill`: ends a session's sync and its terminal. The files stay on both sides.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::ask::{self, HostAnswer, SURVEY_DEADLINE};
+use super::context::Context;
+use super::kill_target::{self, Target};
+use super::kill_words::{Facts, reasons, tell};
+use super::mutagen;
+use crate::cli;
+use crate::config::Host;
+use crate::failure::{Failure, Kind};
+use crate::process::interrupted;
+use crate::session::bootstrap::Machine;
+use crate::session::{ending, sync};
+use crate::state::{PendingEnd, host_word};
+use crate::tools::mutagen::{CycleResult, LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
+use crate::ui::plural;
+
+/// How long what waits may take to be brought over before the sync is ended.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The same when the host did not answer: Mutagen's own connection may still be there.
+const FLUSH_DEADLINE_DOWN: Duration = Duration::from_secs(5);
+
+/// How long what the agent wrote as it ended may take.
+const LAST_FLUSH_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long to wait for another `sinc` that is busy with the same session.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was ended.
+#[derive(Debug, Serialize)]
+struct Ended {
+    id: String,
+    host: String,
+    local: Option<String>,
+    remote: Option<String>,
+    /// `ended`, `none`, or `unknown` when Mutagen could not be asked.
+    sync: &'static str,
+    /// `ended`, `none`, or `waiting` for a host that is down.
+    terminal: &'static str,
+    /// Is everything that could be brought over on both sides? None when no cycle was asked for.
+    brought_over: Option<bool>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// There is no such session, or one was not ended.
+pub(super) fn run(ctx: &Context, args: &cli::Kill) -> Result<i32> {
+    let mutagen = mutagen::present(ctx);
+    let syncs = match &mutagen {
+        Ok(mutagen) => mutagen.list(&Selector::All).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let targets = kill_target::find(ctx, args, &syncs)?;
+    let hosts: BTreeMap<String, Host> = targets
+        .iter()
+        .filter_map(|target| target.host.clone())
+        .map(|host| (host.name.clone(), host))
+        .collect();
+    let deadline = if !args.all && ctx.ui.is_interactive() { None } else { Some(SURVEY_DEADLINE) };
+    let answers = ask::hosts(ctx, &hosts, deadline);
+    ask::tell_finished(ctx, &answers);
+    let mut ended = Vec::new();
+    let mut failed = Vec::new();
+    for target in &targets {
+        let answer = target.host.as_ref().and_then(|host| answers.get(&host.name));
+        match end(ctx, target, answer, mutagen.as_ref()) {
+            Ok(one) => ended.push(one),
+            Err(error) if !args.all => return Err(error),
+            Err(error) => {
+                interrupted()?;
+                let why = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+                ctx.ui.warn(&format!("{} on {}: {why}", target.id, target.host_name));
+                failed.push(format!("{} on {} ({why})", target.id, target.host_name));
+            }
+        }
+    }
+    if !failed.is_empty() {
+        let count = plural(failed.len() as u64, "session was not ended", "sessions were not ended");
+        return Err(Failure::new(Kind::Failed, format!("{count}: {}", failed.join("; "))).into());
+    }
+    if ctx.ui.is_json() {
+        ctx.print_json("kill", &serde_json::json!({ "ended": ended }));
+    } else if targets.is_empty() {
+        ctx.ui.note("this computer has no session to end");
+    }
+    Ok(0)
+}
+
+/// Ends one session.
+fn end(
+    ctx: &Context,
+    target: &Target,
+    answer: Option<&HostAnswer>,
+    mutagen: Result<&Mutagen, &anyhow::Error>,
+) -> Result<Ended> {
+    let ui = &ctx.ui;
+    let (id, host) = (target.id.as_str(), target.host_name.as_str());
+    let _lock = match ctx.runner.is_dry_run() {
+        true => None,
+        false => Some(ctx.store.lock(id, host, LOCK_PATIENCE, &mut || {
+            ui.note("another sinc is busy with this session: waiting for it");
+        })?),
+    };
+    // Asked again under the lock: what was listed before may have changed.
+    let syncs = match mutagen {
+        Ok(mutagen) => Some(its(target, mutagen.list(&Selector::All)?)),
+        Err(_) => None,
+    };
+    let machine = Machine::if_known(&ctx.store);
+    let facts = Facts::new(target, answer, syncs.as_deref(), &machine.id);
+    if target.record.is_none() && facts.is_nothing() {
+        match answer.map(|answer| &answer.survey) {
+            Some(Err(error)) => bail!("{}", ask::reason(error)),
+            _ => return Err(nowhere(id, host, &facts.others)),
+        }
+    }
+    tell(ctx, target, &facts);
+    if let Err(error) = mutagen {
+        ui.warn(&format!("{error}: a sync that it may still have is not ended; `sinc list` shows it then"));
+    }
+    ask_person(ctx, id, &reasons(target, &facts), "End it?")?;
+    let syncs = syncs.unwrap_or_default();
+    let brought_over = match (mutagen, &syncs[..]) {
+        (Ok(mutagen), [first, ..]) => bring_over(ctx, id, mutagen, first, &facts)?,
+        _ => None,
+    };
+    interrupted()?;
+    let terminal = end_there(ctx, target, &facts, &machine)?;
+    if let Ok(mutagen) = mutagen {
+        // What the agent wrote as it ended is brought over too.
+        if let ([first, ..], Some(true), "ended") = (&syncs[..], brought_over, terminal) {
+            let last = mutagen.flush_checked(&first.identifier, LAST_FLUSH_DEADLINE)?.result;
+            if !is_over(&last) {
+                ui.warn(&format!("what the agent wrote as it ended may be only on {host} ({last})"));
+            }
+        }
+        for sync in &syncs {
+            mutagen.terminate(&sync.identifier)?;
+        }
+    }
+    if !ctx.runner.is_dry_run() {
+        ctx.store.forget(id, host)?;
+        ctx.store.forget_checked(id, host);
+    }
+    conclude(ctx, target, &facts, terminal);
+    Ok(Ended {
+        id: id.to_owned(),
+        host: host.to_owned(),
+        local: facts.local.clone(),
+        remote: facts.remote.clone(),
+        sync: match (mutagen, syncs.len()) {
+            (Err(_), _) => "unknown",
+            (Ok(_), 0) => "none",
+            (Ok(_), _) => "ended",
+        },
+        terminal,
+        brought_over,
+    })
+}
+
+fn nowhere(id: &str, host: &str, others: &[String]) -> anyhow::Error {
+    if !others.is_empty() {
+        let message =
+            format!("there is nothing to end: {id} on {host} is only used by {}", others.join(" and by "));
+        return Failure::new(Kind::Failed, message).hint("end it on that computer").into();
+    }
+    Failure::new(Kind::Failed, format!("there is no session {id} on {host}, and no sync of it here"))
+        .hint("`sinc list` shows all sessions; an id must be given whole")
+        .into()
+}
+
+/// The syncs of the session among all.
+fn its(target: &Target, all: Vec<SyncSession>) -> Vec<SyncSession> {
+    let word = host_word(&target.host_name);
+    let is_its = |sync: &SyncSession| {
+        sync.label(LABEL_ID) == Some(target.id.as_str())
+            && sync.label(LABEL_HOST).is_some_and(|it| it == word || it == target.host_name)
+    };
+    all.into_iter().filter(is_its).collect()
+}
+
+/// Asks the person if there is a reason to.
+fn ask_person(ctx: &Context, id: &str, reasons: &[String], question: &str) -> Result<()> {
+    if reasons.is_empty() || ctx.runner.is_dry_run() {
+        return Ok(());
+    }
+    // Where nobody can answer, the failure names them.
+    if ctx.ui.can_ask() {
+        for reason in reasons {
+            ctx.ui.warn(reason);
+        }
+    }
+    let refused = || format!("{id} was not ended: {}", reasons.join("; "));
+    if ctx.ui.confirm(question, false).map_err(|error| error.context(refused()))? {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Failed, format!("{id} was not ended")).into())
+}
+
+fn is_over(result: &CycleResult) -> bool {
+    *result == CycleResult::WouldRun || sync::brought_over(result)
+}
+
+/// Brings over what waits, with a deadline. A sync that is stopped stays so; the person has been asked then.
+fn bring_over(
+    ctx: &Context,
+    id: &str,
+    mutagen: &Mutagen,
+    sync: &SyncSession,
+    facts: &Facts,
+) -> Result<Option<bool>> {
+    if sync.is_paused() || sync.halt().is_some() {
+        return Ok(None);
+    }
+    let line = ctx.ui.progress();
+    line.show("Syncing", "what waits to be brought over");
+    let deadline = if facts.unreachable.is_some() { FLUSH_DEADLINE_DOWN } else { FLUSH_DEADLINE };
+    let checked = mutagen.flush_checked(&sync.identifier, deadline)?;
+    drop(line);
+    for text in super::first_cycle::complaints(&checked.session) {
+        ctx.ui.warn(&text);
+    }
+    if is_over(&checked.result) {
+        return Ok((checked.result != CycleResult::WouldRun).then_some(true));
+    }
+    let lost = format!(
+        "what changed last could not be brought over, and stays on the side where it is ({})",
+        checked.result
+    );
+    // A host that is down was asked about before.
+    let again = if facts.unreachable.is_some() { vec![] } else { vec![lost.clone()] };
+    if again.is_empty() {
+        ctx.ui.warn(&lost);
+    }
+    ask_person(ctx, id, &again, "End it all the same?")?;
+    Ok(Some(false))
+}
+
+/// Ends the terminal and this computer's part of the claim, now or when the host is reached again.
+fn end_there(ctx: &Context, target: &Target, facts: &Facts, machine: &Machine) -> Result<&'static str> {
+    let id = target.id.as_str();
+    let Some(host) = &target.host else { return Ok("none") };
+    let remote = ctx.remote(host);
+    if ctx.runner.is_dry_run() {
+        ctx.runner.run(&ending::end_cmd(&remote, id, &machine.id))?;
+        return Ok(if facts.has_terminal() { "ended" } else { "none" });
+    }
+    let wait = || -> Result<&'static str> {
+        ctx.store.add_pending(&PendingEnd {
+            id: id.to_owned(),
+            host: host.name.clone(),
+            remote: facts.remote.clone().unwrap_or_default(),
+        })?;
+        Ok("waiting")
+    };
+    if facts.unreachable.is_some() {
+        return wait();
+    }
+    match ending::end(&remote, id, &machine.id, &|line| ctx.ui.note(line)) {
+        Ok(true) => Ok("ended"),
+        Ok(false) => Ok("none"),
+        // It was there a moment ago.
+        Err(error) if is_lost(&error) => wait(),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_lost(error: &anyhow::Error) -> bool {
+    use crate::remote::RemoteError;
+    let lost = matches!(
+        error.downcast_ref::<RemoteError>(),
+        Some(RemoteError::Ssh { .. } | RemoteError::Deadline { .. })
+    );
+    lost && interrupted().is_ok()
+}
+
+fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str) {
+    let ui = &ctx.ui;
+    if ctx.runner.is_dry_run() {
+        ui.note("nothing was changed");
+        return;
+    }
+    ui.status("Ended", &format!("{} on {}", target.id, target.host_name));
+    if terminal == "waiting" {
+        ui.note(&format!(
+            "its terminal on {} is ended when that host is reached again, by `sinc`, `status` or `list`",
+            target.host_name
+        ));
+    }
+    if let (Some(local), Some(remote)) = (&facts.local, &facts.remote) {
+        ui.note(&format!("the files stay, here in {local} and on {} in {remote}", target.host_name));
+    }
+}

@@ -1,0 +1,295 @@
+//! `sinc pause`, `sinc resume`, `sinc flush`: the sync of one session.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::ask::{self, SURVEY_DEADLINE};
+use super::context::Context;
+use super::first_cycle::{complaints, words_for};
+use super::state_report::{SyncReport, SyncSeen, is_completed, place_note};
+use super::{mutagen, now};
+use crate::cli;
+use crate::failure::{Failure, Kind};
+use crate::process::interrupted;
+use crate::session::survey::HostSession;
+use crate::session::sync::{self, Stuck};
+use crate::state::{Record, host_word};
+use crate::tools::mutagen::{Checked, CycleResult, Halt, Mutagen, Selector, SyncSession};
+use crate::ui::{bytes, plural};
+
+/// How long the first cycle after `resume` is waited for.
+const RESUME_DEADLINE: Duration = Duration::from_secs(60);
+
+/// `sinc pause`.
+///
+/// # Errors
+/// There is no such session or no sync, or Mutagen fails.
+pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
+    let record = ctx.target(args.id.as_deref())?;
+    let mutagen = mutagen::present(ctx)?;
+    let syncs = syncs(&mutagen, &record)?;
+    let running: Vec<_> = syncs.iter().filter(|sync| !sync.is_paused()).collect();
+    for sync in &running {
+        mutagen.pause(&sync.identifier)?;
+    }
+    if running.is_empty() {
+        ctx.ui.note("it was paused already; `sinc resume` goes on");
+    } else if !ctx.runner.is_dry_run() {
+        ctx.ui.status("Paused", &format!("the sync of {}; `sinc resume` goes on", record.id));
+    }
+    print_listed(ctx, "pause", &record, &mutagen)?;
+    Ok(0)
+}
+
+/// `sinc resume`.
+///
+/// # Errors
+/// It cannot go on, or must not: the directory on the host is not the session's any more.
+pub(super) fn resume(ctx: &Context, args: &cli::Target) -> Result<i32> {
+    let record = ctx.target(args.id.as_deref())?;
+    let mutagen = mutagen::present(ctx)?;
+    let syncs = syncs(&mutagen, &record)?;
+    check_place(ctx, &record, &syncs)?;
+    let mut resumed = false;
+    for sync in &syncs {
+        let stands = sync.is_paused() || sync.halt().is_some() || !sync.is_connected();
+        if stands {
+            mutagen.resume(&sync.identifier)?;
+            resumed = true;
+        }
+    }
+    if ctx.runner.is_dry_run() {
+        return Ok(0);
+    }
+    let checked = one(wait(ctx, &mutagen, &record, RESUME_DEADLINE)?, &record)?;
+    if let CycleResult::Halted(halt) = checked.result {
+        return Err(explain_halt(ctx, &record, halt));
+    }
+    note_checked(ctx, &record, &checked);
+    let verb = if resumed { "Resumed" } else { "Synced" };
+    ctx.ui.status(verb, &format!("the sync of {}", record.id));
+    for text in complaints(&checked.session) {
+        ctx.ui.warn(&text);
+    }
+    if !sync::brought_over(&checked.result) {
+        return Err(why_not(&record, &checked));
+    }
+    print_checked(ctx, "resume", &record, checked);
+    Ok(0)
+}
+
+/// `sinc flush`.
+///
+/// # Errors
+/// The two sides are not equal: says why.
+pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
+    let record = ctx.target(args.id.as_deref())?;
+    let mutagen = mutagen::present(ctx)?;
+    let started = Instant::now();
+    let checked = one(wait(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?, &record)?;
+    if checked.result == CycleResult::WouldRun {
+        return Ok(0);
+    }
+    note_checked(ctx, &record, &checked);
+    if checked.result != CycleResult::Equal {
+        return Err(why_not(&record, &checked));
+    }
+    let local = checked.session.local();
+    let size = bytes(local.total_file_size);
+    let files = plural(local.files, "file", "files");
+    ctx.ui.status("Synced", &format!("{files}, {size}, in {:.1} s", started.elapsed().as_secs_f64()));
+    print_checked(ctx, "flush", &record, checked);
+    Ok(0)
+}
+
+/// The syncs of the session: at least one.
+fn syncs(mutagen: &Mutagen, record: &Record) -> Result<Vec<SyncSession>> {
+    let syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    if syncs.is_empty() { Err(no_sync(record)) } else { Ok(syncs) }
+}
+
+fn no_sync(record: &Record) -> anyhow::Error {
+    Failure::new(Kind::Failed, format!("the session {} on {} has no sync", record.id, record.host))
+        .hint("`sinc` in its directory makes one")
+        .into()
+}
+
+/// The one sync of the session.
+fn one(mut all: Vec<Checked>, record: &Record) -> Result<Checked> {
+    match all.len() {
+        0 => Err(no_sync(record)),
+        1 => Ok(all.remove(0)),
+        _ => {
+            let line = |checked: &Checked| {
+                let session = &checked.session;
+                format!("{} {} -> {}", session.identifier, session.local().path, session.remote().path)
+            };
+            Err(Stuck::Ambiguous(all.iter().map(line).collect()).into())
+        }
+    }
+}
+
+/// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.
+fn wait(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -> Result<Vec<Checked>> {
+    let selector = Selector::session(&record.id, &host_word(&record.host));
+    let until = Instant::now() + deadline;
+    let line = ctx.ui.progress();
+    line.show("Syncing", &format!("with {}", record.host));
+    loop {
+        interrupted()?;
+        let left = until.saturating_duration_since(Instant::now());
+        let mut all = mutagen.check(&selector, left)?;
+        let changing = all.iter().any(|checked| checked.result == CycleResult::StillChanging);
+        if !changing {
+            return Ok(all);
+        }
+        if Instant::now() >= until {
+            for checked in &mut all {
+                if checked.result == CycleResult::StillChanging {
+                    let phase = checked.session.progress().phase;
+                    let last_error = Some("files are being changed at this moment".to_owned());
+                    checked.result = CycleResult::TimedOut { after: deadline, phase, last_error };
+                }
+            }
+            return Ok(all);
+        }
+    }
+}
+
+/// Going on with a directory that is not the session's any more could empty this side: an empty one in its place
+/// would count as everything deleted.
+fn check_place(ctx: &Context, record: &Record, syncs: &[SyncSession]) -> Result<()> {
+    let host = ctx.host_of(&ctx.config()?, record)?;
+    let deadline = if ctx.ui.is_interactive() { None } else { Some(SURVEY_DEADLINE) };
+    let answer = ask::host(ctx, &host, deadline);
+    ask::tell_finished(ctx, [(&host.name, &answer)]);
+    let id = &record.id;
+    let survey = answer.survey.map_err(anyhow::Error::from).with_context(|| {
+        format!("the sync of {id} was not resumed: whether its directory is still its own is not known")
+    })?;
+    let there = survey.sessions.get(id);
+    let elsewhere = syncs.iter().any(|sync| sync.remote().path != record.remote);
+    let note = match place_note(record, there.unwrap_or(&HostSession::default())) {
+        None if elsewhere => Some("its directory on the host is another one now".to_owned()),
+        note => note,
+    };
+    let Some(note) = note else { return Ok(()) };
+    Err(Failure::new(
+        Kind::Failed,
+        format!("the sync of {id} was not resumed, because that could delete files here: {note}"),
+    )
+    .hint("run `sinc --no-attach` in its directory: it looks at the host, and says what can be done")
+    .into())
+}
+
+/// What happened, and what each way out does.
+fn explain_halt(ctx: &Context, record: &Record, halt: Halt) -> anyhow::Error {
+    let id = &record.id;
+    ctx.ui.note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
+    ctx.ui.note(
+        "- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on",
+    );
+    ctx.ui.note(&format!(
+        "- fill that side again from the other: `sinc kill {id}`, then `sinc`; no file is deleted"
+    ));
+    ctx.ui.note("- meant for both sides? Delete the files on the other side too, then the same");
+    anyhow::Error::from(Stuck::Halted(halt)).context(format!("the sync of {id} does not go on"))
+}
+
+/// Why the two sides are not equal.
+fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
+    let id = &record.id;
+    let named = complaints(&checked.session).join("; ");
+    let failure = match &checked.result {
+        CycleResult::TimedOut { after, phase, last_error } => {
+            let busy = last_error.clone().unwrap_or_else(|| words_for(*phase).to_owned());
+            let message =
+                format!("the two sides of {id} were not equal within {} s: {busy}", after.as_secs());
+            Failure::new(Kind::TimedOut, message)
+                .hint("`sinc status` shows where it stands; the sync goes on")
+        }
+        CycleResult::Conflicts(_) => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
+                .hint("make both versions alike, or delete one of them: the other one then takes its place")
+        }
+        CycleResult::Problems { .. } => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
+                .hint("mend what it names, or ignore it in .sincignore")
+        }
+        CycleResult::Halted(halt) => return anyhow::Error::from(Stuck::Halted(*halt)),
+        CycleResult::Paused => {
+            Failure::new(Kind::Failed, format!("the sync of {id} is paused")).hint("`sinc resume` goes on")
+        }
+        CycleResult::Disconnected(_) => {
+            Failure::new(Kind::Failed, format!("the sync of {id} is {}", checked.result))
+                .hint("it goes on by itself when the host is reached; `sinc status` shows it")
+        }
+        CycleResult::Equal | CycleResult::StillChanging | CycleResult::WouldRun => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {}", checked.result))
+        }
+    };
+    failure.into()
+}
+
+fn note_checked(ctx: &Context, record: &Record, checked: &Checked) {
+    if is_completed(&checked.result) {
+        ctx.store.note_checked(&record.id, &record.host, now());
+    }
+}
+
+fn print_checked(ctx: &Context, command: &str, record: &Record, checked: Checked) {
+    print(ctx, command, record, &SyncSeen::Checked(vec![checked]));
+}
+
+fn print_listed(ctx: &Context, command: &str, record: &Record, mutagen: &Mutagen) -> Result<()> {
+    if ctx.ui.is_json() {
+        print(ctx, command, record, &SyncSeen::Listed(syncs(mutagen, record)?));
+    }
+    Ok(())
+}
+
+/// `--json`: the session and its sync, as in `status`.
+fn print(ctx: &Context, command: &str, record: &Record, seen: &SyncSeen) {
+    if ctx.ui.is_json() {
+        let sync = SyncReport::new(seen, ctx.store.last_checked(&record.id, &record.host), now());
+        let data = serde_json::json!({ "id": record.id, "host": record.host, "sync": sync });
+        ctx.print_json(command, &data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::explain;
+    use crate::tools::mutagen::Phase;
+
+    fn record() -> Record {
+        let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/l","remote":"/r",
+            "settings":"","agent":"a","created":1,"filled":true}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn each_reason_has_its_code_and_a_way_on() {
+        let after = Duration::from_secs(60);
+        for (result, code, words) in [
+            (
+                CycleResult::TimedOut { after, phase: Phase::Sending, last_error: None },
+                75,
+                "the two sides of sinc-app-123456 were not equal within 60 s: sending",
+            ),
+            (CycleResult::Paused, 1, "the sync of sinc-app-123456 is paused"),
+            (
+                CycleResult::Disconnected(Some("no line".into())),
+                1,
+                "the sync of sinc-app-123456 is not connected: no line",
+            ),
+            (CycleResult::Conflicts(2), 1, "the two sides of sinc-app-123456 are not equal: "),
+        ] {
+            let shown = explain(&why_not(&record(), &Checked { result, session: SyncSession::default() }));
+            assert_eq!((shown.kind.code(), shown.message.as_str()), (code, words));
+            assert!(!shown.hints.is_empty(), "{words}");
+        }
+    }
+}
