@@ -14,7 +14,7 @@ use crate::demo::{Numbers, Stage, packages, tour};
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Runner, interrupted};
 use crate::tools::mutagen::FindError;
-use crate::ui::{bytes, count};
+use crate::ui::{bytes, plural};
 
 /// Runs it. On a terminal it gives the exit code of the attach.
 ///
@@ -94,16 +94,15 @@ fn find_mutagen(ctx: &Context) -> Result<Option<PathBuf>> {
 
 fn tell_stage(ctx: &Context, stage: &Stage) {
     let (host, size) = (stage.host(), stage.size());
-    let where_ = format!(
-        "a throw-away host: a real sshd on 127.0.0.1:{}, all in {}",
-        host.port(),
-        host.dir().display()
+    let directory = host.dir().display();
+    ctx.ui.status(
+        "Started",
+        &format!("a throw-away host, 127.0.0.1:{}, all of it in {directory}", host.port()),
     );
-    ctx.ui.status("Started", &where_);
     let project = format!(
-        "a project on this side: {}, {} files, {}",
+        "a project, {}: {}, {}",
         stage.here().display(),
-        count(size.files),
+        plural(size.files, "file", "files"),
         bytes(size.bytes)
     );
     ctx.ui.status("Made", &project);
@@ -127,8 +126,8 @@ fn attach(ctx: &Context, stage: &Stage, runner: &Runner, detach: &str) -> Result
     let ui = &ctx.ui;
     let notes = stage.here().join("notes.md").display().to_string();
     ui.note("");
-    ui.status("Try", &format!("1. edit {} in another terminal or your editor", ui.bold(&notes)));
-    ui.note(&format!("2. see it arrive on the host, where you are in a moment: {}", ui.bold("cat notes.md")));
+    ui.status("Try", &format!("1. in another terminal, edit {}", ui.bold(&notes)));
+    ui.note(&format!("2. see it arrive on the host, where you will be: {}", ui.bold("cat notes.md")));
     ui.note(&format!("3. detach with {}: the demo then ends and removes everything", ui.bold(detach)));
     ui.note("");
     let mut sinc = stage.sinc("show sinc");

@@ -8,7 +8,7 @@ case $PWD in
 esac
 cat <<END
 
-  ${bold}Hello from the host.${off} Your AI agent would be at work here; in the demo it is a shell.
+  ${bold}Hello from the host.${off} This shell stands in for your AI agent.
 
     the host, here    $here
     your own side     $mine
@@ -19,7 +19,7 @@ cat <<END
        A moment later it is here:   ${blue}cat notes.md${off}
     2  Make a file here. A moment later it is on your own side:
          ${blue}echo hello >from-the-host.md${off}
-    3  Detach with ${bold}$detach${off}: the agent would go on without you. (The demo ends then.)
+    3  Detach with ${bold}$detach${off}: the agent would go on. (The demo ends then.)
 
 END
 if [ "${SHELL##*/}" = bash ]; then
@@ -28,4 +28,4 @@ if [ "${SHELL##*/}" = bash ]; then
 else
     PS1='host $ ' "${SHELL:-sh}" -i
 fi
-printf '\n%s\n\n' "  The agent has ended. sinc leaves you a shell in its place; $detach ends the demo."
+printf '\n%s\n\n' "  The agent has ended; sinc leaves you a shell. $detach ends the demo."

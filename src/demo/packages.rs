@@ -20,7 +20,7 @@ const MANAGERS: [(&str, Manager, &str); 4] = [
     ("brew", Manager::Brew, "brew install"),
 ];
 
-/// The advice for what is missing: one line for the system's packages, one for Mutagen where no package has it.
+/// The advice for what is missing: one line for the system's packages, one for Mutagen where they do not have it.
 #[must_use]
 pub fn advice(missing: &Missing, path: &OsStr) -> Vec<String> {
     let found = MANAGERS.iter().find(|(program, ..)| which::which_in(program, Some(path), "/").is_ok());
@@ -36,17 +36,13 @@ pub fn advice(missing: &Missing, path: &OsStr) -> Vec<String> {
         advice.push(match found {
             Some((_, _, install)) => {
                 let install = if is_root() { install.trim_start_matches("sudo ") } else { install };
-                format!("`{install} {}`", packages.join(" "))
+                format!("install what is missing: `{install} {}`", packages.join(" "))
             }
             None => format!("install them with this system's package manager: {}", packages.join(" ")),
         });
     }
     if missing.0.iter().any(|program| program == "mutagen") && manager != Some(Manager::Brew) {
-        advice.push(
-            "Mutagen 0.18.1 is at https://github.com/mutagen-io/mutagen/releases: both files of its archive go \
-             into one directory of PATH"
-                .to_owned(),
-        );
+        advice.push("`sinc demo --yes` fetches Mutagen itself, from its own releases".to_owned());
     }
     advice
 }
@@ -99,6 +95,6 @@ mod tests {
         std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let said = advice(&missing, dir.path().as_os_str());
         assert!(said[0].contains("dnf install openssh-server tmux`"), "{said:?}");
-        assert!(said[1].starts_with("Mutagen 0.18.1"), "{said:?}");
+        assert!(said[1].contains("fetches Mutagen"), "{said:?}");
     }
 }

@@ -62,7 +62,7 @@ impl Numbers {
     pub fn table(&self) -> String {
         let rows = [
             (format!("first connect, {} files", self.files), time(self.first_connect_ms)),
-            ("coming back, the connection still up".to_owned(), time(self.reconnect_ms)),
+            ("coming back, connection still up".to_owned(), time(self.reconnect_ms)),
             ("an edit here, until it is there".to_owned(), self.edit_to_host.to_string()),
             ("an edit there, until it is here".to_owned(), self.edit_to_here.to_string()),
             ("a file changed on both sides".to_owned(), "a conflict, listed, nothing lost".to_owned()),
@@ -102,11 +102,11 @@ mod tests {
             conflicts: vec!["notes.md".to_owned()],
         };
         let expected = "
-  first connect, 203 files              1.93 s
-  coming back, the connection still up  87 ms
-  an edit here, until it is there       999 ms (median of 3 files; 1.99 s at most)
-  an edit there, until it is here       12.34 s
-  a file changed on both sides          a conflict, listed, nothing lost
+  first connect, 203 files          1.93 s
+  coming back, connection still up  87 ms
+  an edit here, until it is there   999 ms (median of 3 files; 1.99 s at most)
+  an edit there, until it is here   12.34 s
+  a file changed on both sides      a conflict, listed, nothing lost
 ";
         assert_eq!(format!("\n{}", numbers.table()), expected);
     }

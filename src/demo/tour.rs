@@ -46,10 +46,9 @@ type Step = (&'static str, fn(&Tour<'_>, &mut Numbers) -> anyhow::Result<()>);
 
 /// What happens, in order.
 const STEPS: [Step; 5] = [
-    (
-        "`sinc` for the first time: the host is asked, the files are copied, the agent starts",
-        |tour, numbers| tour.connect_first(numbers),
-    ),
+    ("`sinc` for the first time: the files are copied, the agent starts", |tour, numbers| {
+        tour.connect_first(numbers)
+    }),
     ("`sinc` again, after a detach: the agent went on meanwhile", |tour, numbers| tour.come_back(numbers)),
     ("files are edited here", |tour, numbers| tour.edit_here(numbers)),
     ("files are edited on the host, as an agent would", |tour, numbers| tour.edit_there(numbers)),
