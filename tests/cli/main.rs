@@ -5,11 +5,13 @@
 mod answers;
 mod config;
 mod connect;
+mod exit_codes;
 mod failures;
 mod help;
 mod identity;
 mod kit;
 #[path = "../support/mod.rs"]
 mod support;
+mod tidy;
 mod trust;
 mod world;
