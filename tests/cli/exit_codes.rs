@@ -74,7 +74,7 @@ fn every_command_and_option_is_described() {
 fn no_option_is_described_that_there_is_not() {
     let mut known: BTreeSet<String> = commands()
         .iter()
-        .flat_map(|command| command.get_arguments())
+        .flat_map(clap::Command::get_arguments)
         .filter_map(|option| option.get_long())
         .map(str::to_owned)
         .collect();
