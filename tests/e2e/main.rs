@@ -1,9 +1,14 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod connect;
+mod documented;
+mod flush;
+mod kill;
 mod kit;
+mod list;
 mod names;
 mod place;
+mod status;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
