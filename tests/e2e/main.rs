@@ -2,10 +2,15 @@
 
 mod connect;
 mod demo;
+mod documented;
+mod flush;
 mod interrupted;
+mod kill;
 mod kit;
+mod list;
 mod names;
 mod place;
+mod status;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
