@@ -214,13 +214,9 @@ impl Plan<'_> {
         if look {
             answer = self.ask_host(false, self.args.same, false)?;
         }
-        let machine = self.ctx.machine()?;
-        for id in ending::finish_pending(&self.ctx.store, &self.remote, &machine.id, &|line| ui.note(line))? {
-            ui.status("Finished", &format!("{id}: its end, which waited for this host"));
-            // That was about an older session of this name: what we were told is old too.
-            if id == self.project.id.as_str() {
-                answer.attached = None;
-            }
+        if self.finish_pending()? {
+            // It took this computer out of the claim that we were just told of.
+            answer = self.ask_host(false, self.args.same, false)?;
         }
         if answer.place == Place::Other && self.wants_separate_session(&answer)? {
             syncs = Vec::new();
@@ -276,6 +272,24 @@ impl Plan<'_> {
         self.ctx.store.lock(self.id().as_str(), &self.host.name, LOCK_PATIENCE, &mut || {
             ui.note("another sinc is busy with this session: waiting for it");
         })
+    }
+
+    /// Ends what was to end on this host when it is reached. Was it also about a session of this very name?
+    fn finish_pending(&self) -> Result<bool> {
+        let (ui, store) = (&self.ctx.ui, &self.ctx.store);
+        let machine = self.ctx.machine()?;
+        let finished = ending::finish_pending(store, &self.remote, &machine.id, &|line| ui.note(line))?;
+        for id in &finished {
+            ui.status("Finished", &format!("{id}: its end, which waited for this host"));
+        }
+        let own = |id: &str| id == self.id().as_str();
+        if store.pending()?.iter().any(|end| end.host == self.host.name && own(&end.id)) {
+            // It would end the new session at the next contact.
+            let message =
+                format!("the end of the {} that was killed before could not be finished", self.id());
+            return Err(Failure::new(Kind::Failed, message).hint("see `sinc logs`").into());
+        }
+        Ok(finished.iter().any(|id| own(id)))
     }
 
     fn check_wishes_against_record(&self) -> Result<()> {

@@ -64,7 +64,8 @@ pub(super) fn resume(ctx: &Context, args: &cli::Target) -> Result<i32> {
     }
     let checked = one(wait(ctx, &mutagen, &record, RESUME_DEADLINE)?, &record)?;
     if let CycleResult::Halted(halt) = checked.result {
-        return Err(explain_halt(ctx, &record, halt));
+        tell_halt(ctx, &record, halt);
+        return Err(Stuck::Halted(halt).into());
     }
     note_checked(ctx, &record, &checked);
     let verb = if resumed { "Resumed" } else { "Synced" };
@@ -140,20 +141,28 @@ fn wait(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -
         interrupted()?;
         let left = until.saturating_duration_since(Instant::now());
         let mut all = mutagen.check(&selector, left)?;
-        let changing = all.iter().any(|checked| checked.result == CycleResult::StillChanging);
-        if !changing {
-            return Ok(all);
-        }
-        if Instant::now() >= until {
+        if !all.iter().any(|checked| checked.result == CycleResult::StillChanging) || Instant::now() >= until
+        {
             for checked in &mut all {
-                if checked.result == CycleResult::StillChanging {
-                    let phase = checked.session.progress().phase;
-                    let last_error = Some("files are being changed at this moment".to_owned());
-                    checked.result = CycleResult::TimedOut { after: deadline, phase, last_error };
-                }
+                in_time(checked, deadline);
             }
             return Ok(all);
         }
+    }
+}
+
+/// The deadline of the whole wait counts, not that of its last part.
+fn in_time(checked: &mut Checked, deadline: Duration) {
+    match &mut checked.result {
+        CycleResult::TimedOut { after, .. } => *after = deadline,
+        result @ CycleResult::StillChanging => {
+            *result = CycleResult::TimedOut {
+                after: deadline,
+                phase: checked.session.progress().phase,
+                last_error: Some("files are being changed at this moment".to_owned()),
+            };
+        }
+        _ => {}
     }
 }
 
@@ -175,6 +184,9 @@ fn check_place(ctx: &Context, record: &Record, syncs: &[SyncSession]) -> Result<
         note => note,
     };
     let Some(note) = note else { return Ok(()) };
+    if let Some(halt) = syncs.iter().find_map(SyncSession::halt) {
+        tell_halt(ctx, record, halt);
+    }
     Err(Failure::new(
         Kind::Failed,
         format!("the sync of {id} was not resumed, because that could delete files here: {note}"),
@@ -184,23 +196,28 @@ fn check_place(ctx: &Context, record: &Record, syncs: &[SyncSession]) -> Result<
 }
 
 /// What happened, and what each way out does.
-fn explain_halt(ctx: &Context, record: &Record, halt: Halt) -> anyhow::Error {
+fn tell_halt(ctx: &Context, record: &Record, halt: Halt) {
     let id = &record.id;
-    ctx.ui.note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
-    ctx.ui.note(
-        "- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on",
-    );
-    ctx.ui.note(&format!(
+    let note = |text: &str| ctx.ui.note(text);
+    note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
+    note("- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on");
+    note(&format!(
         "- fill that side again from the other: `sinc kill {id}`, then `sinc`; no file is deleted"
     ));
-    ctx.ui.note("- meant for both sides? Delete the files on the other side too, then the same");
-    anyhow::Error::from(Stuck::Halted(halt)).context(format!("the sync of {id} does not go on"))
+    note("- meant for both sides? Delete the files on the other side too, then the same");
 }
 
 /// Why the two sides are not equal.
 fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
     let id = &record.id;
     let named = complaints(&checked.session).join("; ");
+    if !record.local.is_dir() {
+        let message = format!("the directory of {id} here is gone: {}", record.local.display());
+        return Failure::new(Kind::Failed, message)
+            .hint("put it back, and the sync goes on")
+            .hint(format!("or end the session with `sinc kill {id}`; the files on {} stay", record.host))
+            .into();
+    }
     let failure = match &checked.result {
         CycleResult::TimedOut { after, phase, last_error } => {
             let busy = last_error.clone().unwrap_or_else(|| words_for(*phase).to_owned());
@@ -265,7 +282,7 @@ mod tests {
     use crate::tools::mutagen::Phase;
 
     fn record() -> Record {
-        let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/l","remote":"/r",
+        let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/","remote":"/r",
             "settings":"","agent":"a","created":1,"filled":true}"#;
         serde_json::from_str(json).unwrap()
     }

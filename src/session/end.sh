@@ -12,7 +12,7 @@ echo "sinc-begin 1";
 lives() {
 command -v tmux >/dev/null 2>&1 || return 1;
 if out=$(tmux list-sessions -F "#{session_name}" 2>&1); then echo "$out" | grep -qxF "$id"; return; fi;
-case $out in *"no server running"* | *"error connecting to"* | *"no sessions"*) return 1;; esac;
+case $out in *"no server running"* | *"error connecting to"* | *"no sessions"* | *"server exited"* | *"lost server"*) return 1;; esac;
 echo "$out" >&2; exit 93;
 };
 if lives; then

@@ -19,14 +19,14 @@ own=;
 if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
 if [ "$own" = "id ${c##*/}" ]; then put marker right; elif [ -d "$dir" ]; then put marker missing; else put marker gone; fi;
 done;
-# tmux ends with 1 for everything: that there is no server is an answer, all else is trouble.
+# tmux ends with 1 for everything: that there is no server, or that it is just ending, is an answer; all else is trouble.
 if command -v tmux >/dev/null 2>&1; then
 if out=$(tmux list-sessions -F "session #{session_name} #{session_attached}" 2>&1); then
 echo "$out" | grep "^session sinc-";
 # The command comes last, because it may hold blanks.
 tmux list-panes -a -F "pane #{session_name} #{pane_dead} #{@sinc-ended} #{@sinc-agent} #{pane_current_command}" 2>/dev/null | grep "^pane sinc-";
 else
-case $out in *"no server running"* | *"error connecting to"* | *"no sessions"*) ;; *) put trouble "$(echo "$out" | head -n 1)";; esac;
+case $out in *"no server running"* | *"error connecting to"* | *"no sessions"* | *"server exited"* | *"lost server"*) ;; *) put trouble "$(echo "$out" | head -n 1)";; esac;
 fi;
 fi;
 echo end;

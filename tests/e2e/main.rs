@@ -1,11 +1,17 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod connect;
+mod demo;
+mod documented;
+mod flush;
 mod interrupted;
+mod kill;
 mod kit;
+mod list;
 mod names;
 mod place;
 mod shells;
+mod status;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;

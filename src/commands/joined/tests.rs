@@ -116,6 +116,7 @@ fn each_kind_of_orphan_is_named() {
             ),
             (g, ours(g)),
             ("sinc-ended-888888", claim("sinc-ended-888888", &[])),
+            (d, claim(d, &[])),
         ]),
     };
     let lost = host_word("lost");

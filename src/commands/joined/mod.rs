@@ -98,6 +98,8 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
     let first = syncs.as_ref().and_then(|syncs| syncs.first());
     let survey = known.surveys.get(host);
     let there = survey.and_then(|survey| survey.sessions.get(id));
+    // A claim that all computers have left is only the memory of a directory, unless we are about to use it again.
+    let there = there.filter(|there| there.is_alive() || record.is_some());
     let (orphan, mut notes) = orphan(known, record, syncs.as_deref(), survey, there);
     let mine = there.and_then(|there| there.machines.iter().find(|(id, _)| id == known.machine));
     let claimed = mine.and_then(|(_, rest)| rest.split_once(' ')).map(|(_, path)| harmless(path));

@@ -1,0 +1,156 @@
+//! `sinc flush`, `pause`, `resume`: equal on both sides, or the reason why not.
+
+use std::path::PathBuf;
+
+use crate::support::e2e::{Bed, living_in};
+use crate::support::{PATIENCE, wait_until};
+use crate::{documented, steps};
+
+fn connected(files: &[(&str, &str)]) -> Option<(Bed, PathBuf, PathBuf)> {
+    let bed = Bed::new()?;
+    let project = bed.project("app", files);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    Some((bed, project, there))
+}
+
+#[test]
+fn flush_ends_when_both_sides_are_equal_and_else_says_why_not() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "2")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    for round in 0..3 {
+        steps::write(&there.join("made-there"), &round.to_string());
+        steps::write(&project.join("made-here"), &round.to_string());
+        sinc(&["flush"]).success();
+        assert_eq!(steps::read(&project.join("made-there")), round.to_string());
+        assert_eq!(steps::read(&there.join("made-here")), round.to_string());
+    }
+    let json = sinc(&["flush", "--json"]).success();
+    assert_eq!(documented::data("flush", &json.stdout)["sync"]["state"], "synced");
+
+    let json = sinc(&["pause", "--json"]).success();
+    assert_eq!(documented::data("pause", &json.stdout)["sync"]["state"], "paused");
+    let run = sinc(&["flush"]).exits(1);
+    assert!(run.stderr.contains("is paused\n\nhint: `sinc resume` goes on"), "{run}");
+    steps::write(&project.join("a"), "here\n");
+    steps::write(&there.join("a"), "there\n");
+    let json = sinc(&["resume", "--json"]).success();
+    assert_eq!(documented::data("resume", &json.stdout)["sync"]["state"], "conflicts");
+    let run = sinc(&["flush"]).exits(1);
+    assert!(
+        run.stderr.contains("are not equal: 1 conflict, left alone on both sides: a (changed on both"),
+        "{run}"
+    );
+    assert_eq!(
+        (steps::read(&project.join("a")), steps::read(&there.join("a"))),
+        ("here\n".into(), "there\n".into())
+    );
+    // What the hint says is so.
+    std::fs::remove_file(project.join("a")).unwrap();
+    sinc(&["flush"]).success();
+    assert_eq!(steps::read(&project.join("a")), "there\n");
+
+    let run = sinc(&["flush", "--dry-run"]).success();
+    assert!(run.stdout.contains("mutagen sync flush --label-selector sinc-id=sinc-app-"), "{run}");
+    let run = sinc(&["flush", "sinc-app"]).exits(1);
+    assert!(run.stderr.contains("knows no session `sinc-app`"), "{run}");
+}
+
+#[test]
+fn flush_gives_up_at_its_deadline_and_when_there_is_no_line() {
+    let Some((bed, project, _)) = connected(&[("a", "1")]) else { return };
+    let agents: Vec<String> = living_in(bed.host.dir())
+        .into_iter()
+        .filter(|process| process.contains("mutagen-agent synchronizer") && !process.contains("ssh"))
+        .filter_map(|process| Some(process.split_once(':')?.0.to_owned()))
+        .collect();
+    assert!(!agents.is_empty());
+    let signal = |name: &str| {
+        for agent in &agents {
+            bed.sandbox.run("kill", &[name, agent]).success();
+        }
+    };
+    signal("-STOP");
+    let run = bed.sandbox.sinc_in(&project, &["flush", "--timeout", "1"]).exits(75);
+    assert!(run.stderr.contains("were not equal within 1 s"), "{run}");
+    let status = bed.sandbox.sinc_in(&project, &["status"]).success();
+    assert!(status.stdout.contains("\nsync      busy: no cycle was completed"), "{status}");
+    signal("-CONT");
+    bed.sandbox.sinc_in(&project, &["flush"]).success();
+
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    wait_until("the sync has noticed", PATIENCE, || {
+        let run = bed.sandbox.sinc_in(&project, &["flush", "--timeout", "5"]);
+        run.code == 1 && run.stderr.contains("is not connected")
+    });
+}
+
+#[test]
+fn a_halted_sync_says_what_each_way_out_does_and_goes_on_when_the_files_are_back() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "2")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    let aside = there.with_file_name("aside");
+    std::fs::rename(&there, &aside).unwrap();
+    wait_until("the sync has stopped itself", PATIENCE, || {
+        let run = sinc(&["flush"]);
+        run.code == 1
+            && run.stderr.contains("the sync has stopped itself: the directory was deleted on the host")
+    });
+    let run = sinc(&["resume"]).exits(1);
+    for part in ["its directory on the host is gone", "Put the files back there", "`sinc kill sinc-app-"] {
+        assert!(run.stderr.contains(part), "{part}: {run}");
+    }
+    std::fs::rename(&aside, &there).unwrap();
+    sinc(&["resume"]).success();
+    sinc(&["flush"]).success();
+    assert_eq!(steps::read(&project.join("a")), "1");
+
+    // Gone here instead: the host's files stay, and what is said fits.
+    let here = project.with_file_name("aside-here");
+    std::fs::rename(&project, &here).unwrap();
+    let id = steps::session_id(&bed.sandbox);
+    wait_until("the sync has noticed", PATIENCE, || {
+        let run = bed.sandbox.sinc(&["flush", &id]);
+        run.code == 1 && run.stderr.contains(&format!("the directory of {id} here is gone: "))
+    });
+    let run = bed.sandbox.sinc(&["status", &id]).success();
+    assert!(run.stdout.contains("\nnote      the directory here is gone"), "{run}");
+    assert_eq!(steps::read(&there.join("a")), "1");
+    std::fs::rename(&here, &project).unwrap();
+    sinc(&["flush"]).success();
+}
+
+#[test]
+fn resume_does_not_sync_with_a_directory_that_is_not_known_to_be_the_sessions() {
+    // One single entry: Mutagen itself would take an empty directory for a deletion, and delete it here.
+    let Some((bed, project, there)) = connected(&[("src/only.rs", "precious\n")]) else { return };
+    bed.sandbox.sinc_in(&project, &["pause"]).success();
+    std::fs::remove_dir_all(&there).unwrap();
+    std::fs::create_dir(&there).unwrap();
+    let run = bed.sandbox.sinc_in(&project, &["resume"]).exits(1);
+    assert!(run.stderr.contains("was not resumed, because that could delete files here"), "{run}");
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    let run = bed.sandbox.sinc_in(&project, &["resume"]).exits(76);
+    assert!(run.stderr.contains("whether its directory is still its own is not known"), "{run}");
+    assert_eq!(steps::read(&project.join("src/only.rs")), "precious\n");
+    assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
+}
+
+#[test]
+fn logs_show_each_command_of_the_last_runs() {
+    let Some((bed, project, _)) = connected(&[("a", "1")]) else { return };
+    bed.sandbox.sinc_in(&project, &["flush"]).success();
+    let run = bed.sandbox.sinc(&["logs", "-n", "2"]).success();
+    let heads: Vec<_> = run.stdout.lines().filter(|line| line.contains(" UTC  sinc ")).collect();
+    assert_eq!(heads.len(), 2, "{run}");
+    assert!(heads[0].ends_with("sinc --no-attach") && heads[1].ends_with("sinc flush"), "{run}");
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 160), "{run}");
+    assert!(run.stdout.contains("ok        flush the sync: "), "{run}");
+    let whole = bed.sandbox.sinc(&["logs", "-v", "-n", "2"]).success();
+    assert!(
+        whole.stdout.lines().any(|line| line.contains("exec sh -c ") && line.chars().count() > 1000),
+        "{whole}"
+    );
+}

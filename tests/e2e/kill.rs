@@ -1,0 +1,224 @@
+//! `sinc kill`: what it ends, what it asks before, what it remembers.
+
+use crate::support::e2e::Bed;
+use crate::support::terminal::Terminal;
+use crate::support::{PATIENCE, wait_until};
+use crate::{documented, steps};
+
+/// An agent that ends at once.
+const QUICK: &str = "\n[agent.quick]\ncommand = \"true\"\n";
+
+fn configure(bed: &Bed, more: &str) {
+    let config = bed.sandbox.read(".config/sinc/config.toml");
+    bed.sandbox.write(".config/sinc/config.toml", format!("{config}{more}"));
+}
+
+/// Connects with the agent that ends at once, and waits until it has.
+#[track_caller]
+fn connect_quick(bed: &Bed, project: &std::path::Path) {
+    bed.sandbox.sinc_in(project, &["--no-attach", "--agent", "quick"]).success();
+    wait_until("the agent has ended", PATIENCE, || {
+        bed.sandbox.sinc_in(project, &["status", "--cached"]).stdout.contains("quick ended")
+    });
+}
+
+#[test]
+fn a_running_agent_is_asked_about_and_what_waits_is_brought_over() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let id = steps::session_id(&bed.sandbox);
+    let run = bed.sandbox.sinc_in(&project, &["kill"]).exits(1);
+    assert!(run.stderr.contains("was not ended: opencode is running in it"), "{run}");
+    assert!(run.stderr.contains("hint: answer it with `--yes`"), "{run}");
+    let dry = bed.sandbox.sinc_in(&project, &["kill", "--dry-run"]).success();
+    for part in ["mutagen sync flush", "exec sh -c ", "mutagen sync terminate"] {
+        assert!(dry.stdout.contains(part), "{part}: {dry}");
+    }
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["kill"]);
+    terminal.wait_for("End it?", PATIENCE);
+    terminal.type_keys(&["n"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    assert_eq!(steps::sessions_there(&bed), std::slice::from_ref(&id));
+    assert_eq!(steps::syncs(&bed.sandbox).len(), 1, "nothing has changed");
+
+    steps::write(&project.join("a"), "changed just now\n");
+    let run = bed.sandbox.sinc_in(&project, &["kill", "--yes", "--json"]).success();
+    let data = documented::data("kill", &run.stdout);
+    let ended = &data["ended"][0];
+    assert_eq!((&ended["sync"], &ended["terminal"]), (&"ended".into(), &"ended".into()), "{run}");
+    assert_eq!(ended["brought_over"], true, "{run}");
+    let there = steps::there(&bed, "app");
+    assert_eq!(steps::read(&there.join("a")), "changed just now\n");
+    assert_eq!(steps::read(&project.join("a")), "changed just now\n");
+    assert!(steps::sessions_there(&bed).is_empty() && steps::syncs(&bed.sandbox).is_empty());
+    assert!(steps::records(&bed.sandbox).is_empty());
+    assert!(!steps::read(&steps::claim(&bed, &id)).contains("machine "), "out of the claim");
+    let again = bed.sandbox.sinc_in(&project, &["kill", "--yes"]).exits(1);
+    assert!(again.stderr.contains("this directory has no session"), "{again}");
+    // And it can begin again, in the same directory.
+    steps::connect(&bed.sandbox, &project);
+    assert_eq!(steps::session_id(&bed.sandbox), id);
+}
+
+#[test]
+fn only_a_whole_id_counts() {
+    let Some(bed) = Bed::new() else { return };
+    configure(&bed, QUICK);
+    let (app, longer) = (bed.project("app", &[("a", "1")]), bed.project("app-2", &[("a", "1")]));
+    connect_quick(&bed, &app);
+    let id = steps::session_id(&bed.sandbox);
+    connect_quick(&bed, &longer);
+    for part in ["sinc-app", "sinc-app-", &id[..id.len() - 1], "sinc", "=sinc-app", "*"] {
+        for more in [&["--yes"][..], &["--yes", "--host", "box"]] {
+            let run = bed.sandbox.sinc(&[&["kill", part][..], more].concat()).exits(1);
+            assert!(run.stderr.contains("session"), "{run}");
+        }
+    }
+    assert_eq!((steps::sessions_there(&bed).len(), steps::syncs(&bed.sandbox).len()), (2, 2));
+    bed.sandbox.sinc(&["kill", &id]).success();
+    assert_eq!(steps::sessions_there(&bed).len(), 1);
+    assert!(steps::sessions_there(&bed)[0].starts_with("sinc-app-2-"));
+    assert_eq!(steps::records(&bed.sandbox).len(), 1);
+}
+
+#[test]
+fn with_the_host_down_the_rest_is_done_at_the_next_contact() {
+    let Some(bed) = Bed::new() else { return };
+    let (one, two) = (bed.project("one", &[("a", "1")]), bed.project("two", &[("a", "1")]));
+    steps::connect(&bed.sandbox, &one);
+    let id = steps::session_id(&bed.sandbox);
+    steps::connect(&bed.sandbox, &two);
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    let refused = bed.sandbox.sinc_in(&one, &["kill"]).exits(1);
+    assert!(refused.stderr.contains("box could not be asked what runs there"), "{refused}");
+    for project in [&one, &two] {
+        let run = bed.sandbox.sinc_in(project, &["kill", "--yes"]).success();
+        assert!(run.stderr.contains("its terminal on box is ended when that host is reached again"), "{run}");
+    }
+    assert!(steps::records(&bed.sandbox).is_empty() && steps::syncs(&bed.sandbox).is_empty());
+    assert_eq!(steps::sessions_there(&bed).len(), 2, "they go on there");
+    let list = bed.sandbox.sinc(&["list"]).success();
+    assert!(list.stderr.contains(&format!("{id} was ended here; box is told when it is reached")), "{list}");
+
+    bed.host.start_sshd().unwrap();
+    let run = bed.sandbox.sinc_in(&one, &["--no-attach"]).success();
+    assert!(run.stderr.contains(&format!("Finished {id}: its end, which waited for this host")), "{run}");
+    assert!(run.stdout.contains("opencode running"), "a new one: {run}");
+    let claim = steps::read(&steps::claim(&bed, &id));
+    assert!(claim.contains("machine "), "this computer is in the claim again: {claim}");
+    assert_eq!(steps::sessions_there(&bed), std::slice::from_ref(&id), "the other one was ended too");
+    let list = bed.sandbox.sinc(&["list", "--json"]).success();
+    let data = documented::data("list", &list.stdout);
+    assert_eq!(
+        (&data["finished"], &data["waiting"]),
+        (&serde_json::json!([]), &serde_json::json!([])),
+        "{list}"
+    );
+    assert_eq!(data["sessions"].as_array().unwrap().len(), 1, "{list}");
+}
+
+#[test]
+fn list_finishes_what_waits_too() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let id = steps::session_id(&bed.sandbox);
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    bed.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    bed.host.start_sshd().unwrap();
+    let list = bed.sandbox.sinc(&["list"]).success();
+    assert!(list.stderr.contains(&format!("Finished {id}: its end, which waited for box")), "{list}");
+    assert!(!list.stdout.contains(&id), "{list}");
+    assert!(steps::sessions_there(&bed).is_empty());
+    let again = bed.sandbox.sinc(&["list"]).success();
+    assert!(!again.stderr.contains("Finished"), "{again}");
+}
+
+#[test]
+fn all_goes_on_after_a_failure() {
+    let Some(bed) = Bed::new() else { return };
+    configure(&bed, QUICK);
+    let (busy, idle) = (bed.project("busy", &[("a", "1")]), bed.project("idle", &[("a", "1")]));
+    steps::connect(&bed.sandbox, &busy);
+    connect_quick(&bed, &idle);
+    let run = bed.sandbox.sinc(&["kill", "--all"]).exits(1);
+    assert!(run.stderr.contains("error: 1 session was not ended: sinc-busy-"), "{run}");
+    assert!(run.stderr.contains("opencode is running in it"), "{run}");
+    assert!(run.stderr.contains("Ended sinc-idle-"), "{run}");
+    assert_eq!(steps::sessions_there(&bed).len(), 1);
+    bed.sandbox.sinc(&["kill", "--all", "--yes"]).success();
+    assert!(steps::sessions_there(&bed).is_empty() && steps::syncs(&bed.sandbox).is_empty());
+    bed.sandbox.sinc(&["kill", "--all"]).success();
+}
+
+#[test]
+fn a_sync_that_is_stopped_gone_or_without_its_program_keeps_nobody_from_it() {
+    let Some(bed) = Bed::new() else { return };
+    configure(&bed, QUICK);
+    let project = bed.project("app", &[("a", "1")]);
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    connect_quick(&bed, &project);
+    sinc(&["pause"]).success();
+    let run = sinc(&["kill"]).exits(1);
+    assert!(run.stderr.contains("its sync is paused: what changed since is only on the side"), "{run}");
+    sinc(&["kill", "--yes"]).success();
+    assert!(steps::syncs(&bed.sandbox).is_empty());
+
+    connect_quick(&bed, &project);
+    steps::mutagen(&bed.sandbox, &["sync", "terminate", "--all"]).success();
+    sinc(&["kill"]).success();
+
+    connect_quick(&bed, &project);
+    let config = bed.sandbox.read(".config/sinc/config.toml");
+    configure(&bed, "\n[mutagen]\npath = \"/no/mutagen\"\n");
+    let run = sinc(&["kill"]).success();
+    assert!(run.stderr.contains("a sync that it may still have is not ended"), "{run}");
+    assert!(steps::sessions_there(&bed).is_empty() && steps::records(&bed.sandbox).is_empty());
+    bed.sandbox.write(".config/sinc/config.toml", config);
+
+    // It is there again, and so is what it still syncs; that can be ended by its id.
+    let list = bed.sandbox.sinc(&["list", "--json"]).success();
+    let data = documented::data("list", &list.stdout);
+    assert_eq!(data["sessions"][0]["orphan"], "sync-only", "{list}");
+    let id = data["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let run = bed.sandbox.sinc(&["kill", &id]).exits(1);
+    assert!(run.stderr.contains("this computer has no record of it"), "{run}");
+    bed.sandbox.sinc(&["kill", &id, "--yes"]).success();
+    assert!(steps::syncs(&bed.sandbox).is_empty());
+}
+
+#[test]
+fn another_computer_is_named_and_an_orphan_can_be_ended_on_the_host_that_is_named() {
+    let Some(bed) = Bed::new() else { return };
+    configure(&bed, QUICK);
+    let project = bed.project("app", &[("a", "1")]);
+    connect_quick(&bed, &project);
+    let id = steps::session_id(&bed.sandbox);
+    // As if another computer of this path had joined.
+    let claim = steps::claim(&bed, &id);
+    let text = steps::read(&claim).replace("written ", "machine 0123456789ab desktop /home/x/app\nwritten ");
+    steps::write(&claim, &text);
+    let run = bed.sandbox.sinc_in(&project, &["kill"]).exits(1);
+    assert!(run.stderr.contains("it is also used by desktop (/home/x/app)"), "{run}");
+    let status = bed.sandbox.sinc_in(&project, &["status"]).success();
+    assert!(status.stdout.contains("\nalso      synced by desktop /home/x/app\n"), "{status}");
+    bed.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    assert!(steps::read(&claim).contains("machine 0123456789ab desktop "), "the other one stays in it");
+    let list = bed.sandbox.sinc(&["list"]).success();
+    assert!(list.stdout.contains("(of desktop (/home/x/app))"), "{list}");
+    let run = bed.sandbox.sinc(&["kill", &id, "--host", "box", "--yes"]).exits(1);
+    assert!(run.stderr.contains("is only used by desktop (/home/x/app)"), "{run}");
+
+    steps::tmux_there(&bed, &["new-session", "-d", "-s", "sinc-lost-abcdef"]).success();
+    let run = bed.sandbox.sinc(&["kill", "sinc-lost-abcdef", "--yes"]).exits(1);
+    assert!(run.stderr.contains("this computer knows no session"), "{run}");
+    let run = bed.sandbox.sinc(&["kill", "sinc-lost-abcdef", "--host", "box"]).exits(1);
+    assert!(run.stderr.contains("this computer has no record of it"), "{run}");
+    bed.sandbox.sinc(&["kill", "sinc-lost-abcdef", "--host", "box", "--yes"]).success();
+    assert!(steps::sessions_there(&bed).is_empty());
+    let run = bed.sandbox.sinc(&["kill", "sinc-lost-abcdef", "--host", "box", "--yes"]).exits(1);
+    assert!(run.stderr.contains("there is no session sinc-lost-abcdef on box"), "{run}");
+}
