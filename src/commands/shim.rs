@@ -14,7 +14,7 @@ pub fn run(name: shim::Name, words: &[OsString]) -> i32 {
         let store = Store::new(environment.state_dir());
         let own = shim_directory(&environment.data_dir());
         let path = environment.get("PATH").unwrap_or_default();
-        shim::run_real(name, words, &store, path, &own)
+        shim::run_real(name, words, &store, path, &own, &mut std::io::stdout().lock())
     });
     ran.unwrap_or_else(|error| {
         eprintln!("sinc: {error:#}");

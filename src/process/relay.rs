@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Result, Write};
 
 /// Passes on what comes after the first line that ends with `mark`.
-pub(super) fn after(mark: &str, from: impl Read, to: &mut impl Write) -> Result<()> {
+pub(super) fn after(mark: &str, from: impl Read, to: &mut dyn Write) -> Result<()> {
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     while !line.trim_ascii_end().ends_with(mark.as_bytes()) {

@@ -48,11 +48,19 @@ impl Name {
 }
 
 /// Becomes the real program with the words translated. Where the login shell's rc files print something, which
-/// Mutagen would take for its agent's answer, it stays in between and leaves that out; then it gives the exit code.
+/// Mutagen would take for its agent's answer, it stays in between, passes only the rest to `output`, and gives the
+/// exit code.
 ///
 /// # Errors
 /// The word is not known, or the program cannot be found or started.
-pub fn run_real(name: Name, words: &[OsString], store: &Store, path: &OsStr, own_dir: &Path) -> Result<i32> {
+pub fn run_real(
+    name: Name,
+    words: &[OsString],
+    store: &Store,
+    path: &OsStr,
+    own_dir: &Path,
+    output: &mut dyn std::io::Write,
+) -> Result<i32> {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let word = words
         .iter()
@@ -78,7 +86,7 @@ pub fn run_real(name: Name, words: &[OsString], store: &Store, path: &OsStr, own
         cmd = cmd.env("SSH_AUTH_SOCK", socket);
     }
     if host.noisy && name == Name::Ssh {
-        return Ok(Runner::default().relay_after(&cmd, BEGIN)?);
+        return Ok(Runner::default().relay_after(&cmd, BEGIN, output)?);
     }
     match Runner::default().replace(&cmd)? {}
 }

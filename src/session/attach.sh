@@ -33,23 +33,28 @@ exit 94;
 fi;
 if [ "$found" = "$dir" ]; then :; else
 tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
-{ put id "$id"; put dir "$found"; grep "^machine " "$claim"; put written "$(date +%s)"; } >"$tmp" && mv -f -- "$tmp" "$claim";
+{ put id "$id"; put dir "$found"; grep "^machine " "$claim"; put written "$(date +%s)"; } >"$tmp" 2>/dev/null;
+if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim"; else rm -f -- "$tmp"; fi;
 dir=$found;
 fi;
 cd -- "$dir" 2>/dev/null || { echo "sinc: $dir cannot be entered" >&2; exit 91; };
 fi;
 # Characters that are not ASCII need a UTF-8 locale in the server that tmux may start now.
 case ${LC_ALL:-${LC_CTYPE:-$LANG}} in *[Uu][Tt][Ff]*) ;; *) LC_CTYPE=C.UTF-8; export LC_CTYPE;; esac;
+# A terminal that this host has never heard of (xterm-ghostty, xterm-kitty) is treated as the common one; tmux wants to
+# know it even for a session that it makes detached.
+infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };
 # 3.2 brought `new-session -e` and `-T`.
 case $(tmux -V 2>/dev/null) in "tmux 3."[2-9]* | "tmux 3."[1-9][0-9]* | "tmux "[4-9]* | "tmux "[1-9][0-9]* | "tmux next"* | "tmux master"*) modern=yes;; *) modern=no;; esac;
 made=no;
 if has; then :; elif [ "$make" = yes ]; then
+# A person who has sessions end with their last terminal does not mean this one.
 # A server that is just ending refuses one that begins (tmux 3.3a, 6 of 20 times): then once more.
 for try in 1 2 3; do
 if [ "$modern" = yes ]; then
-tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -e COLORTERM=truecolor -- sh -c "$pane" sinc "$line" ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
+tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -e COLORTERM=truecolor -- sh -c "$pane" sinc "$line" ";" set-option -t "=$id:" destroy-unattached off ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
 else
-tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -- env COLORTERM=truecolor sh -c "$pane" sinc "$line" ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
+tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -- env COLORTERM=truecolor sh -c "$pane" sinc "$line" ";" set-option -t "=$id:" destroy-unattached off ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
 fi;
 if has; then break; fi;
 sleep 0.1;
@@ -59,7 +64,5 @@ else
 echo "sinc: there is no session $id on this host" >&2; exit 95;
 fi;
 if [ "$attach" = no ]; then echo "sinc-begin 1"; put made "$made"; exit 0; fi;
-# A terminal that this host has never heard of (xterm-ghostty, xterm-kitty) is treated as the common one.
-infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };
 if [ "$modern" = yes ]; then exec tmux -u -T RGB attach-session -t "=$id"; fi;
 exec tmux -u attach-session -t "=$id"

@@ -45,6 +45,7 @@ fn the_first_makes_everything_with_two_calls_and_the_next_is_one() {
     steps::wait_text(&there.join("here/a"), "made here\n");
     steps::wait_text(&project.join("there/b"), "made there\n");
     steps::detach(terminal);
+    steps::wait_until_nobody_looks_after(&bed);
 
     // Again, with a connection of its own: exactly one ssh.
     steps::end_shared_connection(&bed);

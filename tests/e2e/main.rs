@@ -11,8 +11,11 @@ mod list;
 mod names;
 mod place;
 mod shells;
+mod ssh_config;
 mod status;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync;
+mod terminal;
+mod two_computers;

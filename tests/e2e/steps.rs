@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::e2e::Bed;
+use crate::support::e2e::{Bed, living_in};
 use crate::support::sandbox::{Run, Sandbox};
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
@@ -39,6 +39,14 @@ pub(crate) fn attach<'a>(sandbox: &'a Sandbox, project: &Path) -> Terminal<'a> {
 pub(crate) fn detach(terminal: Terminal<'_>) {
     terminal.type_keys(&["C-b", "d"]);
     assert_eq!(terminal.wait_exit(PATIENCE), 0);
+}
+
+/// Waits for the process that looks after an attach: when that did not last, it looks at the host.
+#[track_caller]
+pub(crate) fn wait_until_nobody_looks_after(bed: &Bed) {
+    wait_until("nobody looks after an attach", PATIENCE, || {
+        !living_in(bed.host.dir()).iter().any(|line| line.contains("after-attach"))
+    });
 }
 
 /// The files in which this computer remembers its sessions.
@@ -101,7 +109,13 @@ pub(crate) fn flush(sandbox: &Sandbox) {
 /// Waits until a file has this text.
 #[track_caller]
 pub(crate) fn wait_text(file: &Path, text: &str) {
-    wait_until(&format!("{} says {text:?}", file.display()), PATIENCE, || {
+    wait_text_within(file, text, PATIENCE);
+}
+
+/// Waits until a file has this text, for as long as that may take.
+#[track_caller]
+pub(crate) fn wait_text_within(file: &Path, text: &str, patience: Duration) {
+    wait_until(&format!("{} says {text:?}", file.display()), patience, || {
         std::fs::read_to_string(file).is_ok_and(|found| found == text)
     });
 }

@@ -111,6 +111,18 @@ impl<'a> Terminal<'a> {
         self.tmux(&["capture-pane", "-p", "-t", ":0"])
     }
 
+    /// What is on the screen, with the sequences that colour it.
+    #[track_caller]
+    pub(crate) fn screen_with_colours(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e", "-t", ":0"])
+    }
+
+    /// Is the cursor to be seen (`1`)?
+    #[track_caller]
+    pub(crate) fn cursor(&self) -> String {
+        self.tmux(&["display-message", "-p", "-t", ":0", "#{cursor_flag}"]).trim_end().to_owned()
+    }
+
     /// What is on the screen, and what has gone off its top.
     #[track_caller]
     pub(crate) fn history(&self) -> String {
