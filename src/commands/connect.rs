@@ -220,7 +220,10 @@ impl Plan<'_> {
         if answer.place == Place::Other && self.wants_separate_session(&answer)? {
             syncs = Vec::new();
         }
-        self.settle_place(&mut answer, &mutagen, &syncs)?;
+        if let Err(error) = self.settle_place(&mut answer, &mutagen, &syncs) {
+            self.look_again_next_time()?;
+            return Err(error);
+        }
         self.check_tmux(&answer)?;
         if matches!(answer.place, Place::New | Place::Adopted) {
             // It knows another directory than this one: what is missing here it would take for deleted.
@@ -271,6 +274,14 @@ impl Plan<'_> {
         self.ctx.store.lock(self.id().as_str(), &self.host.name, LOCK_PATIENCE, &mut || {
             ui.note("another sinc is busy with this session: waiting for it");
         })
+    }
+
+    /// The directory is not as it was: the next run must not attach before it has looked.
+    fn look_again_next_time(&self) -> Result<()> {
+        match &self.record {
+            Some(record) => self.ctx.store.save(&Record { verify: true, ..record.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Ends what was to end on this host when it is reached. Was it also about a session of this very name?

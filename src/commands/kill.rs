@@ -295,7 +295,7 @@ fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str) {
             target.host_name
         ));
     }
-    if let (Some(local), Some(remote)) = (&facts.local, &facts.remote) {
+    if let (Some(local), Some(remote)) = (facts.shown_local(ctx), &facts.remote) {
         ui.note(&format!("the files stay, here in {local} and on {} in {remote}", target.host_name));
     }
 }
