@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::config::{ChoiceError, ConfigError};
+use crate::demo::TooSlow;
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
-use crate::remote::{RemoteError, Why, classify as classify_ssh};
+use crate::remote::{RemoteError, ReplyError, Why, classify as classify_ssh};
 use crate::session::sync::Stuck;
-use crate::state::Busy;
+use crate::state::{Busy, Damaged};
 use crate::tools::mutagen::MutagenError;
 use crate::ui::{NobodyToAsk, Ui};
 
@@ -168,8 +169,19 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     if let Some(error) = cause.downcast_ref::<MutagenError>() {
         return Some(of_mutagen(error));
     }
+    if cause.is::<TooSlow>() {
+        return Some((Kind::TimedOut, vec!["is this computer very busy? Then try again".to_owned()]));
+    }
     if cause.is::<Busy>() {
         return Some((Kind::TimedOut, vec!["wait for it, or end it, and try again".to_owned()]));
+    }
+    if cause.is::<Damaged>() {
+        let hint = "mend it, or move it away and run `sinc` in the project: the host and Mutagen know its session too";
+        return Some((Kind::Failed, vec![hint.to_owned()]));
+    }
+    if cause.is::<ReplyError>() {
+        let hint = "does `ssh HOST echo hello` print `hello`? A forced command, or an rc file that ends the shell, swallows answers";
+        return Some((Kind::Failed, vec![hint.to_owned()]));
     }
     if cause.is::<NobodyToAsk>() {
         return Some((Kind::Failed, vec!["answer it with `--yes`, or run it on a terminal".to_owned()]));

@@ -4,14 +4,14 @@
 //!
 //! | row | modules | what |
 //! | --- | --- | --- |
-//! | top | `cli`, `main` | the command line as types |
+//! | top | `main` | logging, the command line, one failure, the exit code |
 //! | commands | `commands` | one file a command |
 //! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
 //! | session | `session`, `demo` | a sync plus a terminal; a throw-away host |
 //! | tools | `tools` | Mutagen and tmux: command builders and parsers |
 //! | remote | `remote` | scripts on the host over one shared ssh connection |
 //! | state | `state` | what this computer remembers |
-//! | base | `process`, `config`, `project`, `ignore`, `trust` | other programs; configuration; identity |
+//! | base | `cli`, `process`, `config`, `project`, `ignore`, `trust` | the command line as types; other programs; configuration; identity |
 
 pub mod cli;
 pub mod commands;

@@ -49,8 +49,8 @@ fn run(cli: Cli) -> i32 {
     );
     start_logging(&cli.global, &environment, &ui);
     let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
-        let line =
-            std::env::args().skip(1).map(|word| process::quote::posix(&word)).collect::<Vec<_>>().join(" ");
+        let words = std::env::args_os().skip(1).map(|word| process::quote::posix(&word.to_string_lossy()));
+        let line = words.collect::<Vec<_>>().join(" ");
         let context = Context::new(cli.global.clone(), environment, ui.clone(), &line)?;
         commands::run(&context, cli)
     });

@@ -92,7 +92,7 @@ impl Ui {
     pub fn note(&self, text: &str) {
         self.event("note", text);
         if !self.quiet && !self.json {
-            say(&format!("{:>10} {text}", ""));
+            say(format!("{:>10} {text}", "").trim_end());
         }
     }
 

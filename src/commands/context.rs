@@ -44,8 +44,8 @@ impl Context {
             let shown = ui.clone();
             Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&format!("# {}\n{cmd}", cmd.why())))))
         } else {
-            let journal = Journal::open(&store.directory().join("logs"), command_line);
-            Runner::new(journal.map(Arc::new), None)
+            let journal = Journal::new(&store.directory().join("logs"), command_line);
+            Runner::new(Some(Arc::new(journal)), None)
         };
         let cwd = std::env::current_dir().context("the current directory is gone")?;
         Ok(Self { global, environment, ui, runner, store, cwd })

@@ -6,6 +6,7 @@ pub mod attach;
 pub mod config;
 pub mod connect;
 pub mod context;
+pub mod demo;
 mod first_cycle;
 mod joined;
 mod kill;
@@ -49,6 +50,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Connect(args) => connect::run(ctx, &args),
         Command::Attach(args) => attach::run(ctx, &args),
         Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
+        Command::Demo(args) => demo::run(ctx, &args),
         Command::Config(args) => config::run(ctx, &args),
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
@@ -60,7 +62,6 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
-        _ => Err(Failure::new(Kind::Bug, "not built yet").into()),
     }
 }
 

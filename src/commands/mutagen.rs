@@ -43,7 +43,11 @@ pub(super) fn supposed(ctx: &Context) -> Result<Mutagen> {
     at(ctx, look_up(ctx, &ctx.config()?).unwrap_or_else(|_| PathBuf::from("mutagen")))
 }
 
-fn look_up(ctx: &Context, config: &Config) -> Result<PathBuf, FindError> {
+/// Looks for the program, and starts at most its `version`.
+///
+/// # Errors
+/// There is none that will do.
+pub(super) fn look_up(ctx: &Context, config: &Config) -> Result<PathBuf, FindError> {
     let data_dir = ctx.environment.data_dir();
     let configured = config.mutagen.path.as_ref().map(|path| ctx.environment.expand(path.value.as_str()));
     let search = Search {
@@ -64,7 +68,8 @@ fn at(ctx: &Context, program: PathBuf) -> Result<Mutagen> {
     Ok(Mutagen::new(program, data.join("mutagen"), shim_directory(&data), ctx.runner.clone())?)
 }
 
-fn explain(missing: FindError) -> anyhow::Error {
+/// Why there is none, with what helps.
+pub(super) fn explain(missing: FindError) -> anyhow::Error {
     match missing {
         FindError::Interrupted(signal) => signal.into(),
         FindError::Configured(unfit) => Failure::new(Kind::MissingTool, unfit.to_string())
@@ -78,7 +83,10 @@ fn explain(missing: FindError) -> anyhow::Error {
 }
 
 /// Offers to fetch the pinned release into sinc's own data directory.
-fn offer(ctx: &Context, config: &Config) -> Result<PathBuf> {
+///
+/// # Errors
+/// The person says no, or it cannot be fetched.
+pub(super) fn offer(ctx: &Context, config: &Config) -> Result<PathBuf> {
     let release = match (&config.mutagen.url, &config.mutagen.sha256, Release::for_this_computer()) {
         (Some(url), Some(sum), _) => Release { url: url.value.to_string(), sha256: sum.value.to_string() },
         (Some(_), None, _) | (None, Some(_), _) => {

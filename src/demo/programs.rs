@@ -26,7 +26,8 @@ pub struct Missing(
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a throw-away host needs `{}`, which is not installed", self.0.join("`, `"))
+        let are = if self.0.len() == 1 { "is" } else { "are" };
+        write!(f, "a throw-away host needs `{}`, which {are} not installed", self.0.join("`, `"))
     }
 }
 

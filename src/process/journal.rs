@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -38,26 +38,36 @@ pub struct Entry {
 pub struct Journal {
     run: String,
     sinc: String,
-    file: Mutex<File>,
+    directory: PathBuf,
+    // None when it cannot be opened: a full disk must not keep anybody from their session.
+    file: OnceLock<Option<Mutex<File>>>,
 }
 
 impl Journal {
-    /// Opens (and makes) the journal in `dir` for the run with this command line. Gives nothing when that
-    /// fails: a full disk must not keep anybody from their session.
+    /// The journal in `directory` for the run with this command line. It is opened, and made, when the first
+    /// command is noted: a run without one leaves nothing.
     #[must_use]
-    pub fn open(dir: &Path, command_line: &str) -> Option<Self> {
-        let path = Self::path(dir);
+    pub fn new(directory: &Path, command_line: &str) -> Self {
+        Self {
+            run: format!("{}-{}", std::process::id(), now_ms()),
+            sinc: command_line.to_owned(),
+            directory: directory.to_owned(),
+            file: OnceLock::new(),
+        }
+    }
+
+    fn open(&self) -> Option<Mutex<File>> {
+        let path = Self::path(&self.directory);
         if std::fs::metadata(&path).is_ok_and(|meta| meta.len() > LIMIT) {
-            std::fs::rename(&path, Self::older_path(dir)).ok()?;
+            std::fs::rename(&path, Self::older_path(&self.directory)).ok()?;
         }
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);
         let file = options.open(&path).or_else(|_| {
-            std::fs::create_dir_all(dir)?;
+            std::fs::create_dir_all(&self.directory)?;
             options.open(&path)
         });
-        let run = format!("{}-{}", std::process::id(), now_ms());
-        Some(Self { run, sinc: command_line.to_owned(), file: Mutex::new(file.ok()?) })
+        Some(Mutex::new(file.ok()?))
     }
 
     /// The journal's file.
@@ -73,6 +83,7 @@ impl Journal {
     }
 
     pub(super) fn note(&self, cmd: &Cmd, elapsed: Option<Duration>, result: &str) {
+        let Some(file) = self.file.get_or_init(|| self.open()) else { return };
         let entry = Entry {
             run: self.run.clone(),
             sinc: self.sinc.clone(),
@@ -85,7 +96,7 @@ impl Journal {
         let Ok(mut line) = serde_json::to_vec(&entry) else { return };
         line.push(b'\n');
         // One write a line, appended: two runs at once do not mix. A full disk costs the note, not the work.
-        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+        let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
     }
 }
 

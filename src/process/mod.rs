@@ -185,6 +185,8 @@ impl Runner {
     pub fn interactive(&self, cmd: &Cmd) -> Result<i32, ProcessError> {
         let started = Instant::now();
         let mut child = command(cmd).spawn().map_err(|error| ProcessError::start(cmd, &error))?;
+        // A signal for sinc ends the program too, and so this wait.
+        let _running = signals::Running::new(child.id());
         let status = child.wait().map_err(|error| ProcessError::start(cmd, &error))?;
         let code = wait::code_of(status);
         self.note(cmd, started, &Ok(Output { code, ..Output::default() }));

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+/// The last signal, or 0.
 static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
@@ -32,12 +33,14 @@ impl std::error::Error for Interrupted {}
 /// # Errors
 /// The system refuses the handler.
 pub fn install_signal_handler() -> std::io::Result<()> {
-    // The flag is set by the handler itself, not by the thread: Ctrl-C goes to the programs that are running too, and
-    // one of them may have ended before a thread of ours gets its turn.
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_usize(signal, RECEIVED.clone(), signal.unsigned_abs() as usize)?;
+    let caught = [SIGINT, SIGTERM, SIGHUP];
+    for signal in caught {
+        // In the handler itself: Ctrl-C ends the program that we wait for at the same moment, and its end must not
+        // be seen before ours.
+        let number = usize::try_from(signal).unwrap_or_default();
+        signal_hook::flag::register_usize(signal, RECEIVED.clone(), number)?;
     }
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = signal_hook::iterator::Signals::new(caught)?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
             for pid in running().iter() {

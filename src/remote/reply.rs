@@ -44,7 +44,7 @@ impl Reply {
             .map(|line| line.split_once(' ').unwrap_or((line, "")))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        Self { code, lines, said }
+        Self { code, lines, said: said.chars().map(shown).collect() }
     }
 
     #[cfg(test)]

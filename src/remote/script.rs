@@ -80,7 +80,7 @@ pub(crate) mod tests {
                 match Runner::default().answer(&cmd) {
                     Ok(_) => {}
                     Err(error) => {
-                        assert!(error.is_not_found() && shell != "sh", "{name} in {shell}: {error}")
+                        assert!(error.is_not_found() && shell != "sh", "{name} in {shell}: {error}");
                     }
                 }
             }

@@ -150,9 +150,10 @@ pub fn ask(remote: &Remote, question: &Question<'_>, notice: &dyn Fn(&str)) -> R
     let words = question.words();
     let reply = remote.call(WHY, &BOOTSTRAP, &words.each_ref().map(String::as_str), notice)?;
     if reply.code != 0 {
-        bail!("host `{}` could not prepare the session: {}", remote.name(), reply.said.trim());
+        let said = Some(reply.said.trim()).filter(|said| !said.is_empty()).unwrap_or("it gave no reason");
+        bail!("host `{}` could not prepare the session: {said}", remote.name());
     }
-    read(&reply, question).context("could not understand what the host said")
+    read(&reply, question).with_context(|| format!("could not understand what host `{}` said", remote.name()))
 }
 
 /// The command that asks, for a dry run.

@@ -112,6 +112,25 @@ impl std::fmt::Display for Busy {
 
 impl std::error::Error for Busy {}
 
+/// A file of sinc's own that cannot be understood.
+#[derive(Debug)]
+pub struct Damaged {
+    path: PathBuf,
+    why: serde_json::Error,
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` is damaged", self.path.display())
+    }
+}
+
+impl std::error::Error for Damaged {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.why)
+    }
+}
+
 /// The word that stands for a host in Mutagen's URLs and labels: legal in both, and without a meaning to ssh.
 #[must_use]
 pub fn host_word(name: &str) -> String {
@@ -401,7 +420,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     };
-    serde_json::from_slice(&bytes).map(Some).with_context(|| format!("`{}` is damaged", path.display()))
+    serde_json::from_slice(&bytes).map(Some).map_err(|why| Damaged { path: path.to_owned(), why }.into())
 }
 
 fn read_all<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>> {

@@ -7,7 +7,7 @@ use crate::support::fakes::Answer;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, poll, wait_until};
-use crate::world::{ATTACH, BOOTSTRAP, SURVEY, World, host_says, tree};
+use crate::world::{ATTACH, BOOTSTRAP, World, host_says, tree};
 
 #[test]
 fn the_first_connect_is_one_script_one_sync_and_one_terminal() {
@@ -30,8 +30,15 @@ fn off_a_terminal_nothing_is_attached_and_that_is_said() {
     insta::assert_snapshot!(world.left(&run), @"
     exit code: 0
     --- stdout
-    sinc-app-[hash]
+    session   sinc-app-[hash] on box
+    sync      synced (last cycle just now, 2 cycles)
+    terminal  detached
+    agent     opencode running
+    local     ~/app
+    remote    box:/home/dev/workspace/app
+    link      ssh, polling 2s
     --- stderr
+    Connecting to box
                not on a terminal: everything runs, nothing is attached
     ");
     assert!(!world.calls().contains(" -t -- "), "{}", world.calls());
@@ -45,6 +52,7 @@ fn a_first_connect_that_was_cut_short_is_finished_by_the_next() {
         .on("mutagen sync monitor *", Answer { once: true, ..Answer::fails(1, "Error: unexpected EOF\n") });
     let run = world.sinc(&["--no-attach"]).exits(1);
     insta::assert_snapshot!(world.normal(&run.stderr), @"
+    Connecting to box
           Made box:/home/dev/workspace/app
     error: could not watch the sync: `$ROOT/bin/mutagen sync monitor --template '{{json .}}' -- sync_1` exited with 1
       Error: unexpected EOF
@@ -124,6 +132,7 @@ fn new_on_a_session_that_exists_is_refused() {
     world.fakes.on(BOOTSTRAP, host_says(&format!("session {} 1\nhow kept\n", world.id())));
     let run = world.sinc(&["--new", "--no-attach"]).exits(1);
     insta::assert_snapshot!(world.normal(&run.stderr), @"
+    Connecting to box
     error: the session sinc-app-[hash] on box exists already
 
     hint: attach to it with `sinc`
@@ -137,6 +146,7 @@ fn resume_without_a_session_is_refused() {
     let world = World::new();
     let run = world.sinc(&["--resume", "--no-attach"]).exits(1);
     insta::assert_snapshot!(world.normal(&run.stderr), @"
+    Connecting to box
     error: there is no session sinc-app-[hash] on box to resume
 
     hint: `sinc` without `--resume` makes it
@@ -174,12 +184,6 @@ fn attached(world: &World) -> Option<Terminal<'_>> {
     }
     let script = "echo \"ssh is process $PPID\"; exec sleep 60 </dev/null";
     world.fakes.on(ATTACH, Answer { script: Some(script.to_owned()), ..Answer::default() });
-    // What is asked beside it finds that all is well.
-    let right = format!(
-        "sinc-begin 1\ntmux tmux 3.3a\nclaim {}\ndir /home/dev/workspace/app\nmarker right\n",
-        world.id()
-    );
-    world.fakes.on(SURVEY, Answer::stdout(&right));
     Some(Terminal::sinc(&world.sandbox, &world.project(), &[]))
 }
 
@@ -235,14 +239,17 @@ fn a_first_connect_on_a_terminal_ends_in_it() {
     terminal.wait_for(&format!("ssh is process {}", terminal.pid()), PATIENCE);
     let screen = world.normal(terminal.screen().trim_end());
     insta::assert_snapshot!(screen.replace(&terminal.pid().to_string(), "[pid]"), @"
+    Connecting to box
           Made box:/home/dev/workspace/app
         Synced 3 files, 1.21 KiB, in [time] s
      Attaching sinc-app-[hash] on box
     ssh is process [pid]
     ");
     let calls = world.calls();
-    assert!(calls.lines().last().unwrap().contains(" -t -- "), "{calls}");
-    assert_eq!(calls.matches("\n$ ssh ").count(), 2, "{calls}");
+    let ssh: Vec<_> = calls.lines().filter(|call| call.starts_with("$ ssh ")).collect();
+    assert!(ssh.len() == 2 && ssh[1].contains(" -t -- "), "{calls}");
+    drop(terminal);
+    gone(&world);
 }
 
 #[test]
@@ -269,8 +276,9 @@ fn eternal_terminal_where_it_is_asked_for() {
     let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
     terminal.wait_for("et is here", PATIENCE);
     let calls = world.calls();
-    insta::assert_snapshot!(calls.lines().last().unwrap(), @"$ et --telemetry=false --ssh-option Port=2222 -c ' exec tmux -u attach-session -t sinc-app-[hash]' dev@203.0.113.7");
+    insta::assert_snapshot!(calls.lines().find(|call| call.starts_with("$ et ")).unwrap(), @"$ et --telemetry=false --ssh-option Port=2222 -c ' exec tmux -u attach-session -t sinc-app-[hash]' dev@203.0.113.7");
     drop(terminal);
+    gone(&world);
     // Without it.
     std::fs::remove_file(world.sandbox.bin().join("et")).unwrap();
     let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
@@ -339,8 +347,12 @@ fn verbose_shows_each_command_with_its_time() {
         .collect();
     shown.sort_unstable();
     insta::assert_snapshot!(shown.join("\n"), @r#"
+    Connecting to box
+    DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync flush --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="flush the sync"
     DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' -- sync_1 why="list the sync sessions"
     DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="list the sync sessions"
+    DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="list the sync sessions"
+    DEBUG ssh
     DEBUG ssh
     DEBUG ssh
     "#);

@@ -63,7 +63,7 @@ case $command in
     case $last,$found in sync_*,) one "$last" ;; esac
     printf '%s\n' "[$found]"
     ;;
-"sync flush") one "$last" ;;
+"sync flush") case $last in sync_*) one "$last" ;; esac ;;
 "sync pause") change 's/"paused":false/"paused":true/' ;;
 "sync resume") change 's/"paused":true/"paused":false/' ;;
 "sync terminate") one "$last" && rm "$syncs/$last" ;;

@@ -74,6 +74,22 @@ fn a_wrong_command_line_says_what_was_probably_meant_and_ends_with_2() {
 }
 
 #[test]
+fn a_word_that_is_not_utf8_is_refused_or_taken_as_a_path() {
+    let sandbox = Sandbox::new();
+    let sinc = Sandbox::binary().display().to_string();
+    let run = |words: &str| {
+        let script = format!("'{sinc}' {words} \"$(printf '\\377')\"");
+        sandbox.run("sh", &["-c", &script])
+    };
+    let refused = run("attach").exits(2);
+    assert!(refused.stderr.starts_with("error: invalid UTF-8"), "{refused}");
+    let path = run("config path --config").success();
+    assert!(!path.stdout.is_empty(), "{path}");
+    let gone = run("config --config").exits(78);
+    assert!(gone.stderr.contains("there is no such file"), "{gone}");
+}
+
+#[test]
 fn every_shell_accepts_its_completions() {
     let sandbox = Sandbox::new();
     for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {

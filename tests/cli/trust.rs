@@ -50,8 +50,15 @@ fn a_new_pattern_counts_at_once() {
     insta::assert_snapshot!(run.snapshot(), @"
     exit code: 0
     --- stdout
-    sinc-app-[hash]
+    session   sinc-app-[hash] on box
+    sync      synced (last cycle just now, 2 cycles)
+    terminal  detached
+    agent     opencode running
+    local     ~/app
+    remote    box:/home/dev/workspace/app
+    link      ssh, polling 2s
     --- stderr
+    Connecting to box
        Renewed the sync, with the new settings
         Synced 3 files, 1.21 KiB, in [time] s
     ");

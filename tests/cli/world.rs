@@ -52,7 +52,16 @@ impl World {
         fakes.on("mutagen *", mutagen);
         fakes.on(BOOTSTRAP, host_says("how new\n"));
         fakes.on(MAKE, Answer::stdout("sinc-begin 1\nmade yes\n"));
-        Self { sandbox, fakes, _daemon: daemon }
+        let world = Self { sandbox, fakes, _daemon: daemon };
+        let id = world.id();
+        world.fakes.on(
+            SURVEY,
+            Answer::stdout(&format!(
+                "sinc-begin 1\ntmux tmux 3.3a\nclaim {id}\ndir /home/dev/workspace/app\nmarker right\n\
+                 session {id} 0\npane {id} 0  opencode node\nend\n"
+            )),
+        );
+        world
     }
 
     /// The project.
@@ -93,7 +102,7 @@ impl World {
                 call.starts_with("$ mutagen daemon start") || call.contains(" --label-selector ")
             };
             let before = calls[..at].iter().rev().take_while(|call| beside(call)).count();
-            if calls[at].contains("<bootstrap.sh>") {
+            if ["<bootstrap.sh>", "<survey.sh>"].iter().any(|script| calls[at].contains(script)) {
                 calls[at - before..=at].rotate_right(1);
             }
         }

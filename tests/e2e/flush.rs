@@ -1,7 +1,5 @@
 //! `sinc flush`, `pause`, `resume`: equal on both sides, or the reason why not.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use std::path::PathBuf;
 
 use crate::support::e2e::{Bed, living_in};

@@ -1,7 +1,5 @@
 //! `sinc kill`: what it ends, what it asks before, what it remembers.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use crate::support::e2e::Bed;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};

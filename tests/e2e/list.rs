@@ -1,7 +1,5 @@
 //! `sinc list`: both sides joined, and what is not whole named.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use crate::support::e2e::Bed;
 use crate::support::sandbox::Run;
 use crate::{documented, steps};

@@ -1,8 +1,10 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod connect;
+mod demo;
 mod documented;
 mod flush;
+mod interrupted;
 mod kill;
 mod kit;
 mod list;

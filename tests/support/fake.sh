@@ -1,14 +1,15 @@
 #!/bin/sh
 # A tool that only records: writes its command line and input to the transcript and gives the answer of the last
-# rule whose pattern fits.
-here=$(dirname "$0")/../fakes
-name=$(basename "$0")
+# rule whose pattern fits. Tests call it a thousand times, so it starts as few programs as it can.
+here=${0%/*}/../fakes
+name=${0##*/}
 
 line=$name entry="\$ $name"
 for word in "$@"; do
     line="$line $word"
     case $word in
-    '' | *[!A-Za-z0-9_@%+=:,./-]*) word="'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'" ;;
+    *\'*) word="'$(printf '%s' "$word" | sed "s/'/'\\\\''/g")'" ;;
+    '' | *[!A-Za-z0-9_@%+=:,./-]*) word="'$word'" ;;
     esac
     entry="$entry $word"
 done
@@ -18,10 +19,12 @@ input=
 [ -z "$input" ] || entry="$entry
 $(printf '%s\n' "$input" | sed 's/^/  < /')"
 
-# shellcheck disable=SC2045 # the names are numbers
-for rule in $(ls -r "$here/rules" 2>/dev/null); do
-    rule=$here/rules/$rule
-    pattern=$(cat "$rule/pattern")
+# The last one first.
+rules=
+for rule in "$here"/rules/*; do rules="$rule $rules"; done
+for rule in $rules; do
+    # A rule has no line break at its end, so this ends with 1; one that is gone by now was given once.
+    IFS= read -r pattern 2>/dev/null <"$rule/pattern" || [ -n "$pattern" ] || continue
     # shellcheck disable=SC2254 # a pattern is what it is
     case $line in
     $pattern)
@@ -30,9 +33,10 @@ for rule in $(ls -r "$here/rules" 2>/dev/null); do
         [ -d "$rule" ] || rule=$here/used.$$
         printf '%s\n' "$entry" >>"$here/transcript"
         [ ! -e "$rule/script" ] || printf '%s\n' "$input" | sh "$rule/script" "$@" || exit
-        cat "$rule/stdout"
-        cat "$rule/stderr" >&2
-        exit "$(cat "$rule/code")"
+        [ ! -s "$rule/stdout" ] || cat "$rule/stdout"
+        [ ! -s "$rule/stderr" ] || cat "$rule/stderr" >&2
+        read -r code <"$rule/code"
+        exit "$code"
         ;;
     esac
 done

@@ -94,7 +94,7 @@ impl fmt::Display for MutagenError {
                 write!(
                     f,
                     "could not {why}: Mutagen answered `{}`",
-                    answer.chars().take(200).collect::<String>()
+                    answer.trim().chars().take(200).collect::<String>()
                 )
             }
             Self::Interrupted(signal) => signal.fmt(f),

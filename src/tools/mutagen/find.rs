@@ -119,9 +119,12 @@ impl fmt::Display for FindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Configured(unfit) => unfit.fmt(f),
+            Self::None { passed_over } if passed_over.is_empty() => {
+                f.write_str("there is no Mutagen on this computer")
+            }
             Self::None { passed_over } => {
-                f.write_str("there is no Mutagen on this computer")?;
-                passed_over.iter().try_for_each(|unfit| write!(f, "; {unfit}"))
+                let unfit: Vec<_> = passed_over.iter().map(ToString::to_string).collect();
+                write!(f, "there is no Mutagen on this computer that will do: {}", unfit.join("; "))
             }
             Self::Interrupted(signal) => signal.fmt(f),
         }
@@ -335,7 +338,7 @@ mod tests {
         let said = error.to_string().replace(kit.0.path().to_str().unwrap(), "");
         assert_eq!(
             said,
-            "there is no Mutagen on this computer; `/other/mutagen` is another program: instead of its version it \
+            "there is no Mutagen on this computer that will do: `/other/mutagen` is another program: instead of its version it \
              says `mutagen: tag editor`; `/angry/mutagen` is another program: instead of its version it says \
              `unknown option`; `/old/mutagen` is Mutagen 0.17.6, and at least 0.18.0 is needed"
         );

@@ -1,0 +1,418 @@
+"""bench.py: measures sinc beside the plain tool, run and run about, and prints one table.
+
+Called by run.sh on the laptop's side of the test bed. README.md tells what each case is and how to read the table.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import fcntl
+import glob
+import os
+import pty
+import random
+import select
+import shutil
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "cost"]
+FILES, FILE_BYTES = 10_000, 2_000  # the large project: 20 MB
+MARK = "pane-of-the-host-6007"  # never on a command line: the pane's agent puts it together
+AGENT = "printf '\\n%s-%d\\n' pane-of-the-host $((6000 + 7)); exec sleep 1000000"
+DETACH = (b"\x02", b"d")  # with a pause between: tmux takes keys that come within a millisecond for pasted text
+DIR = "/home/dev/bench"  # on the VPS, for what is made by hand
+
+
+class Failed(Exception):
+    pass
+
+
+class Bed:
+    def __init__(self):
+        self.script = os.environ["SINC_TESTBED"]
+        self.ssh_config = os.environ["SINC_TESTBED_SSH_CONFIG"]
+        self.env = dict(os.environ)
+
+    def do(self, *words):
+        done = subprocess.run([self.script, *words], env=self.env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        if done.returncode:
+            raise Failed(f"testbed.sh {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def vps(self, script):
+        """Runs this on the VPS as its user, not over the link."""
+        return self.do("vps", "setpriv", "--reuid=dev", "--regid=dev", "--init-groups", "env", "HOME=/home/dev",
+                       "sh", "-c", script)
+
+
+def run(argv, timeout=300, **more):
+    """Runs a command to its end; gives seconds."""
+    start = time.perf_counter()
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=timeout, **more)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise Failed(f"{' '.join(argv)[:200]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+    return seconds
+
+
+def attach(argv):
+    """Starts a program on a terminal of its own; gives the seconds until the pane's text has come out of it.
+
+    Then detaches as a person does, and waits for its end.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
+    terminal = os.ttyname(theirs)
+    onto = [(os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0), (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    start = time.perf_counter()
+    pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=onto, setsid=True)
+    os.close(theirs)
+    seen, seconds, deadline = b"", None, start + 60
+    try:
+        while True:
+            left = deadline - time.perf_counter()
+            ready = left > 0 and select.select([ours], [], [], left)[0]
+            try:
+                piece = os.read(ours, 65536) if ready else b""
+            except OSError:  # EIO: nobody has the other end any more
+                piece = b""
+            if not piece:
+                break
+            now = time.perf_counter()
+            seen += piece
+            if seconds is None and MARK.encode() in seen:
+                seconds = now - start
+                deadline = now + 10
+                for key in DETACH:
+                    time.sleep(0.02)
+                    os.write(ours, key)
+    finally:
+        os.close(ours)
+        if not (ready and not piece):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    if seconds is None:
+        raise Failed(f"{' '.join(argv)[:200]} never showed the pane; its last words:\n{seen[-1000:].decode(errors='replace')}")
+    return seconds
+
+
+class Bench:
+    def __init__(self, work, sinc, runs, deadline):
+        self.bed, self.work, self.sinc = Bed(), work, sinc
+        self.runs, self.deadline, self.rtt, self.rows = runs, deadline, 0, []
+        self.home, self.small, self.big = (os.path.join(work, name) for name in ("home", "small", "big"))
+        self.bin, self.fake = os.path.join(work, "bin"), os.path.join(work, "fake")
+        self.mutagen_data = os.path.join(self.home, ".local/share/sinc/mutagen")
+        self.hand_data = os.path.join(work, "by-hand")
+        self.hand_master = os.path.join(work, "cm")
+        mutagen = shutil.which("mutagen") or sys.exit("bench: mutagen is not on PATH")
+        for path in (self.home, self.small, self.big, self.bin, self.fake):
+            os.mkdir(path)
+        # What both tools get: nothing of this machine's user.
+        for name in ("ssh", "scp"):
+            with open(os.path.join(self.bin, name), "w") as file:
+                file.write(f'#!/bin/sh\nexec {shutil.which(name)} -F {self.bed.ssh_config} "$@"\n')
+            os.chmod(file.name, 0o755)
+        with open(os.path.join(self.fake, "ssh"), "w") as file:
+            file.write("#!/bin/sh\nexit 255\n")  # as one that did not get there
+        os.chmod(file.name, 0o755)
+        os.environ.clear()
+        os.environ.update(HOME=self.home, PATH=f"{self.bin}:{os.path.dirname(mutagen)}:/usr/bin:/bin", USER="me",
+                          SHELL="/bin/bash", TERM="xterm-256color", LANG="C.UTF-8", MUTAGEN_DATA_DIRECTORY=self.hand_data)
+        config = os.path.join(self.home, ".config/sinc/config.toml")
+        os.makedirs(os.path.dirname(config))
+        with open(config, "w") as file:
+            file.write('default-agent = "bench"\n[host.vps]\ndestination = "vps"\n'
+                       f"[agent.bench]\ncommand = '''{AGENT}'''\n")
+        rng = random.Random(1)
+        for directory, files in ((self.small, 20), (self.big, FILES)):
+            for number in range(files):
+                into = os.path.join(directory, f"d{number // 100:03}")
+                os.makedirs(into, exist_ok=True)
+                with open(os.path.join(into, f"f{number:05}.dat"), "wb") as file:
+                    file.write(rng.randbytes(FILE_BYTES))
+
+    # --- the two sides' state ---
+
+    def latency(self, rtt):
+        self.bed.do("latency", str(rtt))
+        self.rtt = rtt
+
+    def wait_for_after_attach(self):
+        """sinc leaves a process beside an attach that asks Mutagen and the host; it must not disturb the next run."""
+        until = time.perf_counter() + 30
+        while time.perf_counter() < until:
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            for path in glob.glob("/proc/[0-9]*/cmdline"):
+                with contextlib.suppress(OSError), open(path, "rb") as file:
+                    words = file.read().split(b"\0")
+                    if b"after-attach" in words and words[0] == self.sinc.encode():
+                        break
+            else:
+                return
+            time.sleep(0.02)
+        raise Failed("sinc after-attach does not end")
+
+    def cut_shared(self):
+        self.wait_for_after_attach()
+        for socket in glob.glob(os.path.join(self.home, ".sinc/cm/*")):
+            run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "vps"])
+
+    def session(self, directory):
+        """The project's session exists; gives its id."""
+        os.chdir(directory)
+        run([self.sinc, "--no-attach"])
+        return self.bed.vps("tmux list-sessions -F '#{session_name}'").split()[0]
+
+    def forget(self):
+        """No session, no sync, no daemon; on the host only what `mutagen` has installed."""
+        self.cut_shared()
+        os.chdir(self.work)
+        for data in (self.mutagen_data, self.hand_data):
+            if os.path.isdir(data):
+                run(["mutagen", "daemon", "stop"], env={**os.environ, "MUTAGEN_DATA_DIRECTORY": data})
+        for path in (".local", ".sinc"):
+            shutil.rmtree(os.path.join(self.home, path), ignore_errors=True)
+        shutil.rmtree(self.hand_data, ignore_errors=True)
+        self.bed.vps(f"tmux kill-server 2>/dev/null; rm -rf ~/workspace ~/.local/state/sinc {DIR}")
+
+    def end(self):
+        with contextlib.suppress(Exception):
+            self.forget()
+
+    # --- measuring ---
+
+    def compare(self, case, ours, plain, goal, before=lambda: None, runs=None):
+        """Runs both in turn, the first of them in turn too; `ours` and `plain` give seconds."""
+        times = {ours: [], plain: []}
+        for number in range(runs or self.runs):
+            for what in (ours, plain) if number % 2 else (plain, ours):
+                if what is None:
+                    continue
+                if time.monotonic() > self.deadline:
+                    raise TimeoutError
+                before()
+                times[what].append(what())
+        self.add(case, [1000 * t for t in times[ours]], [1000 * t for t in times[plain]], goal)
+
+    def add(self, case, ours, plain, goal, unit="ms"):
+        ours_median, plain_median = statistics.median(ours), statistics.median(plain) if plain else None
+        text, met = goal(ours_median, plain_median)
+        digits = 0 if ours_median >= 100 else 1
+        row = [case, str(self.rtt), f"{ours_median:.{digits}f} {unit}",
+               f"{min(ours):.{digits}f}–{max(ours):.{digits}f}",
+               f"{plain_median:.{digits}f} {unit}" if plain else "–",
+               f"{ours_median / plain_median:.2f}" if plain else "–", text, "met" if met else "MISSED"]
+        self.rows.append(row)
+        print("  ".join(row), file=sys.stderr)
+
+    def missing(self, case, goal, error):
+        """A command of sinc's that fails: said in the table, with its own words on stderr."""
+        print(f"{case}: {error}", file=sys.stderr)
+        self.rows.append([case, str(self.rtt), "not there yet", "", "", "", goal(1, 1)[0], "–"])
+
+    # --- the cases ---
+
+    def existing(self, cases, rtts):
+        self.forget()
+        self.latency(0)
+        id = self.session(self.small)
+        sinc = lambda: attach([self.sinc])
+        shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={self.hand_master}", "-o", "ControlPersist=30m"]
+        bare = lambda: attach(["ssh", "-t", "vps", f"tmux attach -t {id}"])
+        bare_warm = lambda: attach(["ssh", *shared, "-t", "vps", f"tmux attach -t {id}"])
+        for rtt in rtts:
+            self.latency(rtt)
+            sinc(), bare_warm()
+            if "cold" in cases:
+                self.compare("existing, cold", sinc, bare, self.goal_cold, self.cut_shared)
+                self.wait_for_after_attach()
+            if "warm" in cases:
+                sinc()
+                self.compare("existing, warm", sinc, bare_warm, self.goal_warm, self.wait_for_after_attach)
+            if "again" in cases:
+                def sinc_again():
+                    sinc()
+                    return sinc()
+
+                def bare_again():
+                    bare_warm()
+                    return bare_warm()
+                self.compare("existing, again at once", sinc_again, bare_again, self.goal_warm, self.wait_for_after_attach)
+            self.wait_for_after_attach()
+        run(["ssh", "-o", f"ControlPath={self.hand_master}", "-O", "exit", "vps"])
+
+    def goal_cold(self, ours, plain):
+        under = "" if self.rtt > 100 else ", < 2 s"
+        return f"≤ 1.10 ×{under}", ours <= 1.10 * plain and (self.rtt > 100 or ours < 2000)
+
+    def goal_warm(self, ours, plain):
+        if self.rtt == 0:
+            return "≤ bare + 30 ms", ours <= plain + 30
+        return "≤ 1.15 ×", ours <= 1.15 * plain
+
+    def first(self, cases, rtts):
+        # The settings that sinc gives Mutagen, from a first trial.
+        self.forget()
+        self.latency(0)
+        self.session(self.big)
+        settings = os.path.join(self.work, "settings.yml")
+        shutil.copy(glob.glob(os.path.join(self.mutagen_data, "settings-*.yml"))[0], settings)
+        by_hand = (f"ssh vps 'mkdir -p {DIR}/big && tmux new-session -d -s by-hand -c {DIR}/big' && "
+                   f"mutagen sync create --no-global-configuration -c {settings} -n by-hand {self.big} vps:{DIR}/big && "
+                   "mutagen sync flush by-hand")
+
+        def complete(what, where):
+            """The seconds of `what`, if all files are there then."""
+            seconds = run(what)
+            count = int(self.bed.vps(f"find {where} -name '*.dat' | wc -l"))
+            if count != FILES:
+                raise Failed(f"{count} files of {FILES} are on the host after {what[0]}")
+            return seconds
+
+        def sinc():
+            os.chdir(self.big)
+            return complete([self.sinc, "--no-attach"], "~/workspace/big")
+
+        hand = lambda: complete(["sh", "-c", by_hand], f"{DIR}/big")
+
+        def forget_agent():
+            self.forget()
+            self.bed.vps("rm -rf ~/.mutagen")
+
+        goal = lambda ours, plain: ("≤ 1.25 ×", ours <= 1.25 * plain)
+        for rtt in rtts:
+            self.latency(rtt)
+            if "connect" in cases:
+                self.compare("first connect, 10,000 files", sinc, hand, goal, self.forget)
+            if "install" in cases:
+                self.compare("the same, Mutagen's agent not on the host", sinc, hand, goal, forget_agent)
+
+    def status(self, cases, rtts):
+        self.forget()
+        self.latency(0)
+        self.session(self.big)
+        flush = lambda: run(["mutagen", "sync", "flush", "--all"],
+                            env={**os.environ, "MUTAGEN_DATA_DIRECTORY": self.mutagen_data})
+        status = lambda: run([self.sinc, "status"])
+        cached = lambda: run([self.sinc, "status", "--cached"])
+        goal = lambda ours, plain: ("≤ 1.2 ×", ours <= 1.2 * plain)
+        goal_cached = lambda ours, plain: (f"< {2 * self.rtt + 60} ms", ours < 2 * self.rtt + 60)
+        for rtt in rtts:
+            self.latency(rtt)
+            for case, ours, plain, wanted in (("status", status, flush, goal), ("cached", cached, None, goal_cached)):
+                if case not in cases:
+                    continue
+                name = "status" if case == "status" else "status --cached"
+                try:
+                    ours()
+                except Failed as error:
+                    self.missing(name, wanted, error)
+                    continue
+                self.compare(name, ours, plain, wanted)
+
+    def cost(self):
+        self.forget()
+        self.latency(0)
+        self.session(self.small)
+        # Processes whose parent ends come to us, so that each is measured for itself; and they begin as a copy of a
+        # small shell, not of this program, whose memory would be counted as theirs.
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 120, 0, 0))
+
+        def usage(program):
+            path = {**os.environ, "PATH": f"{self.fake}:{os.environ['PATH']}"}
+            starter = ["sh", "-c", '"$0" <"$1" >"$1" 2>"$1" & echo $!', program, os.ttyname(theirs)]
+            pid = int(subprocess.run(starter, env=path, stdout=subprocess.PIPE, timeout=10).stdout)
+            _, status, used = os.wait4(pid, 0)
+            text = os.read(ours, 65536).decode(errors="replace") if select.select([ours], [], [], 0)[0] else ""
+            if os.waitstatus_to_exitcode(status) != 255:  # it did not become the ssh that was laid out for it
+                raise Failed(f"{program} with a fake ssh: {os.waitstatus_to_exitcode(status)}, {text}")
+            return 1000 * (used.ru_utime + used.ru_stime), used.ru_maxrss / 1024
+
+        used = {self.sinc: [], os.path.join(self.fake, "ssh"): []}
+        for _ in range(max(self.runs, 9)):
+            for program, into in used.items():
+                self.wait_for_after_attach()
+                into.append(usage(program))
+        self.wait_for_after_attach()
+        for name, index, unit, limit in (("sinc before exec, CPU", 0, "ms", 10), ("sinc before exec, memory", 1, "MiB", 12)):
+            columns = [[pair[index] for pair in used[program]] for program in used]
+            self.add(name, *columns, lambda ours, plain: (f"< {limit} {unit}", ours < limit), unit)
+        os.close(ours)
+        os.close(theirs)
+
+        def wall(argv):
+            out = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+            start = time.perf_counter()
+            os.waitpid(os.posix_spawnp(argv[0], argv, os.environ, file_actions=out), 0)
+            return time.perf_counter() - start
+        self.compare("sinc --version", lambda: wall([self.sinc, "--version"]), lambda: wall(["true"]),
+                     lambda ours, plain: ("< 5 ms", ours < 5), runs=50)
+
+    def table(self):
+        head = ["case", "RTT", "sinc", "its runs", "plain", "ratio", "goal", ""]
+        order = list(dict.fromkeys(row[0] for row in self.rows))
+        rows = [head, *sorted(self.rows, key=lambda row: order.index(row[0]))]
+        width = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        lines = ["| " + " | ".join(cell.ljust(size) for cell, size in zip(row, width)) + " |" for row in rows]
+        lines.insert(1, "|" + "|".join("-" * (size + 2) for size in width) + "|")
+        return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--sinc", required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rtt")
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []])
+    args = parser.parse_args()
+    cases = args.cases or CASES
+    rtts = [int(ms) for ms in args.rtt.split(",")] if args.rtt else [0, 100] if args.quick else [0, 50, 100, 200]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    minutes = 20 if args.quick else 90
+    began = time.monotonic()
+    bench = Bench(args.work, args.sinc, args.runs or (3 if args.quick else 9), began + 60 * minutes)
+    code = 0
+    try:
+        if {"cold", "warm", "again"} & set(cases):
+            bench.existing(cases, rtts)
+        if {"status", "cached"} & set(cases):
+            bench.status(cases, rtts)
+        if "cost" in cases:
+            bench.cost()
+        if {"connect", "install"} & set(cases):
+            bench.first(cases, rtts)
+    except KeyboardInterrupt:
+        code = 130
+    except TimeoutError:
+        print(f"bench: out of time ({minutes} minutes); what there is:", file=sys.stderr)
+        code = 75
+    except (Failed, subprocess.TimeoutExpired) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        code = 1
+    finally:
+        bench.end()
+    if bench.rows:
+        print(bench.table())
+        print(f"\nmedians of {bench.runs} runs each, in turn; {os.cpu_count()} cores, load {os.getloadavg()[2]:.1f}; "
+              f"{time.monotonic() - began:.0f} s")
+    sys.exit(code or (3 if any(row[-1] == "MISSED" for row in bench.rows) else 0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+//! A connect that is ended at any of its steps, or meets another one, or whose host goes away: the next `sinc` mends
+//! everything.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::steps;
+use crate::support::e2e::Bed;
+use crate::support::terminal::Terminal;
+use crate::support::{PATIENCE, poll, wait_until};
+
+/// Stops the call with a certain number, counted over ssh and Mutagen together, before or after it did its work.
+struct Gate {
+    dir: PathBuf,
+}
+
+impl Gate {
+    #[track_caller]
+    fn build(bed: &Bed) -> Self {
+        let dir = bed.host.dir().join("gate");
+        std::fs::create_dir(&dir).unwrap();
+        let mutagen = bed.host.bin().join("mutagen");
+        let real = which::which("mutagen").unwrap();
+        steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
+        steps::set_mode(&mutagen, 0o755);
+        let gate = dir.display();
+        // A call takes the first number that nobody has; the one to be stopped never goes on.
+        let line = format!(
+            "n=1; while ! mkdir {gate}/call.$n 2>/dev/null; do n=$((n + 1)); done; \
+             case $n in \"$(cat {gate}/before 2>/dev/null)\") \
+             echo \"${{0##*/}} $*\" >{gate}/part; mv {gate}/part {gate}/stopped; exec sleep 600;; esac; \
+             case $n in \"$(cat {gate}/after 2>/dev/null)\") \
+             mv {gate}/after {gate}/was; \"$0\" \"$@\"; echo \"${{0##*/}} $*\" >{gate}/part; \
+             mv {gate}/part {gate}/stopped; exec sleep 600;; esac"
+        );
+        for program in ["ssh", "mutagen"] {
+            steps::before_each(bed, program, &line);
+        }
+        Self { dir }
+    }
+
+    /// Starts to count anew, and stops the call with this number.
+    fn close(&self, when: &str, number: usize) {
+        self.open();
+        steps::write(&self.dir.join(when), &format!("{number}\n"));
+    }
+
+    /// Stops nothing any more.
+    fn open(&self) {
+        for entry in std::fs::read_dir(&self.dir).unwrap().flatten() {
+            if entry.path().is_dir() {
+                std::fs::remove_dir(entry.path()).unwrap();
+            } else {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+
+    /// How many calls there were.
+    fn calls(&self) -> usize {
+        std::fs::read_dir(&self.dir).unwrap().flatten().filter(|entry| entry.path().is_dir()).count()
+    }
+
+    /// The command line that was stopped.
+    fn stopped(&self) -> Option<String> {
+        std::fs::read_to_string(self.dir.join("stopped")).ok()
+    }
+}
+
+/// Everything is there, once.
+#[track_caller]
+fn is_whole(bed: &Bed, project: &Path, name: &str) {
+    let there = steps::there(bed, name);
+    assert_eq!(steps::tree(&there), steps::tree(project));
+    let of_it: Vec<_> = steps::syncs(&bed.sandbox)
+        .into_iter()
+        .filter(|sync| sync["alpha"]["path"] == project.to_str().unwrap())
+        .collect();
+    assert_eq!(of_it.len(), 1, "{of_it:#?}");
+    assert_eq!(of_it[0]["paused"], false);
+    let id = of_it[0]["name"].as_str().unwrap();
+    assert!(steps::sessions_there(bed).contains(&id.to_owned()));
+    assert!(steps::read(&there.join(".sinc-session")).starts_with(&format!("id {id}\n")));
+    assert!(steps::read(&steps::claim(bed, id)).starts_with(&format!("id {id}\ndir {}\n", there.display())));
+}
+
+/// Ends a first connect at each step in turn, and each time the next `sinc` must make everything whole.
+fn at_each_step(when: &str, end: impl Fn(&Bed, Terminal<'_>)) {
+    let Some(bed) = Bed::new() else { return };
+    let gate = Gate::build(&bed);
+    let mut steps_seen = Vec::new();
+    for number in 1.. {
+        let name = format!("app{number}");
+        let project = bed.project(&name, &[("src/one", "1\n"), ("two", "2\n")]);
+        gate.close(when, number);
+        let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
+        let mut done = false;
+        let reached = poll(PATIENCE, || {
+            done = terminal.screen().contains("agent ready");
+            done || gate.stopped().is_some()
+        });
+        assert!(reached, "step {number} of {steps_seen:#?}\n{}", terminal.screen());
+        let Some(stopped) = gate.stopped() else {
+            // A call that lasts, or every step has had its turn.
+            if gate.calls() >= number {
+                continue;
+            }
+            assert!(done && steps_seen.len() > 6, "{steps_seen:#?}");
+            return;
+        };
+        let short: String = stopped.split(" exec sh -c ").next().unwrap().chars().take(150).collect();
+        steps_seen.push(short);
+        end(&bed, terminal);
+        gate.open();
+        let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
+        let came = poll(PATIENCE, || terminal.screen().contains("agent ready"));
+        assert!(came, "after step {number} of {steps_seen:#?}\n{}", terminal.history());
+        is_whole(&bed, &project, &name);
+    }
+}
+
+fn interrupt(_: &Bed, terminal: Terminal<'_>) {
+    // Once sinc has become ssh, Ctrl-C is ssh's, or the agent's.
+    let became_ssh = terminal.screen().contains("Attaching") || terminal.screen().contains("agent ready");
+    terminal.type_keys(&["C-c"]);
+    if !became_ssh {
+        assert_eq!(terminal.wait_exit(PATIENCE), 130, "{}", terminal.screen());
+    }
+}
+
+fn kill(bed: &Bed, terminal: Terminal<'_>) {
+    bed.sandbox.run("kill", &["-9", &terminal.pid().to_string()]).success();
+    assert_eq!(terminal.wait_exit(PATIENCE), 137, "{}", terminal.screen());
+}
+
+#[test]
+fn by_ctrl_c_at_each_step() {
+    at_each_step("before", interrupt);
+}
+
+#[test]
+fn by_kill_before_each_step() {
+    at_each_step("before", kill);
+}
+
+#[test]
+fn by_kill_after_each_step() {
+    at_each_step("after", kill);
+}
+
+#[test]
+fn by_the_hosts_server_going_away_at_each_step() {
+    at_each_step("before", |bed, terminal| {
+        bed.host.stop_sshd().unwrap();
+        drop(terminal);
+        bed.host.start_sshd().unwrap();
+    });
+}
+
+#[test]
+fn two_at_once_make_one_session() {
+    let Some(bed) = Bed::new() else { return };
+    let files: Vec<_> = (0..300).map(|n| (format!("d{}/f{n}", n % 7), n.to_string())).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let project = bed.project("app", &files);
+    let terminals: Vec<_> = (0..3).map(|_| Terminal::sinc(&bed.sandbox, &project, &[])).collect();
+    for terminal in &terminals {
+        terminal.wait_for("agent ready", PATIENCE);
+    }
+    is_whole(&bed, &project, "app");
+    let id = steps::session_id(&bed.sandbox);
+    assert_eq!(steps::sessions_there(&bed), std::slice::from_ref(&id));
+    let attached = || steps::tmux_there(&bed, &["list-clients", "-F", "#{session_name}"]).stdout;
+    wait_until("all are attached", PATIENCE, || attached() == format!("{id}\n").repeat(3));
+    // Two that are not on a terminal, of another project.
+    let other = bed.project("other", &[("a", "1")]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| steps::connect(&bed.sandbox, &other));
+        }
+    });
+    is_whole(&bed, &other, "other");
+}
+
+#[test]
+fn a_host_that_was_rebooted_gets_its_terminal_session_again() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    let terminal = steps::attach(&bed.sandbox, &project);
+    bed.host.reboot().unwrap();
+    assert_eq!(terminal.wait_exit(PATIENCE), 255);
+    assert_eq!(steps::sessions_there(&bed), Vec::<String>::new());
+    let terminal = steps::attach(&bed.sandbox, &project);
+    assert_eq!(steps::sessions_there(&bed).len(), 1);
+    steps::write(&project.join("a"), "2");
+    // Mutagen tries again every 15 s by itself.
+    steps::wait_text(&steps::there(&bed, "app").join("a"), "2");
+    steps::detach(terminal);
+}
+
+#[test]
+fn a_lost_line_ends_the_terminal_and_nothing_else() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    let terminal = steps::attach(&bed.sandbox, &project);
+    terminal.type_line("before");
+    terminal.wait_for("agent heard: before", PATIENCE);
+    bed.host.break_connections().unwrap();
+    assert_eq!(terminal.wait_exit(PATIENCE), 255);
+    let terminal = steps::attach(&bed.sandbox, &project);
+    terminal.wait_for("agent heard: before", PATIENCE);
+    // And while sshd is away, that is said at once.
+    bed.host.stop_sshd().unwrap();
+    assert_eq!(terminal.wait_exit(PATIENCE), 255);
+    let away = Terminal::sinc(&bed.sandbox, &project, &[]);
+    assert_eq!(away.wait_exit(Duration::from_secs(15)), 255);
+    assert!(away.history().contains("Connection refused"), "{}", away.history());
+    let run = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(76);
+    assert!(run.stderr.contains("host `box` refuses connections"), "{run}");
+    bed.host.start_sshd().unwrap();
+    let terminal = steps::attach(&bed.sandbox, &project);
+    terminal.wait_for("agent heard: before", PATIENCE);
+}
+
+#[test]
+fn a_shared_connection_that_hangs_is_given_up() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let masters = bed.sandbox.run("pgrep", &["-f", &format!("^ssh: {}", bed.host.dir().display())]).success();
+    for master in masters.stdout.lines() {
+        bed.sandbox.run("kill", &["-STOP", master]).success();
+    }
+    let started = std::time::Instant::now();
+    let run = steps::connect(&bed.sandbox, &project);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?} {run}", started.elapsed());
+    for master in masters.stdout.lines() {
+        let _ = bed.sandbox.run("kill", &["-KILL", master]);
+    }
+}
