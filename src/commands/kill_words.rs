@@ -8,6 +8,7 @@ use super::joined::of_computer;
 use super::kill_target::Target;
 use super::paint::{harmless, tilde};
 use super::state_report::doing;
+use crate::failure::{Failure, Kind};
 use crate::session::survey::{AgentState, HostSession};
 use crate::tools::mutagen::SyncSession;
 
@@ -134,6 +135,18 @@ pub(super) fn reasons(target: &Target, facts: &Facts) -> Vec<String> {
             .push(format!("its sync is {stopped}: what changed since is only on the side where it changed"));
     }
     reasons
+}
+
+/// There is nothing to end.
+pub(super) fn nowhere(id: &str, host: &str, others: &[String]) -> anyhow::Error {
+    if !others.is_empty() {
+        let message =
+            format!("there is nothing to end: {id} on {host} is only used by {}", others.join(" and by "));
+        return Failure::new(Kind::Failed, message).hint("end it on that computer").into();
+    }
+    Failure::new(Kind::Failed, format!("there is no session {id} on {host}, and no sync of it here"))
+        .hint("`sinc list` shows all sessions; an id must be given whole")
+        .into()
 }
 
 #[cfg(test)]

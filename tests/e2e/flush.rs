@@ -53,6 +53,12 @@ fn flush_ends_when_both_sides_are_equal_and_else_says_why_not() {
 
     let run = sinc(&["flush", "--dry-run"]).success();
     assert!(run.stdout.contains("mutagen sync flush --label-selector sinc-id=sinc-app-"), "{run}");
+    for command in ["flush", "pause", "resume"] {
+        let run = sinc(&[command, "--dry-run", "--json"]).success();
+        documented::data(command, &run.stdout);
+    }
+    let run = sinc(&["kill", "--dry-run", "--json"]).success();
+    assert_eq!(documented::data("kill", &run.stdout)["ended"].as_array().map(Vec::len), Some(1), "{run}");
     let run = sinc(&["flush", "sinc-app"]).exits(1);
     assert!(run.stderr.contains("knows no session `sinc-app`"), "{run}");
 }
