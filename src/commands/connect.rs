@@ -209,6 +209,7 @@ impl Plan<'_> {
             (answer, syncs)
         });
         let (mut answer, mut syncs) = (answer?, syncs?);
+        self.ctx.store.set_noisy(&word, answer.noisy)?;
         self.check_wishes_against_host(&answer)?;
         if look {
             answer = self.ask_host(false, self.args.same, false)?;
