@@ -140,7 +140,8 @@ impl Context {
             name: remote.name().to_owned(),
             destination: remote.destination().to_string(),
             control: remote.control().path().map(Path::to_owned),
-            shared: shared.unwrap_or_else(|| before.is_some_and(|host| host.shared)),
+            shared: shared.unwrap_or_else(|| before.as_ref().is_some_and(|host| host.shared)),
+            noisy: before.is_some_and(|host| host.noisy),
             auth_sock: self
                 .environment
                 .get("SSH_AUTH_SOCK")

@@ -6,18 +6,18 @@ use crate::config::Environment;
 use crate::remote::{shim, shim_directory};
 use crate::state::Store;
 
-/// Becomes the real program. Comes back, with ssh's exit code for its own failures, only if it cannot.
+/// Becomes the real program, or stays before it. Gives its exit code, or ssh's for its own failures.
 #[expect(clippy::print_stderr, reason = "there is no Ui: this is ssh, and Mutagen reads what it writes")]
 #[must_use]
 pub fn run(name: shim::Name, words: &[OsString]) -> i32 {
-    let became = Environment::read().map_err(anyhow::Error::from).and_then(|environment| {
+    let ran = Environment::read().map_err(anyhow::Error::from).and_then(|environment| {
         let store = Store::new(environment.state_dir());
         let own = shim_directory(&environment.data_dir());
         let path = environment.get("PATH").unwrap_or_default();
-        shim::become_real(name, words, &store, path, &own)
+        shim::run_real(name, words, &store, path, &own)
     });
-    if let Err(error) = became {
+    ran.unwrap_or_else(|error| {
         eprintln!("sinc: {error:#}");
-    }
-    255
+        255
+    })
 }

@@ -7,6 +7,7 @@ mod cmd;
 mod error;
 mod journal;
 pub mod quote;
+mod relay;
 mod signals;
 mod wait;
 
@@ -191,6 +192,22 @@ impl Runner {
         let code = wait::code_of(status);
         self.note(cmd, started, &Ok(Output { code, ..Output::default() }));
         Ok(code)
+    }
+
+    /// Runs the command with our own streams and no deadline, but keeps back what it writes to standard output up to
+    /// and with the first line that ends with `mark`. Gives its exit code (128+n when signal n ended it).
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn relay_after(&self, cmd: &Cmd, mark: &str) -> Result<i32, ProcessError> {
+        let mut child =
+            command(cmd).stdout(Stdio::piped()).spawn().map_err(|error| ProcessError::start(cmd, &error))?;
+        if let Some(from) = child.stdout.take() {
+            // Whoever read us may have gone: then the program notices the same.
+            drop(relay::after(mark, from, &mut std::io::stdout().lock()));
+        }
+        let status = child.wait().map_err(|error| ProcessError::start(cmd, &error))?;
+        Ok(wait::code_of(status))
     }
 
     /// Becomes the program: does not come back unless it could not be started.

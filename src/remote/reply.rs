@@ -5,7 +5,7 @@ use std::fmt;
 use crate::ignore::is_misleading;
 
 /// The line that opens an answer: what an rc file printed before it does not count.
-const BEGIN: &str = "sinc-begin 1";
+pub(super) const BEGIN: &str = "sinc-begin 1";
 
 /// An answer: an exit code of ours and `key value` lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Reply {
     lines: Vec<(String, String)>,
     /// What the script wrote to standard error.
     pub said: String,
+    /// Something was printed before the answer: by an rc file of the login shell.
+    pub noisy: bool,
 }
 
 /// An answer that lacks something.
@@ -37,20 +39,22 @@ impl Reply {
         // What a host says is shown on a terminal, and no name of ours holds a character that does something there.
         let shown = |c: char| if c != '\n' && is_misleading(c) { '\u{fffd}' } else { c };
         let text: String = String::from_utf8_lossy(stdout).chars().map(shown).collect();
+        // An rc file may end what it prints without a line break, and the answer begins behind it.
+        let begin = text.lines().position(|line| line.ends_with(BEGIN));
+        let noisy = begin.is_some_and(|begin| begin > 0) || !text.starts_with(BEGIN);
         let lines = text
             .lines()
-            .skip_while(|line| *line != BEGIN)
-            .skip(1)
+            .skip(begin.map_or(usize::MAX, |begin| begin + 1))
             .map(|line| line.split_once(' ').unwrap_or((line, "")))
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
-        Self { code, lines, said: said.chars().map(shown).collect() }
+        Self { code, lines, said: said.chars().map(shown).collect(), noisy }
     }
 
     #[cfg(test)]
     pub(crate) fn for_test(lines: &[(&str, &str)]) -> Self {
         let lines = lines.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Self { code: 0, lines, said: String::new() }
+        Self { code: 0, lines, said: String::new(), noisy: false }
     }
 
     /// The first value of this key.
@@ -91,6 +95,11 @@ mod tests {
             Reply::new(0, b"sinc-begin 1\ndir /a\x1b[2Jb\n", String::new()).get("dir"),
             Some("/a\u{fffd}[2Jb")
         );
+        assert!(reply.noisy);
+        let reply = Reply::new(0, b"\x1b]0;title\x07sinc-begin 1\ndir /a\n", String::new());
+        assert_eq!((reply.get("dir"), reply.noisy), (Some("/a"), true));
+        assert!(!Reply::new(0, b"sinc-begin 1\ndir /a\n", String::new()).noisy);
+        let reply = Reply::new(0, b"Welcome!\ndir /evil\nsinc-begin 1\ndir /a  b \ntmux\n", String::new());
         assert_eq!(reply.need("home").unwrap_err().to_string(), "the answer of the host lacks `home`");
     }
 }

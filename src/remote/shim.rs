@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::reply::BEGIN;
 use crate::config::Destination;
-use crate::process::{Cmd, Runner};
+use crate::process::{Cmd, Runner, quote};
 use crate::state::{HostFile, Store};
 
 /// The programs that sinc stands for.
@@ -46,32 +47,50 @@ impl Name {
     }
 }
 
-/// Becomes the real program with the words translated.
+/// Becomes the real program with the words translated. Where the login shell's rc files print something, which
+/// Mutagen would take for its agent's answer, it stays in between and leaves that out; then it gives the exit code.
 ///
 /// # Errors
 /// The word is not known, or the program cannot be found or started.
-pub fn become_real(
-    name: Name,
-    words: &[OsString],
-    store: &Store,
-    path: &OsStr,
-    own_dir: &Path,
-) -> Result<()> {
+pub fn run_real(name: Name, words: &[OsString], store: &Store, path: &OsStr, own_dir: &Path) -> Result<i32> {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let word = words
         .iter()
         .find_map(|word| host_word_in(word))
         .context("no host word of sinc on this command line")?;
     let host = store.host(word)?.with_context(|| format!("sinc knows no host for the word `{word}`"))?;
-    let program = real_program(name, path, own_dir)?;
-    let mut cmd = Cmd::new(program, format!("start {} for Mutagen", name.program()))
-        .args(translate(name, &words, &host)?);
+    let why = format!("start {} for Mutagen", name.program());
+    let mut cmd = match name {
+        // scp itself would trip over what is printed.
+        Name::Scp if host.noisy => {
+            let ssh = real_program(Name::Ssh, path, own_dir)?;
+            let (file, words) = upload(&words, &host)?;
+            Cmd::new("sh", why)
+                .args(["-c", "exec \"$0\" \"$@\" <\"$SINC_FILE\""])
+                .arg(ssh)
+                .args(words)
+                .env("SINC_FILE", file)
+        }
+        _ => Cmd::new(real_program(name, path, own_dir)?, why).args(translate(name, &words, &host)?),
+    };
     // The daemon that calls us may have been started under another agent, or none.
     if let Some(socket) = host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
         cmd = cmd.env("SSH_AUTH_SOCK", socket);
     }
-    Runner::default().replace(&cmd)?;
-    Ok(())
+    if host.noisy && name == Name::Ssh {
+        return Ok(Runner::default().relay_after(&cmd, BEGIN)?);
+    }
+    match Runner::default().replace(&cmd)? {}
+}
+
+/// The words for ssh that do what scp was asked for, and the file to feed it.
+fn upload(words: &[String], host: &HostFile) -> Result<(String, Vec<String>)> {
+    let [options @ .., file, target] = words else { bail!("scp was called in an unknown way") };
+    let (word, name) = target.split_once(':').context("scp was called in an unknown way")?;
+    let name = quote::universal(name);
+    let mut ssh = options.to_vec();
+    ssh.extend([word.to_owned(), format!("cat >{name}; chmod 700 {name}")]);
+    Ok((file.clone(), translate(Name::Ssh, &ssh, &HostFile { noisy: false, ..host.clone() })?))
 }
 
 /// The word of ours in a word of the command line: alone, or before a colon.
@@ -101,6 +120,10 @@ fn translate(name: Name, words: &[String], host: &HostFile) -> Result<Vec<String
             }
             _ => options.push(word.clone()),
         }
+    }
+    if let Some(command) = options.last_mut().filter(|_| host.noisy && name == Name::Ssh) {
+        // Every login shell reads this alike.
+        *command = format!("echo {BEGIN}; {command}");
     }
     Ok(options)
 }
@@ -173,6 +196,7 @@ mod tests {
             control: None,
             shared: false,
             auth_sock: None,
+            noisy: false,
         }
     }
 
@@ -210,6 +234,28 @@ mod tests {
         assert_eq!(
             tail(Name::Scp, &given, "ssh://box:99"),
             ["-P", "99", "-C", "/a/agent", "box:.mutagen-agent1"]
+        );
+    }
+
+    #[test]
+    fn where_rc_files_print_the_answer_is_marked_and_a_copy_goes_through_ssh() {
+        let host = HostFile { noisy: true, ..host("ssh://box:99") };
+        let given = words(&["sinc-0123456789ab", "uname -s -m"]);
+        let all = translate(Name::Ssh, &given, &host).unwrap();
+        assert_eq!(all.last().unwrap(), "echo sinc-begin 1; uname -s -m");
+        let given = words(&["-C", "-oConnectTimeout=5", "agent", "sinc-0123456789ab:.mutagen-agent1"]);
+        let (file, all) = upload(&given, &host).unwrap();
+        assert_eq!(file, "agent");
+        assert_eq!(
+            all[options(None).len()..],
+            [
+                "-p",
+                "99",
+                "-C",
+                "-oConnectTimeout=5",
+                "box",
+                "cat >'.mutagen-agent1'; chmod 700 '.mutagen-agent1'"
+            ]
         );
     }
 

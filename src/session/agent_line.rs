@@ -1,4 +1,4 @@
-//! The line that the pane's login shell runs: the agent, then a note that it has ended.
+//! The line that the pane's login shell runs: the agent.
 
 use super::scripts::AGENT_CHECK;
 use crate::config::Agent;
@@ -8,15 +8,14 @@ use crate::process::quote::universal;
 /// person's own command, which is in the language of their own shell.
 #[must_use]
 pub fn agent_line(agent: &Agent) -> String {
-    let ended = "tmux set-option -p @sinc-ended yes";
     match &agent.install {
         // A command of the person's own may be an alias or a function: only their shell can tell.
         Some(install) if !agent.custom => {
             let check = universal(AGENT_CHECK.line());
             let (program, install) = (universal(&agent.command), universal(install));
-            format!("sh -c {check} sinc {program} {install} && {}; {ended}", agent.command)
+            format!("sh -c {check} sinc {program} {install} && {}", agent.command)
         }
-        _ => format!("{}; {ended}", agent.command),
+        _ => agent.command.clone(),
     }
 }
 
@@ -36,10 +35,7 @@ mod tests {
         };
         let line = agent_line(&agent);
         assert!(line.starts_with("sh -c 'command -v \"$1\""), "{line}");
-        assert!(
-            line.ends_with("sinc 'claude' 'npm install -g x' && claude; tmux set-option -p @sinc-ended yes"),
-            "{line}"
-        );
+        assert!(line.ends_with("sinc 'claude' 'npm install -g x' && claude"), "{line}");
     }
 
     #[test]
@@ -51,6 +47,6 @@ mod tests {
             custom: true,
             origin: Origin::Default,
         };
-        assert_eq!(agent_line(&agent), "oc --fast; tmux set-option -p @sinc-ended yes");
+        assert_eq!(agent_line(&agent), "oc --fast");
     }
 }

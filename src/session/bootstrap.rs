@@ -140,6 +140,8 @@ pub struct Answer {
     pub others: Vec<String>,
     /// The claim was damaged; where it lies.
     pub damaged: Option<String>,
+    /// The login shell's rc files print something.
+    pub noisy: bool,
 }
 
 /// Asks the host.
@@ -230,7 +232,8 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         .find(|(name, _)| *name == question.id.as_str())
         .and_then(|(_, attached)| attached.parse().ok());
     let directory = reply.need("dir")?;
-    if !directory.starts_with('/') && place != Place::Full {
+    let somewhere = !matches!(place, Place::Full | Place::Many { .. });
+    if somewhere && !directory.starts_with('/') {
         bail!("`{directory}` is not an absolute path");
     }
     let own = format!("{} ", question.machine.id);
@@ -245,5 +248,6 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         peer: reply.get("peer").and_then(|peer| peer.split(' ').nth(2)?.parse().ok()),
         others: others.filter_map(|line| line.split_once(' ')).map(|(_, rest)| rest.to_owned()).collect(),
         damaged: reply.get("damaged").map(str::to_owned),
+        noisy: reply.noisy,
     })
 }

@@ -81,6 +81,9 @@ pub struct HostFile {
     /// The ssh agent of the last `sinc` that ran.
     #[serde(default)]
     pub auth_sock: Option<String>,
+    /// Its login shell's rc files print something even for a single command.
+    #[serde(default)]
+    pub noisy: bool,
 }
 
 /// The directory where all this lies.
@@ -336,6 +339,17 @@ impl Store {
             return Ok(());
         }
         write_json(&self.host_path(&word), host)
+    }
+
+    /// Notes whether the rc files of the host with this word print something.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn set_noisy(&self, word: &str, noisy: bool) -> Result<()> {
+        match self.host(word)? {
+            Some(host) => self.save_host(&HostFile { noisy, ..host }),
+            None => Ok(()),
+        }
     }
 
     fn trust_path(&self, root: &Path) -> PathBuf {

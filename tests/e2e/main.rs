@@ -10,6 +10,7 @@ mod kit;
 mod list;
 mod names;
 mod place;
+mod shells;
 mod status;
 mod steps;
 #[path = "../support/mod.rs"]

@@ -52,15 +52,19 @@ fn a_directory_that_was_renamed_on_the_host_is_followed() {
         steps::tmux_there(&bed, &["list-sessions", "-F", "#{session_id} #{session_created}"]).stdout;
     let moved = there.with_file_name("app renamed");
     std::fs::rename(&there, &moved).unwrap();
+    wait_until("the sync has halted", PATIENCE, || {
+        steps::syncs(&bed.sandbox)[0]["status"] == "halted-on-root-deletion"
+    });
     steps::write(&project.join("src/here"), "edited here\n");
     steps::write(&moved.join("src/there"), "edited there\n");
 
-    not_where_it_was(&bed, &project);
+    // One ssh finds it, and the process beside that ssh has the sync follow.
     let terminal = steps::attach(&bed.sandbox, &project);
-    let said = terminal.history();
+    terminal.wait_for("app renamed now, and the sync follows it", PATIENCE);
     steps::wait_text(&moved.join("src/here"), "edited here\n");
     steps::wait_text(&project.join("src/there"), "edited there\n");
-    assert_eq!(steps::record(&bed.sandbox)["remote"], moved.to_str().unwrap(), "{said}");
+    assert_eq!(steps::record(&bed.sandbox)["remote"], moved.to_str().unwrap());
+    assert!(!there.exists());
     assert!(steps::read(&steps::claim(&bed, &id)).contains(&format!("\ndir {}\n", moved.display())));
     let now = steps::tmux_there(&bed, &["list-sessions", "-F", "#{session_id} #{session_created}"]).stdout;
     assert_eq!(now, session, "the tmux session is kept");
@@ -98,6 +102,8 @@ fn it_is_followed_though_mutagen_has_made_the_old_one_again() {
     steps::write(&moved.join("src/two"), "edited there\n");
     steps::mutagen(&bed.sandbox, &["sync", "resume", "--all"]).success();
     steps::wait_text(&there.join("src/one"), "edited here\n");
+    // Something is in its old place: nobody guesses on the way to a terminal.
+    not_where_it_was(&bed, &project);
     let run = bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
     assert!(run.stderr.contains("Followed"), "{run}");
     // Both sides changed since they were last alike: nothing is chosen, nothing is lost.
