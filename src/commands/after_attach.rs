@@ -36,30 +36,47 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
 
     let remote = remote.with_person(false);
 
-    let mut said = ask_mutagen(ctx, &record);
-    let lasted = lasts(pid, if said.is_empty() { LASTED } else { SETTLED });
-    if lasted && said.is_empty() {
+    let mut asked = ask_mutagen(ctx, &record);
+    let lasted = lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
+    if lasted && asked.is_quiet() {
         // What happened on the host just before the attach is known by now.
-        said = ask_mutagen(ctx, &record);
+        asked = ask_mutagen(ctx, &record);
     }
-    if (!lasted || !said.is_empty())
-        && let Some(followed) = look(ctx, &remote, &record)?
+    if (!lasted || !asked.is_quiet())
+        && let Some(said) = look(ctx, &remote, &record, asked.is_paused)?
     {
-        said = vec![followed];
+        asked.said = vec![said];
     }
-    if lasted && !said.is_empty() {
-        show(&remote, &id, &said.join("; "));
+    if lasted && !asked.said.is_empty() {
+        show(&remote, &id, &asked.said.join("; "));
     }
     Ok(0)
 }
 
-/// Is the session still where it was? One that was renamed is followed; otherwise the sync is paused, and the next
-/// `sinc` looks at the host first. If the host cannot be asked, nothing is known and nothing done.
-fn look(ctx: &Context, remote: &Remote, record: &Record) -> Result<Option<String>> {
+/// What Mutagen says of the session.
+#[derive(Default)]
+struct Asked {
+    /// What is not right with its sync.
+    said: Vec<String>,
+    /// Is it paused?
+    is_paused: bool,
+}
+
+impl Asked {
+    fn is_quiet(&self) -> bool {
+        self.said.is_empty() && !self.is_paused
+    }
+}
+
+/// Is the session still where it was? Then a paused sync goes on: not before, because an empty directory in its
+/// place would count as everything deleted, here too. One that was renamed is followed; otherwise the sync is paused,
+/// and the next `sinc` looks at the host first. If the host cannot be asked, nothing is known and nothing done.
+fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Result<Option<String>> {
     let Ok(survey) = survey::ask(remote, &|_| {}) else { return Ok(None) };
     let there = survey.sessions.get(&record.id).filter(|session| session.marker == Marker::Right);
     let directory = there.and_then(|session| session.directory.as_deref());
-    if directory == Some(&record.remote) {
+    let in_place = directory == Some(&record.remote);
+    if in_place && !is_paused {
         return Ok(None);
     }
     // Another sinc that is at work on this session sees to it.
@@ -71,6 +88,12 @@ fn look(ctx: &Context, remote: &Remote, record: &Record) -> Result<Option<String
     };
     let mutagen = super::mutagen::ready(ctx)?;
     let syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
+    if in_place {
+        for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {
+            mutagen.resume(&sync.identifier)?;
+        }
+        return Ok(Some("the sync was paused; it goes on".to_owned()));
+    }
     if let Some(directory) = directory {
         record.remote = directory.to_owned();
         let wanted = wanted_sync(ctx, &record)?;
@@ -100,25 +123,30 @@ fn wanted_sync(ctx: &Context, record: &Record) -> Result<sync::Wanted> {
     })
 }
 
-/// What is not right with the sync; a paused one is resumed.
-fn ask_mutagen(ctx: &Context, record: &Record) -> Vec<String> {
-    let asked = (|| -> Result<Vec<String>> {
+/// What is not right with the sync.
+fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
+    let asked = (|| -> Result<Asked> {
         let mutagen = super::mutagen::ready(ctx)?;
         let syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
+        let said = |said: Vec<String>| Asked { said, ..Asked::default() };
         let [session] = &syncs[..] else {
             let how_many = if syncs.is_empty() { "no sync runs" } else { "several syncs run" };
-            return Ok(vec![format!("{how_many} for this session: leave it and run `sinc --no-attach`")]);
+            return Ok(said(vec![format!(
+                "{how_many} for this session: leave it and run `sinc --no-attach`"
+            )]));
         };
         if session.is_paused() {
-            mutagen.resume(&session.identifier)?;
-            return Ok(vec!["the sync was paused; it goes on".to_owned()]);
+            return Ok(Asked { is_paused: true, ..Asked::default() });
         }
         if let Some(halt) = session.halt() {
-            return Ok(vec![format!("the sync has stopped itself ({halt}): see `sinc status`")]);
+            return Ok(said(vec![format!("the sync has stopped itself ({halt}): see `sinc status`")]));
         }
-        Ok(complaints(session))
+        Ok(said(complaints(session)))
     })();
-    asked.unwrap_or_else(|error| vec![format!("the sync could not be asked: {error}")])
+    asked.unwrap_or_else(|error| Asked {
+        said: vec![format!("the sync could not be asked: {error}")],
+        ..Asked::default()
+    })
 }
 
 /// Does the process live for this long?

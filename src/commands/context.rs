@@ -42,7 +42,12 @@ impl Context {
         let store = Store::new(environment.state_dir());
         let runner = if global.dry_run {
             let shown = ui.clone();
-            Runner::new(None, Some(Arc::new(move |cmd: &Cmd| shown.data(&format!("# {}\n{cmd}", cmd.why())))))
+            let show = move |cmd: &Cmd| {
+                let text = format!("# {}\n{cmd}", cmd.why());
+                // With --json, standard output is for the one object.
+                if shown.is_json() { shown.raw(&text) } else { shown.data(&text) }
+            };
+            Runner::new(None, Some(Arc::new(show)))
         } else {
             let journal = Journal::new(&store.directory().join("logs"), command_line);
             Runner::new(Some(Arc::new(journal)), None)

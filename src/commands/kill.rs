@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ask::{self, HostAnswer, SURVEY_DEADLINE};
 use super::context::Context;
 use super::kill_target::{self, Target};
-use super::kill_words::{Facts, reasons, tell};
+use super::kill_words::{Facts, nowhere, reasons, tell};
 use super::mutagen;
 use crate::cli;
 use crate::config::Host;
@@ -18,7 +18,7 @@ use crate::process::interrupted;
 use crate::session::bootstrap::Machine;
 use crate::session::{ending, sync};
 use crate::state::{PendingEnd, host_word};
-use crate::tools::mutagen::{CycleResult, LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
+use crate::tools::mutagen::{CycleResult, LABEL_HOST, LABEL_ID, Mutagen, SyncSession};
 use crate::ui::plural;
 
 /// How long what waits may take to be brought over before the sync is ended.
@@ -55,7 +55,7 @@ struct Ended {
 pub(super) fn run(ctx: &Context, args: &cli::Kill) -> Result<i32> {
     let mutagen = mutagen::present(ctx);
     let syncs = match &mutagen {
-        Ok(mutagen) => mutagen.list(&Selector::All).unwrap_or_default(),
+        Ok(mutagen) => mutagen::all_syncs(mutagen)?,
         Err(_) => Vec::new(),
     };
     let targets = kill_target::find(ctx, args, &syncs)?;
@@ -111,7 +111,7 @@ fn end(
     };
     // Asked again under the lock: what was listed before may have changed.
     let syncs = match mutagen {
-        Ok(mutagen) => Some(its(target, mutagen.list(&Selector::All)?)),
+        Ok(mutagen) => Some(its(target, mutagen::all_syncs(mutagen)?)),
         Err(_) => None,
     };
     let machine = Machine::if_known(&ctx.store);
@@ -164,17 +164,6 @@ fn end(
         terminal,
         brought_over,
     })
-}
-
-fn nowhere(id: &str, host: &str, others: &[String]) -> anyhow::Error {
-    if !others.is_empty() {
-        let message =
-            format!("there is nothing to end: {id} on {host} is only used by {}", others.join(" and by "));
-        return Failure::new(Kind::Failed, message).hint("end it on that computer").into();
-    }
-    Failure::new(Kind::Failed, format!("there is no session {id} on {host}, and no sync of it here"))
-        .hint("`sinc list` shows all sessions; an id must be given whole")
-        .into()
 }
 
 /// The syncs of the session among all.
@@ -295,7 +284,7 @@ fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str) {
             target.host_name
         ));
     }
-    if let (Some(local), Some(remote)) = (&facts.local, &facts.remote) {
+    if let (Some(local), Some(remote)) = (facts.shown_local(ctx), &facts.remote) {
         ui.note(&format!("the files stay, here in {local} and on {} in {remote}", target.host_name));
     }
 }

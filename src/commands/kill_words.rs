@@ -1,11 +1,14 @@
 //! What `sinc kill` knows of a session before it ends it, shown; and what is a reason to ask first.
 
+use std::path::Path;
+
 use super::ask::HostAnswer;
 use super::context::Context;
 use super::joined::of_computer;
 use super::kill_target::Target;
-use super::paint::harmless;
+use super::paint::{harmless, tilde};
 use super::state_report::doing;
+use crate::failure::{Failure, Kind};
 use crate::session::survey::{AgentState, HostSession};
 use crate::tools::mutagen::SyncSession;
 
@@ -80,6 +83,11 @@ impl Facts {
         self.there.as_ref().is_some_and(|there| there.attached.is_some())
     }
 
+    /// The directory here, as it is shown.
+    pub(super) fn shown_local(&self, ctx: &Context) -> Option<String> {
+        self.local.as_ref().map(|local| tilde(Path::new(local), ctx.environment.home()))
+    }
+
     fn running_agent(&self) -> Option<String> {
         let there = self.there.as_ref().filter(|there| there.agent_state == AgentState::Running)?;
         Some(harmless(there.agent.as_deref().unwrap_or("an agent")))
@@ -91,9 +99,9 @@ pub(super) fn tell(ctx: &Context, target: &Target, facts: &Facts) {
     let ui = &ctx.ui;
     ui.status("Ending", &format!("{} on {}", target.id, target.host_name));
     for state in &facts.syncs {
-        let side = |path: &Option<String>| harmless(path.as_deref().unwrap_or("?"));
-        let remote = format!("{}:{}", target.host_name, side(&facts.remote));
-        ui.note(&format!("the sync of {} with {remote} ({state})", side(&facts.local)));
+        let remote = harmless(facts.remote.as_deref().unwrap_or("?"));
+        let local = facts.shown_local(ctx).unwrap_or_else(|| "?".to_owned());
+        ui.note(&format!("the sync of {local} with {}:{remote} ({state})", target.host_name));
     }
     match facts.there.as_ref().and_then(|there| there.attached) {
         Some(0) => ui.note("its terminal on the host (nobody is attached)"),
@@ -127,6 +135,18 @@ pub(super) fn reasons(target: &Target, facts: &Facts) -> Vec<String> {
             .push(format!("its sync is {stopped}: what changed since is only on the side where it changed"));
     }
     reasons
+}
+
+/// There is nothing to end.
+pub(super) fn nowhere(id: &str, host: &str, others: &[String]) -> anyhow::Error {
+    if !others.is_empty() {
+        let message =
+            format!("there is nothing to end: {id} on {host} is only used by {}", others.join(" and by "));
+        return Failure::new(Kind::Failed, message).hint("end it on that computer").into();
+    }
+    Failure::new(Kind::Failed, format!("there is no session {id} on {host}, and no sync of it here"))
+        .hint("`sinc list` shows all sessions; an id must be given whole")
+        .into()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::cli;
 use crate::config::{Config, Host};
 use crate::session::survey::Survey;
 use crate::state::{PendingEnd, Record, host_word};
-use crate::tools::mutagen::{LABEL_HOST, MutagenError, Selector, SyncSession};
+use crate::tools::mutagen::{LABEL_HOST, SyncSession};
 
 /// A host that was asked.
 #[derive(Serialize)]
@@ -118,11 +118,7 @@ pub(super) fn known_host(ctx: &Context, config: &Config, name: &str) -> Result<H
 }
 
 fn syncs(ctx: &Context) -> Result<Vec<SyncSession>> {
-    match mutagen::present(ctx)?.list(&Selector::All) {
-        // In a dry run it is not started.
-        Err(MutagenError::NotRunning) => Ok(Vec::new()),
-        listed => Ok(listed?),
-    }
+    mutagen::all_syncs(&mutagen::present(ctx)?)
 }
 
 /// The names of hosts by their words in Mutagen's labels.

@@ -24,6 +24,7 @@ mod state_report;
 mod state_text;
 mod status;
 mod sync_control;
+mod sync_reasons;
 pub mod trust;
 mod watch;
 

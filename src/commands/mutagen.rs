@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::remote::shim_directory;
 use crate::tools::mutagen::{
-    FetchError, Fetched, FindError, Mutagen, RELEASE, Release, Search, fetch, find, own_program,
+    FetchError, Fetched, FindError, Mutagen, MutagenError, RELEASE, Release, Search, Selector, SyncSession,
+    fetch, find, own_program,
 };
 use crate::ui::bytes;
 
@@ -33,6 +34,17 @@ pub(super) fn ready(ctx: &Context) -> Result<Mutagen> {
 /// It is missing, too old, or something else of that name.
 pub(super) fn present(ctx: &Context) -> Result<Mutagen> {
     at(ctx, look_up(ctx, &ctx.config()?).map_err(explain)?)
+}
+
+/// All syncs of sinc. In a dry run a daemon that does not run is not started, and has none.
+///
+/// # Errors
+/// Mutagen cannot be asked.
+pub(super) fn all_syncs(mutagen: &Mutagen) -> Result<Vec<SyncSession>> {
+    match mutagen.list(&Selector::All) {
+        Err(MutagenError::NotRunning) => Ok(Vec::new()),
+        listed => Ok(listed?),
+    }
 }
 
 /// Mutagen, or the place where it would be: for showing commands.

@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 
 use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
-use super::first_cycle::{complaints, words_for};
+use super::first_cycle::complaints;
 use super::state_report::{SyncReport, SyncSeen, is_completed, place_note};
+use super::sync_reasons::{tell_halt, why_not};
 use super::{mutagen, now};
 use crate::cli;
 use crate::failure::{Failure, Kind};
@@ -15,7 +16,7 @@ use crate::process::interrupted;
 use crate::session::survey::HostSession;
 use crate::session::sync::{self, Stuck};
 use crate::state::{Record, host_word};
-use crate::tools::mutagen::{Checked, CycleResult, Halt, Mutagen, Selector, SyncSession};
+use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Selector, SyncSession};
 use crate::ui::{bytes, plural};
 
 /// How long the first cycle after `resume` is waited for.
@@ -60,6 +61,7 @@ pub(super) fn resume(ctx: &Context, args: &cli::Target) -> Result<i32> {
         }
     }
     if ctx.runner.is_dry_run() {
+        print_listed(ctx, "resume", &record, &mutagen)?;
         return Ok(0);
     }
     let checked = one(wait(ctx, &mutagen, &record, RESUME_DEADLINE)?, &record)?;
@@ -90,6 +92,7 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     let started = Instant::now();
     let checked = one(wait(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?, &record)?;
     if checked.result == CycleResult::WouldRun {
+        print_checked(ctx, "flush", &record, checked);
         return Ok(0);
     }
     note_checked(ctx, &record, &checked);
@@ -195,60 +198,6 @@ fn check_place(ctx: &Context, record: &Record, syncs: &[SyncSession]) -> Result<
     .into())
 }
 
-/// What happened, and what each way out does.
-fn tell_halt(ctx: &Context, record: &Record, halt: Halt) {
-    let id = &record.id;
-    let note = |text: &str| ctx.ui.note(text);
-    note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
-    note("- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on");
-    note(&format!(
-        "- fill that side again from the other: `sinc kill {id}`, then `sinc`; no file is deleted"
-    ));
-    note("- meant for both sides? Delete the files on the other side too, then the same");
-}
-
-/// Why the two sides are not equal.
-fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
-    let id = &record.id;
-    let named = complaints(&checked.session).join("; ");
-    if !record.local.is_dir() {
-        let message = format!("the directory of {id} here is gone: {}", record.local.display());
-        return Failure::new(Kind::Failed, message)
-            .hint("put it back, and the sync goes on")
-            .hint(format!("or end the session with `sinc kill {id}`; the files on {} stay", record.host))
-            .into();
-    }
-    let failure = match &checked.result {
-        CycleResult::TimedOut { after, phase, last_error } => {
-            let busy = last_error.clone().unwrap_or_else(|| words_for(*phase).to_owned());
-            let message =
-                format!("the two sides of {id} were not equal within {} s: {busy}", after.as_secs());
-            Failure::new(Kind::TimedOut, message)
-                .hint("`sinc status` shows where it stands; the sync goes on")
-        }
-        CycleResult::Conflicts(_) => {
-            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
-                .hint("make both versions alike, or delete one of them: the other one then takes its place")
-        }
-        CycleResult::Problems { .. } => {
-            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
-                .hint("mend what it names, or ignore it in .sincignore")
-        }
-        CycleResult::Halted(halt) => return anyhow::Error::from(Stuck::Halted(*halt)),
-        CycleResult::Paused => {
-            Failure::new(Kind::Failed, format!("the sync of {id} is paused")).hint("`sinc resume` goes on")
-        }
-        CycleResult::Disconnected(_) => {
-            Failure::new(Kind::Failed, format!("the sync of {id} is {}", checked.result))
-                .hint("it goes on by itself when the host is reached; `sinc status` shows it")
-        }
-        CycleResult::Equal | CycleResult::StillChanging | CycleResult::WouldRun => {
-            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {}", checked.result))
-        }
-    };
-    failure.into()
-}
-
 fn note_checked(ctx: &Context, record: &Record, checked: &Checked) {
     if is_completed(&checked.result) {
         ctx.store.note_checked(&record.id, &record.host, now());
@@ -272,41 +221,5 @@ fn print(ctx: &Context, command: &str, record: &Record, seen: &SyncSeen) {
         let sync = SyncReport::new(seen, ctx.store.last_checked(&record.id, &record.host), now());
         let data = serde_json::json!({ "id": record.id, "host": record.host, "sync": sync });
         ctx.print_json(command, &data);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::explain;
-    use crate::tools::mutagen::Phase;
-
-    fn record() -> Record {
-        let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/","remote":"/r",
-            "settings":"","agent":"a","created":1,"filled":true}"#;
-        serde_json::from_str(json).unwrap()
-    }
-
-    #[test]
-    fn each_reason_has_its_code_and_a_way_on() {
-        let after = Duration::from_secs(60);
-        for (result, code, words) in [
-            (
-                CycleResult::TimedOut { after, phase: Phase::Sending, last_error: None },
-                75,
-                "the two sides of sinc-app-123456 were not equal within 60 s: sending",
-            ),
-            (CycleResult::Paused, 1, "the sync of sinc-app-123456 is paused"),
-            (
-                CycleResult::Disconnected(Some("no line".into())),
-                1,
-                "the sync of sinc-app-123456 is not connected: no line",
-            ),
-            (CycleResult::Conflicts(2), 1, "the two sides of sinc-app-123456 are not equal: "),
-        ] {
-            let shown = explain(&why_not(&record(), &Checked { result, session: SyncSession::default() }));
-            assert_eq!((shown.kind.code(), shown.message.as_str()), (code, words));
-            assert!(!shown.hints.is_empty(), "{words}");
-        }
     }
 }

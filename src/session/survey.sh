@@ -3,7 +3,6 @@
 # pane in which sinc started an agent. Changes nothing.
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
 echo "sinc-begin 1";
-if command -v tmux >/dev/null 2>&1; then put tmux "$(tmux -V 2>/dev/null)"; else put tmux none; fi;
 for c in "$HOME/.local/state/sinc/sessions"/*; do
 case $c in *.damaged) continue;; esac;
 [ -f "$c" ] || continue;
@@ -19,12 +18,11 @@ own=;
 if [ -f "$dir/.sinc-session" ]; then IFS= read -r own <"$dir/.sinc-session"; fi;
 if [ "$own" = "id ${c##*/}" ]; then put marker right; elif [ -d "$dir" ]; then put marker missing; else put marker gone; fi;
 done;
-# tmux ends with 1 for everything: that there is no server, or that it is just ending, is an answer; all else is trouble.
+# tmux ends with 1 for everything: that there is no server, or that it is just ending, is an answer; all else is
+# trouble. The pane's command comes last, because it may hold blanks.
 if command -v tmux >/dev/null 2>&1; then
-if out=$(tmux list-sessions -F "session #{session_name} #{session_attached}" 2>&1); then
-echo "$out" | grep "^session sinc-";
-# The command comes last, because it may hold blanks.
-tmux list-panes -a -F "pane #{session_name} #{pane_dead} #{@sinc-ended} #{@sinc-agent} #{pane_current_command}" 2>/dev/null | grep "^pane sinc-";
+if out=$(tmux list-sessions -F "session #{session_name} #{session_attached}" ";" list-panes -a -F "pane #{session_name} #{pane_dead} #{@sinc-ended} #{@sinc-agent} #{pane_current_command}" 2>&1); then
+echo "$out" | grep -e "^session sinc-" -e "^pane sinc-";
 else
 case $out in *"no server running"* | *"error connecting to"* | *"no sessions"* | *"server exited"* | *"lost server"*) ;; *) put trouble "$(echo "$out" | head -n 1)";; esac;
 fi;

@@ -273,6 +273,29 @@ fn of_several_hosts_one_is_named_or_the_default() {
 }
 
 #[test]
+fn a_project_with_sessions_on_two_hosts_needs_one_named_or_a_default() {
+    let world = World::new();
+    let hosts = "[host.a]\ndestination = \"dev@a\"\n[host.c]\ndestination = \"dev@c\"\n";
+    world.sandbox.write(CONFIG, hosts);
+    drop(world.sinc(&["--no-attach", "--host", "a"]).success());
+    // One session: no name is needed.
+    world.forget_calls();
+    drop(world.sinc(&["--no-attach"]).success());
+    assert!(world.calls().contains(" -T -- dev@a "), "{}", world.calls());
+    drop(world.sinc(&["--no-attach", "--host", "c"]).success());
+    let run = world.sinc(&["--no-attach"]).exits(2);
+    insta::assert_snapshot!(world.normal(&run.stderr), @"
+    error: this project has sessions on several hosts: a, c
+
+    hint: name one with `--host`
+    ");
+    world.sandbox.write(CONFIG, format!("default-host = \"c\"\n{hosts}"));
+    world.forget_calls();
+    drop(world.sinc(&["--no-attach"]).success());
+    assert!(world.calls().contains(" -T -- dev@c "), "{}", world.calls());
+}
+
+#[test]
 fn the_path_of_the_file() {
     let mut sandbox = Sandbox::new();
     let path = |sandbox: &Sandbox, args: &[&str]| sandbox.normal(&sandbox.sinc(args).success().stdout);

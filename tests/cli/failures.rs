@@ -249,6 +249,7 @@ fn a_host_that_is_no_shell_or_answers_nonsense() {
         Answer::stdout("Welcome to FancyOS!\n"),
         Answer::stdout("sinc-begin 1\nhome /home/dev\n"),
         host_says("how surprised\n"),
+        Answer::stdout("sinc-begin 1\ndir ../../etc\nhow kept\n"),
         Answer::fails(1, "This account is currently not available.\n"),
         Answer::fails(127, "sh: 1: exec: sh: not found\n"),
     ] {
@@ -277,6 +278,9 @@ fn a_host_that_is_no_shell_or_answers_nonsense() {
     Connecting to box
     error: could not understand what host `box` said
     caused by: unknown answer `surprised`
+    Connecting to box
+    error: could not understand what host `box` said
+    caused by: `../../etc` is not an absolute path
     Connecting to box
     error: could not prepare the session on the host: the script on host `box` ended with 1
       This account is currently not available.

@@ -158,9 +158,12 @@ impl World {
 
 /// What a host answers to the first word, where all is well; `more` says what became of the directory.
 pub(crate) fn host_says(more: &str) -> Answer {
+    // With several directories, or none that is free, the script names none.
+    let none = ["how many", "how full"].iter().any(|how| more.contains(how));
+    let directory = if none { "" } else { "/home/dev/workspace/app" };
     Answer::stdout(&format!(
         "sinc-begin 1\nhome /home/dev\nshell /bin/bash\npeer 127.0.0.1 50000 127.0.0.1 22\ntmux tmux 3.3a\n\
-         disk /dev/vda1 41152812 9152812 30000000 24% /\ndir /home/dev/workspace/app\n{more}"
+         disk /dev/vda1 41152812 9152812 30000000 24% /\ndir {directory}\n{more}"
     ))
 }
 

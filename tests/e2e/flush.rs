@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::support::e2e::{Bed, living_in};
+use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
 
@@ -52,6 +53,12 @@ fn flush_ends_when_both_sides_are_equal_and_else_says_why_not() {
 
     let run = sinc(&["flush", "--dry-run"]).success();
     assert!(run.stdout.contains("mutagen sync flush --label-selector sinc-id=sinc-app-"), "{run}");
+    for command in ["flush", "pause", "resume"] {
+        let run = sinc(&[command, "--dry-run", "--json"]).success();
+        documented::data(command, &run.stdout);
+    }
+    let run = sinc(&["kill", "--dry-run", "--json"]).success();
+    assert_eq!(documented::data("kill", &run.stdout)["ended"].as_array().map(Vec::len), Some(1), "{run}");
     let run = sinc(&["flush", "sinc-app"]).exits(1);
     assert!(run.stderr.contains("knows no session `sinc-app`"), "{run}");
 }
@@ -136,6 +143,42 @@ fn resume_does_not_sync_with_a_directory_that_is_not_known_to_be_the_sessions() 
     assert!(run.stderr.contains("whether its directory is still its own is not known"), "{run}");
     assert_eq!(steps::read(&project.join("src/only.rs")), "precious\n");
     assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
+}
+
+/// The small process that an attach leaves beside it has ended.
+#[track_caller]
+fn wait_for_looker(bed: &Bed) {
+    wait_until("nobody looks after the attach any more", PATIENCE, || {
+        living_in(bed.host.dir()).iter().all(|process| !process.contains(" after-attach "))
+    });
+}
+
+#[test]
+fn neither_does_an_attach() {
+    for looked_before in [false, true] {
+        let Some((bed, project, there)) = connected(&[("src/only.rs", "precious\n")]) else { return };
+        bed.sandbox.sinc_in(&project, &["pause"]).success();
+        std::fs::remove_dir_all(&there).unwrap();
+        std::fs::create_dir(&there).unwrap();
+        if looked_before {
+            let _ = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
+        }
+        let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
+        assert_ne!(terminal.wait_exit(PATIENCE), 0);
+        wait_for_looker(&bed);
+        assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
+        assert_eq!(steps::read(&project.join("src/only.rs")), "precious\n");
+    }
+}
+
+#[test]
+fn an_attach_resumes_a_paused_sync_once_the_host_has_said_that_all_is_in_its_place() {
+    let Some((bed, project, there)) = connected(&[("a", "1")]) else { return };
+    bed.sandbox.sinc_in(&project, &["pause"]).success();
+    steps::write(&project.join("a"), "2");
+    let terminal = steps::attach(&bed.sandbox, &project);
+    terminal.wait_for("sinc: the sync was paused; it goes on", PATIENCE);
+    steps::wait_text(&there.join("a"), "2");
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Makes what a session consists of: its record, its sync, its tmux session.
+
+use anyhow::Result;
+
+use super::Plan;
+use crate::failure::{Failure, Kind};
+use crate::remote::{Why, local_address_towards};
+use crate::session::bootstrap::Answer;
+use crate::session::survey;
+use crate::session::sync::{self, Step, Wanted};
+use crate::session::terminal::{self, Terminal};
+use crate::state::Record;
+use crate::tools::mutagen::{Mutagen, MutagenError, SyncSession};
+use crate::ui::plural;
+
+impl Plan<'_> {
+    pub(super) fn note_record(&self, answer: &Answer) -> Record {
+        let before = self.record.as_ref();
+        Record {
+            id: self.id().to_string(),
+            host: self.host.name.clone(),
+            destination: self.host.destination.value.to_string(),
+            local: self.project.root.clone(),
+            remote: answer.directory.clone(),
+            settings: self.settings.digest(),
+            agent: self.agent.name.clone(),
+            created: before.map_or_else(crate::commands::now, |record| record.created),
+            filled: before.is_some_and(|record| record.filled),
+            verify: false,
+            peer: answer.peer,
+            address: answer.peer.and_then(local_address_towards),
+            others: answer.others.clone(),
+        }
+    }
+
+    pub(super) fn ensure_sync(
+        &self,
+        mutagen: &Mutagen,
+        wanted: &Wanted,
+        found: &[SyncSession],
+        record: &mut Record,
+    ) -> Result<String> {
+        let ui = &self.ctx.ui;
+        let mut tell = |step: &Step| match step {
+            Step::Created => record.filled = false,
+            Step::Resumed => ui.status("Resumed", "the sync"),
+            Step::Recreated { moved } => {
+                record.filled = false;
+                ui.status(
+                    "Renewed",
+                    if *moved { "the sync, for the new place" } else { "the sync, with the new settings" },
+                );
+            }
+            Step::KeptOld { why } => {
+                record.settings.clear();
+                ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
+            }
+            Step::Undoubled { ended } => {
+                ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"));
+            }
+        };
+        let progress = ui.progress();
+        if found.is_empty() {
+            progress.show("Syncing", "starting Mutagen on the host");
+        }
+        match sync::ensure(mutagen, wanted, found, &mut tell) {
+            // The data connection cannot be opened without a person: it rides on the one that the person opened.
+            Err(error) if self.ctx.ui.is_interactive() && self.login_needs_person(&error) => {
+                ui.warn("this host asks a person at each login: the sync shares this connection, and stops when it is cut");
+                self.ctx.refresh_host_file(&self.remote, Some(true))?;
+                sync::ensure(mutagen, wanted, found, &mut tell)
+            }
+            other => other,
+        }
+    }
+
+    /// Did the data connection fail because a login here needs a person? Mutagen does not always pass on what ssh
+    /// said, so ssh is asked again, alone.
+    pub(super) fn login_needs_person(&self, error: &anyhow::Error) -> bool {
+        let connecting = error.chain().any(|cause| {
+            cause
+                .downcast_ref::<MutagenError>()
+                .is_some_and(|error| matches!(error, MutagenError::Connect { .. }))
+        });
+        let alone = self.remote.clone().with_person(false).without_sharing();
+        connecting
+            && survey::ask(&alone, &|_| {})
+                .is_err_and(|error| error.is(Why::LoginRefused) || error.is(Why::HostKeyUnknown))
+    }
+
+    pub(super) fn make_terminal(&self, record: &Record) -> Result<()> {
+        let terminal = Terminal {
+            id: self.id(),
+            directory: Some(&record.remote),
+            agent: Some(&self.agent),
+            size: terminal::size(),
+        };
+        let ui = &self.ctx.ui;
+        let reply = terminal.make(&self.remote, &|line| ui.note(line))?;
+        if reply.code == 0 {
+            return Ok(());
+        }
+        let said =
+            reply.said.lines().map(|line| line.trim_start_matches("sinc: ")).collect::<Vec<_>>().join("; ");
+        Err(Failure::new(Kind::Failed, said).into())
+    }
+}

@@ -1,0 +1,100 @@
+//! Why the two sides of a session are not equal, and what leads out of it.
+
+use super::context::Context;
+use super::first_cycle::{complaints, words_for};
+use crate::failure::{Failure, Kind};
+use crate::session::sync::Stuck;
+use crate::state::Record;
+use crate::tools::mutagen::{Checked, CycleResult, Halt};
+
+/// What happened, and what each way out does.
+pub(super) fn tell_halt(ctx: &Context, record: &Record, halt: Halt) {
+    let id = &record.id;
+    let note = |text: &str| ctx.ui.note(text);
+    note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
+    note("- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on");
+    note(&format!(
+        "- fill that side again from the other: `sinc kill {id}`, then `sinc`; no file is deleted"
+    ));
+    note("- meant for both sides? Delete the files on the other side too, then the same");
+}
+
+/// Why the two sides are not equal.
+pub(super) fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
+    let id = &record.id;
+    let named = complaints(&checked.session).join("; ");
+    if !record.local.is_dir() {
+        let message = format!("the directory of {id} here is gone: {}", record.local.display());
+        return Failure::new(Kind::Failed, message)
+            .hint("put it back, and the sync goes on")
+            .hint(format!("or end the session with `sinc kill {id}`; the files on {} stay", record.host))
+            .into();
+    }
+    let failure = match &checked.result {
+        CycleResult::TimedOut { after, phase, last_error } => {
+            let busy = last_error.clone().unwrap_or_else(|| words_for(*phase).to_owned());
+            let message =
+                format!("the two sides of {id} were not equal within {} s: {busy}", after.as_secs());
+            Failure::new(Kind::TimedOut, message)
+                .hint("`sinc status` shows where it stands; the sync goes on")
+        }
+        CycleResult::Conflicts(_) => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
+                .hint("make both versions alike, or delete one of them: the other one then takes its place")
+        }
+        CycleResult::Problems { .. } => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
+                .hint("mend what it names, or ignore it in .sincignore")
+        }
+        CycleResult::Halted(halt) => return anyhow::Error::from(Stuck::Halted(*halt)),
+        CycleResult::Paused => {
+            Failure::new(Kind::Failed, format!("the sync of {id} is paused")).hint("`sinc resume` goes on")
+        }
+        CycleResult::Disconnected(_) => {
+            Failure::new(Kind::Failed, format!("the sync of {id} is {}", checked.result))
+                .hint("it goes on by itself when the host is reached; `sinc status` shows it")
+        }
+        CycleResult::Equal | CycleResult::StillChanging | CycleResult::WouldRun => {
+            Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {}", checked.result))
+        }
+    };
+    failure.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::failure::explain;
+    use crate::tools::mutagen::{Phase, SyncSession};
+
+    fn record() -> Record {
+        let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/","remote":"/r",
+            "settings":"","agent":"a","created":1,"filled":true}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn each_reason_has_its_code_and_a_way_on() {
+        let after = Duration::from_secs(60);
+        for (result, code, words) in [
+            (
+                CycleResult::TimedOut { after, phase: Phase::Sending, last_error: None },
+                75,
+                "the two sides of sinc-app-123456 were not equal within 60 s: sending",
+            ),
+            (CycleResult::Paused, 1, "the sync of sinc-app-123456 is paused"),
+            (
+                CycleResult::Disconnected(Some("no line".into())),
+                1,
+                "the sync of sinc-app-123456 is not connected: no line",
+            ),
+            (CycleResult::Conflicts(2), 1, "the two sides of sinc-app-123456 are not equal: "),
+        ] {
+            let shown = explain(&why_not(&record(), &Checked { result, session: SyncSession::default() }));
+            assert_eq!((shown.kind.code(), shown.message.as_str()), (code, words));
+            assert!(!shown.hints.is_empty(), "{words}");
+        }
+    }
+}
