@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::support::{PATIENCE, poll, wait_until};
 /// Stops the call with a certain number, counted over ssh and Mutagen together, before or after it did its work.
 struct Gate {
     dir: PathBuf,
+    round: Cell<usize>,
 }
 
 impl Gate {
@@ -25,47 +27,58 @@ impl Gate {
         let real = which::which("mutagen").unwrap();
         steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
         steps::set_mode(&mutagen, 0o755);
-        let gate = dir.display();
-        // A call takes the first number that nobody has; the one to be stopped never goes on.
+        let gate = Self { dir, round: 0.into() };
+        gate.open();
+        // A call takes the first number that nobody has; the one to be stopped never goes on. A round has a directory of
+        // its own, because calls of the round before may still end.
         let line = format!(
-            "n=1; while ! mkdir {gate}/call.$n 2>/dev/null; do n=$((n + 1)); done; \
-             case $n in \"$(cat {gate}/before 2>/dev/null)\") \
-             echo \"${{0##*/}} $*\" >{gate}/part; mv {gate}/part {gate}/stopped; exec sleep 600;; esac; \
-             case $n in \"$(cat {gate}/after 2>/dev/null)\") \
-             mv {gate}/after {gate}/was; \"$0\" \"$@\"; echo \"${{0##*/}} $*\" >{gate}/part; \
-             mv {gate}/part {gate}/stopped; exec sleep 600;; esac"
+            "g=$(cat {}/now); n=1; while ! mkdir $g/call.$n 2>/dev/null; do n=$((n + 1)); done; \
+             case $n in \"$(cat $g/before 2>/dev/null)\") \
+             echo \"${{0##*/}} $*\" >$g/part; mv $g/part $g/stopped; exec sleep 600;; esac; \
+             case $n in \"$(cat $g/after 2>/dev/null)\") \
+             mv $g/after $g/was; \"$0\" \"$@\"; echo \"${{0##*/}} $*\" >$g/part; \
+             mv $g/part $g/stopped; exec sleep 600;; esac",
+            gate.dir.display()
         );
         for program in ["ssh", "mutagen"] {
             steps::before_each(bed, program, &line);
         }
-        Self { dir }
+        gate
+    }
+
+    /// Where this round's calls are noted.
+    fn now(&self) -> PathBuf {
+        self.dir.join(self.round.get().to_string())
     }
 
     /// Starts to count anew, and stops the call with this number.
     fn close(&self, when: &str, number: usize) {
-        self.open();
-        steps::write(&self.dir.join(when), &format!("{number}\n"));
+        self.begin(Some((when, number)));
     }
 
     /// Stops nothing any more.
     fn open(&self) {
-        for entry in std::fs::read_dir(&self.dir).unwrap().flatten() {
-            if entry.path().is_dir() {
-                std::fs::remove_dir(entry.path()).unwrap();
-            } else {
-                std::fs::remove_file(entry.path()).unwrap();
-            }
+        self.begin(None);
+    }
+
+    fn begin(&self, stop: Option<(&str, usize)>) {
+        self.round.set(self.round.get() + 1);
+        std::fs::create_dir(self.now()).unwrap();
+        if let Some((when, number)) = stop {
+            steps::write(&self.now().join(when), &format!("{number}\n"));
         }
+        steps::write(&self.dir.join("part"), &format!("{}\n", self.now().display()));
+        std::fs::rename(self.dir.join("part"), self.dir.join("now")).unwrap();
     }
 
     /// How many calls there were.
     fn calls(&self) -> usize {
-        std::fs::read_dir(&self.dir).unwrap().flatten().filter(|entry| entry.path().is_dir()).count()
+        std::fs::read_dir(self.now()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count()
     }
 
     /// The command line that was stopped.
     fn stopped(&self) -> Option<String> {
-        std::fs::read_to_string(self.dir.join("stopped")).ok()
+        std::fs::read_to_string(self.now().join("stopped")).ok()
     }
 }
 
@@ -131,7 +144,8 @@ fn at_each_step(when: &str, end: impl Fn(&Bed, Terminal<'_>)) {
 
 fn interrupt(_: &Bed, terminal: Terminal<'_>) {
     // Once sinc has become ssh, Ctrl-C is ssh's, or the agent's.
-    let became_ssh = terminal.screen().contains("Attaching") || terminal.screen().contains("agent ready");
+    let program = std::fs::read_link(format!("/proc/{}/exe", terminal.pid())).unwrap_or_default();
+    let became_ssh = terminal.screen().contains("Attaching") || !program.ends_with("sinc");
     terminal.type_keys(&["C-c"]);
     if !became_ssh {
         assert_eq!(terminal.wait_exit(PATIENCE), 130, "{}", terminal.screen());
