@@ -115,8 +115,16 @@ fn at_each_step(when: &str, end: impl Fn(&Bed, Terminal<'_>)) {
         end(&bed, terminal);
         gate.open();
         let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
-        let came = poll(PATIENCE, || terminal.screen().contains("agent ready"));
-        assert!(came, "after step {number} of {steps_seen:#?}\n{}", terminal.history());
+        let mut ended = None;
+        let came = poll(PATIENCE, || {
+            ended = terminal.exit_code();
+            terminal.screen().contains("agent ready") || ended.is_some()
+        });
+        assert!(
+            came && ended.is_none(),
+            "after step {number} of {steps_seen:#?}: {ended:?}\n{}",
+            terminal.history()
+        );
         is_whole(&bed, &project, &name);
     }
 }

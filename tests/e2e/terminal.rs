@@ -151,14 +151,14 @@ fn ctrl_c_leaves_a_terminal_in_order() {
     let words = [
         "sh",
         "-c",
-        "trap : INT; stty -a >before; \"$0\"; echo code $?; stty -a >after; echo end",
+        "trap : INT; stty -a >before; \"$0\"; echo code $?; stty -a >after; echo end; cat",
         env!("CARGO_BIN_EXE_sinc"),
     ];
     let terminal = Terminal::open(&bed.sandbox, &project, &words);
     wait_until("ssh connects", PATIENCE, || stopped.exists());
     terminal.type_keys(&["C-c"]);
     terminal.wait_for("code 130", PATIENCE);
-    terminal.wait_for("end", PATIENCE);
+    terminal.wait_for("\nend\n", PATIENCE);
     assert_eq!(steps::read(&project.join("after")), steps::read(&project.join("before")));
     assert!(!terminal.history().contains("error:"), "{}", terminal.history());
     assert_eq!(terminal.cursor(), "1", "the cursor is to be seen");
@@ -176,7 +176,7 @@ fn ctrl_c_leaves_a_terminal_in_order() {
     wait_until("the sync is made", PATIENCE, || !steps::syncs(&bed.sandbox).is_empty());
     terminal.type_keys(&["C-c"]);
     terminal.wait_for("code 130", PATIENCE);
-    terminal.wait_for("end", PATIENCE);
+    terminal.wait_for("\nend\n", PATIENCE);
     assert_eq!(steps::read(&project.join("after")), steps::read(&project.join("before")));
     assert_eq!(terminal.cursor(), "1", "the cursor is to be seen");
     std::fs::remove_file(bed.host.bin().join("mutagen")).unwrap();
