@@ -64,5 +64,10 @@ else
 echo "sinc: there is no session $id on this host" >&2; exit 95;
 fi;
 if [ "$attach" = no ]; then echo "sinc-begin 1"; put made "$made"; exit 0; fi;
+<<<<<<< HEAD
+=======
+# A terminal that this host has never heard of (xterm-ghostty, xterm-kitty) is treated as the common one.
+case $TERM in xterm | xterm-256color | screen | screen-256color | linux) ;; *) infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };; esac;
+>>>>>>> 3ffc381 (Proof: the host is not asked for a terminal that every host knows)
 if [ "$modern" = yes ]; then exec tmux -u -T RGB attach-session -t "=$id"; fi;
 exec tmux -u attach-session -t "=$id"
