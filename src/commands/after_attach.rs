@@ -19,7 +19,7 @@ use crate::state::{Record, host_word};
 const LASTED: Duration = Duration::from_secs(15);
 
 /// How long the attach has the computer to itself: its login and its first picture are what the person waits for.
-/// Measured on 2 cores: asking Mutagen meanwhile made a warm attach 10 to 15 ms slower.
+/// Mutagen, asked meanwhile, would take a share of it on a computer with few cores.
 const HEAD_START: Duration = Duration::from_millis(500);
 
 /// How long an attach gets before a message is shown in it: shown too soon, it goes to nobody.
