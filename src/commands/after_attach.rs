@@ -18,6 +18,10 @@ use crate::state::{Record, host_word};
 /// An ssh that ends sooner may not have attached, but told why it could not.
 const LASTED: Duration = Duration::from_secs(15);
 
+/// How long the attach has the computer to itself: its login and its first picture are what the person waits for.
+/// Mutagen, asked meanwhile, would take a share of it on a computer with few cores.
+const HEAD_START: Duration = Duration::from_millis(500);
+
 /// How long an attach gets before a message is shown in it: shown too soon, it goes to nobody.
 const SETTLED: Duration = Duration::from_secs(3);
 
@@ -36,8 +40,9 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
 
     let remote = remote.with_person(false);
 
-    let mut asked = ask_mutagen(ctx, &record);
-    let lasted = lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
+    let began = lasts(pid, HEAD_START);
+    let mut asked = if began { ask_mutagen(ctx, &record) } else { Asked::default() };
+    let lasted = began && lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
     if lasted && asked.is_quiet() {
         // What happened on the host just before the attach is known by now.
         asked = ask_mutagen(ctx, &record);

@@ -42,8 +42,8 @@ fi;
 # Characters that are not ASCII need a UTF-8 locale in the server that tmux may start now.
 case ${LC_ALL:-${LC_CTYPE:-$LANG}} in *[Uu][Tt][Ff]*) ;; *) LC_CTYPE=C.UTF-8; export LC_CTYPE;; esac;
 # A terminal that this host has never heard of (xterm-ghostty, xterm-kitty) is treated as the common one; tmux wants to
-# know it even for a session that it makes detached.
-infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };
+# know it even for a session that it makes detached. The common ones are not looked up: that saves a process.
+case $TERM in xterm | xterm-256color | screen | screen-256color | linux) ;; *) infocmp "$TERM" >/dev/null 2>&1 || { TERM=xterm-256color; export TERM; };; esac;
 # 3.2 brought `new-session -e` and `-T`.
 case $(tmux -V 2>/dev/null) in "tmux 3."[2-9]* | "tmux 3."[1-9][0-9]* | "tmux "[4-9]* | "tmux "[1-9][0-9]* | "tmux next"* | "tmux master"*) modern=yes;; *) modern=no;; esac;
 made=no;

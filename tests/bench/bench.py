@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import fcntl
 import glob
+import json
 import os
 import pty
 import random
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import termios
 import time
+import traceback
 
 CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "cost"]
 FILES, FILE_BYTES = 10_000, 2_000  # the large project: 20 MB
@@ -165,8 +167,14 @@ class Bench:
         raise Failed("sinc after-attach does not end")
 
     def cut_shared(self):
+        """Ends the connection that sinc shares, and not the one that Mutagen may have beside it."""
         self.wait_for_after_attach()
-        for socket in glob.glob(os.path.join(self.home, ".sinc/cm/*")):
+        for path in glob.glob(os.path.join(self.home, ".local/state/sinc/hosts/*.json")):
+            with open(path) as file:
+                self.end_master(json.load(file)["control"])
+
+    def end_master(self, socket):
+        if os.path.exists(socket):
             run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "vps"])
 
     def session(self, directory):
@@ -177,11 +185,13 @@ class Bench:
 
     def forget(self):
         """No session, no sync, no daemon; on the host only what `mutagen` has installed."""
-        self.cut_shared()
+        self.wait_for_after_attach()
         os.chdir(self.work)
         for data in (self.mutagen_data, self.hand_data):
             if os.path.isdir(data):
                 run(["mutagen", "daemon", "stop"], env={**os.environ, "MUTAGEN_DATA_DIRECTORY": data})
+        for socket in glob.glob(os.path.join(self.home, ".sinc/cm/*")):
+            self.end_master(socket)
         for path in (".local", ".sinc"):
             shutil.rmtree(os.path.join(self.home, path), ignore_errors=True)
         shutil.rmtree(self.hand_data, ignore_errors=True)
@@ -251,7 +261,7 @@ class Bench:
                     return bare_warm()
                 self.compare("existing, again at once", sinc_again, bare_again, self.goal_warm, self.wait_for_after_attach)
             self.wait_for_after_attach()
-        run(["ssh", "-o", f"ControlPath={self.hand_master}", "-O", "exit", "vps"])
+        self.end_master(self.hand_master)
 
     def goal_cold(self, ours, plain):
         under = "" if self.rtt > 100 else ", < 2 s"
@@ -334,13 +344,19 @@ class Bench:
 
         def usage(program):
             path = {**os.environ, "PATH": f"{self.fake}:{os.environ['PATH']}"}
-            starter = ["sh", "-c", '"$0" <"$1" >"$1" 2>"$1" & echo $!', program, os.ttyname(theirs)]
-            pid = int(subprocess.run(starter, env=path, stdout=subprocess.PIPE, timeout=10).stdout)
+            # It begins when the shell has ended, which would otherwise wait for it in our place.
+            begin = 'exec 3<&0; { read -r go <&3; exec "$0" <"$1" >"$1" 2>"$1" 3<&-; } >/dev/null & echo $!'
+            gate, go = os.pipe()
+            shell = subprocess.run(["sh", "-c", begin, program, os.ttyname(theirs)], env=path, stdin=gate,
+                                   stdout=subprocess.PIPE, timeout=10)
+            pid = int(shell.stdout)
+            os.write(go, b"\n")
+            os.close(gate), os.close(go)
             _, status, used = os.wait4(pid, 0)
             text = os.read(ours, 65536).decode(errors="replace") if select.select([ours], [], [], 0)[0] else ""
             if os.waitstatus_to_exitcode(status) != 255:  # it did not become the ssh that was laid out for it
                 raise Failed(f"{program} with a fake ssh: {os.waitstatus_to_exitcode(status)}, {text}")
-            return 1000 * (used.ru_utime + used.ru_stime), used.ru_maxrss / 1024
+            return 1000 * (used.ru_utime + used.ru_stime), used.ru_maxrss * 1024 / 1e6  # Linux counts KiB
 
         used = {self.sinc: [], os.path.join(self.fake, "ssh"): []}
         for _ in range(max(self.runs, 9)):
@@ -348,7 +364,7 @@ class Bench:
                 self.wait_for_after_attach()
                 into.append(usage(program))
         self.wait_for_after_attach()
-        for name, index, unit, limit in (("sinc before exec, CPU", 0, "ms", 10), ("sinc before exec, memory", 1, "MiB", 12)):
+        for name, index, unit, limit in (("sinc before exec, CPU", 0, "ms", 10), ("sinc before exec, memory", 1, "MB", 12)):
             columns = [[pair[index] for pair in used[program]] for program in used]
             self.add(name, *columns, lambda ours, plain: (f"< {limit} {unit}", ours < limit), unit)
         os.close(ours)
@@ -402,8 +418,11 @@ def main():
     except TimeoutError:
         print(f"bench: out of time ({minutes} minutes); what there is:", file=sys.stderr)
         code = 75
-    except (Failed, subprocess.TimeoutExpired) as error:
-        print(f"bench: {error}", file=sys.stderr)
+    except Exception as error:  # whatever it is, what was measured is printed
+        if isinstance(error, (Failed, subprocess.TimeoutExpired)):
+            print(f"bench: {error}", file=sys.stderr)
+        else:
+            traceback.print_exc()
         code = 1
     finally:
         bench.end()

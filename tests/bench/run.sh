@@ -55,15 +55,14 @@ as_root=(env)
 on_bed() { "${as_root[@]}" "TB_ID=$TB_ID" "$testbed" "$@"; }
 export TB_ID=${TB_ID:-b$$}
 
+for old in "${TB_DIR:-/var/lib/sinc-testbed}"/inst/b[0-9]*; do # left by a run that was killed
+  old=${old##*/b}
+  case $old in *[!0-9]*) continue ;; esac
+  [ -e "/proc/$old" ] || TB_ID=b$old on_bed down 0
+done
+
 work=$(mktemp -d /tmp/sinc-bench.XXXXXX) # short: sockets lie below it
-taken_down=''
-take_down() {
-  [ -z "$taken_down" ] || return 0
-  taken_down=yes
-  on_bed down 0 || true
-  "${as_root[@]}" rm -rf "$work"
-}
-trap take_down EXIT
+trap 'trap "" INT TERM HUP; on_bed down 0; "${as_root[@]}" rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 on_bed build
