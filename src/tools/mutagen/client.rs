@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::commands::{Endpoint, NewSession, Selector};
-use super::error::{MutagenError, SOCKET_PATH_LIMIT, explain, is_daemon_lost, is_version_mismatch};
+use super::error::{
+    MutagenError, SOCKET_PATH_LIMIT, explain, is_daemon_lost, is_prompter_late, is_version_mismatch,
+};
 use super::model::SyncSession;
 use super::status::Side;
 use crate::process::{Cmd, Done, Output, ProcessError, Runner};
@@ -190,7 +192,11 @@ impl Mutagen {
         if self.runner.is_dry_run() {
             return self.runner.run(cmd).map(|_| None).map_err(|error| explain(error, id, alpha));
         }
-        self.with_right_daemon(cmd).map(Some).map_err(|error| explain(error, id, alpha))
+        let done = match self.with_right_daemon(cmd) {
+            Err(error) if is_prompter_late(&error) => self.with_right_daemon(cmd),
+            done => done,
+        };
+        done.map(Some).map_err(|error| explain(error, id, alpha))
     }
 
     /// Runs the command, and once more with a new daemon if the running one is of another version: Mutagen wants

@@ -128,6 +128,13 @@ pub(super) fn is_daemon_lost(error: &ProcessError) -> bool {
     .any(|words| error.stderr().contains(words))
 }
 
+/// Was the command quicker than the daemon, which tells it the name of a prompter before it enters that into its own list
+/// (`Send`, then `RegisterPrompterWithIdentifier`, in `pkg/service/prompting/server.go`)? Seen on a busy machine, once in
+/// some hundred runs. Nothing was done then: `create` connects before it saves.
+pub(super) fn is_prompter_late(error: &ProcessError) -> bool {
+    error.stderr().contains("prompter not found")
+}
+
 /// What a failed command means. `id` is the session that was named, `alpha` the side that alpha is.
 pub(super) fn explain(error: ProcessError, id: &str, alpha: Side) -> MutagenError {
     if let Outcome::Interrupted(signal) = error.outcome() {

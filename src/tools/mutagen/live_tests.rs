@@ -361,3 +361,28 @@ echo '[]'
     assert!(client(Runner::default()).list(&Selector::All).unwrap().is_empty());
     assert!(log().ends_with("daemon start\nsync list\n"), "the socket of a killed daemon is no daemon");
 }
+
+#[test]
+fn a_daemon_that_does_not_know_its_own_prompter_yet_is_asked_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("mutagen");
+    let script = r#"#!/bin/sh
+cd "${0%/*}" || exit 1
+[ "$1" = daemon ] && exit 0
+echo "$2" >> log
+[ -e known ] || { touch known; echo 'Error: unable to connect to beta: unable to connect to endpoint: unable to dial agent endpoint: unable to message prompter: prompter not found' >&2; exit 1; }
+echo 'Created session sync_x'
+"#;
+    write_program(&program, script);
+    let mutagen = Mutagen::new(&program, dir.path().join("d"), "/s", Runner::default()).unwrap();
+    let (alpha, beta) = (Endpoint::Local("/a".into()), Endpoint::Local("/b".into()));
+    let new = NewSession {
+        name: "sinc-a-1",
+        labels: &[],
+        settings: std::path::Path::new("/s.yml"),
+        alpha: &alpha,
+        beta: &beta,
+    };
+    assert_eq!(mutagen.create(&new).unwrap().as_deref(), Some("sync_x"));
+    assert_eq!(fs::read_to_string(dir.path().join("log")).unwrap(), "create\ncreate\n");
+}
