@@ -2,20 +2,23 @@
 //! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
 
 mod checked;
+mod file;
+mod lock;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::fs::{FlockOperation, flock};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use file::{Damaged, make_private_dir, write_file};
+pub use lock::{Busy, Lock};
+
+use file::{read_all, read_json, remove, write_json};
 
 use crate::project::SessionId;
 use crate::trust::Accepted;
@@ -92,48 +95,6 @@ pub struct Store {
     dir: PathBuf,
 }
 
-/// A held lock: let go when dropped, also when the process dies.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-/// Somebody else holds the lock.
-#[derive(Debug)]
-pub struct Busy {
-    /// What is being done.
-    pub what: String,
-    /// How long we waited.
-    pub after: Duration,
-}
-
-impl std::fmt::Display for Busy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "another sinc has been busy with {} for more than {} s", self.what, self.after.as_secs())
-    }
-}
-
-impl std::error::Error for Busy {}
-
-/// A file of sinc's own that cannot be understood.
-#[derive(Debug)]
-pub struct Damaged {
-    path: PathBuf,
-    why: serde_json::Error,
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` is damaged", self.path.display())
-    }
-}
-
-impl std::error::Error for Damaged {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.why)
-    }
-}
-
 /// The word that stands for a host in Mutagen's URLs and labels: legal in both, and without a meaning to ssh.
 #[must_use]
 pub fn host_word(name: &str) -> String {
@@ -196,46 +157,8 @@ impl Store {
     /// # Errors
     /// It is still held after `patience`, or the lock file cannot be made.
     pub fn lock(&self, id: &str, host: &str, patience: Duration, waiting: &mut dyn FnMut()) -> Result<Lock> {
-        self.lock_file(&format!("{id}@{}", host_word(host)), &format!("{id} on {host}"), patience, waiting)
-    }
-
-    /// Holds the lock of this name.
-    ///
-    /// # Errors
-    /// As [`Store::lock`].
-    pub fn lock_file(
-        &self,
-        name: &str,
-        what: &str,
-        patience: Duration,
-        waiting: &mut dyn FnMut(),
-    ) -> Result<Lock> {
-        let path = self.dir.join("locks").join(name);
-        make_private_dir(path.parent().unwrap_or(&self.dir))?;
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("cannot open the lock `{}`", path.display()))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            return Ok(Lock { _file: file });
-        }
-        waiting();
-        // The kernel wakes a blocked flock by itself, but without a deadline: a thread waits, we wait for it.
-        let (done, held) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let result = flock(&file, FlockOperation::LockExclusive);
-            drop(done.send(result.map(|()| file)));
-        });
-        let until = Instant::now() + patience;
-        loop {
-            crate::process::interrupted()?;
-            // Woken at once when the lock is free; the slices only look at whether a signal came.
-            let slice = Duration::from_millis(200).min(until.saturating_duration_since(Instant::now()));
-            match held.recv_timeout(slice) {
-                Ok(Ok(file)) => return Ok(Lock { _file: file }),
-                Ok(Err(error)) => return Err(error).context("cannot take the lock"),
-                Err(_) if Instant::now() < until => {}
-                Err(_) => return Err(Busy { what: what.to_owned(), after: patience }.into()),
-            }
-        }
+        let path = self.dir.join("locks").join(format!("{id}@{}", host_word(host)));
+        lock::take(&path, &format!("{id} on {host}"), patience, waiting)
     }
 
     /// This computer's own id: made once, random, and the same from then on.
@@ -383,83 +306,6 @@ impl Store {
             let _ = write_file(&path, b"");
             false
         }
-    }
-}
-
-/// Makes a directory, and those above it, for this user only.
-///
-/// # Errors
-/// It cannot be made.
-pub fn make_private_dir(dir: &Path) -> Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("cannot make the directory `{}`", dir.display()))
-}
-
-/// Writes a file so that it is either the old or the new one at any time, also after a power cut.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().context("a file has a directory")?;
-    make_private_dir(dir)?;
-    let name = path.file_name().context("a file has a name")?.to_string_lossy();
-    let temporary = dir.join(format!(".{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
-    let written = (|| {
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    })();
-    written
-        .inspect_err(|_| drop(std::fs::remove_file(&temporary)))
-        .with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut bytes = serde_json::to_vec_pretty(value).context("cannot put a record into JSON")?;
-    bytes.push(b'\n');
-    write_file(path, &bytes)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(|why| Damaged { path: path.to_owned(), why }.into())
-}
-
-fn read_all<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", dir.display())),
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("cannot read `{}`", dir.display()))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.extension().is_some_and(|extension| extension == "json") {
-            all.extend(read_json(&path)?);
-        }
-    }
-    Ok(all)
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
-        }
-        _ => Ok(()),
     }
 }
 
