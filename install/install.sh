@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# install.sh: builds sinc and installs it for this user, with shell completions and the man page.
+# install.sh: builds sinc and installs it for this user, with shell completions and manual pages.
 #
 #   install/install.sh               into ~/.local, or $PREFIX
-#   install/install.sh --uninstall   removes exactly those files (`sinc uninstall --self` first removes its state)
+#   install/install.sh --uninstall   removes exactly those files
 #
-# Needs Rust. The tools that sinc drives are not installed: `sinc doctor` names what is missing.
+# Needs Rust. The tools that sinc drives are not installed: sinc names what is missing when it needs it.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,7 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 prefix=${PREFIX:-$HOME/.local}
 bin=$prefix/bin/sinc
-man=$prefix/share/man/man1/sinc.1
+man=$prefix/share/man/man1
 bash=$prefix/share/bash-completion/completions/sinc
 zsh=$prefix/share/zsh/site-functions/_sinc
 fish=$prefix/share/fish/vendor_completions.d/sinc.fish
@@ -32,7 +32,7 @@ put() {
 case ${1:-} in
 '') ;;
 --uninstall)
-  rm -fv "$bin" "$man" "$bash" "$zsh" "$fish"
+  rm -fv "$bin" "$man"/sinc.1 "$man"/sinc-*.1 "$bash" "$zsh" "$fish"
   exit
   ;;
 -h | --help)
@@ -51,12 +51,13 @@ build_sinc "$root"
 mkdir -p "$prefix/bin"
 cp "$sinc" "$bin.new.$$"
 mv "$bin.new.$$" "$bin" # also while an older one runs
-put "$man" "$bin" man
+mkdir -p "$man"
+"$bin" man --dir "$man"
 put "$bash" "$bin" completions bash
 put "$zsh" "$bin" completions zsh
 put "$fish" "$bin" completions fish
 
-echo "sinc is in $bin, its man page and completions below $prefix/share"
+echo "sinc is in $bin, its manual pages and completions below $prefix/share"
 case ":$PATH:" in
 *":$prefix/bin:"*) ;;
 *) echo "$prefix/bin is not on PATH yet: add it in your shell's startup file" ;;
@@ -64,4 +65,4 @@ esac
 case ${SHELL:-} in
 */zsh) echo "zsh: in ~/.zshrc, before compinit: fpath+=(${zsh%/*})" ;;
 esac
-echo "Next: sinc setup"
+echo "Next, in a project of yours: sinc --host user@address"
