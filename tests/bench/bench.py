@@ -35,6 +35,10 @@ class Failed(Exception):
     pass
 
 
+class Stopped(BaseException):
+    """SIGTERM came."""
+
+
 class Bed:
     def __init__(self):
         self.script = os.environ["SINC_TESTBED"]
@@ -77,7 +81,7 @@ def attach(argv):
     start = time.perf_counter()
     pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=onto, setsid=True)
     os.close(theirs)
-    seen, seconds, deadline = b"", None, start + 60
+    seen, seconds, deadline, ready, piece = b"", None, start + 60, False, b""
     try:
         while True:
             left = deadline - time.perf_counter()
@@ -399,7 +403,10 @@ def main():
     args = parser.parse_args()
     cases = args.cases or CASES
     rtts = [int(ms) for ms in args.rtt.split(",")] if args.rtt else [0, 100] if args.quick else [0, 50, 100, 200]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    def stop(*_):
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, stop)
     minutes = 20 if args.quick else 90
     began = time.monotonic()
     bench = Bench(args.work, args.sinc, args.runs or (3 if args.quick else 9), began + 60 * minutes)
@@ -413,8 +420,8 @@ def main():
             bench.cost()
         if {"connect", "install"} & set(cases):
             bench.first(cases, rtts)
-    except KeyboardInterrupt:
-        code = 130
+    except (KeyboardInterrupt, Stopped) as signalled:
+        code = 143 if isinstance(signalled, Stopped) else 130
     except TimeoutError:
         print(f"bench: out of time ({minutes} minutes); what there is:", file=sys.stderr)
         code = 75
