@@ -287,6 +287,9 @@ fn stuck_hints(stuck: &Stuck) -> Vec<String> {
             "if it was meant, or to fill that side again from the other: `sinc kill`, then `sinc`; no file is deleted".to_owned(),
         ],
         Stuck::Doubled { .. } => vec!["see `sinc status`, and run `sinc` again".to_owned()],
+        Stuck::Overwrites(_) => vec![
+            "run `SINC_MODE=two-way-safe sinc` once: what differs is listed as a conflict, nothing is overwritten".to_owned(),
+        ],
         Stuck::Ambiguous(_) => {
             vec!["end all of them with `sinc kill`, then `sinc` makes one; files stay on both sides".to_owned()]
         }

@@ -102,8 +102,13 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
     if let Some(directory) = directory {
         record.remote = directory.to_owned();
         let wanted = wanted_sync(ctx, &record)?;
-        record.settings = wanted.settings.digest();
-        sync::ensure(&mutagen, &wanted, &syncs, &mut |_| {})?;
+        let (mut filled, mut settings) = (record.filled, wanted.settings.digest());
+        sync::ensure(&mutagen, &wanted, &syncs, &mut |step| match step {
+            sync::Step::Created | sync::Step::Recreated { .. } => filled = false,
+            sync::Step::KeptOld { .. } => settings.clear(),
+            _ => {}
+        })?;
+        (record.filled, record.settings) = (filled, settings);
         ctx.store.save(&record)?;
         return Ok(Some(format!("the directory is {directory} now, and the sync follows it")));
     }

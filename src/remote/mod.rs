@@ -183,15 +183,16 @@ impl Remote {
         Ok(Reply::new(output.code, &stdout, output.stderr))
     }
 
-    /// Ends the shared connection (locally: also when its line is dead).
+    /// Gives the shared connection up: new calls connect anew. Terminals that ride on it are left alone; if its line is
+    /// dead, its own keep-alive ends them.
     pub fn drop_master(&self) {
         if let Some(path) = self.control.path() {
-            let cmd = Cmd::new("ssh", "end the shared connection")
+            let cmd = Cmd::new("ssh", "give up the shared connection")
                 .deadline(Duration::from_secs(3))
                 .answers(&[0, 255])
                 .arg("-o")
                 .arg(format!("ControlPath={}", path.display()))
-                .args(["-O", "exit", "--"])
+                .args(["-O", "stop", "--"])
                 .arg(self.destination.target());
             if let Err(error) = self.runner.answer(&cmd) {
                 tracing::debug!(%error, "the shared connection could not be ended");

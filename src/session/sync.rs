@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::process::{Cmd, interrupted};
 use crate::tools::mutagen::{
     CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem,
-    ProblemStage, Selector, SyncSession, SyncSettings,
+    ProblemStage, Selector, SyncMode, SyncSession, SyncSettings,
 };
 
 /// How long a flush may take before a sync is ended or made again.
@@ -180,6 +180,10 @@ fn recreate(
     paused: bool,
     tell: &mut dyn FnMut(&Step),
 ) -> Result<String> {
+    let overwrites = matches!(wanted.settings.mode, SyncMode::TwoWayResolved | SyncMode::OneWayReplica);
+    if moved && overwrites {
+        return Err(Stuck::Overwrites(wanted.settings.mode).into());
+    }
     if !moved {
         if paused {
             mutagen.resume(&sync)?;
@@ -192,7 +196,9 @@ fn recreate(
             mutagen.resume(&sync)?;
             result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
         }
-        if !brought_over(&result) {
+        // The new mode would settle them by overwriting the host's versions.
+        let lost = overwrites && matches!(result, CycleResult::Conflicts(_));
+        if lost || !brought_over(&result) {
             tell(&Step::KeptOld { why: result.to_string() });
             return Ok(sync);
         }
@@ -274,6 +280,8 @@ pub enum Stuck {
     },
     /// There are several that differ.
     Ambiguous(Vec<String>),
+    /// The directory moved on the host, and in this mode what changed there meanwhile would be overwritten.
+    Overwrites(SyncMode),
 }
 
 impl std::fmt::Display for Stuck {
@@ -286,6 +294,11 @@ impl std::fmt::Display for Stuck {
                     "the sync exists twice, and no cycle of it could be completed before ending one: {why}"
                 )
             }
+            Self::Overwrites(mode) => write!(
+                f,
+                "the directory moved on the host, and in mode {} what was changed there meanwhile would be overwritten",
+                mode.word()
+            ),
             Self::Ambiguous(lines) => {
                 f.write_str("there are several syncs for this session, and they differ:")?;
                 for line in lines {
@@ -302,7 +315,6 @@ impl std::error::Error for Stuck {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::mutagen::SyncMode;
 
     fn wanted() -> Wanted {
         Wanted {

@@ -24,7 +24,7 @@ use crate::session::ending;
 use crate::session::sync::{self, Wanted};
 use crate::session::terminal::{self, Terminal};
 use crate::state::{Record, host_word};
-use crate::tools::mutagen::SyncSettings;
+use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
 use crate::ui::plural;
 
 /// How long to wait for another `sinc` that is busy with the same session: a first cycle may be long.
@@ -140,8 +140,16 @@ impl Plan<'_> {
             let now = local_address_towards(peer);
             if now != record.address {
                 self.remote.drop_master();
-                record.address = now;
-                self.ctx.store.save(&record)?;
+                // Only with the lock, and only that: another sinc may have ended the session, or told to look first.
+                let store = &self.ctx.store;
+                let lock = store.lock(&record.id, &record.host, Duration::ZERO, &mut || {});
+                let now_known = store.record(self.id(), &self.host.name)?;
+                let (Ok(_), Some(known)) = (&lock, now_known.filter(|known| !known.verify)) else {
+                    drop(lock);
+                    return self.connect();
+                };
+                record = Record { address: now, ..known };
+                store.save(&record)?;
             }
         }
         self.ctx.refresh_host_file(&self.remote, None)?;
@@ -149,12 +157,15 @@ impl Plan<'_> {
         self.become_terminal(&record)
     }
 
-    /// Starts the process that asks Mutagen while ssh connects, and shows what it says inside.
+    /// Starts the process that asks Mutagen once ssh is on its way, and shows what it says inside.
     fn look_after(&self, record: &Record) {
         let Ok(this) = std::env::current_exe() else { return };
-        let cmd = Cmd::new(this, "look after the attach")
+        let mut cmd = Cmd::new(this, "look after the attach")
             .args(["after-attach", &record.id, &record.host])
             .arg(std::process::id().to_string());
+        if let Some(config) = &self.ctx.global.config {
+            cmd = cmd.arg("--config").arg(self.ctx.cwd.join(config));
+        }
         if let Err(error) = self.ctx.runner.spawn_detached(&cmd) {
             tracing::warn!(%error, "nobody looks after this attach");
         }
@@ -196,15 +207,20 @@ impl Plan<'_> {
             ui.status("Connecting", &format!("to {}", self.host.name));
         }
         let id = self.project.id.to_string();
+        let mut stale = false;
         if self.record.is_none() {
             // A sync whose record was lost may still run. It must not see the directory that is made for the session
             // now, empty: it would take that for a deletion, and bring it here.
-            for sync in sync::find(&mutagen, &id, &word)?.iter().filter(|sync| !sync.is_paused()) {
-                mutagen.pause(&sync.identifier)?;
+            for sync in sync::find(&mutagen, &id, &word)? {
+                stale = true;
+                if !sync.is_paused() {
+                    mutagen.pause(&sync.identifier)?;
+                }
             }
         }
-        // Whoever insists on a session that exists wants no new directory.
-        let look = self.args.resume && self.record.is_none();
+        // Whoever insists on a session that exists wants no new directory. And a sync that knows another directory is
+        // ended before the host writes that this one is the session's: once it says so, nothing tells them apart.
+        let look = self.record.is_none() && (self.args.resume || stale) || self.args.same;
         // Mutagen is asked while the host is.
         let (answer, syncs) = std::thread::scope(|scope| {
             let asked = scope.spawn(|| sync::find(&mutagen, &id, &word));
@@ -215,6 +231,7 @@ impl Plan<'_> {
         let (mut answer, mut syncs) = (answer?, syncs?);
         self.ctx.store.set_noisy(&word, answer.noisy)?;
         self.check_wishes_against_host(&answer)?;
+        end_strangers(&answer, &mutagen, &mut syncs)?;
         if look {
             answer = self.ask_host(false, self.args.same, false)?;
         }
@@ -225,17 +242,11 @@ impl Plan<'_> {
         if answer.place == Place::Other && self.wants_separate_session(&answer)? {
             syncs = Vec::new();
         }
-        if let Err(error) = self.settle_place(&mut answer, &mutagen, &syncs) {
+        if let Err(error) = self.settle_place(&mut answer, &mutagen, &mut syncs) {
             self.look_again_next_time()?;
             return Err(error);
         }
         self.check_tmux(&answer)?;
-        if matches!(answer.place, Place::New | Place::Adopted) {
-            // It knows another directory than this one: what is missing here it would take for deleted.
-            for sync in syncs.drain(..) {
-                mutagen.terminate(&sync.identifier)?;
-            }
-        }
         self.tell_about_host(&answer);
 
         let mut record = self.note_record(&answer);
@@ -333,6 +344,17 @@ impl Plan<'_> {
             .hint(format!("or end it with `sinc kill {}`", self.id()))
             .into()
     }
+}
+
+/// Ends the syncs of a session whose directory is a new one: they know another directory than this one, and what is
+/// missing here they would take for deleted.
+fn end_strangers(answer: &Answer, mutagen: &Mutagen, syncs: &mut Vec<SyncSession>) -> Result<()> {
+    if matches!(answer.place, Place::New | Place::Adopted | Place::Occupied { .. }) {
+        for sync in syncs.drain(..) {
+            mutagen.terminate(&sync.identifier)?;
+        }
+    }
+    Ok(())
 }
 
 /// Are input and output a terminal that can be attached?

@@ -6,7 +6,7 @@ use super::Plan;
 use crate::failure::{Failure, Kind};
 use crate::project::{SessionId, separate_session_id};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
-use crate::tools::mutagen::{Mutagen, SyncSession};
+use crate::tools::mutagen::{Mutagen, SyncMode, SyncSession};
 use crate::ui::plural;
 
 impl Plan<'_> {
@@ -79,7 +79,7 @@ impl Plan<'_> {
         &mut self,
         answer: &mut Answer,
         mutagen: &Mutagen,
-        syncs: &[SyncSession],
+        syncs: &mut Vec<SyncSession>,
     ) -> Result<()> {
         if answer.place == Place::Other {
             // Asked above: the same project, or by now another id.
@@ -88,8 +88,16 @@ impl Plan<'_> {
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
             self.ctx.ui.warn(&format!("{there} already has {} in it", plural(entries, "entry", "entries")));
-            self.ctx.ui.note("what is only there comes here, what is only here goes there,");
-            self.ctx.ui.note("what differs is left alone on both sides and listed as a conflict");
+            let (only_there, differs) = match self.settings.mode {
+                SyncMode::TwoWaySafe => {
+                    ("comes here", "is left alone on both sides and listed as a conflict")
+                }
+                SyncMode::TwoWayResolved => ("comes here", "is OVERWRITTEN there by what is here"),
+                SyncMode::OneWaySafe => ("stays there", "is left alone there and listed as a conflict"),
+                SyncMode::OneWayReplica => ("is DELETED there", "is OVERWRITTEN there by what is here"),
+            };
+            self.ctx.ui.note(&format!("what is only there {only_there}, what is only here goes there,"));
+            self.ctx.ui.note(&format!("what differs {differs}"));
             let wanted = self.ctx.ui.confirm("Sync this project with it?", false).map_err(|error| {
                 error.context(format!("{there} is not empty, and it is not known to belong to this project"))
             })?;
@@ -98,6 +106,7 @@ impl Plan<'_> {
                     .hint("another workspace on the host: `workspace` in the config")
                     .into());
             }
+            super::end_strangers(answer, mutagen, syncs)?;
             *answer = self.ask_host(true, false, false)?;
         }
         match &answer.place {
