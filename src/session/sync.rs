@@ -380,4 +380,20 @@ mod tests {
         let differing = decide(&[sync(1, &[]), sync(2, &[("/beta/path", "/elsewhere".into())])], &wanted);
         assert!(matches!(&differing, Decision::Ambiguous(lines) if lines.len() == 2), "{differing:?}");
     }
+
+    #[test]
+    fn a_moved_directory_is_not_followed_in_a_mode_that_overwrites() {
+        // No program is started: the person is asked before anything is done.
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        for mode in [SyncMode::TwoWayResolved, SyncMode::OneWayReplica] {
+            let mut wanted = wanted();
+            wanted.settings.mode = mode;
+            let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
+            let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
+            assert!(
+                matches!(error.downcast_ref(), Some(Stuck::Overwrites(found)) if *found == mode),
+                "{error}"
+            );
+        }
+    }
 }
