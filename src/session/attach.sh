@@ -33,7 +33,7 @@ exit 94;
 fi;
 if [ "$found" = "$dir" ]; then :; else
 tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
-{ put id "$id"; put dir "$found"; grep "^machine " "$claim"; put written "$(date +%s)"; } >"$tmp" 2>/dev/null;
+{ put id "$id"; put dir "$found"; grep "^machine " "$claim"; grep "^left " "$claim"; put written "$(date +%s)"; } >"$tmp" 2>/dev/null;
 if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim"; else rm -f -- "$tmp"; fi;
 dir=$found;
 fi;

@@ -237,7 +237,10 @@ fn read(reply: &Reply, question: &Question<'_>) -> Result<Answer> {
         bail!("`{directory}` is not an absolute path");
     }
     let own = format!("{} ", question.machine.id);
-    let others = reply.all("machine").filter(|line| !line.starts_with(&own));
+    // Whoever has ended the session is named only where that is the question.
+    let asked = place == Place::Other;
+    let left = reply.all("left").filter(|_| asked);
+    let others = reply.all("machine").chain(left).filter(|line| !line.starts_with(&own));
     Ok(Answer {
         place,
         directory: directory.to_owned(),

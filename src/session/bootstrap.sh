@@ -37,7 +37,7 @@ ws=${ws%/};
 state=$HOME/.local/state/sinc/sessions;
 claim=$state/$id;
 # Read the claim.
-cid=; cdir=; mine=no; others=no;
+cid=; cdir=; mine=no; others=no; was=no; gone=no;
 if [ -f "$claim" ]; then
 while IFS= read -r line || [ -n "$line" ]; do
 case $line in
@@ -45,6 +45,8 @@ case $line in
 "dir /"*) cdir=${line#dir };;
 "machine $machine "*) mine=yes;;
 "machine "*) others=yes; put machine "${line#machine }";;
+"left $machine "*) was=yes;;
+"left "*) gone=yes; put left "${line#left }";;
 esac;
 done <"$claim";
 fi;
@@ -120,6 +122,8 @@ fi;
 break;
 done;
 fi;
+# A computer that ended the session here left its files: another one with the same path is another one still.
+if [ "$gone" = yes ] && [ "$was" = no ]; then others=yes; fi;
 if [ "$others" = yes ] && [ "$mine" = no ] && [ -z "$known" ]; then
 case $how in kept | moved)
 case $flags in *" same "*) ;; *) how=other;; esac;;
@@ -145,7 +149,7 @@ if differ "$how" kept || differ "$mine" yes || differ "$cdir" "$dir"; then
 tmp=$state/.$id.$$;
 {
 put id "$id"; put dir "$dir";
-if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine "; fi;
+if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine "; grep "^left " "$claim" | grep -vF "left $machine "; fi;
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
 } >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;

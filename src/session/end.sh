@@ -23,7 +23,12 @@ else put tmux none;
 fi;
 if [ -f "$claim" ] && grep -q "^machine $machine " "$claim"; then
 tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
-if grep -v "^machine $machine " "$claim" >"$tmp" && mv -f -- "$tmp" "$claim"; then :; else rm -f -- "$tmp"; echo "cannot write $claim" >&2; exit 97; fi;
+# It stays known who was here last: another computer with the same path is asked before it takes the directory.
+{
+grep -v "^machine $machine " "$claim" | grep -v "^left $machine ";
+grep "^machine $machine " "$claim" | while IFS= read -r line; do put left "${line#machine }"; done;
+} >"$tmp" 2>/dev/null;
+if grep -q "^left $machine " "$tmp" 2>/dev/null && mv -f -- "$tmp" "$claim"; then :; else rm -f -- "$tmp"; echo "cannot write $claim" >&2; exit 97; fi;
 put claim left;
 fi;
 exit 0

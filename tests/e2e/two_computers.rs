@@ -113,3 +113,19 @@ fn or_that_it_is_another_which_is_remembered() {
     assert!(!run.stderr.contains("also synced by"), "{run}");
     assert_eq!(steps::sessions_there(&bed).len(), 2);
 }
+
+#[test]
+fn is_asked_too_when_the_first_has_ended_its_session() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("one", "1\n")]);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    let Some(second) = Second::new(&bed, &project) else { return };
+    steps::write(&second.files.join("two"), "2\n");
+    bed.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    let run = second.sinc(&["--no-attach"]).exits(1);
+    assert!(run.stderr.contains("belongs to another computer: "), "{run}");
+    assert!(!there.join("two").exists());
+    // The one that ended it comes back without being asked.
+    steps::connect(&bed.sandbox, &project);
+}
