@@ -3,10 +3,11 @@
 #
 #   tests/run.sh [--yes] [STEP...]
 #
-#   STEP    fmt clippy shellcheck test bed; all of them unless some are named
+#   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named
 #   --yes   installs missing system packages without asking
 #
-# `test` is cargo's own run, with Mutagen on PATH; `bed` runs tests/bed/ on the laptop's side of the test
+# `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
+# (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others); `bed` runs tests/bed/ on the laptop's side of the test
 # bed (tests/testbed/), which needs Linux and root, or sudo without a password. What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
 # Exit: 0 when all passed, 1 otherwise, 2 usage.
@@ -25,14 +26,14 @@ for arg in "$@"; do
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
     exit 0
     ;;
-  fmt | clippy | shellcheck | test | bed) steps+=("$arg") ;;
+  fmt | clippy | shellcheck | test | faults | bed) steps+=("$arg") ;;
   *)
     echo "run.sh: what is '$arg'? See --help" >&2
     exit 2
     ;;
   esac
 done
-[ ${#steps[@]} -gt 0 ] || steps=(fmt clippy shellcheck test bed)
+[ ${#steps[@]} -gt 0 ] || steps=(fmt clippy shellcheck test faults bed)
 has() { case " ${steps[*]} " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 summary=() left_out=() failed=''
@@ -73,13 +74,13 @@ within() {
 tools() {
   local sets=(build) mutagen
   if has shellcheck || has test; then sets+=(tests); fi
-  if has test || has bed; then sets+=(demo); fi
+  if has test || has faults || has bed; then sets+=(demo); fi
   if has bed && can_bed >/dev/null; then sets+=(bed); fi
   install/get-tools.sh $yes "${sets[@]}" || {
     [ "$(uname -s)" != Linux ] || return 1
     leave_out "what needs the tools that are missing (above)"
   }
-  if has test || has bed; then
+  if has test || has faults || has bed; then
     mutagen=$(install/get-tools.sh $yes mutagen) || return 1
     [ -z "$mutagen" ] || PATH=$mutagen:$PATH
     export PATH
@@ -114,6 +115,11 @@ on_bed() {
 root_prefix() {
   as_root=(env "TB_ID=$TB_ID")
   [ "$(id -u)" = 0 ] || as_root=(sudo -n env "PATH=$PATH" "TB_ID=$TB_ID" ${TB_DIR:+"TB_DIR=$TB_DIR"})
+}
+
+faults() {
+  local runs=${SINC_FAULTS_RUNS:-25}
+  within 20 env SINC_E2E=1 "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults
 }
 
 bed() {
@@ -159,6 +165,7 @@ if has fmt; then step fmt cargo fmt --check; fi
 if has clippy; then step clippy cargo clippy --all-targets --all-features --locked -- -D warnings; fi
 if has shellcheck; then step shellcheck scripts; fi
 if has test; then step test within 30 env SINC_E2E=1 cargo test --locked --no-fail-fast; fi
+if has faults; then step faults faults; fi
 if has bed; then step bed bed; fi
 
 printf '\n=== summary\n'

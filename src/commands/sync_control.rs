@@ -140,10 +140,15 @@ fn wait(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -
     let until = Instant::now() + deadline;
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {}", record.host));
+    let mut reconnected = false;
     loop {
         interrupted()?;
         let left = until.saturating_duration_since(Instant::now());
         let mut all = mutagen.check(&selector, left)?;
+        if !reconnected && reconnect(mutagen, &all) {
+            reconnected = true;
+            continue;
+        }
         if !all.iter().any(|checked| checked.result == CycleResult::StillChanging) || Instant::now() >= until
         {
             for checked in &mut all {
@@ -152,6 +157,14 @@ fn wait(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -
             return Ok(all);
         }
     }
+}
+
+/// After a lost line, or a restart of its daemon, Mutagen connects again only after up to 15 s: asked to, it does so at
+/// once. Did one that was not connected connect?
+fn reconnect(mutagen: &Mutagen, all: &[Checked]) -> bool {
+    let lost = all.iter().filter(|checked| matches!(checked.result, CycleResult::Disconnected(_)));
+    let connected = lost.map(|checked| mutagen.resume(&checked.session.identifier));
+    connected.filter(Result::is_ok).count() > 0
 }
 
 /// The deadline of the whole wait counts, not that of its last part.

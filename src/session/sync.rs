@@ -38,6 +38,8 @@ pub enum Decision {
     Keep(String),
     /// It is as wanted, but paused.
     Resume(String),
+    /// It is as wanted, but has no connection. The host has just answered us.
+    Reconnect(String),
     /// It was made with other settings, or the directory has moved.
     Recreate {
         /// The sync.
@@ -78,6 +80,8 @@ pub fn decide(found: &[SyncSession], wanted: &Wanted) -> Decision {
                 Decision::Recreate { sync: sync.identifier.clone(), moved, paused: sync.is_paused() }
             } else if sync.is_paused() {
                 Decision::Resume(sync.identifier.clone())
+            } else if !sync.is_connected() {
+                Decision::Reconnect(sync.identifier.clone())
             } else {
                 Decision::Keep(sync.identifier.clone())
             }
@@ -152,6 +156,11 @@ pub fn ensure(
             tell(&Step::Resumed);
             Ok(sync)
         }
+        Decision::Reconnect(sync) => {
+            // After a lost line Mutagen tries again only every 15 s. Resuming is trying now.
+            mutagen.resume(&sync)?;
+            Ok(sync)
+        }
         Decision::Recreate { sync, moved, paused } => recreate(mutagen, wanted, sync, moved, paused, tell),
         Decision::Halted(halt) => Err(Stuck::Halted(halt).into()),
         Decision::Doubled { keep, end } => {
@@ -192,7 +201,6 @@ fn recreate(
         if matches!(result, CycleResult::Disconnected(_)) {
             // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now.
             interrupted()?;
-            mutagen.pause(&sync)?;
             mutagen.resume(&sync)?;
             result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
         }
@@ -356,7 +364,10 @@ mod tests {
             (vec![], Decision::Create),
             (vec![sync(1, &[])], Decision::Keep("sync_1".into())),
             (vec![sync(1, &[("/status", "something-new".into())])], Decision::Keep("sync_1".into())),
-            (vec![sync(1, &[("/status", "connecting-beta".into())])], Decision::Keep("sync_1".into())),
+            (
+                vec![sync(1, &[("/status", "connecting-beta".into()), ("/beta/connected", false.into())])],
+                Decision::Reconnect("sync_1".into()),
+            ),
             (vec![sync(1, &[("/labels/sinc-settings", "other".into())])], again(false, false)),
             (vec![sync(1, &[("/beta/path", "/home/dev/workspace/old".into())])], again(true, false)),
             // Where it was is gone: that it halted there is no news.
