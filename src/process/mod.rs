@@ -44,6 +44,9 @@ pub enum Done {
     WouldRun,
 }
 
+/// How much of a program's output the log shows with `-vv`, bytes.
+const MOST_SHOWN: usize = 64 * 1024;
+
 /// Shows a command that a dry run leaves out.
 pub type ShowCommand = Arc<dyn Fn(&Cmd) + Send + Sync>;
 
@@ -145,7 +148,15 @@ impl Runner {
         each: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> Result<Output, ProcessError> {
         let started = Instant::now();
-        let result = wait::supervise(cmd, each);
+        let shows = tracing::enabled!(tracing::Level::TRACE);
+        let mut said = Vec::new();
+        let result = wait::supervise(cmd, &mut |stream, bytes| {
+            if shows && stream == Stream::Stdout {
+                let room = MOST_SHOWN - said.len();
+                said.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            each(stream, bytes)
+        });
         let result = result.and_then(|output| {
             if cmd.answers_with(output.code) {
                 Ok(output)
@@ -154,6 +165,11 @@ impl Runner {
             }
         });
         self.note(cmd, started, &result);
+        if shows {
+            let stderr = result.as_ref().map_or_else(ProcessError::stderr, |output| output.stderr.as_str());
+            // Quoted: what a host writes may hold anything.
+            tracing::trace!(stdout = ?String::from_utf8_lossy(&said), ?stderr, "output");
+        }
         result
     }
 
@@ -234,9 +250,6 @@ impl Runner {
             Err(error) => error.outcome().to_string(),
         };
         tracing::debug!(why = cmd.why(), ms = elapsed.as_millis() as u64, result = %said, "{cmd}");
-        if let Ok(output) = result {
-            tracing::trace!(stdout = %String::from_utf8_lossy(&output.stdout), stderr = %output.stderr, "output");
-        }
         if let Some(journal) = &self.journal {
             journal.note(cmd, Some(elapsed), &said);
         }

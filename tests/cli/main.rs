@@ -12,6 +12,7 @@ mod identity;
 mod kit;
 #[path = "../support/mod.rs"]
 mod support;
+mod talk;
 mod tidy;
 mod trust;
 mod world;

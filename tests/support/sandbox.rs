@@ -105,6 +105,15 @@ impl Sandbox {
         file
     }
 
+    /// Writes a program, by a path of its own or below the home directory.
+    #[track_caller]
+    pub(crate) fn write_program(&self, file: impl AsRef<Path>, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let file = self.write(file, text);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        file
+    }
+
     /// Reads a file below the home directory.
     #[track_caller]
     pub(crate) fn read(&self, file: impl AsRef<Path>) -> String {

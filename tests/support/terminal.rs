@@ -129,6 +129,15 @@ impl<'a> Terminal<'a> {
         self.tmux(&["capture-pane", "-p", "-J", "-S", "-", "-t", ":0"])
     }
 
+    /// Writes down everything that is written to the terminal from now on, also what is gone from the screen again.
+    #[track_caller]
+    pub(crate) fn record(&self) -> PathBuf {
+        let file = self.socket.with_extension("record");
+        self.tmux(&["pipe-pane", "-t", ":0", &format!("cat >'{}'", file.display())]);
+        super::wait_until("the terminal is recorded", super::PATIENCE, || file.exists());
+        file
+    }
+
     /// Waits until the text is on the screen.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str, patience: Duration) {
