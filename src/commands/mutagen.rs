@@ -99,22 +99,13 @@ pub(super) fn explain(missing: FindError) -> anyhow::Error {
 /// # Errors
 /// The person says no, or it cannot be fetched.
 pub(super) fn offer(ctx: &Context, config: &Config) -> Result<PathBuf> {
-    let release = match (&config.mutagen.url, &config.mutagen.sha256, Release::for_this_computer()) {
-        (Some(url), Some(sum), _) => Release { url: url.value.to_string(), sha256: sum.value.to_string() },
-        (Some(_), None, _) | (None, Some(_), _) => {
-            return Err(
-                Failure::new(Kind::Config, "`mutagen.url` and `mutagen.sha256` belong together").into()
-            );
-        }
-        (None, None, Some(release)) => release,
-        (None, None, None) => {
-            return Err(Failure::new(
-                Kind::MissingTool,
-                "there is no Mutagen on this computer, and no release for it",
-            )
+    let named = config.mutagen.url.as_ref().zip(config.mutagen.sha256.as_ref());
+    let named = named.map(|(url, sum)| Release { url: url.value.to_string(), sha256: sum.value.to_string() });
+    let Some(release) = named.or_else(Release::for_this_computer) else {
+        let message = "there is no Mutagen on this computer, and no release for it";
+        return Err(Failure::new(Kind::MissingTool, message)
             .hint("build it from source, and name it in the config: `mutagen.path`")
             .into());
-        }
     };
     let data_dir = ctx.environment.data_dir();
     ctx.ui.note(&format!("Mutagen syncs the files, and is not on this computer; sinc can fetch {RELEASE}"));

@@ -199,6 +199,17 @@ impl Config {
             file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
             directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
         };
+        match (&layer.mutagen.url, &layer.mutagen.sha256) {
+            (Some(url), None) => {
+                let message = "an archive is only fetched with its sum: `sha256` is missing in `[mutagen]`";
+                return Err(file.error(url.span(), message.to_owned()));
+            }
+            (None, Some(sum)) => {
+                let message = "this is the sum of what `url` names, which is missing in `[mutagen]`";
+                return Err(file.error(sum.span(), message.to_owned()));
+            }
+            _ => {}
+        }
         Ok(Config {
             file: path.to_owned(),
             file_exists: text.is_some(),

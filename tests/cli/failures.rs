@@ -1,11 +1,6 @@
 //! What goes wrong before there is a session: each failure with its words, its advice and its code.
 
-use std::os::unix::fs::PermissionsExt;
-
-use crate::support::PATIENCE;
-use crate::support::e2e::have;
 use crate::support::fakes::Answer;
-use crate::support::terminal::Terminal;
 use crate::world::{BOOTSTRAP, MAKE, World, host_says};
 
 /// What OpenSSH 9.2 writes.
@@ -309,9 +304,7 @@ fn what_login_shells_print_is_not_taken_for_the_answer() {
 
 /// A program called mutagen that answers `version` so.
 fn mutagen_says(world: &World, script: &str) {
-    let program = world.sandbox.bin().join("mutagen");
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    world.sandbox.write_program(world.sandbox.bin().join("mutagen"), &format!("#!/bin/sh\n{script}\n"));
 }
 
 #[test]
@@ -337,36 +330,6 @@ fn mutagen_is_missing_too_old_or_something_else() {
     );
     say("missing where the configuration says", &world);
     insta::assert_snapshot!("mutagen", text);
-}
-
-#[test]
-fn a_missing_mutagen_is_offered_to_be_fetched_on_a_terminal() {
-    if !have(&["tmux"]) {
-        return;
-    }
-    let world = World::new();
-    std::fs::remove_file(world.sandbox.bin().join("mutagen")).unwrap();
-    let terminal = Terminal::sinc(&world.sandbox, &world.project(), &["--no-attach"]);
-    terminal.wait_for("Fetch it?", PATIENCE);
-    let screen = terminal.screen();
-    assert!(screen.contains("https://github.com/mutagen-io/mutagen/releases/download/v0.18.1/"), "{screen}");
-    terminal.type_text("n");
-    assert_eq!(terminal.wait_exit(PATIENCE), 69);
-    assert_eq!(world.calls(), "");
-}
-
-#[test]
-fn a_release_that_is_not_what_it_should_be_is_not_used() {
-    let world = World::new();
-    std::fs::remove_file(world.sandbox.bin().join("mutagen")).unwrap();
-    let fetcher = world.sandbox.bin().join("curl");
-    std::fs::write(&fetcher, "#!/bin/sh\nfor last; do :; done\necho \"$@\" >>\"$HOME/curl\"\necho evil\n")
-        .unwrap();
-    std::fs::set_permissions(&fetcher, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let run = world.sinc(&["--no-attach", "--yes"]);
-    assert_ne!(run.code, 0, "{run}");
-    assert!(!world.sandbox.home().join(".local/share/sinc/bin/mutagen").exists(), "{run}");
-    assert_eq!(world.calls(), "");
 }
 
 #[test]

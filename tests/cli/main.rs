@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod exit_codes;
 mod failures;
+mod fetch;
 mod help;
 mod identity;
 mod kit;
