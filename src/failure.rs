@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::config::{ChoiceError, ConfigError};
+use crate::config::{ChoiceError, ConfigError, Destination};
 use crate::demo::TooSlow;
-use crate::process::{Interrupted, Outcome, ProcessError};
+use crate::process::{Cmd, Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
 use crate::remote::{RemoteError, ReplyError, Why, classify as classify_ssh};
 use crate::session::bootstrap::NoRights;
@@ -260,13 +260,21 @@ fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
         ],
         Why::LoginRefused => vec![
             format!("try `ssh {host}`: it must log in by itself, with a key or an agent"),
-            format!("to put your key there: `ssh-copy-id {host}`"),
+            format!("to put your key there: `{}`", copy_id(host)),
         ],
         Why::SshConfig => vec!["mend the line of ~/.ssh/config that ssh names above".to_owned()],
         Why::MasterDead | Why::Lost => vec!["run it again: sinc connects anew".to_owned()],
         Why::Unknown => vec![format!("see whether `ssh {host}` works")],
     };
     (Kind::Connect, hints)
+}
+
+/// The command that puts the person's key on a host; it takes no URL (OpenSSH 9.2).
+fn copy_id(destination: &str) -> String {
+    match Destination::parse(destination) {
+        Ok(it) => Cmd::new("ssh-copy-id", "").args(it.port_args()).arg(it.target()).words(),
+        Err(_) => format!("ssh-copy-id {destination}"),
+    }
 }
 
 fn choice_hints(error: &ChoiceError) -> Vec<String> {

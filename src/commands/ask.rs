@@ -48,8 +48,9 @@ pub(super) fn host(ctx: &Context, host: &Host, deadline: Option<Duration>) -> Ho
     if answer.survey.is_err() || ctx.runner.is_dry_run() || !waits() {
         return answer;
     }
-    let finished =
-        ctx.machine().and_then(|machine| ending::finish_pending(&ctx.store, &remote, &machine.id, &notice));
+    let finished = ctx
+        .machine()
+        .and_then(|machine| ending::finish_pending(&ctx.store, &remote, &machine.id, None, &notice));
     match finished {
         Ok(finished) if finished.is_empty() => {}
         Ok(finished) => answer = HostAnswer { survey: ask(), finished },

@@ -14,13 +14,14 @@ use crate::session::terminal::{self, Terminal};
 /// There is no such session, or no terminal.
 pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let config = ctx.config()?;
-    // A session that this computer has never seen can still be attached to, on the host that is named.
-    let (id, host) = match ctx.target(args.id.as_deref()) {
-        Ok(record) => (SessionId::parse(&record.id)?, ctx.host_of(&config, &record)?),
-        Err(error) => match args.id.as_deref().map(SessionId::parse) {
-            Some(Ok(id)) => (id, config.host(ctx.global.host.as_deref())?),
-            _ => return Err(error),
-        },
+    let named = args.id.as_deref().and_then(|id| SessionId::parse(id).ok());
+    let (id, host) = match named {
+        // A session that this computer has never seen can still be attached to, on the host that is named.
+        Some(id) if ctx.records_of(&id)?.is_empty() => (id, config.host(ctx.global.host.as_deref())?),
+        _ => {
+            let record = ctx.target(args.id.as_deref())?;
+            (SessionId::parse(&record.id)?, ctx.host_of(&config, &record)?)
+        }
     };
     if !ctx.ui.is_interactive() && !ctx.runner.is_dry_run() {
         return Err(Failure::new(Kind::Failed, "there is no terminal to attach")

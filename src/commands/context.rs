@@ -180,15 +180,13 @@ impl Context {
                 },
             },
         };
-        let mut records = self.store.records()?;
-        records.retain(|record| record.id == wanted.as_str());
-        if let Some(host) = &self.global.host {
-            records.retain(|record| record.host == *host);
-        }
+        let mut records = self.records_of(&wanted)?;
         if records.len() > 1 {
             let config = self.config()?;
-            if let Ok(default) = config.host(None) {
-                records.retain(|record| record.host == default.name);
+            if let Ok(default) = config.host(None)
+                && let Some(at) = records.iter().position(|record| record.host == default.name)
+            {
+                records = vec![records.swap_remove(at)];
             }
         }
         match records.len() {
@@ -202,6 +200,17 @@ impl Context {
                 .hint("name one with `--host`")
                 .into()),
         }
+    }
+
+    /// The records of this session, on the host that the command line names or on all.
+    ///
+    /// # Errors
+    /// A record cannot be read: that is never taken for "no session".
+    pub fn records_of(&self, id: &SessionId) -> Result<Vec<Record>> {
+        let mut records = self.store.records()?;
+        let asked_for = |host: &str| self.global.host.as_ref().is_none_or(|wanted| wanted == host);
+        records.retain(|record| record.id == id.as_str() && asked_for(&record.host));
+        Ok(records)
     }
 
     /// Prints the one object of `--json`.

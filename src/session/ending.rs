@@ -1,11 +1,14 @@
 //! Ends a session on its host, at once or when the host is reached again.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use super::scripts::{END, MESSAGE};
 use crate::process::Cmd;
+use crate::project::SessionId;
 use crate::remote::Remote;
-use crate::state::Store;
+use crate::state::{Busy, Store};
 
 /// What ending is for.
 const WHY: &str = "end the session on the host";
@@ -28,7 +31,8 @@ pub fn end_cmd(remote: &Remote, id: &str, machine: &str) -> Cmd {
     remote.script_cmd(WHY, &END, &[id, machine])
 }
 
-/// Finishes what was left to do on this host, now that it has been reached. Gives the ids.
+/// Finishes what was left to do on this host, now that it has been reached. Gives the ids. A session that another
+/// `sinc` is busy with is left to that one; `held` is the one whose lock the caller holds.
 ///
 /// # Errors
 /// The memory of it cannot be read; a host that fails again is tried again the next time.
@@ -36,10 +40,23 @@ pub fn finish_pending(
     store: &Store,
     remote: &Remote,
     machine: &str,
+    held: Option<&SessionId>,
     notice: &dyn Fn(&str),
 ) -> Result<Vec<String>> {
     let mut finished = Vec::new();
     for pending in store.pending()?.into_iter().filter(|pending| pending.host == remote.name()) {
+        let _lock = match held {
+            Some(id) if id.as_str() == pending.id => None,
+            _ => match store.lock(&pending.id, &pending.host, Duration::ZERO, &mut || {}) {
+                Ok(lock) => Some(lock),
+                Err(error) if error.is::<Busy>() => continue,
+                Err(error) => return Err(error),
+            },
+        };
+        // Whoever had the lock before may have ended it, and begun anew.
+        if !store.is_pending(&pending.id, &pending.host)? {
+            continue;
+        }
         match end(remote, &pending.id, machine, notice) {
             Ok(_) => {
                 store.remove_pending(&pending.id, &pending.host)?;

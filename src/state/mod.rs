@@ -223,6 +223,14 @@ impl Store {
         read_all(&self.dir.join("pending"))
     }
 
+    /// Is something left to do for this session on this host?
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn is_pending(&self, id: &str, host: &str) -> Result<bool> {
+        Ok(read_json::<PendingEnd>(&self.pending_path(id, host))?.is_some())
+    }
+
     /// It is done.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
 mod answers;
+mod care;
 mod config;
 mod connect;
 mod exit_codes;

@@ -22,6 +22,9 @@ pub(crate) const ATTACH: &str = "ssh * -t -- *attach-session*";
 /// The call of ssh that asks a host for all its sessions.
 pub(crate) const SURVEY: &str = "ssh * -T -- *list-panes*";
 
+/// The call of ssh that ends a session on its host.
+pub(crate) const END: &str = "ssh * -T -- *kill-session*";
+
 /// The computer.
 #[derive(Debug)]
 pub(crate) struct World {

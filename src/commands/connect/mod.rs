@@ -304,7 +304,9 @@ impl Plan<'_> {
     fn finish_pending(&self) -> Result<bool> {
         let (ui, store) = (&self.ctx.ui, &self.ctx.store);
         let machine = self.ctx.machine()?;
-        let finished = ending::finish_pending(store, &self.remote, &machine.id, &|line| ui.note(line))?;
+        let finished = ending::finish_pending(store, &self.remote, &machine.id, Some(self.id()), &|line| {
+            ui.note(line);
+        })?;
         for id in &finished {
             ui.status("Finished", &format!("{id}: its end, which waited for this host"));
         }

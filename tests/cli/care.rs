@@ -1,0 +1,319 @@
+//! What a run may do only in a certain order, or only while it holds the session's lock; and whose word counts when
+//! what is remembered is damaged or gone.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::support::e2e::{have, living_in};
+use crate::support::fakes::Answer;
+use crate::support::terminal::Terminal;
+use crate::support::{PATIENCE, wait_until};
+use crate::world::{ATTACH, BOOTSTRAP, END, SURVEY, World, host_says};
+
+/// The file in which the project's one session is remembered.
+#[track_caller]
+fn record(world: &World) -> PathBuf {
+    let dir = world.sandbox.home().join(".local/state/sinc/sessions");
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+/// Holds the lock of a session on `box` until it is dropped, as another sinc does.
+#[track_caller]
+fn busy(world: &World, id: &str) -> File {
+    let name = format!(".local/state/sinc/locks/{id}@{}", sinc::state::host_word("box"));
+    let lock = world.sandbox.write(name, "");
+    let file = File::options().append(true).open(lock).unwrap();
+    flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive).unwrap();
+    file
+}
+
+/// Only the calls that look like one of these, by short names.
+fn order(world: &World, names: &[(&str, &str)]) -> Vec<String> {
+    let calls = world.calls();
+    let name =
+        |call: &str| names.iter().find(|(part, _)| call.contains(part)).map(|(_, name)| (*name).to_owned());
+    calls.lines().filter_map(name).collect()
+}
+
+#[test]
+fn stale_syncs_are_ended_before_the_host_writes_down_the_directory() {
+    let world = World::connected();
+    std::fs::remove_file(record(&world)).unwrap();
+    world.fakes.on(BOOTSTRAP, host_says("how new\n"));
+    drop(world.sinc(&["--no-attach"]).success());
+    let steps = [
+        ("'\\''look'\\''", "look"),
+        ("<bootstrap.sh>", "write"),
+        ("sync pause", "pause"),
+        ("sync terminate", "end"),
+        ("sync create", "make"),
+        ("<attach.sh>", "terminal"),
+    ];
+    assert_eq!(order(&world, &steps), ["pause", "look", "end", "write", "make", "terminal"]);
+}
+
+#[test]
+fn a_shared_connection_of_another_address_is_given_up_first() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let world = World::connected();
+    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    world.fakes.on("ssh * -O stop *", Answer::default());
+    let attach = |world: &World| {
+        world.forget_calls();
+        let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
+        wait_until("it is attached", PATIENCE, || world.calls().contains("<attach.sh>"));
+        drop(terminal);
+        nobody_looks(world);
+        order(world, &[(" -O stop ", "give up"), ("<bootstrap.sh>", "ask"), ("<attach.sh>", "attach")])
+    };
+    assert_eq!(attach(&world), ["attach"]);
+    let text = std::fs::read_to_string(record(&world)).unwrap();
+    let was = text.replace("\"address\": \"127.0.0.1\"", "\"address\": \"192.0.2.7\"");
+    assert_ne!(was, text);
+    std::fs::write(record(&world), was).unwrap();
+    assert_eq!(attach(&world), ["give up", "attach"]);
+    // The new address is remembered.
+    assert_eq!(std::fs::read_to_string(record(&world)).unwrap(), text);
+    assert_eq!(attach(&world), ["attach"]);
+}
+
+/// Waits until no attach is looked after any more.
+#[track_caller]
+fn nobody_looks(world: &World) {
+    wait_until("nobody looks after an attach", PATIENCE, || {
+        living_in(world.sandbox.root()).iter().all(|process| !process.contains("after-attach"))
+    });
+}
+
+#[test]
+fn the_fast_way_writes_its_record_only_with_the_lock() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let world = World::connected();
+    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    world.fakes.on("ssh * -O stop *", Answer::default());
+    let text = std::fs::read_to_string(record(&world)).unwrap();
+    let was = text.replace("\"address\": \"127.0.0.1\"", "\"address\": \"192.0.2.7\"");
+    std::fs::write(record(&world), &was).unwrap();
+    let other = busy(&world, &world.id());
+    let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
+    terminal.wait_for("another sinc is busy with this session: waiting for it", PATIENCE);
+    assert_eq!(std::fs::read_to_string(record(&world)).unwrap(), was);
+    assert!(!world.calls().contains("<attach.sh>"), "{}", world.calls());
+    // The other one has ended the session meanwhile: what was read before is not written again.
+    std::fs::remove_file(record(&world)).unwrap();
+    world.fakes.on(BOOTSTRAP, Answer::fails(255, "ssh: connect to host x port 22: Connection refused\n"));
+    drop(other);
+    assert_eq!(terminal.wait_exit(PATIENCE), 76, "{}", terminal.history());
+    let sessions = world.sandbox.home().join(".local/state/sinc/sessions");
+    assert_eq!(std::fs::read_dir(sessions).unwrap().count(), 0);
+}
+
+#[test]
+fn who_looks_after_an_attach_goes_by_the_same_configuration() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let world = World::connected();
+    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    // Named from the project's directory, and with another Mutagen.
+    let mutagen = world.sandbox.bin().join("other-mutagen");
+    let marker = world.sandbox.home().join("asked");
+    let program = world.sandbox.bin().join("mutagen");
+    world.sandbox.write_program(
+        &mutagen,
+        &format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec '{}' \"$@\"\n", marker.display(), program.display()),
+    );
+    std::fs::write(mutagen.with_file_name("mutagen-agents.tar.gz"), "").unwrap();
+    let config = format!(
+        "[host.box]\ndestination = \"dev@203.0.113.7\"\n[mutagen]\npath = \"{}\"\n",
+        mutagen.display()
+    );
+    world.sandbox.write("other.toml", config);
+    let terminal = Terminal::sinc(&world.sandbox, &world.project(), &["--config", "../other.toml"]);
+    wait_until("the Mutagen of that file is asked", PATIENCE, || {
+        std::fs::read_to_string(&marker).unwrap_or_default().contains("sync list")
+    });
+    assert!(!world.calls().contains("<bootstrap.sh>"), "the fast way: {}", world.calls());
+    drop(terminal);
+    nobody_looks(&world);
+}
+
+#[test]
+fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
+    let mut text = String::new();
+    for mode in ["two-way-safe", "two-way-resolved", "one-way-safe", "one-way-replica"] {
+        let mut world = World::new();
+        world.sandbox.set("SINC_MODE", mode);
+        world.fakes.on(BOOTSTRAP, host_says("entries 12\nhow occupied\n"));
+        let run = world.sinc(&["--no-attach"]).exits(1);
+        assert!(!world.calls().contains("sync create"), "{}", world.calls());
+        assert!(run.stderr.contains("there is no terminal to ask on: Sync this project with it?"), "{run}");
+        let said = world.normal(&run.stderr);
+        let said = said.lines().filter(|line| line.starts_with("          "));
+        text.push_str(&format!("{mode}\n{}\n", said.collect::<Vec<_>>().join("\n")));
+    }
+    insta::assert_snapshot!(text, @"
+    two-way-safe
+               what is only there comes here, what is only here goes there,
+               what differs is left alone on both sides and listed as a conflict
+    two-way-resolved
+               what is only there comes here, what is only here goes there,
+               what differs is OVERWRITTEN there by what is here
+    one-way-safe
+               what is only there stays there, what is only here goes there,
+               what differs is left alone there and listed as a conflict
+    one-way-replica
+               what is only there is DELETED there, what is only here goes there,
+               what differs is OVERWRITTEN there by what is here
+    ");
+}
+
+#[test]
+fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
+    let sync = |world: &World| world.sandbox.home().join(".local/share/sinc/mutagen/sessions/sync_1");
+    for (mode, kept) in [
+        ("two-way-resolved", true),
+        ("one-way-replica", true),
+        // It leaves them alone as well.
+        ("one-way-safe", false),
+    ] {
+        let mut world = World::connected();
+        let text = std::fs::read_to_string(sync(&world)).unwrap();
+        let conflicts = "\"conflicts\":[{\"root\":\"a.txt\",\"alphaChanges\":[{\"path\":\"a.txt\",\"new\":{\"kind\":\"file\"}}],\
+                         \"betaChanges\":[{\"path\":\"a.txt\"}]}],\"mood\"";
+        std::fs::write(sync(&world), text.replace("\"mood\"", conflicts)).unwrap();
+        world.sandbox.set("SINC_MODE", mode);
+        let run = world.sinc(&["--no-attach"]).success();
+        let said = "the sync keeps its old settings for now: what waits could not be brought over first (1 conflict)";
+        assert_eq!(run.stderr.contains(said), kept, "{mode}: {run}");
+        assert_eq!(world.calls().contains("sync terminate"), !kept, "{mode}: {}", world.calls());
+        // Nor the next time, until they are settled.
+        world.forget_calls();
+        let again = world.sinc(&["--no-attach"]).success();
+        assert_eq!(again.stderr.contains(said), kept, "{mode}: {again}");
+        if kept {
+            std::fs::write(sync(&world), &text).unwrap();
+            drop(world.sinc(&["--no-attach"]).success());
+            assert!(world.calls().contains("sync terminate"), "{mode}: {}", world.calls());
+        }
+    }
+}
+
+#[test]
+fn attach_takes_only_no_such_session_for_one_that_it_has_never_seen() {
+    let world = World::connected();
+    let (id, file) = (world.id(), record(&world));
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, "{").unwrap();
+    for args in [&["attach", &id][..], &["attach", &id, "--dry-run"], &["attach", "sinc-other-123456"]] {
+        let run = world.sandbox.sinc(args).exits(1);
+        assert!(run.stderr.contains("` is damaged"), "{run}");
+        assert!(run.stderr.contains("hint: mend it, or move it away"), "{run}");
+    }
+    std::fs::write(&file, whole).unwrap();
+    let config = world.sandbox.read(".config/sinc/config.toml");
+    world.sandbox.write(".config/sinc/config.toml", "nonsense");
+    drop(world.sandbox.sinc(&["attach", &id]).exits(78));
+    // On two hosts, and none is the default.
+    world.sandbox.write(
+        ".config/sinc/config.toml",
+        format!("{config}[host.two]\ndestination = \"two\"\n[host.three]\ndestination = \"three\"\n"),
+    );
+    drop(world.sinc(&["--no-attach", "--host", "two"]).success());
+    world.forget_calls();
+    let run = world.sandbox.sinc(&["attach", &id, "--dry-run"]).exits(2);
+    assert!(run.stderr.contains(&format!("session {id} is on several hosts")), "{run}");
+    assert!(run.stderr.contains("hint: name one with `--host`"), "{run}");
+    let shown = |args: &[&str]| world.sandbox.sinc(args).success().stdout;
+    assert!(shown(&["attach", &id, "--dry-run", "--host", "two"]).contains(" -t -- two "));
+    // The default is one of the two, or a third one.
+    let config = world.sandbox.read(".config/sinc/config.toml");
+    for (default, code) in [("two", 0), ("three", 2)] {
+        world.sandbox.write(".config/sinc/config.toml", format!("default-host = \"{default}\"\n{config}"));
+        let run = world.sandbox.sinc(&["attach", &id, "--dry-run"]).exits(code);
+        assert_eq!(run.stdout.contains(" -t -- two "), code == 0, "{run}");
+    }
+    // One that was never seen here goes to the host that is named, or to the default.
+    let never = "sinc-never-123456";
+    assert!(shown(&["attach", never, "--dry-run", "--host", "two"]).contains(" -t -- two "));
+    assert!(shown(&["attach", never, "--dry-run"]).contains(" -t -- three "));
+    assert_eq!(world.calls(), "");
+}
+
+/// A computer whose two sessions were ended while their host was down; the id of the second.
+#[track_caller]
+fn two_that_wait() -> (World, String) {
+    let world = World::connected();
+    let other = world.sandbox.project("zebra");
+    world.fakes.on(BOOTSTRAP, host_says("how new\n"));
+    drop(world.sandbox.sinc_in(&other, &["--no-attach"]).success());
+    let down = || Answer::fails(255, "ssh: connect to host x port 22: Connection refused\n");
+    world.fakes.on("ssh *", down());
+    for dir in [&world.project(), &other] {
+        let run = world.sandbox.sinc_in(dir, &["kill", "--yes"]).success();
+        assert!(run.stderr.contains("is ended when that host is reached again"), "{run}");
+    }
+    world.fakes.on(SURVEY, Answer::stdout("sinc-begin 1\ntmux tmux 3.3a\nend\n"));
+    world.fakes.on(END, Answer::stdout("sinc-begin 1\ntmux ended\n"));
+    world.forget_calls();
+    let id = sinc::project::session_id(other.canonicalize().unwrap().to_str().unwrap()).to_string();
+    (world, id)
+}
+
+#[test]
+fn what_waits_for_a_host_is_left_to_the_sinc_that_is_busy_with_the_session() {
+    let (world, other) = two_that_wait();
+    let id = world.id();
+    let held = busy(&world, &id);
+    let run = world.sinc(&["list"]).success();
+    assert!(run.stderr.contains(&format!("Finished {other}: its end")), "{run}");
+    assert!(!run.stderr.contains(&format!("Finished {id}")), "{run}");
+    let ended = |world: &World, id: &str| {
+        let calls = world.calls();
+        calls.lines().any(|call| call.contains("<end.sh>") && call.contains(&world.normal(id)))
+    };
+    assert!(ended(&world, &other) && !ended(&world, &id), "{}", world.calls());
+    drop(held);
+    let run = world.sinc(&["list"]).success();
+    assert!(run.stderr.contains(&format!("Finished {id}: its end")), "{run}");
+    assert!(!run.stderr.contains(&format!("Finished {other}")), "only once: {run}");
+}
+
+#[test]
+fn what_another_sinc_has_finished_meanwhile_is_not_ended_again() {
+    let (world, _) = two_that_wait();
+    // While the first one is ended, another sinc finishes both, and begins them anew.
+    let pending = world.sandbox.home().join(".local/state/sinc/pending");
+    let script = format!("rm '{}'/*", pending.display());
+    world.fakes.on(END, Answer { script: Some(script), ..Answer::stdout("sinc-begin 1\ntmux ended\n") });
+    let run = world.sinc(&["list"]).success();
+    assert_eq!(run.stderr.matches("Finished ").count(), 1, "{run}");
+    assert_eq!(world.calls().matches("<end.sh>").count(), 1, "{}", world.calls());
+}
+
+#[test]
+fn the_way_to_put_a_key_on_a_host_is_one_that_works() {
+    let world = World::new();
+    let refused = Answer::fails(255, "dev@203.0.113.7: Permission denied (publickey).\n");
+    world.fakes.on(BOOTSTRAP, refused);
+    for (destination, command) in [
+        ("alias", "ssh-copy-id alias"),
+        ("dev@203.0.113.7", "ssh-copy-id dev@203.0.113.7"),
+        // It takes no URL, and a port only as an option.
+        ("ssh://dev@203.0.113.7", "ssh-copy-id dev@203.0.113.7"),
+        ("ssh://dev@203.0.113.7:2222", "ssh-copy-id -p 2222 dev@203.0.113.7"),
+        ("ssh://[2001:db8::7]:2222", "ssh-copy-id -p 2222 2001:db8::7"),
+    ] {
+        let run = world.sinc(&["--no-attach", "--host", destination]).exits(76);
+        assert!(run.stderr.contains(&format!("hint: to put your key there: `{command}`\n")), "{run}");
+    }
+}
