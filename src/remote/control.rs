@@ -22,10 +22,12 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// The socket for this destination in the private directory `sockets`.
+    /// The socket for this destination in the private directory `sockets`. One that forwards the ssh agent is apart:
+    /// whether it does is settled when a connection is opened, for all that share it (OpenSSH 9.2).
     #[must_use]
-    pub fn new(sockets: &Path, destination: &Destination) -> Self {
-        let hash = hex::encode(Sha256::digest(destination.to_string().as_bytes()));
+    pub fn new(sockets: &Path, destination: &Destination, forwards_agent: bool) -> Self {
+        let forwards = if forwards_agent { " and the agent" } else { "" };
+        let hash = hex::encode(Sha256::digest(format!("{destination}{forwards}").as_bytes()));
         let path = sockets.join(&hash[..16]);
         let fits = path.as_os_str().as_bytes().len() <= LONGEST;
         // `%` begins a token in ssh's ControlPath, white space and quotes need an escape there.
@@ -43,6 +45,12 @@ impl ControlSocket {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// The directory that sockets lie in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Is there a socket (of a master that may be dead)?
@@ -84,17 +92,19 @@ mod tests {
     #[test]
     fn a_path_that_is_too_long_or_not_plain_is_not_used() {
         let destination = Destination::parse("dev@box").unwrap();
-        assert!(ControlSocket::new(Path::new("/home/dev/.sinc/cm"), &destination).path().is_some());
+        assert!(ControlSocket::new(Path::new("/home/dev/.sinc/cm"), &destination, false).path().is_some());
         let long = PathBuf::from(format!("/{}", "x".repeat(80)));
-        assert!(ControlSocket::new(&long, &destination).path().is_none());
-        assert!(ControlSocket::new(Path::new("/home/a b/.sinc/cm"), &destination).path().is_none());
+        assert!(ControlSocket::new(&long, &destination, false).path().is_none());
+        assert!(ControlSocket::new(Path::new("/home/a b/.sinc/cm"), &destination, false).path().is_none());
     }
 
     #[test]
     fn two_destinations_have_two_sockets() {
-        let path = |text| ControlSocket::new(Path::new("/s"), &Destination::parse(text).unwrap()).path;
-        assert_ne!(path("a@box"), path("b@box"));
-        assert_eq!(path("a@box"), path("a@box"));
+        let path =
+            |text, agent| ControlSocket::new(Path::new("/s"), &Destination::parse(text).unwrap(), agent).path;
+        assert_ne!(path("a@box", false), path("b@box", false));
+        assert_ne!(path("a@box", false), path("a@box", true));
+        assert_eq!(path("a@box", false), path("a@box", false));
     }
 
     #[test]

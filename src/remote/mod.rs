@@ -52,7 +52,7 @@ impl Remote {
     /// A host by its name and destination. With `person`, ssh may ask its own questions on the terminal.
     #[must_use]
     pub fn new(name: &str, destination: Destination, sockets: &Path, runner: Runner) -> Self {
-        let control = ControlSocket::new(sockets, &destination);
+        let control = ControlSocket::new(sockets, &destination, false);
         Self { name: name.to_owned(), destination, control, person: false, forward_agent: false, runner }
     }
 
@@ -63,10 +63,12 @@ impl Remote {
         self
     }
 
-    /// Forwards the ssh agent when attaching. The agent on the host runs code that nobody has read.
+    /// Forwards the ssh agent, in every call: the first one opens the connection that the terminal will share. The
+    /// agent on the host runs code that nobody has read.
     #[must_use]
     pub fn with_forwarded_agent(mut self, forward: bool) -> Self {
         self.forward_agent = forward;
+        self.control = ControlSocket::new(self.control.directory(), &self.destination, forward);
         self
     }
 
@@ -222,11 +224,11 @@ impl Remote {
             }
             None => set("ControlPath=none"),
         }
-        if terminal {
-            set(&format!("ForwardAgent={}", if self.forward_agent { "yes" } else { "no" }));
-        } else {
+        if !terminal {
             set(&format!("BatchMode={}", if self.person { "no" } else { "yes" }));
-            set("ForwardAgent=no");
+        }
+        set(&format!("ForwardAgent={}", if self.forward_agent { "yes" } else { "no" }));
+        if !terminal {
             set("ForwardX11=no");
             set("ClearAllForwardings=yes");
         }
