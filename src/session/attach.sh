@@ -59,6 +59,8 @@ fi;
 if has; then break; fi;
 sleep 0.1;
 done;
+# The status line cuts the name of the session after 10 characters, unless the person wants more.
+case $(tmux show-options -gv status-left-length 2>/dev/null) in [6-9][0-9] | [1-9][0-9][0-9]*) ;; *) tmux set-option -t "=$id:" status-left-length 60 2>/dev/null;; esac;
 has || { echo "sinc: tmux on this host could not make the session $id (try $try)" >&2; exit 93; };
 else
 echo "sinc: there is no session $id on this host" >&2; exit 95;

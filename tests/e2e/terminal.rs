@@ -101,6 +101,31 @@ fn the_persons_own_tmux_is_left_as_it_was() {
 }
 
 #[test]
+fn the_status_line_shows_the_whole_name_of_the_session() {
+    let Some(bed) = Bed::new() else { return };
+    let name = "a-long-name-of-a-project";
+    let project = bed.project(name, &[("a", "1")]);
+    let terminal = steps::attach(&bed.sandbox, &project);
+    let id = steps::session_id(&bed.sandbox);
+    assert!(id.len() > 30, "{id}");
+    terminal.wait_for(&format!("[{id}]"), PATIENCE);
+    steps::detach(terminal);
+    // The person's own sessions keep the length that they had, and who wants more has more.
+    let length = |session: &str| {
+        let words = ["show-options", "-A", "-v", "-t", session, "status-left-length"];
+        steps::tmux_there(&bed, &words).success().stdout
+    };
+    assert_eq!(length(&format!("={id}:")), "60\n");
+    steps::tmux_there(&bed, &["new-session", "-d", "-s", "mine", "sleep 1000"]).success();
+    assert_eq!(length("=mine:"), "10\n");
+    steps::tmux_there(&bed, &["set-option", "-g", "status-left-length", "123"]).success();
+    let other = bed.project("other", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &other);
+    let id = steps::sessions_there(&bed).into_iter().find(|id| id.starts_with("sinc-other-"));
+    assert_eq!(length(&format!("={}:", id.expect("it is there"))), "123\n");
+}
+
+#[test]
 fn a_session_is_attached_to_from_anywhere() {
     let Some(bed) = Bed::new() else { return };
     let project = bed.project("app", &[("a", "1")]);
