@@ -9,6 +9,7 @@ mod interrupted;
 mod kill;
 mod kit;
 mod list;
+mod modes;
 mod names;
 mod old_tmux;
 mod place;
