@@ -3,10 +3,11 @@
 use anyhow::Result;
 
 use super::context::Context;
+use super::terminal;
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::project::SessionId;
-use crate::session::terminal::{self, Terminal};
+use crate::session::terminal::{Terminal, size};
 
 /// Runs it. Does not come back unless it failed.
 ///
@@ -29,13 +30,11 @@ pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
             .into());
     }
     let remote = ctx.remote(&host);
-    let terminal = Terminal { id: &id, directory: None, agent: None, size: terminal::size() };
-    let cmd = terminal.attach_cmd(&remote);
+    let terminal = Terminal { id: &id, directory: None, agent: None, size: size() };
     if ctx.runner.is_dry_run() {
-        ctx.runner.run(&cmd)?;
+        terminal::show(ctx, &host, &remote, &terminal)?;
         return Ok(0);
     }
-    remote.control().prepare();
-    ctx.runner.replace(&cmd)?;
-    Ok(0)
+    terminal::prepare(ctx, &host, &remote, &terminal)?;
+    terminal::attach(ctx, &host, &remote, &terminal)
 }

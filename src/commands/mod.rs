@@ -25,6 +25,7 @@ mod state_text;
 mod status;
 mod sync_control;
 mod sync_reasons;
+mod terminal;
 pub mod trust;
 mod watch;
 

@@ -36,6 +36,10 @@ impl Terminal<'_> {
         ]
     }
 
+    fn why(&self) -> &'static str {
+        if self.agent.is_some() { "make the terminal session" } else { "look for the terminal session" }
+    }
+
     /// The ssh that becomes the terminal.
     #[must_use]
     pub fn attach_cmd(&self, remote: &Remote) -> Cmd {
@@ -47,7 +51,7 @@ impl Terminal<'_> {
     #[must_use]
     pub fn make_cmd(&self, remote: &Remote) -> Cmd {
         let words = self.words(false);
-        remote.script_cmd("make the terminal session", &ATTACH, &words.each_ref().map(String::as_str))
+        remote.script_cmd(self.why(), &ATTACH, &words.each_ref().map(String::as_str))
     }
 
     /// Makes sure that the tmux session is there. Gives the script's own code: 0, or 91 to 95.
@@ -60,14 +64,14 @@ impl Terminal<'_> {
         notice: &dyn Fn(&str),
     ) -> Result<crate::remote::Reply, crate::remote::RemoteError> {
         let words = self.words(false);
-        remote.call("make the terminal session", &ATTACH, &words.each_ref().map(String::as_str), notice)
+        remote.call(self.why(), &ATTACH, &words.each_ref().map(String::as_str), notice)
     }
 }
 
 /// The Eternal Terminal client that becomes the terminal of a session that exists.
 ///
 /// `et` types the command into a login shell, so only characters that every shell takes as they are go there; a
-/// leading space keeps it out of the history. It prefixes `user@` from a parser of its own, so the user is always
+/// leading space keeps it out of the history, and the quotes keep zsh from reading `=name` as a program's path. It prefixes `user@` from a parser of its own, so the user is always
 /// given. Telemetry is on unless it is told otherwise (Eternal Terminal 7.0, `TerminalClientMain.cpp`).
 #[must_use]
 pub fn et_cmd(id: &SessionId, destination: &Destination, user: &str) -> Cmd {
@@ -76,7 +80,7 @@ pub fn et_cmd(id: &SessionId, destination: &Destination, user: &str) -> Cmd {
         cmd = cmd.arg("--ssh-option").arg(format!("Port={port}"));
     }
     cmd.arg("-c")
-        .arg(format!(" exec tmux -u attach-session -t {id}"))
+        .arg(format!(" exec tmux -u attach-session -t '={id}'"))
         .arg(format!("{user}@{}", destination.host()))
 }
 

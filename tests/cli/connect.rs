@@ -7,7 +7,7 @@ use crate::support::fakes::Answer;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, poll, wait_until};
-use crate::world::{ATTACH, BOOTSTRAP, World, host_says, tree};
+use crate::world::{ATTACH, BOOTSTRAP, MAKE, World, host_says, tree};
 
 #[test]
 fn the_first_connect_is_one_script_one_sync_and_one_terminal() {
@@ -261,22 +261,26 @@ fn inside_of_a_local_tmux_its_prefix_is_told_once() {
     assert!(!world.sinc(&[]).success().stderr.contains(note));
 }
 
+/// A connected world whose host is reached by Eternal Terminal, which says that it is there and stays.
+fn with_et() -> World {
+    let world = World::connected();
+    let config = "[host.box]\ndestination = \"ssh://dev@203.0.113.7:2222\"\ntransport = \"et\"\n";
+    world.sandbox.write(".config/sinc/config.toml", config);
+    let stays = Answer { script: Some("echo et is here; exec sleep 60".to_owned()), ..Answer::default() };
+    world.fakes.on("et *", stays);
+    world
+}
+
 #[test]
 fn eternal_terminal_where_it_is_asked_for() {
     if !have(&["tmux"]) {
         return;
     }
-    let world = World::connected();
-    let config = "[host.box]\ndestination = \"ssh://dev@203.0.113.7:2222\"\ntransport = \"et\"\n";
-    world.sandbox.write(".config/sinc/config.toml", config);
-    world.fakes.on(
-        "et *",
-        Answer { script: Some("echo et is here; exec sleep 60".to_owned()), ..Answer::default() },
-    );
+    let world = with_et();
     let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
     terminal.wait_for("et is here", PATIENCE);
     let calls = world.calls();
-    insta::assert_snapshot!(calls.lines().find(|call| call.starts_with("$ et ")).unwrap(), @"$ et --telemetry=false --ssh-option Port=2222 -c ' exec tmux -u attach-session -t sinc-app-[hash]' dev@203.0.113.7");
+    insta::assert_snapshot!(calls.lines().find(|call| call.starts_with("$ et ")).unwrap(), @r"$ et --telemetry=false --ssh-option Port=2222 -c ' exec tmux -u attach-session -t '\''=sinc-app-[hash]'\''' dev@203.0.113.7");
     drop(terminal);
     gone(&world);
     // Without it.
@@ -285,6 +289,43 @@ fn eternal_terminal_where_it_is_asked_for() {
     assert_eq!(terminal.wait_exit(PATIENCE), 69);
     let screen = terminal.screen();
     assert!(screen.contains("install Eternal Terminal"), "{screen}");
+}
+
+#[test]
+fn attach_uses_eternal_terminal_too_once_the_session_is_known_to_be_there() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let world = with_et();
+    let id = world.id();
+    let attach = ["attach", &id];
+    let terminal = Terminal::sinc(&world.sandbox, &world.sandbox.home(), &attach);
+    terminal.wait_for("et is here", PATIENCE);
+    // The host is asked whether the session is there; nothing is made, the sync is not touched.
+    insta::assert_snapshot!("attach-et", world.calls());
+    drop(terminal);
+    // `et` itself would end with 0.
+    let none = "sinc: there is no session sinc-app-[hash] on this host\n";
+    world.fakes.on(MAKE, Answer::fails(95, none));
+    world.forget_calls();
+    let terminal = Terminal::sinc(&world.sandbox, &world.sandbox.home(), &attach);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    let screen = terminal.screen();
+    assert!(screen.contains("error: there is no session sinc-app-[hash] on this host"), "{screen}");
+    assert!(!world.calls().contains("$ et "), "{}", world.calls());
+}
+
+#[test]
+fn a_dry_run_shows_eternal_terminal_where_it_is_asked_for() {
+    let world = with_et();
+    let attach = world.sandbox.sinc(&["attach", &world.id(), "--dry-run"]).success();
+    let connect = world.sinc(&["--dry-run"]).success();
+    assert_eq!(world.calls(), "");
+    insta::assert_snapshot!("attach-et-dry-run", world.left(&attach));
+    // The same two, with what makes the tmux session.
+    let why = ["# make the terminal session\n", "# attach to the session\net --telemetry=false "];
+    let at = why.map(|why| connect.stdout.find(why));
+    assert!(matches!(at, [Some(make), Some(attach)] if make < attach), "{connect}");
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
+use sinc::config::Destination;
 use sinc::demo::Options;
+use sinc::project::SessionId;
+use sinc::session::terminal::et_cmd;
 
 use crate::steps;
 use crate::support::PATIENCE;
 use crate::support::e2e::Bed;
+use crate::support::terminal::Terminal;
 use crate::support::wait_until;
 
 /// One test for each login shell.
@@ -104,7 +108,7 @@ fn an_agent_that_is_missing_leaves_its_install_command_and_a_shell() {
         let Some(bed) = Bed::with_shell(shell, Options::default()) else { return };
         std::fs::remove_file(bed.host.remote_home().join(".local/bin/opencode")).unwrap();
         let project = bed.project("app", &[("a", "1")]);
-        let terminal = crate::support::terminal::Terminal::sinc(&bed.sandbox, &project, &[]);
+        let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
         terminal.wait_for("sinc: opencode is not installed on this host", PATIENCE);
         assert!(
             terminal.screen().contains("    npm install -g --allow-scripts=opencode-ai opencode-ai@1\n"),
@@ -138,7 +142,37 @@ fn the_agent_of_the_command_line_counts_for_a_new_session() {
     let Some(bed) = Bed::new() else { return };
     bed.host.add_program("claude", "#!/bin/sh\necho claude here\nexec cat\n").unwrap();
     let project = bed.project("app", &[("a", "1")]);
-    let terminal = crate::support::terminal::Terminal::sinc(&bed.sandbox, &project, &["--agent", "claude"]);
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["--agent", "claude"]);
     terminal.wait_for("claude here", PATIENCE);
     assert_eq!(pane(&bed, "#{@sinc-agent}"), "claude");
+}
+
+/// A login shell on the host, into which what `et` is given is typed, as `et` does it.
+fn typed_by_et<'a>(bed: &'a Bed, id: &str) -> Terminal<'a> {
+    let cmd = et_cmd(&SessionId::parse(id).unwrap(), &Destination::parse(bed.host.alias()).unwrap(), "dev");
+    let words: Vec<_> = cmd.arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let at = words.iter().position(|word| word == "-c").unwrap();
+    let terminal = Terminal::open(&bed.sandbox, &bed.sandbox.home(), &["ssh", bed.host.alias()]);
+    terminal.wait("a prompt", PATIENCE, |screen| !screen.trim().is_empty());
+    terminal.type_line(&format!("{}; exit", words[at + 1]));
+    terminal
+}
+
+#[test]
+fn what_eternal_terminal_types_attaches_in_every_login_shell() {
+    for shell in ["bash", "dash", "zsh", "fish", "tcsh"] {
+        let Some(bed) = Bed::with_shell(shell, Options::default()) else { return };
+        steps::connect(&bed.sandbox, &bed.project("app", &[("a", "1")]));
+        let id = steps::session_id(&bed.sandbox);
+        let terminal = typed_by_et(&bed, &id);
+        terminal.wait_for("agent ready", PATIENCE);
+        // Another session whose name begins like this one's is never meant.
+        let longer = format!("{id}-2");
+        drop(steps::tmux_there(&bed, &["new-session", "-d", "-s", &longer, "sleep 60"]).success());
+        drop(steps::tmux_there(&bed, &["kill-session", "-t", &format!("={id}")]).success());
+        assert_eq!(terminal.wait_exit(PATIENCE), 0, "{shell}");
+        let terminal = typed_by_et(&bed, &id);
+        assert_ne!(terminal.wait_exit(PATIENCE), 0, "{shell}");
+        assert!(terminal.history().contains("can't find session"), "{shell}: {}", terminal.history());
+    }
 }

@@ -3,11 +3,10 @@
 use anyhow::Result;
 
 use super::Plan;
-use crate::commands::{mutagen, paste};
+use crate::commands::{mutagen, paste, terminal};
 use crate::remote::shim_directory;
 use crate::session::bootstrap::{self, Machine};
 use crate::session::sync::Wanted;
-use crate::session::terminal::{self, Terminal};
 use crate::state::host_word;
 
 impl Plan<'_> {
@@ -41,18 +40,12 @@ impl Plan<'_> {
                 self.ctx.runner.run(&cmd)?;
             }
         }
-        let terminal = Terminal {
-            id: self.id(),
-            directory: Some(&remote_dir),
-            agent: Some(&self.agent),
-            size: terminal::size(),
-        };
-        let cmd = if self.args.no_attach {
-            terminal.make_cmd(&self.remote)
+        let terminal = self.terminal(&remote_dir);
+        if self.args.no_attach {
+            self.ctx.runner.run(&terminal.make_cmd(&self.remote))?;
         } else {
-            terminal.attach_cmd(&self.remote)
-        };
-        self.ctx.runner.run(&cmd)?;
+            terminal::show(self.ctx, &self.host, &self.remote, &terminal)?;
+        }
         ui.note("nothing was changed");
         Ok(0)
     }

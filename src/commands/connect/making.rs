@@ -3,12 +3,10 @@
 use anyhow::Result;
 
 use super::Plan;
-use crate::failure::{Failure, Kind};
 use crate::remote::{Why, local_address_towards};
 use crate::session::bootstrap::Answer;
 use crate::session::survey;
 use crate::session::sync::{self, Step, Wanted};
-use crate::session::terminal::{self, Terminal};
 use crate::state::Record;
 use crate::tools::mutagen::{Mutagen, MutagenError, SyncSession};
 use crate::ui::plural;
@@ -86,22 +84,5 @@ impl Plan<'_> {
         connecting
             && survey::ask(&alone, &|_| {})
                 .is_err_and(|error| error.is(Why::LoginRefused) || error.is(Why::HostKeyUnknown))
-    }
-
-    pub(super) fn make_terminal(&self, record: &Record) -> Result<()> {
-        let terminal = Terminal {
-            id: self.id(),
-            directory: Some(&record.remote),
-            agent: Some(&self.agent),
-            size: terminal::size(),
-        };
-        let ui = &self.ctx.ui;
-        let reply = terminal.make(&self.remote, &|line| ui.note(line))?;
-        if reply.code == 0 {
-            return Ok(());
-        }
-        let said =
-            reply.said.lines().map(|line| line.trim_start_matches("sinc: ")).collect::<Vec<_>>().join("; ");
-        Err(Failure::new(Kind::Failed, said).into())
     }
 }

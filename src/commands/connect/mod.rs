@@ -9,10 +9,10 @@ mod place;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::context::Context;
-use super::{first_cycle, status};
+use super::{first_cycle, status, terminal};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -20,9 +20,9 @@ use crate::process::Cmd;
 use crate::project::{Project, SessionId};
 use crate::remote::{Remote, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{Answer, Place};
-use crate::session::ending;
 use crate::session::sync::{self, Wanted};
-use crate::session::terminal::{self, Terminal};
+use crate::session::terminal::Terminal;
+use crate::session::{self, ending};
 use crate::state::{Record, host_word};
 use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
 use crate::ui::plural;
@@ -154,7 +154,7 @@ impl Plan<'_> {
         }
         self.ctx.refresh_host_file(&self.remote, None)?;
         self.look_after(&record);
-        self.become_terminal(&record)
+        terminal::attach(self.ctx, &self.host, &self.remote, &self.terminal(&record.remote))
     }
 
     /// Starts the process that asks Mutagen once ssh is on its way, and shows what it says inside.
@@ -171,20 +171,10 @@ impl Plan<'_> {
         }
     }
 
-    fn become_terminal(&self, record: &Record) -> Result<i32> {
-        let terminal = Terminal {
-            id: self.id(),
-            directory: Some(&record.remote),
-            agent: Some(&self.agent),
-            size: terminal::size(),
-        };
-        if self.host.transport.value == Transport::Et {
-            let user = et_user(self.ctx, &self.host)?;
-            self.ctx.runner.replace(&terminal::et_cmd(self.id(), &self.host.destination.value, &user))?;
-        }
-        self.remote.control().prepare();
-        self.ctx.runner.replace(&terminal.attach_cmd(&self.remote))?;
-        Ok(0)
+    /// The terminal of the session, whose directory on the host is this one.
+    fn terminal<'a>(&'a self, directory: &'a str) -> Terminal<'a> {
+        let agent = Some(&self.agent);
+        Terminal { id: self.id(), directory: Some(directory), agent, size: session::terminal::size() }
     }
 
     /// The careful way: ask the host, see to the directory, the sync and its first cycle, then attach.
@@ -269,20 +259,19 @@ impl Plan<'_> {
         self.ctx.store.save(&record)?;
         first_cycle::tell_conflicts(self.ctx, &mutagen, &sync)?;
 
+        let terminal = self.terminal(&record.remote);
         if self.args.no_attach || !on_terminal(self.ctx) {
-            self.make_terminal(&record)?;
+            terminal::make(self.ctx, &self.remote, &terminal)?;
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }
             status::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
             return Ok(0);
         }
-        if self.host.transport.value == Transport::Et {
-            self.make_terminal(&record)?;
-        }
+        terminal::prepare(self.ctx, &self.host, &self.remote, &terminal)?;
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
         self.look_after(&record);
-        self.become_terminal(&record)
+        terminal::attach(self.ctx, &self.host, &self.remote, &terminal)
     }
 
     fn lock(&self) -> Result<crate::state::Lock> {
@@ -362,19 +351,4 @@ fn end_strangers(answer: &Answer, mutagen: &Mutagen, syncs: &mut Vec<SyncSession
 /// Are input and output a terminal that can be attached?
 fn on_terminal(ctx: &Context) -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !ctx.ui.is_json()
-}
-
-/// The login on the host, which `et` must be given: its own reading of ~/.ssh/config knows no Match or Include.
-fn et_user(ctx: &Context, host: &Host) -> Result<String> {
-    if let Some(user) = host.destination.value.user() {
-        return Ok(user.to_owned());
-    }
-    let cmd =
-        Cmd::new("ssh", "read ssh's configuration").args(["-G", "--"]).arg(host.destination.value.target());
-    let said = ctx.runner.read(&cmd)?;
-    let user = said
-        .lines()
-        .find_map(|line| line.strip_prefix("user "))
-        .context("ssh names no user for this host")?;
-    Ok(user.to_owned())
 }
