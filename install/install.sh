@@ -22,17 +22,16 @@ put() {
   local file=$1
   shift
   mkdir -p "$(dirname "$file")"
-  "$@" >"$file.new.$$" || {
-    rm -f "$file.new.$$"
-    exit 1
-  }
-  mv "$file.new.$$" "$file"
+  "$@" >"$file.new"
+  mv "$file.new" "$file"
 }
+files=("$bin" "$bash" "$zsh" "$fish")
 
 case ${1:-} in
 '') ;;
 --uninstall)
-  rm -fv "$bin" "$man"/sinc.1 "$man"/sinc-*.1 "$bash" "$zsh" "$fish"
+  gone=$(rm -fv "${files[@]}" "${files[@]/%/.new}" "$man"/sinc.1 "$man"/sinc-*.1)
+  echo "${gone:-nothing of sinc is in $prefix}"
   exit
   ;;
 -h | --help)
@@ -48,9 +47,10 @@ esac
 need_rust "$root"
 "$root/install/get-tools.sh" build
 build_sinc "$root"
+trap 'rm -f "${files[@]/%/.new}"' EXIT
 mkdir -p "$prefix/bin"
-cp "$sinc" "$bin.new.$$"
-mv "$bin.new.$$" "$bin" # also while an older one runs
+cp "$sinc" "$bin.new"
+mv "$bin.new" "$bin" # also while an older one runs
 mkdir -p "$man"
 "$bin" man --dir "$man"
 put "$bash" "$bin" completions bash

@@ -9,9 +9,12 @@ mod connect;
 mod exit_codes;
 mod failures;
 mod fetch;
+mod get_tools;
 mod help;
 mod identity;
+mod install_scripts;
 mod kit;
+mod repo;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;
