@@ -326,7 +326,7 @@ fn two_projects_of_one_name_have_two_directories() {
 struct Mounted<'a>(&'a Bed, PathBuf);
 
 impl<'a> Mounted<'a> {
-    /// Only root can; elsewhere the test is left out, and says so. CI and SINC_E2E insist.
+    /// Only root can; elsewhere the test is left out, and says so. CI insists.
     #[track_caller]
     fn over(bed: &'a Bed, dir: PathBuf, options: &str) -> Option<Self> {
         let root = bed.sandbox.run("id", &["-u"]).success().stdout.trim() == "0";
