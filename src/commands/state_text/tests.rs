@@ -24,7 +24,7 @@ fn report(seen: &SyncSeen) -> Report {
         host: "box".into(),
         local: "/home/me/app".into(),
         remote: "/home/dev/workspace/app".into(),
-        sync: SyncReport::new(seen, Some(NOW - 125), NOW),
+        sync: SyncReport::new(seen, None, Some(NOW - 125), NOW),
         terminal: Some(TerminalReport { exists: true, attached: 2 }),
         agent: Some(AgentReport { name: Some("opencode".into()), state: AgentState::Running }),
         transport: "ssh".into(),
@@ -128,7 +128,7 @@ sync      11 conflicts, left alone on both sides; everything else is on both (la
           1 path stays on one side:
             (the whole directory)  here: no way"
     );
-    let sync = SyncReport::new(&seen, None, NOW);
+    let sync = SyncReport::new(&seen, None, None, NOW);
     assert_eq!((sync.conflicts, sync.conflicts_listed.len(), sync.problems), (11, 6, 1));
     assert_eq!((sync.pending, sync.checked_at, sync.state.as_str()), (Some(0), Some(NOW), "conflicts"));
 }

@@ -1,0 +1,128 @@
+//! Holds a sync whose next cycle would delete too much, and looks whether it would.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+
+use super::scripts::COUNT;
+use super::sync;
+use crate::link::brake::{self, Files, Verdict};
+use crate::remote::{Remote, RemoteError};
+use crate::state::{Held, Record, Store, host_word};
+use crate::tools::mutagen::{Mutagen, SyncSession};
+
+/// How long the host may count.
+const COUNT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Holds a session: its syncs stay paused until a person decides (`sinc resume` has the ways out).
+///
+/// It is written first, then paused, and whoever resumes a sync reads what is written after having seen that it is
+/// paused. So it is never resumed between the two; when this process dies there, everybody sees that the sync is held, and
+/// pauses it ([`keep_paused`]). What cannot be written (a full disk) is paused all the same.
+///
+/// Needs no lock. The caller should have the session's, or know that nobody has it: another sinc that is about to resume
+/// the sync has read before that it is not held.
+///
+/// # Errors
+/// It could not be written, or a sync not be paused.
+pub fn hold(mutagen: &Mutagen, store: &Store, id: &str, host: &str, held: &Held) -> Result<()> {
+    let written = store.set_held(id, host, held);
+    keep_paused(mutagen, &sync::find(mutagen, id, &host_word(host))?)?;
+    written.context("the sync is paused, but that it is held could not be written down")
+}
+
+/// Pauses those of a held session's syncs that run: by the hand of a person, or because what held it died.
+///
+/// # Errors
+/// Mutagen fails.
+pub fn keep_paused(mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
+    for sync in syncs.iter().filter(|sync| !sync.is_paused()) {
+        mutagen.pause(&sync.identifier)?;
+    }
+    Ok(())
+}
+
+/// Is the session held, or must it be now? Its sync is looked at where it stands still: paused, halted, or without a line.
+/// One that would connect by itself meanwhile is paused before. `syncs` are the session's, and are so afterwards.
+///
+/// # Errors
+/// The host was not reached, or Mutagen fails.
+pub fn check(
+    mutagen: &Mutagen,
+    store: &Store,
+    remote: &Remote,
+    record: &Record,
+    syncs: &mut Vec<SyncSession>,
+) -> Result<Option<Held>> {
+    // After the syncs were listed: see [`hold`].
+    if let Some(held) = store.held(&record.id, &record.host)? {
+        return Ok(Some(held));
+    }
+    let [sync] = &syncs[..] else { return Ok(None) };
+    let in_place = sync.remote().path == record.remote && Path::new(&sync.local().path) == record.local;
+    // Where the directory here is gone, Mutagen stops by itself.
+    if sync.is_connected() || !in_place || !record.local.is_dir() {
+        return Ok(None);
+    }
+    if !sync.is_paused() && sync.halt().is_none() {
+        keep_paused(mutagen, syncs)?;
+        *syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    }
+    let [sync] = &syncs[..] else { return Ok(None) };
+    let Some(held) = look(mutagen, remote, sync)? else { return Ok(None) };
+    hold(mutagen, store, &record.id, &record.host, &held)?;
+    *syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    Ok(Some(held))
+}
+
+/// Would the next cycle delete too much? For a sync that stands still: its files are counted here and on the host, and
+/// compared with what both had at the last completed cycle.
+///
+/// Here a file counts that was there then and is there now; new ones are left out. The host counts all that it has, and so
+/// many are there at the most. What is not known holds nothing: the link is the main guard.
+///
+/// # Errors
+/// The host was not reached.
+pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Option<Held>> {
+    let root = Path::new(&sync.local().path);
+    let (mut of, mut here) = (0, 0);
+    let counted = mutagen.each_known_file(&sync.identifier, &mut |path| {
+        of += 1;
+        here += u64::from(root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir()));
+    });
+    if let Err(error) = counted {
+        tracing::warn!(%error, "what both sides had before is not known");
+        return Ok(None);
+    }
+    let last = Some(of);
+    let local = Files { last, now: Some(here), most: None };
+    // In the other modes what is deleted on the host comes back from here.
+    let two_way = !sync.mode.starts_with("one-way");
+    let there = if two_way && of > brake::FEW { count_there(remote, &sync.remote().path, of)? } else { None };
+    let remote = Files { last, now: there, most: None };
+    Ok(match brake::decide(local, remote) {
+        Verdict::Go => None,
+        Verdict::Hold { side, missing, of } => Some(Held { side, missing, of, since: seconds_now() }),
+    })
+}
+
+/// Seconds since 1970.
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// How many files there are at the most; none when there are enough, or that took too long.
+fn count_there(remote: &Remote, directory: &str, of: u64) -> Result<Option<u64>> {
+    let enough = of.div_ceil(2);
+    let words = [directory, &enough.to_string()];
+    let reply = match remote.call_within("count the files", &COUNT, &words, Some(COUNT_DEADLINE), &|_| {}) {
+        Err(error @ RemoteError::Deadline { .. }) => {
+            tracing::warn!(%error, "the files on the host are not counted");
+            return Ok(None);
+        }
+        reply => reply?,
+    };
+    let found: Option<u64> = reply.get("files").and_then(|files| files.parse().ok());
+    Ok(found.filter(|files| reply.code == 0 && *files < enough))
+}
