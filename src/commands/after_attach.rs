@@ -96,7 +96,6 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
     let mut syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
     if in_place {
         if let Some(held) = hold::check(&mutagen, &ctx.store, remote, &record, &mut syncs)? {
-            hold::keep_paused(&mutagen, &syncs)?;
             return Ok(Some(held_text(&held)));
         }
         for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {

@@ -57,6 +57,7 @@ pub fn check(
 ) -> Result<Option<Held>> {
     // After the syncs were listed: see [`hold`].
     if let Some(held) = store.held(&record.id, &record.host)? {
+        keep_paused(mutagen, syncs)?;
         return Ok(Some(held));
     }
     let [sync] = &syncs[..] else { return Ok(None) };

@@ -102,7 +102,7 @@ fn sync(block: &mut Block, id: &str, sync: &SyncReport, now: u64) {
         facts.push(format!("{} to go", plural(pending, "file", "files")));
     }
     if let Some(held) = &sync.held {
-        facts.push(format!("since {}", ago(now.saturating_sub(held.since))));
+        facts.push(format!("held {}", ago(now.saturating_sub(held.since))));
     }
     if let Some(at) = sync.checked_at {
         facts.push(format!("last cycle {}", ago(now.saturating_sub(at))));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::commands::state_report::{AgentReport, SyncSeen, TerminalReport};
+use crate::state::{Held, HeldSide};
 use crate::tools::mutagen::{Checked, CycleResult, SyncSession};
 
 const NOW: u64 = 1_000_000;
@@ -104,6 +105,31 @@ fn every_state_has_its_words() {
         ),
     ] {
         assert_eq!(sync_text(&seen), format!("sync      {words}"));
+    }
+}
+
+#[test]
+fn one_that_is_held_says_what_leads_out_and_nothing_else_of_it_counts() {
+    let held = |side| Some(Held { side, missing: 812, of: 1000, since: NOW - 65 });
+    for session in [r#"{"status":"watching","paused":true}"#, r#"{"status":"halted-on-root-emptied"}"#] {
+        let seen = SyncSeen::Listed(vec![self::session(session)]);
+        let mut report = report(&seen);
+        report.sync = SyncReport::new(&seen, held(HeldSide::Local), None, NOW);
+        assert_eq!(
+            text(&report).lines().skip(1).take(3).collect::<Vec<_>>().join("\n"),
+            "\
+sync      held: 812 of 1,000 files are missing here; nothing is deleted until you decide (held 1 min ago)
+          `sinc resume sinc-app-123456 --restore` brings them back from the host
+          `sinc resume sinc-app-123456 --allow-deletions` deletes them on the host too"
+        );
+        report.sync = SyncReport::new(&seen, held(HeldSide::Remote), None, NOW);
+        assert!(text(&report).contains("missing on the host;"), "{}", text(&report));
+        assert!(text(&report).contains("--restore` brings them back from here\n"), "{}", text(&report));
+        assert!(text(&report).contains("--allow-deletions` deletes them here too\n"), "{}", text(&report));
+    }
+    // That there is no sync any more, or that nobody knows, counts more.
+    for seen in [SyncSeen::Listed(vec![]), SyncSeen::Unknown("x".into())] {
+        assert_ne!(SyncReport::new(&seen, held(HeldSide::Local), None, NOW).state, "held");
     }
 }
 
