@@ -1,5 +1,7 @@
 //! `sinc resume`: syncs again after `sinc pause`, and leads out of a sync that is held.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +15,7 @@ use super::sync_reasons::{tell_halt, why_not};
 use super::{held_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
+use crate::ignore::MARKER;
 use crate::remote::Remote;
 use crate::session::hold;
 use crate::session::survey::HostSession;
@@ -59,6 +62,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         }
         None => {}
     }
+    let _placeholder = held.filter(|_| !dry_run).and_then(|_| Placeholder::put(&record.local));
     let mut resumed = false;
     for sync in syncs.iter().filter(|sync| !sync.is_connected()) {
         mutagen.resume(&sync.identifier)?;
@@ -70,6 +74,24 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     }
     let checked = one(wait(ctx, &mutagen, &record, CYCLE_DEADLINE)?, &record)?;
     conclude(ctx, &record, checked, if resumed { "Resumed" } else { "Synced" })
+}
+
+/// Something in a directory that is empty here, and not synced. Mutagen does not bring over that everything is gone, though a
+/// person has said so; on the host, the marker of the same name keeps it from stopping.
+struct Placeholder(PathBuf);
+
+impl Placeholder {
+    fn put(local: &Path) -> Option<Self> {
+        let is_empty = std::fs::read_dir(local).is_ok_and(|mut entries| entries.next().is_none());
+        let path = local.join(MARKER);
+        (is_empty && File::create_new(&path).is_ok()).then_some(Self(path))
+    }
+}
+
+impl Drop for Placeholder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Says how it stands after a cycle.

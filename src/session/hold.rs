@@ -1,5 +1,6 @@
 //! Holds a sync whose next cycle would delete too much, and looks whether it would.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -90,7 +91,7 @@ pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Op
     let (mut of, mut here) = (0, 0);
     let counted = mutagen.each_known_file(&sync.identifier, &mut |path| {
         of += 1;
-        here += u64::from(root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir()));
+        here += u64::from(is_there(&root.join(path)));
     });
     if let Err(error) = counted {
         tracing::warn!(%error, "what both sides had before is not known");
@@ -106,6 +107,14 @@ pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Op
         Verdict::Go => None,
         Verdict::Hold { side, missing, of } => Some(Held { side, missing, of, since: seconds_now() }),
     })
+}
+
+/// Is there still something in the place of a file? What cannot be looked at is not missing.
+fn is_there(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(found) => !found.is_dir(),
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
 }
 
 /// Seconds since 1970.

@@ -207,6 +207,56 @@ fn deletions_that_were_meant_go_through_once_a_person_says_so() {
 }
 
 #[test]
+fn that_everything_is_gone_goes_through_too() {
+    let Some(world) = connected() else { return };
+    for name in ["two", "three"] {
+        steps::write(&world.project.join(name), name);
+    }
+    world.sinc(&["flush"]).success();
+    world.empty_while_paused(&world.project);
+    world.sinc(&["resume", "--allow-deletions", "--yes"]).success();
+    World { whole: Tree::new(), ..world }.is_whole();
+}
+
+#[test]
+fn one_that_has_halted_is_held_and_killed_at_any_step_it_stays_as_it_is() {
+    let Some(world) = connected() else { return };
+    let bed = &world.bed;
+    steps::write(&world.project.join("two"), "2\n");
+    world.sinc(&["flush"]).success();
+    let whole = steps::tree(&world.project);
+    let killer = Killer::build(bed);
+    let mut states = Vec::new();
+    for number in 1.. {
+        world.empty_while_paused(&world.project);
+        steps::mutagen(&bed.sandbox, &["sync", "resume", "--all"]).success();
+        let status = || steps::syncs(&bed.sandbox)[0]["status"].clone();
+        wait_until("the sync has halted", PATIENCE, || status() == "halted-on-root-emptied");
+        killer.at("before", number);
+        let run = world.sinc(&["resume"]);
+        let killed = killer.stop();
+        let status = world.sinc(&["status", "--cached"]).success();
+        let held = status.stdout.contains("\nsync      held: ");
+        states.push((held, world.is_paused()));
+        assert!(killed || states.last() == Some(&(true, true)), "{run}\n{status}");
+        if held {
+            world.sinc(&["flush"]).exits(1);
+        }
+        assert_eq!(steps::tree(&world.there), whole, "{run}\n{status}");
+        let run = world.sinc(&["--no-attach"]).success();
+        assert!(run.stderr.contains("is held: "), "{run}");
+        assert!(world.is_paused(), "{run}");
+        world.sinc(&["resume", "--restore"]).success();
+        assert_eq!(steps::tree(&world.project), whole);
+        assert_eq!(steps::tree(&world.there), whole);
+        if !killed {
+            break;
+        }
+    }
+    assert!(states.contains(&(true, false)), "it was killed between writing and pausing: {states:?}");
+}
+
+#[test]
 fn half_is_not_more_than_half_and_fifty_are_few() {
     let Some(world) = connected() else { return };
     world.sinc(&["pause"]).success();
