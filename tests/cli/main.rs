@@ -7,6 +7,7 @@ mod config;
 mod connect;
 mod exit_codes;
 mod failures;
+mod held;
 mod help;
 mod identity;
 mod kit;
