@@ -136,3 +136,61 @@ fn count_there(remote: &Remote, directory: &str, of: u64) -> Result<Option<u64>>
     let found: Option<u64> = reply.get("files").and_then(|files| files.parse().ok());
     Ok(found.filter(|files| reply.code == 0 && *files < enough))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::process::{Cmd, Runner};
+
+    /// What the host would answer, with these programs only, if any are named.
+    fn count(dir: &Path, most: u64, programs: Option<&[&str]>) -> String {
+        let words = [dir.to_str().unwrap(), &most.to_string()];
+        let mut cmd = Cmd::new("sh", "count").args(["-c", &COUNT.command(&words)]).answers(&[0, 90]);
+        let bin = tempfile::tempdir().unwrap();
+        if let Some(programs) = programs {
+            for program in programs {
+                let real = which::which(program).unwrap();
+                std::os::unix::fs::symlink(real, bin.path().join(program)).unwrap();
+            }
+            cmd = cmd.env("PATH", bin.path());
+        }
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn the_host_counts_files_no_further_than_asked() {
+        let dir = tempfile::Builder::new().prefix("it's a $(dir) -n ").tempdir().unwrap();
+        let root = dir.path();
+        for file in
+            ["a", "src/b c", "src/-d", "src/$(e)", ".env", ".git/HEAD", "sub/.git/x", "sub/.sinc-session"]
+        {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), "").unwrap();
+        }
+        fs::write(root.join(".sinc-session"), "").unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        let all = "sinc-begin 1\nfiles 6\n";
+        assert_eq!(count(root, 100, None), all);
+        // A host without `timeout`, and one on which the count breaks off.
+        assert_eq!(count(root, 100, Some(&["sh", "find", "head", "wc", "yes"])), all);
+        assert_eq!(count(root, 100, Some(&["sh", "head", "wc", "yes"])), "sinc-begin 1\nfiles 100\n");
+        assert_eq!(count(root, 3, None), "sinc-begin 1\nfiles 3\n");
+        assert_eq!(count(&root.join("missing"), 3, None), "sinc-begin 1\n");
+        fs::remove_dir_all(root.join("src")).unwrap();
+        assert_eq!(count(root, 100, None), "sinc-begin 1\nfiles 3\n");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "").unwrap();
+        fs::create_dir(dir.path().join("dir")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
+        let there = |name: &str| is_there(&dir.path().join(name));
+        assert!(there("file") && there("link") && there("loop/x"));
+        assert!(!there("gone") && !there("gone/x") && !there("file/x") && !there("dir"));
+    }
+}
