@@ -179,8 +179,7 @@ fn restore(
     }
     ctx.store.release(&record.id, &record.host)?;
     mutagen.resume(&sync.identifier)?;
-    first_cycle::wait(ctx, mutagen, &sync.identifier, &record.host)?;
-    let checked = one(wait(ctx, mutagen, record, CYCLE_DEADLINE)?, record)?;
+    let checked = first_cycle::wait(ctx, mutagen, &sync.identifier, &record.host)?;
     // Both sides are alike by now, but for conflicts: what is not here is not there.
     let is_here = |path: &String| record.local.join(path).symlink_metadata().is_ok();
     let lost = known.iter().filter(|path| !is_here(path)).count() as u64;

@@ -67,15 +67,23 @@ pub fn check(
     if sync.is_connected() || !in_place || !record.local.is_dir() {
         return Ok(None);
     }
-    if !sync.is_paused() && sync.halt().is_none() {
-        keep_paused(mutagen, syncs)?;
-        *syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    let connects = !sync.is_paused() && sync.halt().is_none();
+    if connects {
+        mutagen.pause(&sync.identifier)?;
     }
-    let [sync] = &syncs[..] else { return Ok(None) };
-    let Some(held) = look(mutagen, remote, sync)? else { return Ok(None) };
-    hold(mutagen, store, &record.id, &record.host, &held)?;
+    let looked = look(mutagen, remote, sync);
+    match &looked {
+        Ok(Some(held)) => hold(mutagen, store, &record.id, &record.host, held)?,
+        Ok(None) if connects => {
+            // Whether it connects now is another matter; it goes on trying.
+            if let Err(error) = mutagen.resume(&sync.identifier) {
+                tracing::warn!(%error, "the sync does not connect yet");
+            }
+        }
+        _ => {}
+    }
     *syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
-    Ok(Some(held))
+    looked
 }
 
 /// Would the next cycle delete too much? For a sync that stands still: its files are counted here and on the host, and

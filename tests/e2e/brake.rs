@@ -313,6 +313,27 @@ fn a_disk_that_is_not_mounted_is_held_when_the_computer_was_restarted() {
 }
 
 #[test]
+fn one_without_a_line_is_looked_at_and_goes_on() {
+    let Some(world) = connected() else { return };
+    let bed = &world.bed;
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    wait_until("the sync has no line", PATIENCE, || {
+        steps::syncs(&bed.sandbox)[0]["status"] == "connecting-beta"
+    });
+    steps::write(&world.there.join("by-the-agent"), "meanwhile\n");
+    bed.host.start_sshd().unwrap();
+    let run = world.sinc(&["--no-attach", "-v"]).success();
+    let whole = steps::tree(&world.there);
+    // Mutagen may have been quicker.
+    assert!(
+        run.stderr.contains("why=\"count the files\"") || !run.stderr.contains("pause the sync"),
+        "{run}"
+    );
+    World { whole, ..world }.is_whole();
+}
+
+#[test]
 fn what_was_changed_meanwhile_is_a_conflict_and_not_lost() {
     let Some(world) = connected() else { return };
     world.sinc(&["pause"]).success();
