@@ -117,8 +117,8 @@ pub enum Command {
     Kill(Kill),
     /// Stop syncing until `sinc resume`
     Pause(Target),
-    /// Sync again after `sinc pause`
-    Resume(Target),
+    /// Sync again after `sinc pause`, or after the sync was held
+    Resume(Resume),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
     /// Show what the last runs did: each command, its time, its result
@@ -159,6 +159,19 @@ pub enum Command {
 pub struct Target {
     /// The session's id, as `sinc list` shows it [default: this project's]
     pub id: Option<String>,
+}
+
+/// `sinc resume`.
+#[derive(Debug, Args, Clone)]
+pub struct Resume {
+    /// The session's id, as `sinc list` shows it [default: this project's]
+    pub id: Option<String>,
+    /// Of a sync that is held: bring back what is missing from the other side
+    #[arg(long)]
+    pub restore: bool,
+    /// Of a sync that is held: delete what is missing on one side on the other too
+    #[arg(long, conflicts_with = "restore")]
+    pub allow_deletions: bool,
 }
 
 /// `sinc status`.

@@ -303,6 +303,9 @@ fn stuck_hints(stuck: &Stuck) -> Vec<String> {
         Stuck::Overwrites(_) => vec![
             "run `SINC_MODE=two-way-safe sinc` once: what differs is listed as a conflict, nothing is overwritten".to_owned(),
         ],
+        Stuck::HeldAndGone(_) => vec![
+            "run `SINC_MODE=two-way-safe sinc` once: what is missing comes back, what differs is listed as a conflict".to_owned(),
+        ],
         Stuck::Ambiguous(_) => {
             vec!["end all of them with `sinc kill`, then `sinc` makes one; files stay on both sides".to_owned()]
         }

@@ -9,11 +9,12 @@ use anyhow::Result;
 
 use super::context::Context;
 use super::first_cycle::complaints;
+use super::held_words;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
-use crate::session::{ending, sync};
-use crate::state::{Record, host_word};
+use crate::session::{ending, hold, sync};
+use crate::state::{Held, Record, host_word};
 
 /// An ssh that ends sooner may not have attached, but told why it could not.
 const LASTED: Duration = Duration::from_secs(15);
@@ -92,8 +93,11 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
         return Ok(None);
     };
     let mutagen = super::mutagen::ready(ctx)?;
-    let syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
+    let mut syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
     if in_place {
+        if let Some(held) = hold::check(&mutagen, &ctx.store, remote, &record, &mut syncs)? {
+            return Ok(Some(held_text(&held)));
+        }
         for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {
             mutagen.resume(&sync.identifier)?;
         }
@@ -108,6 +112,10 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
             sync::Step::KeptOld { .. } => settings.clear(),
             _ => {}
         })?;
+        if record.held.take().is_some() {
+            // The new one has no history, and so nothing to delete.
+            ctx.store.release(&record.id, &record.host)?;
+        }
         (record.filled, record.settings) = (filled, settings);
         ctx.store.save(&record)?;
         return Ok(Some(format!("the directory is {directory} now, and the sync follows it")));
@@ -130,7 +138,13 @@ fn wanted_sync(ctx: &Context, record: &Record) -> Result<sync::Wanted> {
         local: record.local.clone(),
         remote: record.remote.clone(),
         settings: files.sync_settings(&own.with_project(&files.trusted)),
+        held: record.held.is_some(),
     })
+}
+
+/// What is said inside the session of a sync that is held.
+fn held_text(held: &Held) -> String {
+    format!("the sync is held ({}): see `sinc status`", held_words::missing(held))
 }
 
 /// What is not right with the sync.
@@ -145,6 +159,9 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
                 "{how_many} for this session: leave it and run `sinc --no-attach`"
             )]));
         };
+        if let Some(held) = ctx.store.held(&record.id, &record.host)? {
+            return Ok(Asked { said: vec![held_text(&held)], is_paused: true });
+        }
         if session.is_paused() {
             return Ok(Asked { is_paused: true, ..Asked::default() });
         }

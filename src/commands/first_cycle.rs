@@ -13,11 +13,11 @@ use crate::ui::{bytes, count, plural};
 /// How long nothing may move before the wait is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until the first cycle has been completed and checked.
+/// Waits until the first cycle has been completed and checked; gives what came of it.
 ///
 /// # Errors
 /// Nothing moves any more, the sync has halted, or something could not be brought over.
-pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<()> {
+pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<Checked> {
     let started = Instant::now();
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {host}"));
@@ -42,7 +42,7 @@ pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> 
         started.elapsed().as_secs_f64()
     );
     ctx.ui.status("Synced", &what);
-    Ok(())
+    Ok(result)
 }
 
 /// Why a cycle was not completed, with what helps.

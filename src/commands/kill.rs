@@ -206,7 +206,7 @@ fn bring_over(
     sync: &SyncSession,
     facts: &Facts,
 ) -> Result<Option<bool>> {
-    if sync.is_paused() || sync.halt().is_some() {
+    if facts.stopped.is_some() {
         return Ok(None);
     }
     let line = ctx.ui.progress();

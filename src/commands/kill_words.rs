@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::ask::HostAnswer;
 use super::context::Context;
+use super::held_words;
 use super::joined::of_computer;
 use super::kill_target::Target;
 use super::paint::{harmless, tilde};
@@ -19,7 +20,7 @@ pub(super) struct Facts {
     pub remote: Option<String>,
     /// What each of its syncs is doing; one, if all is well.
     pub syncs: Vec<String>,
-    /// A sync that is paused or halted, with the word for it.
+    /// A sync that is held, paused or halted, with the word for it.
     pub stopped: Option<String>,
     /// What the host knows of it.
     pub there: Option<HostSession>,
@@ -43,8 +44,9 @@ impl Facts {
         let survey = answer.and_then(|answer| answer.survey.as_ref().ok());
         let there = survey.and_then(|survey| survey.sessions.get(target.id.as_str())).cloned();
         let syncs = syncs.unwrap_or_default();
-        let stopped = syncs.iter().find(|sync| sync.is_paused() || sync.halt().is_some());
         let record = target.record.as_ref();
+        let held = record.and_then(|record| record.held.as_ref());
+        let stopped = syncs.iter().find(|sync| sync.is_paused() || sync.halt().is_some()).map(doing);
         let first = syncs.first();
         let known = |record: Option<String>, sync: Option<&str>| record.or(sync.map(str::to_owned));
         Self {
@@ -59,7 +61,7 @@ impl Facts {
                 first.map(|sync| sync.remote().path.as_str()),
             ),
             syncs: syncs.iter().map(doing).collect(),
-            stopped: stopped.map(doing),
+            stopped: held.map(|held| format!("held ({})", held_words::missing(held))).or(stopped),
             mine: there.as_ref().is_some_and(|there| there.has(machine)),
             others: there
                 .as_ref()

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod context;
 pub mod demo;
 mod first_cycle;
+mod held_words;
 mod joined;
 mod kill;
 mod kill_target;
@@ -19,6 +20,7 @@ pub mod manual;
 mod mutagen;
 mod paint;
 mod paste;
+mod resume;
 pub mod shim;
 mod state_report;
 mod state_text;
@@ -59,7 +61,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Man { command, dir } => manual::man(ctx, command.as_deref(), dir.as_deref()),
         Command::Kill(args) => kill::run(ctx, &args),
         Command::Pause(args) => sync_control::pause(ctx, &args),
-        Command::Resume(args) => sync_control::resume(ctx, &args),
+        Command::Resume(args) => resume::run(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),

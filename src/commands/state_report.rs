@@ -7,7 +7,7 @@ use super::paint::harmless;
 use crate::config::{Host, Transport};
 use crate::remote::{Why, classify};
 use crate::session::survey::{AgentState, HostSession, Marker};
-use crate::state::Record;
+use crate::state::{Held, Record};
 use crate::tools::mutagen::{Checked, CycleResult, Phase, ProblemStage, Side, Status, SyncSession};
 
 /// How changes are noticed for now: Mutagen looks for them.
@@ -49,6 +49,8 @@ pub(super) struct SyncReport {
     pub problems: u64,
     /// What happened to make it stop.
     pub halted: Option<String>,
+    /// Why it is held.
+    pub held: Option<Held>,
     /// Its last error, or why nothing is known.
     pub error: Option<String>,
     /// Up to ten conflicts.
@@ -96,12 +98,13 @@ pub(super) enum SyncSeen {
 }
 
 impl SyncReport {
-    /// `noted` is when a completed cycle was seen before now.
-    pub(super) fn new(seen: &SyncSeen, noted: Option<u64>, now: u64) -> Self {
+    /// `held` is why the session is held; `noted` is when a completed cycle was seen before now.
+    pub(super) fn new(seen: &SyncSeen, held: Option<Held>, noted: Option<u64>, now: u64) -> Self {
         let (all, session, result) = match seen {
             SyncSeen::Unknown(why) => {
                 let error = Some(harmless(why.lines().next().unwrap_or_default()));
-                return Self { state: "unknown".to_owned(), checked_at: noted, error, ..Self::default() };
+                let state = "unknown".to_owned();
+                return Self { state, held, checked_at: noted, error, ..Self::default() };
             }
             SyncSeen::Checked(all) => {
                 let first = all.first();
@@ -110,7 +113,7 @@ impl SyncReport {
             SyncSeen::Listed(all) => (all.len(), all.first(), None),
         };
         let Some(session) = session else {
-            return Self { state: "none".to_owned(), checked_at: noted, ..Self::default() };
+            return Self { state: "none".to_owned(), held, checked_at: noted, ..Self::default() };
         };
         let completed = result.is_some_and(is_completed);
         let error = match result {
@@ -119,12 +122,17 @@ impl SyncReport {
         };
         let error = error.filter(|error| !error.is_empty());
         Self {
-            state: if all > 1 { "several".to_owned() } else { state(session, result) },
+            state: match held {
+                _ if all > 1 => "several".to_owned(),
+                Some(_) => "held".to_owned(),
+                None => state(session, result),
+            },
             checked_at: if completed { Some(now) } else { noted },
             cycles: session.successful_cycles,
             pending: pending(session, result),
             conflicts: session.conflict_count(),
             problems: session.problem_count(),
+            held,
             halted: session.halt().map(|halt| halt.to_string()),
             error: error.map(harmless),
             conflicts_listed: conflicts(session),

@@ -14,7 +14,7 @@ use crate::cli;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::remote::Remote;
-use crate::state::{Record, host_word};
+use crate::state::{Held, Record, host_word};
 use crate::tools::mutagen::{LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
 
 /// How long a cycle may take that is asked for.
@@ -119,11 +119,16 @@ pub(super) fn report(
 /// The sync's part; a completed cycle is remembered for the next `--cached`.
 fn sync_report(ctx: &Context, record: &Record, seen: &SyncSeen) -> SyncReport {
     let noted = ctx.store.last_checked(&record.id, &record.host);
-    let sync = SyncReport::new(seen, noted, now());
+    let sync = SyncReport::new(seen, held(ctx, record), noted, now());
     if let Some(at) = sync.checked_at.filter(|_| sync.checked_at != noted && !ctx.runner.is_dry_run()) {
         ctx.store.note_checked(&record.id, &record.host, at);
     }
     sync
+}
+
+/// Why the session is held, as it is written now.
+pub(super) fn held(ctx: &Context, record: &Record) -> Option<Held> {
+    ctx.store.held(&record.id, &record.host).unwrap_or(record.held)
 }
 
 /// What Mutagen says, in the order of the subjects.
@@ -154,6 +159,13 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> Sync
         tracing::debug!(%error, "what Mutagen's ssh needs could not be written");
     }
     let selector = Selector::session(&record.id, &host_word(&record.host));
+    if held(ctx, record).is_some() {
+        // No cycle must begin.
+        return match mutagen.list(&selector) {
+            Ok(all) => SyncSeen::Listed(all),
+            Err(error) => SyncSeen::Unknown(error.to_string()),
+        };
+    }
     match mutagen.check(&selector, CYCLE_DEADLINE) {
         Ok(all) => SyncSeen::Checked(all),
         Err(error) => SyncSeen::Unknown(error.to_string()),

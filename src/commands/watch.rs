@@ -18,7 +18,7 @@ use super::{mutagen, now, state_text};
 use crate::config::Host;
 use crate::process::interrupted;
 use crate::session::sync;
-use crate::state::host_word;
+use crate::state::{Held, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Phase, SyncSession};
 
 /// How often the hosts are asked, once they have answered.
@@ -101,7 +101,8 @@ fn show(
             .iter()
             .zip(watched.iter())
             .map(|(subject, watched)| {
-                status::report(ctx, subject, watched.report(cycle), answers.get(&subject.host.name))
+                let held = status::held(ctx, &subject.record);
+                status::report(ctx, subject, watched.report(cycle, held), answers.get(&subject.host.name))
             })
             .collect();
         if !screen.draw(ctx, &reports) {
@@ -149,7 +150,7 @@ impl Watched {
     }
 
     /// A cycle that was completed while we watched proves what the session shows now.
-    fn report(&self, cycle: bool) -> SyncReport {
+    fn report(&self, cycle: bool, held: Option<Held>) -> SyncReport {
         let seen = match &self.seen {
             SyncSeen::Listed(all) if self.proven && cycle => match &all[..] {
                 [session] => match proof(session) {
@@ -160,7 +161,7 @@ impl Watched {
             },
             seen => seen.clone(),
         };
-        let mut sync = SyncReport::new(&seen, self.at, now());
+        let mut sync = SyncReport::new(&seen, held, self.at, now());
         sync.checked_at = self.at;
         sync
     }

@@ -60,6 +60,7 @@ pub(crate) mod tests {
             ("survey.sh", &crate::session::scripts::SURVEY),
             ("end.sh", &crate::session::scripts::END),
             ("message.sh", &crate::session::scripts::MESSAGE),
+            ("count.sh", &crate::session::scripts::COUNT),
         ]
     }
 

@@ -3,6 +3,7 @@
 pub mod agent_line;
 pub mod bootstrap;
 pub mod ending;
+pub mod hold;
 pub mod scripts;
 pub mod settings;
 pub mod survey;

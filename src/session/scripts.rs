@@ -16,3 +16,5 @@ pub static SURVEY: Script = Script::new(include_str!("survey.sh"));
 pub static END: Script = Script::new(include_str!("end.sh"));
 /// Shows a text in a session's status line.
 pub static MESSAGE: Script = Script::new(include_str!("message.sh"));
+/// Counts the files in a session's directory.
+pub static COUNT: Script = Script::new(include_str!("count.sh"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::hold;
 use crate::process::{Cmd, interrupted};
 use crate::tools::mutagen::{
     CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem,
@@ -27,6 +28,8 @@ pub struct Wanted {
     pub remote: String,
     /// The settings.
     pub settings: SyncSettings,
+    /// Its next cycle would delete too much: it stays paused until a person decides.
+    pub held: bool,
 }
 
 /// What is to be done.
@@ -51,6 +54,8 @@ pub enum Decision {
     },
     /// It has halted: a person decides.
     Halted(Halt),
+    /// It is held: a person decides.
+    Held(String),
     /// Several with the same labels and places: the first is kept.
     Doubled {
         /// The one to keep.
@@ -73,7 +78,10 @@ pub fn decide(found: &[SyncSession], wanted: &Wanted) -> Decision {
             let moved = sync.remote().path != wanted.remote || Path::new(&sync.local().path) != wanted.local;
             let changed = sync.label(LABEL_SETTINGS) != Some(digest.as_str());
             if moved {
+                // The new one has no history, and so nothing to delete, also if this one is held.
                 Decision::Recreate { sync: sync.identifier.clone(), moved, paused: sync.is_paused() }
+            } else if wanted.held {
+                Decision::Held(sync.identifier.clone())
             } else if let Some(halt) = sync.halt() {
                 Decision::Halted(halt)
             } else if changed {
@@ -88,7 +96,9 @@ pub fn decide(found: &[SyncSession], wanted: &Wanted) -> Decision {
         }
         [first, rest @ ..] => {
             let alike = |other: &SyncSession| places(other) == places(first) && other.labels == first.labels;
-            if rest.iter().all(alike) {
+            if wanted.held {
+                Decision::Held(first.identifier.clone())
+            } else if rest.iter().all(alike) {
                 let end = rest.iter().map(|sync| sync.identifier.clone()).collect();
                 Decision::Doubled { keep: first.identifier.clone(), end }
             } else {
@@ -114,6 +124,8 @@ pub enum Step {
         /// Did the directory move?
         moved: bool,
     },
+    /// It is held, and was left alone.
+    LeftHeld,
     /// It was left with its old settings, because a change could not be brought over first.
     KeptOld {
         /// Why.
@@ -146,6 +158,10 @@ pub fn ensure(
 ) -> Result<String> {
     match decide(found, wanted) {
         Decision::Keep(sync) => Ok(sync),
+        // It has no history, and so nothing to delete; but this mode would make the host like this side.
+        Decision::Create if wanted.held && overwrites(wanted.settings.mode) => {
+            Err(Stuck::HeldAndGone(wanted.settings.mode).into())
+        }
         Decision::Create => {
             let sync = create(mutagen, wanted)?;
             tell(&Step::Created);
@@ -163,6 +179,11 @@ pub fn ensure(
         }
         Decision::Recreate { sync, moved, paused } => recreate(mutagen, wanted, sync, moved, paused, tell),
         Decision::Halted(halt) => Err(Stuck::Halted(halt).into()),
+        Decision::Held(sync) => {
+            hold::keep_paused(mutagen, found)?;
+            tell(&Step::LeftHeld);
+            Ok(sync)
+        }
         Decision::Doubled { keep, end } => {
             let result = mutagen.flush_checked(&keep, FLUSH_DEADLINE)?.result;
             if !brought_over(&result) {
@@ -189,7 +210,7 @@ fn recreate(
     paused: bool,
     tell: &mut dyn FnMut(&Step),
 ) -> Result<String> {
-    let overwrites = matches!(wanted.settings.mode, SyncMode::TwoWayResolved | SyncMode::OneWayReplica);
+    let overwrites = overwrites(wanted.settings.mode);
     if moved && overwrites {
         return Err(Stuck::Overwrites(wanted.settings.mode).into());
     }
@@ -216,6 +237,11 @@ fn recreate(
     let sync = create(mutagen, wanted)?;
     tell(&Step::Recreated { moved });
     Ok(sync)
+}
+
+/// Would a sync without history make the host like this side?
+fn overwrites(mode: SyncMode) -> bool {
+    matches!(mode, SyncMode::TwoWayResolved | SyncMode::OneWayReplica)
 }
 
 fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
@@ -290,6 +316,8 @@ pub enum Stuck {
     Ambiguous(Vec<String>),
     /// The directory moved on the host, and in this mode what changed there meanwhile would be overwritten.
     Overwrites(SyncMode),
+    /// It was held and is gone, and in this mode a new one would overwrite the host.
+    HeldAndGone(SyncMode),
 }
 
 impl std::fmt::Display for Stuck {
@@ -305,6 +333,11 @@ impl std::fmt::Display for Stuck {
             Self::Overwrites(mode) => write!(
                 f,
                 "the directory moved on the host, and in mode {} what was changed there meanwhile would be overwritten",
+                mode.word()
+            ),
+            Self::HeldAndGone(mode) => write!(
+                f,
+                "the sync was held and is gone, and in mode {} a new one would make the host like this side",
                 mode.word()
             ),
             Self::Ambiguous(lines) => {
@@ -337,6 +370,7 @@ mod tests {
                 directory_mode: 0o755,
                 polling_seconds: 2,
             },
+            held: false,
         }
     }
 
@@ -390,6 +424,37 @@ mod tests {
         assert!(matches!(halted, Decision::Halted(_)), "{halted:?}");
         let differing = decide(&[sync(1, &[]), sync(2, &[("/beta/path", "/elsewhere".into())])], &wanted);
         assert!(matches!(&differing, Decision::Ambiguous(lines) if lines.len() == 2), "{differing:?}");
+    }
+
+    #[test]
+    fn what_is_held_is_left_alone() {
+        let held = Wanted { held: true, ..wanted() };
+        let left = || Decision::Held("sync_1".into());
+        for (found, expected) in [
+            (vec![sync(1, &[])], left()),
+            (vec![sync(1, &[("/status", "halted-on-root-emptied".into())])], left()),
+            (vec![sync(1, &[("/labels/sinc-settings", "other".into())])], left()),
+            (vec![sync(1, &[]), sync(2, &[])], left()),
+            (vec![sync(1, &[]), sync(2, &[("/beta/path", "/elsewhere".into())])], left()),
+            // What is made anew has no history.
+            (
+                vec![sync(1, &[("/beta/path", "/home/dev/workspace/old".into())])],
+                Decision::Recreate { sync: "sync_1".into(), moved: true, paused: false },
+            ),
+            (vec![], Decision::Create),
+        ] {
+            assert_eq!(decide(&found, &held), expected);
+        }
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        for mode in [SyncMode::TwoWayResolved, SyncMode::OneWayReplica] {
+            let mut held = held.clone();
+            held.settings.mode = mode;
+            let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
+            assert!(
+                matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(found)) if *found == mode),
+                "{error}"
+            );
+        }
     }
 
     #[test]

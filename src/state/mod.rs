@@ -3,6 +3,7 @@
 
 mod checked;
 mod file;
+mod held;
 mod lock;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use file::{Damaged, make_private_dir, write_file};
+pub use held::{Held, HeldSide};
 pub use lock::{Busy, Lock};
 
 use file::{read_all, read_json, remove, write_json};
@@ -56,6 +58,9 @@ pub struct Record {
     /// Other computers that sync with the same directory ("name path").
     #[serde(default)]
     pub others: Vec<String>,
+    /// Its sync is held. Read with the record, but written apart ([`Store::set_held`], [`Store::release`]).
+    #[serde(skip)]
+    pub held: Option<Held>,
 }
 
 /// A session that was ended while its host could not be reached: what is left to do there.
@@ -123,7 +128,8 @@ impl Store {
     /// # Errors
     /// The file is there but cannot be read: that is never taken for "no session".
     pub fn record(&self, id: &SessionId, host: &str) -> Result<Option<Record>> {
-        read_json(&self.record_path(id.as_str(), host))
+        let record: Option<Record> = read_json(&self.record_path(id.as_str(), host))?;
+        record.map(|record| self.with_held(record)).transpose()
     }
 
     /// All sessions that this computer knows, by id and host.
@@ -131,7 +137,9 @@ impl Store {
     /// # Errors
     /// A file cannot be read.
     pub fn records(&self) -> Result<Vec<Record>> {
-        let mut records: Vec<Record> = read_all(&self.dir.join("sessions"))?;
+        let records: Vec<Record> = read_all(&self.dir.join("sessions"))?;
+        let mut records =
+            records.into_iter().map(|record| self.with_held(record)).collect::<Result<Vec<_>>>()?;
         records.sort_by(|a, b| (&a.id, &a.host).cmp(&(&b.id, &b.host)));
         Ok(records)
     }
@@ -149,7 +157,8 @@ impl Store {
     /// # Errors
     /// It cannot be removed.
     pub fn forget(&self, id: &str, host: &str) -> Result<()> {
-        remove(&self.record_path(id, host))
+        remove(&self.record_path(id, host))?;
+        self.release(id, host)
     }
 
     /// Holds the lock of a session for as long as the result lives; waits for another `sinc` that holds it.

@@ -65,6 +65,7 @@ case $command in
     ;;
 "sync flush") case $last in sync_*) one "$last" ;; esac ;;
 "sync pause") change 's/"paused":false/"paused":true/' ;;
+"sync reset") one "$last" ;;
 "sync resume") change 's/"paused":true/"paused":false/' ;;
 "sync terminate") one "$last" && rm "$syncs/$last" ;;
 *)

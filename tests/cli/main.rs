@@ -10,6 +10,7 @@ mod exit_codes;
 mod failures;
 mod fetch;
 mod get_tools;
+mod held;
 mod help;
 mod identity;
 mod install_scripts;

@@ -134,6 +134,7 @@ impl World {
             (&scripts::SURVEY, "<survey.sh>"),
             (&scripts::END, "<end.sh>"),
             (&scripts::MESSAGE, "<message.sh>"),
+            (&scripts::COUNT, "<count.sh>"),
         ];
         let mut text = text.to_owned();
         for (script, name) in scripts {

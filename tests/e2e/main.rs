@@ -1,5 +1,6 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
+mod brake;
 mod connect;
 mod demo;
 mod documented;

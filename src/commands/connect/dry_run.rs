@@ -26,6 +26,7 @@ impl Plan<'_> {
                 local: self.project.root.clone(),
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
+                held: false,
             };
             let mutagen = mutagen::supposed(self.ctx)?;
             let shims = shim_directory(&self.ctx.environment.data_dir());

@@ -28,6 +28,7 @@ impl Plan<'_> {
             peer: answer.peer,
             address: answer.peer.and_then(local_address_towards),
             others: answer.others.clone(),
+            held: before.and_then(|record| record.held),
         }
     }
 
@@ -39,6 +40,7 @@ impl Plan<'_> {
         record: &mut Record,
     ) -> Result<String> {
         let ui = &self.ctx.ui;
+        let known = self.record.as_ref().map(|record| record.settings.clone()).unwrap_or_default();
         let mut tell = |step: &Step| match step {
             Step::Created => record.filled = false,
             Step::Resumed => ui.status("Resumed", "the sync"),
@@ -49,6 +51,7 @@ impl Plan<'_> {
                     if *moved { "the sync, for the new place" } else { "the sync, with the new settings" },
                 );
             }
+            Step::LeftHeld => record.settings = known.clone(),
             Step::KeptOld { why } => {
                 record.settings.clear();
                 ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::context::Context;
-use super::{first_cycle, status, terminal};
+use super::{first_cycle, held_words, status, terminal};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -22,7 +22,7 @@ use crate::remote::{Remote, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{Answer, Place};
 use crate::session::sync::{self, Wanted};
 use crate::session::terminal::Terminal;
-use crate::session::{self, ending};
+use crate::session::{self, ending, hold};
 use crate::state::{Record, host_word};
 use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
 use crate::ui::plural;
@@ -153,6 +153,9 @@ impl Plan<'_> {
             }
         }
         self.ctx.refresh_host_file(&self.remote, None)?;
+        if let Some(held) = &record.held {
+            held_words::tell(self.ctx, &record, held);
+        }
         self.look_after(&record);
         terminal::attach(self.ctx, &self.host, &self.remote, &self.terminal(&record.remote))
     }
@@ -243,21 +246,35 @@ impl Plan<'_> {
         // Until all is done the next run must not trust what this one wrote.
         record.verify = true;
         self.ctx.store.save(&record)?;
+        let mut held = hold::check(&mutagen, &self.ctx.store, &self.remote, &record, &mut syncs)?;
         let wanted = Wanted {
             id: self.project.id.to_string(),
             host_word: word,
             local: self.project.root.clone(),
             remote: record.remote.clone(),
             settings: self.settings.clone(),
+            held: held.is_some(),
         };
         let sync = self.ensure_sync(&mutagen, &wanted, &syncs, &mut record)?;
-        if !record.filled {
+        if held.is_some() && !syncs.iter().any(|old| old.identifier == sync) {
+            // A new one has no history, and so nothing to delete.
+            self.ctx.store.release(&record.id, &record.host)?;
+            held = None;
+        }
+        if let Some(held) = &held {
+            if !record.filled {
+                return Err(held_words::failure(&record, held));
+            }
+            held_words::tell(self.ctx, &record, held);
+        } else if !record.filled {
             first_cycle::wait(self.ctx, &mutagen, &sync, &self.host.name)?;
             record.filled = true;
         }
         record.verify = false;
         self.ctx.store.save(&record)?;
-        first_cycle::tell_conflicts(self.ctx, &mutagen, &sync)?;
+        if held.is_none() {
+            first_cycle::tell_conflicts(self.ctx, &mutagen, &sync)?;
+        }
 
         let terminal = self.terminal(&record.remote);
         if self.args.no_attach || !on_terminal(self.ctx) {

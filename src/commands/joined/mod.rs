@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::held_words;
 use super::paint::harmless;
 use super::state_report::{AgentReport, TerminalReport, doing, place_note};
 use crate::session::survey::{HostSession, Marker, Survey};
-use crate::state::{Record, host_word};
+use crate::state::{Held, Record, host_word};
 use crate::tools::mutagen::{LABEL_HOST, LABEL_ID, SyncSession};
 
 /// What is known, before it is joined.
@@ -52,6 +53,8 @@ pub(super) struct SyncCell {
     pub state: String,
     pub conflicts: u64,
     pub problems: u64,
+    /// Why it is held.
+    pub held: Option<Held>,
 }
 
 /// One session.
@@ -108,6 +111,9 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
     {
         notes.push("the directory here is gone".to_owned());
     }
+    if let Some(held) = record.and_then(|record| record.held.as_ref()) {
+        notes.push(format!("{}: `sinc status {id}` says what leads out", held_words::missing(held)));
+    }
     // Without a survey nothing is known; in one, what is not there does not exist.
     let asked = survey.filter(|survey| survey.trouble.is_none());
     let local = match record {
@@ -125,7 +131,7 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
         host: host.to_owned(),
         local,
         remote,
-        sync: sync_cell(syncs.as_deref()),
+        sync: sync_cell(syncs.as_deref(), record.and_then(|record| record.held)),
         terminal: asked.map(|_| TerminalReport {
             exists: there.is_some_and(|there| there.attached.is_some()),
             attached: there.and_then(|there| there.attached).unwrap_or(0),
@@ -140,10 +146,11 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
     }
 }
 
-fn sync_cell(syncs: Option<&[&SyncSession]>) -> SyncCell {
+fn sync_cell(syncs: Option<&[&SyncSession]>, held: Option<Held>) -> SyncCell {
     let state = match syncs {
         None => "unknown".to_owned(),
         Some([]) => "none".to_owned(),
+        Some([_]) if held.is_some() => "held".to_owned(),
         Some([sync]) => doing(sync),
         Some(_) => "several".to_owned(),
     };
@@ -152,6 +159,7 @@ fn sync_cell(syncs: Option<&[&SyncSession]>) -> SyncCell {
         state,
         conflicts: first.map_or(0, |sync| sync.conflict_count()),
         problems: first.map_or(0, |sync| sync.problem_count()),
+        held,
     }
 }
 

@@ -17,6 +17,7 @@ fn record(id: &str, host: &str) -> Record {
         verify: false,
         peer: None,
         address: None,
+        held: None,
         others: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::held_words;
 use super::paint::{Paint, Tone, ago, harmless, tilde};
 use super::state_report::{Named, Report, SyncReport};
 use crate::session::survey::AgentState;
@@ -17,7 +18,7 @@ const NAMED: usize = 5;
 pub(super) fn lines(report: &Report, home: &Path, now: u64, paint: Paint) -> Vec<String> {
     let mut block = Block { lines: Vec::new(), paint };
     block.line("session", Tone::Strong, &report.id, &format!("on {}", report.host));
-    sync(&mut block, &report.sync, now);
+    sync(&mut block, &report.id, &report.sync, now);
     host(&mut block, report);
     block.line("local", Tone::Plain, &tilde(Path::new(&report.local), home), "");
     block.line("remote", Tone::Plain, &format!("{}:{}", report.host, harmless(&report.remote)), "");
@@ -69,6 +70,10 @@ fn words(sync: &SyncReport) -> (Tone, String) {
         "changing" => {
             (Tone::Good, "files are changing; all that was there when asked is on both sides".to_owned())
         }
+        "held" => {
+            let missing = sync.held.as_ref().map(held_words::missing).unwrap_or_default();
+            (Tone::Bad, format!("held: {missing}; nothing is deleted until you decide"))
+        }
         "paused" => (Tone::Careful, "paused; `sinc resume` goes on".to_owned()),
         "halted" => {
             let why = sync.halted.as_deref().unwrap_or("it waits for a person");
@@ -90,11 +95,14 @@ fn words(sync: &SyncReport) -> (Tone, String) {
     }
 }
 
-fn sync(block: &mut Block, sync: &SyncReport, now: u64) {
+fn sync(block: &mut Block, id: &str, sync: &SyncReport, now: u64) {
     let (tone, state) = words(sync);
     let mut facts = Vec::new();
     if let Some(pending @ 1..) = sync.pending {
         facts.push(format!("{} to go", plural(pending, "file", "files")));
+    }
+    if let Some(held) = &sync.held {
+        facts.push(format!("held {}", ago(now.saturating_sub(held.since))));
     }
     if let Some(at) = sync.checked_at {
         facts.push(format!("last cycle {}", ago(now.saturating_sub(at))));
@@ -104,6 +112,11 @@ fn sync(block: &mut Block, sync: &SyncReport, now: u64) {
     }
     let facts = if facts.is_empty() { String::new() } else { format!("({})", facts.join(", ")) };
     block.line("sync", tone, &state, &block.paint.paint(Tone::Quiet, &facts));
+    if let Some(held) = &sync.held {
+        for way in held_words::ways(held, id) {
+            block.line("", Tone::Plain, "", &way);
+        }
+    }
     if sync.conflicts > 0 {
         if sync.state != "conflicts" {
             let count = plural(sync.conflicts, "conflict", "conflicts");

@@ -1,5 +1,6 @@
 use super::*;
 use crate::commands::state_report::{AgentReport, SyncSeen, TerminalReport};
+use crate::state::{Held, HeldSide};
 use crate::tools::mutagen::{Checked, CycleResult, SyncSession};
 
 const NOW: u64 = 1_000_000;
@@ -24,7 +25,7 @@ fn report(seen: &SyncSeen) -> Report {
         host: "box".into(),
         local: "/home/me/app".into(),
         remote: "/home/dev/workspace/app".into(),
-        sync: SyncReport::new(seen, Some(NOW - 125), NOW),
+        sync: SyncReport::new(seen, None, Some(NOW - 125), NOW),
         terminal: Some(TerminalReport { exists: true, attached: 2 }),
         agent: Some(AgentReport { name: Some("opencode".into()), state: AgentState::Running }),
         transport: "ssh".into(),
@@ -108,6 +109,31 @@ fn every_state_has_its_words() {
 }
 
 #[test]
+fn one_that_is_held_says_what_leads_out_and_nothing_else_of_it_counts() {
+    let held = |side| Some(Held { side, missing: 812, of: 1000, since: NOW - 65 });
+    for session in [r#"{"status":"watching","paused":true}"#, r#"{"status":"halted-on-root-emptied"}"#] {
+        let seen = SyncSeen::Listed(vec![self::session(session)]);
+        let mut report = report(&seen);
+        report.sync = SyncReport::new(&seen, held(HeldSide::Local), None, NOW);
+        assert_eq!(
+            text(&report).lines().skip(1).take(3).collect::<Vec<_>>().join("\n"),
+            "\
+sync      held: 812 of 1,000 files are missing here; nothing is deleted until you decide (held 1 min ago)
+          `sinc resume sinc-app-123456 --restore` brings them back from the host
+          `sinc resume sinc-app-123456 --allow-deletions` deletes them on the host too"
+        );
+        report.sync = SyncReport::new(&seen, held(HeldSide::Remote), None, NOW);
+        assert!(text(&report).contains("missing on the host;"), "{}", text(&report));
+        assert!(text(&report).contains("--restore` brings them back from here\n"), "{}", text(&report));
+        assert!(text(&report).contains("--allow-deletions` deletes them here too\n"), "{}", text(&report));
+    }
+    // That there is no sync any more, or that nobody knows, counts more.
+    for seen in [SyncSeen::Listed(vec![]), SyncSeen::Unknown("x".into())] {
+        assert_ne!(SyncReport::new(&seen, held(HeldSide::Local), None, NOW).state, "held");
+    }
+}
+
+#[test]
 fn conflicts_and_problems_are_counted_and_named() {
     let json = r#"{"status":"watching","successfulCycles":2,"excludedConflicts":5,
         "conflicts":[{"root":"a\u001b"},{"root":"b"},{"root":"c"},{"root":"d"},{"root":"e"},{"root":"f"}],
@@ -128,7 +154,7 @@ sync      11 conflicts, left alone on both sides; everything else is on both (la
           1 path stays on one side:
             (the whole directory)  here: no way"
     );
-    let sync = SyncReport::new(&seen, None, NOW);
+    let sync = SyncReport::new(&seen, None, None, NOW);
     assert_eq!((sync.conflicts, sync.conflicts_listed.len(), sync.problems), (11, 6, 1));
     assert_eq!((sync.pending, sync.checked_at, sync.state.as_str()), (Some(0), Some(NOW), "conflicts"));
 }

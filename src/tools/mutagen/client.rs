@@ -160,6 +160,15 @@ impl Mutagen {
         self.change(&self.terminate_cmd(id), id, Side::Local).map(done)
     }
 
+    /// Has a session forget what both sides had in common, as if it were new: in `two-way-safe`, what is missing on one
+    /// side comes from the other. A paused one stays paused.
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen fails.
+    pub fn reset(&self, id: &str) -> Result<Done, MutagenError> {
+        self.change(&self.reset_cmd(id), id, Side::Local).map(done)
+    }
+
     /// Stops the daemon; none is running is no error (`mutagen daemon stop` then ends with 0 too).
     ///
     /// # Errors

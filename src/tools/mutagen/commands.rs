@@ -165,6 +165,12 @@ impl Mutagen {
         self.cmd("resume the sync").args(["sync", "resume", "--", id]).deadline(CONNECT_DEADLINE)
     }
 
+    /// The command that has a session forget what both sides had in common.
+    #[must_use]
+    pub fn reset_cmd(&self, id: &str) -> Cmd {
+        self.cmd("have the sync begin anew").args(["sync", "reset", "--", id])
+    }
+
     /// The command that ends a session. The files stay on both sides.
     #[must_use]
     pub fn terminate_cmd(&self, id: &str) -> Cmd {
@@ -250,6 +256,7 @@ mod tests {
         );
         assert_eq!(shown(mutagen.pause_cmd("sync_x")), "/opt/mutagen sync pause -- sync_x");
         assert_eq!(shown(mutagen.resume_cmd("sync_x")), "/opt/mutagen sync resume -- sync_x");
+        assert_eq!(shown(mutagen.reset_cmd("sync_x")), "/opt/mutagen sync reset -- sync_x");
         assert_eq!(shown(mutagen.terminate_cmd("sync_x")), "/opt/mutagen sync terminate -- sync_x");
         assert_eq!(shown(mutagen.daemon_start_cmd()), "/opt/mutagen daemon start");
         assert_eq!(shown(mutagen.daemon_stop_cmd()), "/opt/mutagen daemon stop");

@@ -181,6 +181,45 @@ fn a_session_from_its_making_to_its_end() {
 }
 
 #[test]
+fn what_both_sides_had_is_known_while_it_is_paused_and_can_be_forgotten() {
+    let Some(kit) = Kit::new() else { return };
+    let local = kit.make_dir("local", &["a", "src/é/ü", "src/é/b c", "skipped/x"]);
+    symlink("a", local.join("link")).unwrap();
+    let remote = kit.make_dir("remote", &[]);
+    let id =
+        kit.create(SyncMode::TwoWaySafe, &["skipped"], &Endpoint::Local(local.clone()), &kit.host(&remote));
+    let known = || {
+        let mut known = Vec::new();
+        kit.mutagen.each_known_file(&id, &mut |path| known.push(path.to_owned())).unwrap();
+        known.sort();
+        known
+    };
+    assert_eq!(kit.first_cycle(&id).result, CycleResult::Equal);
+    assert_eq!(known(), ["a", "src/é/b c", "src/é/ü"]);
+    fs::remove_file(remote.join("a")).unwrap();
+    fs::write(remote.join("new"), "").unwrap();
+    assert_eq!(kit.flush(&id), CycleResult::Equal);
+    assert_eq!(known(), ["new", "src/é/b c", "src/é/ü"]);
+
+    kit.mutagen.pause(&id).unwrap();
+    fs::remove_dir_all(local.join("src")).unwrap();
+    fs::write(remote.join("new"), "changed there").unwrap();
+    assert_eq!(known().len(), 3);
+    assert_eq!(kit.mutagen.reset(&id).unwrap(), Done::Ran);
+    assert!(known().is_empty());
+    assert!(kit.mutagen.session(&id).unwrap().is_paused());
+    kit.mutagen.resume(&id).unwrap();
+    assert_eq!(kit.flush(&id), CycleResult::Conflicts(1), "what was changed meanwhile has no history either");
+    assert_eq!(fs::read_to_string(local.join("src/é/b c")).unwrap(), "src/é/b c");
+    assert_eq!(fs::read_to_string(remote.join("new")).unwrap(), "changed there");
+    assert!(!remote.join("a").exists() && !local.join("a").exists());
+
+    kit.mutagen.terminate(&id).unwrap();
+    let gone = kit.mutagen.each_known_file(&id, &mut |_| ()).unwrap_err();
+    assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
 fn a_first_cycle_reports_what_arrives() {
     let Some(kit) = Kit::new() else { return };
     let local = kit.make_dir("local", &[]);

@@ -5,6 +5,7 @@
 //!
 //! What is said here about Mutagen was read in the source of 0.18.1 and tried with it.
 
+mod archive;
 mod client;
 mod commands;
 mod conflict;
