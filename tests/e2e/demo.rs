@@ -1,11 +1,13 @@
 //! `sinc demo`: what it shows, and that nothing of it is left however it ends.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::e2e::{have, living_in};
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Run, Sandbox};
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, variable, wait_until};
 
@@ -53,6 +55,65 @@ fn the_tour_shows_each_step_and_ends_with_a_table() {
         assert!(run.stderr.contains(shown), "no `{shown}`: {run}");
     }
     assert!(run.stdout.contains("\n  first connect, 203 files "), "{run}");
+    assert!(run.stdout.ends_with("a conflict, listed, nothing lost\n"), "{run}");
+    assert_gone(&directory_in(&run.stderr));
+    assert_eq!(files_in(&sandbox.home()), Vec::<PathBuf>::new());
+}
+
+/// Runs a program as an ordinary user, whom the user database has only for it. sinc is on PATH, and so is Mutagen,
+/// wherever those lie. Nothing of the system is changed.
+#[track_caller]
+fn as_an_ordinary_user(sandbox: &Sandbox, program: &[&str]) -> Option<Run> {
+    const UID: &str = "54321";
+    let root = sandbox.run("id", &["-u"]).success().stdout.trim() == "0";
+    if !root || !cfg!(target_os = "linux") {
+        // Where the tests are not run by root, all the others here are this one.
+        return None;
+    }
+    let places = ["program", "mutagen"].map(|name| sandbox.root().join(name));
+    for place in &places {
+        std::fs::create_dir_all(place).unwrap();
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap();
+    let home = sandbox.home();
+    let user = format!("{users}sinc-tests:x:{UID}:{UID}::{}:/bin/sh\n", home.display());
+    let passwd = sandbox.root().join("passwd");
+    std::fs::write(&passwd, user).unwrap();
+    for dir in [sandbox.root(), &home, &sandbox.tmp()] {
+        std::os::unix::fs::chown(dir, UID.parse().ok(), None).unwrap();
+    }
+    // The directory of the build, and Mutagen's, may be root's own: bound where everybody may look. And terminals that
+    // belong to the group `tty`, as on every Linux that a person logs in to: sshd of a user cannot give them to it.
+    let script = "mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts /dev/pts && \
+        mount --bind /dev/pts/ptmx /dev/ptmx && \
+        mount --bind \"$1\" /etc/passwd && mount --bind \"$2\" \"$3\" && mount --bind \"$4\" \"$5\" && \
+        cd \"$6\" && PATH=$3:$5:$PATH && shift 6 && \
+        exec setpriv --reuid=54321 --regid=54321 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \"$@\"";
+    let mutagen = which::which("mutagen").unwrap().canonicalize().unwrap();
+    let word = |path: &Path| path.to_str().unwrap().to_owned();
+    let words = [
+        word(&passwd),
+        word(Sandbox::binary().parent().unwrap()),
+        word(&places[0]),
+        word(mutagen.parent().unwrap()),
+        word(&places[1]),
+        word(&home),
+    ];
+    let words = words.iter().map(String::as_str);
+    let all: Vec<_> =
+        ["-m", "sh", "-c", script, "sh"].into_iter().chain(words).chain(program.iter().copied()).collect();
+    Some(sandbox.run("unshare", &all))
+}
+
+#[test]
+fn an_ordinary_user_sees_the_same_tour() {
+    let Some(sandbox) = computer() else { return };
+    let Some(run) = as_an_ordinary_user(&sandbox, &["id", "-un"]) else { return };
+    assert_eq!(run.stdout, "sinc-tests\n", "{run}");
+    let run = as_an_ordinary_user(&sandbox, &["sinc", "demo"]).unwrap().success();
+    for shown in ["Started a throw-away host", "Synced 203 files", "5 of 5 ", "Removed the host"] {
+        assert!(run.stderr.contains(shown), "no `{shown}`: {run}");
+    }
     assert!(run.stdout.ends_with("a conflict, listed, nothing lost\n"), "{run}");
     assert_gone(&directory_in(&run.stderr));
     assert_eq!(files_in(&sandbox.home()), Vec::<PathBuf>::new());
