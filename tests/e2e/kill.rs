@@ -1,6 +1,6 @@
 //! `sinc kill`: what it ends, what it asks before, what it remembers.
 
-use crate::support::e2e::Bed;
+use crate::support::e2e::{Bed, living_in};
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
@@ -221,4 +221,105 @@ fn another_computer_is_named_and_an_orphan_can_be_ended_on_the_host_that_is_name
     assert!(steps::sessions_there(&bed).is_empty());
     let run = bed.sandbox.sinc(&["kill", "sinc-lost-abcdef", "--host", "box", "--yes"]).exits(1);
     assert!(run.stderr.contains("there is no session sinc-lost-abcdef on box"), "{run}");
+}
+
+/// A connected session of which these processes on the host do not move any more, and a change that waits.
+struct Hangs {
+    bed: Bed,
+    project: std::path::PathBuf,
+    processes: Vec<String>,
+}
+
+impl Hangs {
+    #[track_caller]
+    fn new(which: impl Fn(&Bed) -> Vec<String>) -> Option<Self> {
+        let bed = Bed::new()?;
+        let project = bed.project("app", &[("a", "1")]);
+        steps::connect(&bed.sandbox, &project);
+        let processes = which(&bed);
+        assert!(!processes.is_empty());
+        let hangs = Self { bed, project, processes };
+        hangs.signal("-STOP");
+        steps::write(&hangs.project.join("a"), "changed here\n");
+        Some(hangs)
+    }
+
+    #[track_caller]
+    fn signal(&self, name: &str) {
+        for process in &self.processes {
+            self.bed.sandbox.run("kill", &[name, process]).success();
+        }
+    }
+
+    /// The file here and there.
+    #[track_caller]
+    fn both(&self) -> [String; 2] {
+        [&self.project, &steps::there(&self.bed, "app")].map(|dir| steps::read(&dir.join("a")))
+    }
+}
+
+/// Mutagen's agent on the host: its connection is there, and nothing comes over it.
+fn agent(bed: &Bed) -> Vec<String> {
+    let agents = living_in(bed.host.dir())
+        .into_iter()
+        .filter(|process| process.contains("mutagen-agent synchronizer") && !process.contains("ssh"));
+    agents.filter_map(|process| Some(process.split_once(':')?.0.to_owned())).collect()
+}
+
+/// The host's end of each connection, as when the line is cut and nobody has noticed.
+fn connections(bed: &Bed) -> Vec<String> {
+    let listener = steps::read(&bed.host.dir().join("sshd.pid"));
+    let found = bed.sandbox.run("pgrep", &["-P", listener.trim()]).success();
+    found.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_flush_that_hangs_is_given_up_and_the_person_is_asked_again() {
+    let Some(hangs) = Hangs::new(agent) else { return };
+    let (bed, project) = (&hangs.bed, &hangs.project);
+    let terminal = Terminal::sinc(&bed.sandbox, project, &["kill"]);
+    terminal.wait_for("End it?", PATIENCE);
+    terminal.type_text("y");
+    terminal.wait_for("Syncing", PATIENCE);
+    // The minute that a flush gets.
+    terminal.wait_for("End it all the same?", 3 * PATIENCE);
+    let said = terminal.history();
+    let lost = "what changed last could not be brought over, and stays on the side where it is";
+    assert!(said.contains(&format!("warning: {lost} (nothing moved for 60 s")), "{said}");
+    assert!(!said.contains("Syncing"), "the live line is gone: {said}");
+    assert_eq!(hangs.both(), ["changed here\n", "1"]);
+    terminal.type_text("n");
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    assert!(terminal.history().contains("was not ended"), "{}", terminal.history());
+    // Nothing was: when the line moves again, it is brought over, and the session can be ended.
+    assert_eq!((steps::sessions_there(bed).len(), steps::syncs(&bed.sandbox).len()), (1, 1));
+    assert_eq!(steps::records(&bed.sandbox).len(), 1);
+    hangs.signal("-CONT");
+    bed.sandbox.sinc_in(project, &["kill", "--yes"]).success();
+    assert_eq!(hangs.both(), ["changed here\n"; 2]);
+    assert!(steps::sessions_there(bed).is_empty() && steps::syncs(&bed.sandbox).is_empty());
+}
+
+#[test]
+fn a_flush_over_a_dead_line_is_given_up_sooner_and_nothing_is_lost() {
+    let Some(hangs) = Hangs::new(connections) else { return };
+    let (bed, project) = (&hangs.bed, &hangs.project);
+    // Whoever asks the host is told so at once; Mutagen's own connection is still there, half open.
+    let refuse = "[ -e \"$HOME/up\" ] || case $* in *-oControlMaster=no*) ;; *) \
+        echo 'ssh: connect to host 127.0.0.1 port 22: No route to host' >&2; exit 255;; esac";
+    steps::before_each(bed, "ssh", refuse);
+    let run = bed.sandbox.sinc_in(project, &["kill", "--yes"]).success();
+    let lost = "what changed last could not be brought over, and stays on the side where it is";
+    // Its ssh may notice just before the five seconds that a flush gets then.
+    let why = ["nothing moved for 5 s)", "not connected"];
+    assert!(why.iter().any(|why| run.stderr.contains(&format!("warning: {lost} ({why}"))), "{run}");
+    assert!(run.stderr.contains("its terminal on box is ended when that host is reached again"), "{run}");
+    assert!(steps::records(&bed.sandbox).is_empty() && steps::syncs(&bed.sandbox).is_empty());
+    // Each side has what it had, and both versions are still there after the next connect.
+    assert_eq!(hangs.both(), ["changed here\n", "1"]);
+    hangs.signal("-CONT");
+    bed.sandbox.write("up", "");
+    let run = steps::connect(&bed.sandbox, project);
+    assert!(run.stderr.contains("1 conflict, left alone on both sides: a ("), "{run}");
+    assert_eq!(hangs.both(), ["changed here\n", "1"]);
 }
