@@ -10,3 +10,4 @@ mod distance;
 mod lab;
 mod lost_line;
 mod restart;
+mod second_factor;
