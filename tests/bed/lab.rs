@@ -34,13 +34,11 @@ impl Lab {
             let real = which::which(program).unwrap();
             // ssh reads the configuration of the account, not of $HOME.
             let text = format!("#!/bin/sh\nexec {} -F {config} \"$@\"\n", real.display());
-            let wrapper = bin.join(program);
-            std::fs::write(&wrapper, text).unwrap();
-            std::fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            sandbox.write_program(bin.join(program), &text);
         }
         sandbox.set("PATH", format!("{}:{}", bin.display(), variable("PATH").unwrap()));
         let agent = "[agent.test]\ncommand = \"echo agent ready; cat\"\n";
-        sandbox.write(".config/sinc/config.toml", format!("default-host = \"vps\"\ndefault-agent = \"test\"\n\n[host.vps]\ndestination = \"vps\"\n\n[host.six]\ndestination = \"dev@fd77::2\"\n\n[host.jump]\ndestination = \"jump\"\n\n{agent}"));
+        sandbox.configure(format!("default-host = \"vps\"\ndefault-agent = \"test\"\n\n[host.vps]\ndestination = \"vps\"\n\n[host.six]\ndestination = \"dev@fd77::2\"\n\n[host.jump]\ndestination = \"jump\"\n\n{agent}"));
         let lab = Self { sandbox, dir };
         lab.bed(&["restore"]);
         lab.bed(&["latency", "0"]);

@@ -14,7 +14,7 @@ impl<'a> SecondFactor<'a> {
     fn on(lab: &'a Lab) -> Self {
         let config = "default-agent = \"test\"\n[host.strict]\ndestination = \"ssh://vps:2222\"\n\
                       [agent.test]\ncommand = \"echo agent ready; cat\"\n";
-        lab.sandbox.write(".config/sinc/config.toml", config);
+        lab.sandbox.configure(config);
         lab.bed(&["vps", "sh", "-c", &format!("echo 'dev:{CODE}' | chpasswd")]);
         let this = Self(lab);
         this.start();

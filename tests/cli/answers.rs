@@ -1,23 +1,8 @@
 //! What becomes of each answer: of the host about the session's directory, of Mutagen about its sync.
 
-use std::path::PathBuf;
-
 use crate::support::fakes::Answer;
 use crate::support::sandbox::Run;
 use crate::world::{BOOTSTRAP, World, host_says};
-
-/// The file in which the pretended Mutagen keeps the session's sync.
-fn sync(world: &World) -> PathBuf {
-    world.sandbox.home().join(".local/share/sinc/mutagen/sessions/sync_1")
-}
-
-/// Changes what Mutagen says of the sync.
-#[track_caller]
-fn change(world: &World, from: &str, to: &str) {
-    let text = std::fs::read_to_string(sync(world)).unwrap();
-    assert!(text.contains(from), "{text}");
-    std::fs::write(sync(world), text.replace(from, to)).unwrap();
-}
 
 /// What Mutagen was called with, but for asking.
 fn changes(world: &World) -> String {
@@ -199,7 +184,7 @@ fn each_state_of_the_sync() {
     let mut text = String::new();
     let mut state = |what: &str, from: &str, to: &str, code: i32| {
         let world = World::connected();
-        change(&world, from, to);
+        world.change_sync(from, to);
         let run = world.sinc(&["--no-attach"]).exits(code);
         text.push_str(&report(what, &world, &run));
     };
@@ -231,7 +216,7 @@ fn each_state_of_the_sync() {
 #[test]
 fn other_settings_wait_when_a_change_cannot_be_brought_over() {
     let world = World::connected();
-    change(&world, "\"sinc-settings\":\"", "\"sinc-settings\":\"0");
+    world.change_sync("\"sinc-settings\":\"", "\"sinc-settings\":\"0");
     world
         .fakes
         .on("mutagen sync flush *", Answer::fails(1, "Error: unable to flush session: not connected\n"));
@@ -251,8 +236,8 @@ fn other_settings_wait_when_a_change_cannot_be_brought_over() {
 #[test]
 fn two_syncs_of_one_session() {
     let world = World::connected();
-    let text = std::fs::read_to_string(sync(&world)).unwrap();
-    let second = sync(&world).with_file_name("sync_2");
+    let text = std::fs::read_to_string(world.sync()).unwrap();
+    let second = world.sync().with_file_name("sync_2");
     std::fs::write(&second, text.replace("sync_1", "sync_2")).unwrap();
     let run = world.sinc(&["--no-attach"]).success();
     insta::assert_snapshot!(report("alike", &world, &run), @"
@@ -263,7 +248,7 @@ fn two_syncs_of_one_session() {
     $ mutagen sync terminate -- sync_2
     $ mutagen sync flush --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash]
     ");
-    assert!(sync(&world).exists() && !second.exists());
+    assert!(world.sync().exists() && !second.exists());
     // They differ: a person decides.
     std::fs::write(
         &second,

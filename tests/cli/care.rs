@@ -3,24 +3,15 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::support::e2e::{have, living_in};
+use crate::support::e2e::have;
 use crate::support::fakes::Answer;
+use crate::support::sandbox::CONFIG;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
-use crate::world::{ATTACH, BOOTSTRAP, END, SURVEY, World, host_says};
-
-/// The file in which the project's one session is remembered.
-#[track_caller]
-fn record(world: &World) -> PathBuf {
-    let dir = world.sandbox.home().join(".local/state/sinc/sessions");
-    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    files.remove(0)
-}
+use crate::world::{BOOTSTRAP, END, SURVEY, World, host_says};
 
 /// Holds the lock of a session on `box` until it is dropped, as another sinc does.
 #[track_caller]
@@ -43,7 +34,7 @@ fn order(world: &World, names: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn stale_syncs_are_ended_before_the_host_writes_down_the_directory() {
     let world = World::connected();
-    std::fs::remove_file(record(&world)).unwrap();
+    std::fs::remove_file(world.record()).unwrap();
     world.fakes.on(BOOTSTRAP, host_says("how new\n"));
     drop(world.sinc(&["--no-attach"]).success());
     let steps = [
@@ -63,33 +54,25 @@ fn a_shared_connection_of_another_address_is_given_up_first() {
         return;
     }
     let world = World::connected();
-    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    world.let_attaches_last();
     world.fakes.on("ssh * -O stop *", Answer::default());
     let attach = |world: &World| {
         world.forget_calls();
         let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
         wait_until("it is attached", PATIENCE, || world.calls().contains("<attach.sh>"));
         drop(terminal);
-        nobody_looks(world);
+        world.wait_until_nobody_looks();
         order(world, &[(" -O stop ", "give up"), ("<bootstrap.sh>", "ask"), ("<attach.sh>", "attach")])
     };
     assert_eq!(attach(&world), ["attach"]);
-    let text = std::fs::read_to_string(record(&world)).unwrap();
+    let text = std::fs::read_to_string(world.record()).unwrap();
     let was = text.replace("\"address\": \"127.0.0.1\"", "\"address\": \"192.0.2.7\"");
     assert_ne!(was, text);
-    std::fs::write(record(&world), was).unwrap();
+    std::fs::write(world.record(), was).unwrap();
     assert_eq!(attach(&world), ["give up", "attach"]);
     // The new address is remembered.
-    assert_eq!(std::fs::read_to_string(record(&world)).unwrap(), text);
+    assert_eq!(std::fs::read_to_string(world.record()).unwrap(), text);
     assert_eq!(attach(&world), ["attach"]);
-}
-
-/// Waits until no attach is looked after any more.
-#[track_caller]
-fn nobody_looks(world: &World) {
-    wait_until("nobody looks after an attach", PATIENCE, || {
-        living_in(world.sandbox.root()).iter().all(|process| !process.contains("after-attach"))
-    });
 }
 
 #[test]
@@ -98,18 +81,18 @@ fn the_fast_way_writes_its_record_only_with_the_lock() {
         return;
     }
     let world = World::connected();
-    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    world.let_attaches_last();
     world.fakes.on("ssh * -O stop *", Answer::default());
-    let text = std::fs::read_to_string(record(&world)).unwrap();
+    let text = std::fs::read_to_string(world.record()).unwrap();
     let was = text.replace("\"address\": \"127.0.0.1\"", "\"address\": \"192.0.2.7\"");
-    std::fs::write(record(&world), &was).unwrap();
+    std::fs::write(world.record(), &was).unwrap();
     let other = busy(&world, &world.id());
     let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
     terminal.wait_for("another sinc is busy with this session: waiting for it", PATIENCE);
-    assert_eq!(std::fs::read_to_string(record(&world)).unwrap(), was);
+    assert_eq!(std::fs::read_to_string(world.record()).unwrap(), was);
     assert!(!world.calls().contains("<attach.sh>"), "{}", world.calls());
     // The other one has ended the session meanwhile: what was read before is not written again.
-    std::fs::remove_file(record(&world)).unwrap();
+    std::fs::remove_file(world.record()).unwrap();
     world.fakes.on(BOOTSTRAP, Answer::fails(255, "ssh: connect to host x port 22: Connection refused\n"));
     drop(other);
     assert_eq!(terminal.wait_exit(PATIENCE), 76, "{}", terminal.history());
@@ -123,7 +106,7 @@ fn who_looks_after_an_attach_goes_by_the_same_configuration() {
         return;
     }
     let world = World::connected();
-    world.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    world.let_attaches_last();
     // Named from the project's directory, and with another Mutagen.
     let mutagen = world.sandbox.bin().join("other-mutagen");
     let marker = world.sandbox.home().join("asked");
@@ -144,7 +127,7 @@ fn who_looks_after_an_attach_goes_by_the_same_configuration() {
     });
     assert!(!world.calls().contains("<bootstrap.sh>"), "the fast way: {}", world.calls());
     drop(terminal);
-    nobody_looks(&world);
+    world.wait_until_nobody_looks();
 }
 
 #[test]
@@ -179,7 +162,6 @@ fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
 
 #[test]
 fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
-    let sync = |world: &World| world.sandbox.home().join(".local/share/sinc/mutagen/sessions/sync_1");
     for (mode, kept) in [
         ("two-way-resolved", true),
         ("one-way-replica", true),
@@ -187,10 +169,10 @@ fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
         ("one-way-safe", false),
     ] {
         let mut world = World::connected();
-        let text = std::fs::read_to_string(sync(&world)).unwrap();
+        let text = std::fs::read_to_string(world.sync()).unwrap();
         let conflicts = "\"conflicts\":[{\"root\":\"a.txt\",\"alphaChanges\":[{\"path\":\"a.txt\",\"new\":{\"kind\":\"file\"}}],\
                          \"betaChanges\":[{\"path\":\"a.txt\"}]}],\"mood\"";
-        std::fs::write(sync(&world), text.replace("\"mood\"", conflicts)).unwrap();
+        world.change_sync("\"mood\"", conflicts);
         world.sandbox.set("SINC_MODE", mode);
         let run = world.sinc(&["--no-attach"]).success();
         let said = "the sync keeps its old settings for now: what waits could not be brought over first (1 conflict)";
@@ -201,7 +183,7 @@ fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
         let again = world.sinc(&["--no-attach"]).success();
         assert_eq!(again.stderr.contains(said), kept, "{mode}: {again}");
         if kept {
-            std::fs::write(sync(&world), &text).unwrap();
+            std::fs::write(world.sync(), &text).unwrap();
             drop(world.sinc(&["--no-attach"]).success());
             assert!(world.calls().contains("sync terminate"), "{mode}: {}", world.calls());
         }
@@ -211,7 +193,7 @@ fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
 #[test]
 fn attach_takes_only_no_such_session_for_one_that_it_has_never_seen() {
     let world = World::connected();
-    let (id, file) = (world.id(), record(&world));
+    let (id, file) = (world.id(), world.record());
     let whole = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, "{").unwrap();
     for args in [&["attach", &id][..], &["attach", &id, "--dry-run"], &["attach", "sinc-other-123456"]] {
@@ -220,14 +202,13 @@ fn attach_takes_only_no_such_session_for_one_that_it_has_never_seen() {
         assert!(run.stderr.contains("hint: mend it, or move it away"), "{run}");
     }
     std::fs::write(&file, whole).unwrap();
-    let config = world.sandbox.read(".config/sinc/config.toml");
-    world.sandbox.write(".config/sinc/config.toml", "nonsense");
+    let config = world.sandbox.configure_also("nonsense");
     drop(world.sandbox.sinc(&["attach", &id]).exits(78));
     // On two hosts, and none is the default.
-    world.sandbox.write(
-        ".config/sinc/config.toml",
-        format!("{config}[host.two]\ndestination = \"two\"\n[host.three]\ndestination = \"three\"\n"),
-    );
+    world.sandbox.configure(config);
+    world
+        .sandbox
+        .configure_also("[host.two]\ndestination = \"two\"\n[host.three]\ndestination = \"three\"\n");
     drop(world.sinc(&["--no-attach", "--host", "two"]).success());
     world.forget_calls();
     let run = world.sandbox.sinc(&["attach", &id, "--dry-run"]).exits(2);
@@ -236,9 +217,9 @@ fn attach_takes_only_no_such_session_for_one_that_it_has_never_seen() {
     let shown = |args: &[&str]| world.sandbox.sinc(args).success().stdout;
     assert!(shown(&["attach", &id, "--dry-run", "--host", "two"]).contains(" -t -- two "));
     // The default is one of the two, or a third one.
-    let config = world.sandbox.read(".config/sinc/config.toml");
+    let config = world.sandbox.read(CONFIG);
     for (default, code) in [("two", 0), ("three", 2)] {
-        world.sandbox.write(".config/sinc/config.toml", format!("default-host = \"{default}\"\n{config}"));
+        world.sandbox.configure(format!("default-host = \"{default}\"\n{config}"));
         let run = world.sandbox.sinc(&["attach", &id, "--dry-run"]).exits(code);
         assert_eq!(run.stdout.contains(" -t -- two "), code == 0, "{run}");
     }

@@ -4,15 +4,13 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::support::sandbox::{Run, Sandbox};
+use crate::support::sandbox::{CONFIG, Run, Sandbox};
 use crate::world::World;
-
-const CONFIG: &str = ".config/sinc/config.toml";
 
 /// A sandbox with this configuration.
 fn with(config: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write(CONFIG, config);
+    sandbox.configure(config);
     sandbox
 }
 
@@ -257,7 +255,7 @@ fn a_wrong_variable_or_flag_is_named() {
 #[test]
 fn of_several_hosts_one_is_named_or_the_default() {
     let world = World::new();
-    world.sandbox.write(CONFIG, "[host.a]\ndestination = \"a@b\"\n[host.c]\ndestination = \"c@d\"\n");
+    world.sandbox.configure("[host.a]\ndestination = \"a@b\"\n[host.c]\ndestination = \"c@d\"\n");
     let run = world.sinc(&["--no-attach"]).exits(78);
     insta::assert_snapshot!(world.seen(&run), @"
     exit code: 78
@@ -276,7 +274,7 @@ fn of_several_hosts_one_is_named_or_the_default() {
 fn a_project_with_sessions_on_two_hosts_needs_one_named_or_a_default() {
     let world = World::new();
     let hosts = "[host.a]\ndestination = \"dev@a\"\n[host.c]\ndestination = \"dev@c\"\n";
-    world.sandbox.write(CONFIG, hosts);
+    world.sandbox.configure(hosts);
     drop(world.sinc(&["--no-attach", "--host", "a"]).success());
     // One session: no name is needed.
     world.forget_calls();
@@ -289,7 +287,7 @@ fn a_project_with_sessions_on_two_hosts_needs_one_named_or_a_default() {
 
     hint: name one with `--host`
     ");
-    world.sandbox.write(CONFIG, format!("default-host = \"c\"\n{hosts}"));
+    world.sandbox.configure(format!("default-host = \"c\"\n{hosts}"));
     world.forget_calls();
     drop(world.sinc(&["--no-attach"]).success());
     assert!(world.calls().contains(" -T -- dev@c "), "{}", world.calls());
@@ -315,9 +313,7 @@ fn the_path_of_the_file() {
 /// A sandbox whose editor is this shell script; its argument is the file.
 fn with_editor(script: &str) -> Sandbox {
     let mut sandbox = Sandbox::new();
-    let editor = sandbox.bin().join("my editor");
-    std::fs::write(&editor, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.write_program(sandbox.bin().join("my editor"), &format!("#!/bin/sh\n{script}\n"));
     sandbox.set("EDITOR", "'my editor' --wait");
     sandbox
 }
@@ -344,7 +340,7 @@ fn the_editor_gets_the_reference_and_what_it_leaves_is_checked() {
 #[test]
 fn an_editor_that_leaves_a_mistake_or_fails() {
     let sandbox = with_editor("echo 'default-agnet = 1' >>\"$2\"");
-    sandbox.write(CONFIG, "# mine\n");
+    sandbox.configure("# mine\n");
     insta::assert_snapshot!(sandbox.sinc(&["config", "edit"]).exits(78).snapshot(), @"
     exit code: 78
     --- stdout

@@ -6,7 +6,7 @@ use crate::support::e2e::have;
 use crate::support::fakes::Answer;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
-use crate::support::{PATIENCE, poll, wait_until};
+use crate::support::{PATIENCE, wait_until};
 use crate::world::{ATTACH, BOOTSTRAP, MAKE, World, host_says, tree};
 
 #[test]
@@ -159,8 +159,7 @@ fn resume_without_a_session_is_refused() {
 #[test]
 fn the_agent_of_the_flag_or_the_host_runs_in_a_new_session() {
     let world = World::new();
-    world.sandbox.write(
-        ".config/sinc/config.toml",
+    world.sandbox.configure(
         "[host.box]\ndestination = \"box\"\nagent = \"mine\"\n[agent.mine]\ncommand = \"oc --fast 'a b'\"\n",
     );
     let made = |args: &[&str]| {
@@ -205,31 +204,21 @@ fn a_known_session_on_a_terminal_is_exactly_one_ssh_that_takes_sincs_place() {
     assert_eq!(terminal.wait_exit(PATIENCE), 130);
     wait_until("the host is looked at", PATIENCE, || ssh(&world.calls()) == 2);
     assert!(world.calls().contains("<survey.sh>"), "{}", world.calls());
-    gone(&world);
-}
-
-/// Waits until nothing of sinc's is left: what looks after an attach may be at work yet.
-fn gone(world: &World) {
-    let root = world.sandbox.root();
-    poll(PATIENCE, || {
-        crate::support::e2e::living_in(root).iter().all(|process| !process.contains("after-attach"))
-    });
+    world.wait_until_nobody_looks();
 }
 
 #[test]
 fn what_is_not_right_with_the_sync_is_shown_in_the_session() {
     let world = World::connected();
     world.fakes.on("ssh * -T -- *display-message*", Answer::stdout("sinc-begin 1\n"));
-    let sync = world.sandbox.home().join(".local/share/sinc/mutagen/sessions/sync_1");
-    let text = std::fs::read_to_string(&sync).unwrap();
-    std::fs::write(&sync, text.replace("\"watching\"", "\"halted-on-root-emptied\"")).unwrap();
+    world.change_sync("\"watching\"", "\"halted-on-root-emptied\"");
     let Some(terminal) = attached(&world) else { return };
     wait_until("a message is shown", PATIENCE, || world.calls().contains("<message.sh>"));
     let calls = world.calls();
     let message = calls.lines().find(|call| call.contains("<message.sh>")).unwrap();
     insta::assert_snapshot!(message.split_once(" sinc ").unwrap().1, @r"'\''sinc-app-[hash]'\'' '\''sinc: the sync has stopped itself (the directory was emptied on one side): see `sinc status`'\'''");
     drop(terminal);
-    gone(&world);
+    world.wait_until_nobody_looks();
 }
 
 #[test]
@@ -249,7 +238,7 @@ fn a_first_connect_on_a_terminal_ends_in_it() {
     let ssh: Vec<_> = calls.lines().filter(|call| call.starts_with("$ ssh ")).collect();
     assert!(ssh.len() == 2 && ssh[1].contains(" -t -- "), "{calls}");
     drop(terminal);
-    gone(&world);
+    world.wait_until_nobody_looks();
 }
 
 #[test]
@@ -265,7 +254,7 @@ fn inside_of_a_local_tmux_its_prefix_is_told_once() {
 fn with_et() -> World {
     let world = World::connected();
     let config = "[host.box]\ndestination = \"ssh://dev@203.0.113.7:2222\"\ntransport = \"et\"\n";
-    world.sandbox.write(".config/sinc/config.toml", config);
+    world.sandbox.configure(config);
     let stays = Answer { script: Some("echo et is here; exec sleep 60".to_owned()), ..Answer::default() };
     world.fakes.on("et *", stays);
     world
@@ -282,7 +271,7 @@ fn eternal_terminal_where_it_is_asked_for() {
     let calls = world.calls();
     insta::assert_snapshot!(calls.lines().find(|call| call.starts_with("$ et ")).unwrap(), @r"$ et --telemetry=false --ssh-option Port=2222 -c ' exec tmux -u attach-session -t '\''=sinc-app-[hash]'\''' dev@203.0.113.7");
     drop(terminal);
-    gone(&world);
+    world.wait_until_nobody_looks();
     // Without it.
     std::fs::remove_file(world.sandbox.bin().join("et")).unwrap();
     let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);

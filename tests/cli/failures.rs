@@ -324,10 +324,9 @@ fn mutagen_is_missing_too_old_or_something_else() {
     say("another program that fails", &world);
     std::fs::remove_file(world.sandbox.bin().join("mutagen")).unwrap();
     say("missing", &world);
-    world.sandbox.write(
-        ".config/sinc/config.toml",
-        "[host.box]\ndestination = \"dev@203.0.113.7\"\n[mutagen]\npath = \"~/bin/mutagen\"\n",
-    );
+    world
+        .sandbox
+        .configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n[mutagen]\npath = \"~/bin/mutagen\"\n");
     say("missing where the configuration says", &world);
     insta::assert_snapshot!("mutagen", text);
 }
@@ -335,8 +334,7 @@ fn mutagen_is_missing_too_old_or_something_else() {
 #[test]
 fn a_damaged_record_is_said_and_nothing_is_made_in_its_place() {
     let world = World::connected();
-    let sessions = world.sandbox.home().join(".local/state/sinc/sessions");
-    let record = std::fs::read_dir(&sessions).unwrap().next().unwrap().unwrap().path();
+    let record = world.record();
     let whole = std::fs::read_to_string(&record).unwrap();
     let mut text = String::new();
     for damage in ["", "{", "null", "{\"id\": 3}", &whole[..whole.len() / 2]] {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::support::PATIENCE;
 use crate::support::e2e::have;
-use crate::support::sandbox::Run;
+use crate::support::sandbox::{CONFIG, Run};
 use crate::support::terminal::Terminal;
 use crate::world::World;
 
@@ -90,10 +90,10 @@ fn ok(body: &[u8], length: usize) -> Vec<u8> {
 
 /// Has the configuration name an archive and its sum.
 fn configure(world: &World, url: &str, sum: &str) {
-    let config = world.sandbox.read(".config/sinc/config.toml");
+    let config = world.sandbox.read(CONFIG);
     let config = config.split("\n[mutagen]").next().unwrap();
     let text = format!("{config}\n[mutagen]\nurl = \"{url}\"\nsha256 = \"{sum}\"\n");
-    world.sandbox.write(".config/sinc/config.toml", text);
+    world.sandbox.configure(text);
 }
 
 /// Nothing was installed, and nothing of the attempt is left.
@@ -214,7 +214,7 @@ fn an_address_and_its_sum_belong_together() {
     let mut text = String::new();
     for line in ["url = \"https://mirror.example/m.tar.gz\"", &format!("sha256 = \"{}\"", "ab".repeat(32))] {
         let host = "[host.box]\ndestination = \"dev@203.0.113.7\"\n";
-        world.sandbox.write(".config/sinc/config.toml", format!("{host}\n[mutagen]\n{line}\n"));
+        world.sandbox.configure(format!("{host}\n[mutagen]\n{line}\n"));
         let run = world.sinc(&["--no-attach", "--yes"]).exits(78);
         nothing_left(&world, &run);
         text.push_str(&world.normal(&run.stderr));

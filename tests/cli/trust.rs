@@ -6,12 +6,7 @@ use crate::world::World;
 /// A project that has been connected to with these lines in `.sincignore`.
 #[track_caller]
 fn with_ignores(lines: &str) -> World {
-    let world = World::new();
-    world.sandbox.write("app/.sincignore", lines);
-    drop(world.sinc(&["--no-attach"]).success());
-    world.fakes.on(crate::world::BOOTSTRAP, crate::world::host_says("how kept\n"));
-    world.forget_calls();
-    world
+    World::connected_with(&[(".sincignore", lines)])
 }
 
 /// What is ignored now, as the newest settings of Mutagen say, without what always is.

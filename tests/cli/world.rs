@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use sinc::session::scripts;
 
+use crate::support::e2e::living_in;
 use crate::support::fakes::{Answer, Fakes};
 use crate::support::sandbox::{Run, Sandbox};
+use crate::support::{PATIENCE, wait_until};
 
 /// The call of ssh that asks a host for the session's directory.
 pub(crate) const BOOTSTRAP: &str = "ssh * -T -- *seek_near*";
@@ -39,7 +41,7 @@ impl World {
     #[track_caller]
     pub(crate) fn new() -> Self {
         let sandbox = Sandbox::new();
-        sandbox.write(".config/sinc/config.toml", "[host.box]\ndestination = \"dev@203.0.113.7\"\n");
+        sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
         sandbox.write("app/main.rs", "fn main() {}\n");
         Self::of(sandbox)
     }
@@ -82,11 +84,55 @@ impl World {
     /// A session that has been connected to, and nothing in the transcript.
     #[track_caller]
     pub(crate) fn connected() -> Self {
+        Self::connected_with(&[])
+    }
+
+    /// The same, with these files in the project.
+    #[track_caller]
+    pub(crate) fn connected_with(files: &[(&str, &str)]) -> Self {
         let world = Self::new();
+        for (name, text) in files {
+            world.sandbox.write(world.project().join(name), text);
+        }
         drop(world.sinc(&["--no-attach"]).success());
         world.fakes.on(BOOTSTRAP, host_says(&format!("session {} 0\nhow kept\n", world.id())));
         world.forget_calls();
         world
+    }
+
+    /// The file in which the one session is remembered.
+    #[track_caller]
+    pub(crate) fn record(&self) -> PathBuf {
+        let dir = self.sandbox.home().join(".local/state/sinc/sessions");
+        let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files.remove(0)
+    }
+
+    /// The file in which the pretended Mutagen keeps its first sync.
+    pub(crate) fn sync(&self) -> PathBuf {
+        self.sandbox.home().join(".local/share/sinc/mutagen/sessions/sync_1")
+    }
+
+    /// Changes what Mutagen says of its first sync.
+    #[track_caller]
+    pub(crate) fn change_sync(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.sync()).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(self.sync(), text.replace(from, to)).unwrap();
+    }
+
+    /// From now on an attach lasts until its terminal is closed.
+    pub(crate) fn let_attaches_last(&self) {
+        self.fakes.on(ATTACH, Answer { script: Some("exec sleep 60".to_owned()), ..Answer::default() });
+    }
+
+    /// Waits until no attach is looked after any more.
+    #[track_caller]
+    pub(crate) fn wait_until_nobody_looks(&self) {
+        wait_until("nobody looks after an attach", PATIENCE, || {
+            living_in(self.sandbox.root()).iter().all(|process| !process.contains("after-attach"))
+        });
     }
 
     /// Forgets what was called so far.

@@ -2,6 +2,7 @@
 
 use crate::steps::{self, Calls};
 use crate::support::e2e::Bed;
+use crate::support::sandbox::CONFIG;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 
@@ -120,7 +121,7 @@ fn a_dry_run_shows_what_it_would_do_and_makes_nothing() {
 #[test]
 fn no_config_is_needed_with_a_destination() {
     let Some(bed) = Bed::new() else { return };
-    std::fs::remove_file(bed.sandbox.home().join(".config/sinc/config.toml")).unwrap();
+    std::fs::remove_file(bed.sandbox.home().join(CONFIG)).unwrap();
     let project = bed.project("app", &[("a", "1")]);
     let words = ["--host", "demo"];
     let terminal = Terminal::sinc(&bed.sandbox, &project, &words);

@@ -226,9 +226,8 @@ fn even_kill_9_leaves_nothing() {
 fn a_step_that_fails_says_which_and_leaves_nothing() {
     let Some(mut sandbox) = computer() else { return };
     // A Mutagen that starts no daemon.
-    let mutagen =
-        sandbox.write("../bin/mutagen", "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n");
-    std::fs::set_permissions(&mutagen, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let broken = "#!/bin/sh\n[ \"$1\" = version ] && exec echo 0.18.1\nexit 3\n";
+    let mutagen = sandbox.write_program("../bin/mutagen", broken);
     std::fs::write(mutagen.with_file_name("mutagen-agents.tar.gz"), "").unwrap();
     let path = format!("{}:{}", sandbox.bin().display(), variable("PATH").unwrap_or_default());
     sandbox.set("PATH", path);
@@ -242,8 +241,7 @@ fn a_step_that_fails_says_which_and_leaves_nothing() {
 #[test]
 fn missing_tools_are_all_named_with_the_command_that_installs_them() {
     let sandbox = Sandbox::new();
-    let apt = sandbox.write("../bin/apt-get", "#!/bin/sh\n");
-    std::fs::set_permissions(&apt, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    sandbox.write_program("../bin/apt-get", "#!/bin/sh\n");
     let run = sandbox.sinc(&["demo"]).exits(69);
     for name in ["`ssh`", "`tmux`", "`mutagen`", "apt-get install openssh-client", "fetches Mutagen"] {
         assert!(run.stderr.contains(name), "{name}: {run}");

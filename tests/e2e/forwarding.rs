@@ -7,6 +7,7 @@ use sinc::demo::Options;
 use crate::steps;
 use crate::support::PATIENCE;
 use crate::support::e2e::{Bed, have};
+use crate::support::sandbox::CONFIG;
 use crate::support::terminal::Terminal;
 
 /// An agent that says which keys it may use.
@@ -31,7 +32,7 @@ fn with_agent(forward: &str) -> Option<Bed> {
     bed.sandbox.set("SSH_AUTH_SOCK", &socket);
     bed.sandbox.run("ssh-add", &["-q", key.to_str().expect("plain")]).success();
     let config = format!("[host.box]\ndestination = \"demo\"\n{forward}\n");
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
     Some(bed)
 }
 
@@ -75,11 +76,11 @@ fn it_is_there_in_a_first_session_and_in_one_that_is_made_again() {
     let screen = again();
     assert!(screen.contains(" my key (ED25519)"), "{screen}");
     // Turned off, it is not there any more, though the connection that has it is; and on again it is.
-    let config = bed.sandbox.read(".config/sinc/config.toml");
-    bed.sandbox.write(".config/sinc/config.toml", config.replace("true", "false"));
+    let config = bed.sandbox.read(CONFIG);
+    bed.sandbox.configure(config.replace("true", "false"));
     let screen = again();
     assert!(screen.contains("no ssh agent"), "{screen}");
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
     let screen = again();
     assert!(screen.contains(" my key (ED25519)"), "{screen}");
 }

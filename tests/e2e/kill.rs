@@ -8,11 +8,6 @@ use crate::{documented, steps};
 /// An agent that ends at once.
 const QUICK: &str = "\n[agent.quick]\ncommand = \"true\"\n";
 
-fn configure(bed: &Bed, more: &str) {
-    let config = bed.sandbox.read(".config/sinc/config.toml");
-    bed.sandbox.write(".config/sinc/config.toml", format!("{config}{more}"));
-}
-
 /// Connects with the agent that ends at once, and waits until it has.
 #[track_caller]
 fn connect_quick(bed: &Bed, project: &std::path::Path) {
@@ -64,7 +59,7 @@ fn a_running_agent_is_asked_about_and_what_waits_is_brought_over() {
 #[test]
 fn only_a_whole_id_counts() {
     let Some(bed) = Bed::new() else { return };
-    configure(&bed, QUICK);
+    bed.sandbox.configure_also(QUICK);
     let (app, longer) = (bed.project("app", &[("a", "1")]), bed.project("app-2", &[("a", "1")]));
     connect_quick(&bed, &app);
     let id = steps::session_id(&bed.sandbox);
@@ -140,7 +135,7 @@ fn list_finishes_what_waits_too() {
 #[test]
 fn all_goes_on_after_a_failure() {
     let Some(bed) = Bed::new() else { return };
-    configure(&bed, QUICK);
+    bed.sandbox.configure_also(QUICK);
     let (busy, idle) = (bed.project("busy", &[("a", "1")]), bed.project("idle", &[("a", "1")]));
     steps::connect(&bed.sandbox, &busy);
     connect_quick(&bed, &idle);
@@ -157,7 +152,7 @@ fn all_goes_on_after_a_failure() {
 #[test]
 fn a_sync_that_is_stopped_gone_or_without_its_program_keeps_nobody_from_it() {
     let Some(bed) = Bed::new() else { return };
-    configure(&bed, QUICK);
+    bed.sandbox.configure_also(QUICK);
     let project = bed.project("app", &[("a", "1")]);
     let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
     connect_quick(&bed, &project);
@@ -172,12 +167,11 @@ fn a_sync_that_is_stopped_gone_or_without_its_program_keeps_nobody_from_it() {
     sinc(&["kill"]).success();
 
     connect_quick(&bed, &project);
-    let config = bed.sandbox.read(".config/sinc/config.toml");
-    configure(&bed, "\n[mutagen]\npath = \"/no/mutagen\"\n");
+    let config = bed.sandbox.configure_also("\n[mutagen]\npath = \"/no/mutagen\"\n");
     let run = sinc(&["kill"]).success();
     assert!(run.stderr.contains("a sync that it may still have is not ended"), "{run}");
     assert!(steps::sessions_there(&bed).is_empty() && steps::records(&bed.sandbox).is_empty());
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
 
     // It is there again, and so is what it still syncs; that can be ended by its id.
     let list = bed.sandbox.sinc(&["list", "--json"]).success();
@@ -193,7 +187,7 @@ fn a_sync_that_is_stopped_gone_or_without_its_program_keeps_nobody_from_it() {
 #[test]
 fn another_computer_is_named_and_an_orphan_can_be_ended_on_the_host_that_is_named() {
     let Some(bed) = Bed::new() else { return };
-    configure(&bed, QUICK);
+    bed.sandbox.configure_also(QUICK);
     let project = bed.project("app", &[("a", "1")]);
     connect_quick(&bed, &project);
     let id = steps::session_id(&bed.sandbox);

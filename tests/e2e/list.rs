@@ -92,9 +92,7 @@ fn hostname(bed: &Bed) -> String {
 #[test]
 fn a_host_that_is_down_is_named_and_the_rest_is_listed() {
     let Some(bed) = Bed::new() else { return };
-    let config = bed.sandbox.read(".config/sinc/config.toml");
-    let dead = "\n[host.dead]\ndestination = \"ssh://nobody@127.0.0.1:1\"\n";
-    bed.sandbox.write(".config/sinc/config.toml", format!("{config}{dead}"));
+    bed.sandbox.configure_also("\n[host.dead]\ndestination = \"ssh://nobody@127.0.0.1:1\"\n");
     let project = bed.project("app", &[("a", "1")]);
     steps::connect(&bed.sandbox, &project);
     let run = bed.sandbox.sinc(&["list"]).success();

@@ -110,7 +110,7 @@ fn a_workspace_and_an_agent_with_such_a_name() {
          [agent.own]\ncommand = '''echo \"it's $(echo 42) #{{x}}\"; opencode'''\n",
         bed.host.alias()
     );
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
     let project = bed.project("app", &[("file", "1")]);
     let terminal = steps::attach(&bed.sandbox, &project);
     assert!(terminal.screen().contains("it's 42 #{x}"), "{}", terminal.screen());

@@ -127,9 +127,7 @@ fn an_agent_of_ones_own_may_be_an_alias() {
     let rc = "alias mine='echo agent ready; cat'\n".to_owned();
     let Some(bed) = Bed::with_shell("zsh", Options::default()) else { return };
     steps::write(&bed.host.remote_home().join(".zshrc"), &rc);
-    let config = steps::read(&bed.sandbox.home().join(".config/sinc/config.toml"));
-    bed.sandbox
-        .write(".config/sinc/config.toml", format!("{config}agent = \"m\"\n[agent.m]\ncommand = \"mine\"\n"));
+    bed.sandbox.configure_also("agent = \"m\"\n[agent.m]\ncommand = \"mine\"\n");
     let project = bed.project("app", &[("a", "1")]);
     let terminal = steps::attach(&bed.sandbox, &project);
     terminal.type_line("echo");

@@ -19,7 +19,7 @@ fn configured(bed: &Bed, text: &str, hosts: &[(&str, String)]) {
     for (name, destination) in hosts {
         config.push_str(&format!("[host.{name}]\ndestination = \"{destination}\"\n"));
     }
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
 }
 
 /// A first connect and an edit each way, then a terminal.

@@ -104,11 +104,10 @@ fn a_host_that_is_down_takes_nothing_from_what_is_known_here() {
     assert!(data["terminal"].is_null() && data["agent"].is_null(), "{json}");
 
     // And nobody who could be asked: then it is a failure.
-    let config = bed.sandbox.read(".config/sinc/config.toml");
-    bed.sandbox.write(".config/sinc/config.toml", format!("{config}\n[mutagen]\npath = \"/no/mutagen\"\n"));
+    let config = bed.sandbox.configure_also("\n[mutagen]\npath = \"/no/mutagen\"\n");
     let run = bed.sandbox.sinc_in(&project, &["status"]).exits(76);
     assert!(run.stderr.contains("neither Mutagen nor its host could be asked"), "{run}");
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
 
     bed.host.start_sshd().unwrap();
     // Mutagen waits up to 15 s before it tries again; told to, it does at once.

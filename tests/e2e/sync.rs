@@ -24,7 +24,7 @@ fn ignore(bed: &Bed, list: &str) {
         "default-host = \"box\"\n[host.box]\ndestination = \"{}\"\n[sync]\nignore = [{list}]\n",
         bed.host.alias()
     );
-    bed.sandbox.write(".config/sinc/config.toml", config);
+    bed.sandbox.configure(config);
 }
 
 fn pause(bed: &Bed) {

@@ -29,7 +29,7 @@ impl Far {
         let known = steps::read(&bed.host.known_hosts()) + &steps::read(&host.known_hosts());
         steps::write(&bed.host.known_hosts(), &known);
         let config = "[host.box]\ndestination = \"demo\"\n[host.far]\ndestination = \"far\"\n";
-        bed.sandbox.write(".config/sinc/config.toml", config);
+        bed.sandbox.configure(config);
         Self(host)
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sinc::demo::{LoopbackHost, Missing, Options};
 use sinc::process::Runner;
 
-use super::sandbox::Sandbox;
+use super::sandbox::{CONFIG, Sandbox};
 
 /// What the stand-in for an agent does: says that it is there, then repeats each line that it is told.
 const AGENT: &str =
@@ -56,7 +56,7 @@ impl Bed {
         sandbox.set("PATH", path);
         sandbox.show_path(host.remote_home(), "$REMOTE");
         let config = format!("default-host = \"box\"\n\n[host.box]\ndestination = \"{}\"\n", host.alias());
-        sandbox.write(".config/sinc/config.toml", config);
+        sandbox.configure(config);
         Some(Self { sandbox, host })
     }
 
@@ -85,7 +85,7 @@ impl Bed {
         let mut other = Sandbox::at(&self.host.dir().join("other"));
         let path = self.sandbox.env().into_iter().find(|(name, _)| name == "PATH").unwrap().1;
         other.set("PATH", path);
-        other.write(".config/sinc/config.toml", self.sandbox.read(".config/sinc/config.toml"));
+        other.configure(self.sandbox.read(CONFIG));
         other
     }
 }

@@ -8,6 +8,9 @@ use sinc::demo::LoopbackHost;
 use super::normal::Normal;
 use super::program::{Left, Program};
 
+/// The person's configuration, below the home directory.
+pub(crate) const CONFIG: &str = ".config/sinc/config.toml";
+
 /// Programs of the system that scripts may use in a sealed world. No ssh, tmux, mutagen: a test gives those.
 const BASICS: [&str; 30] = [
     "sh", "env", "cat", "sed", "grep", "awk", "head", "tail", "sort", "tr", "wc", "mkdir", "rm", "cp", "mv",
@@ -103,6 +106,20 @@ impl Sandbox {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, text).unwrap();
         file
+    }
+
+    /// Writes the person's configuration.
+    #[track_caller]
+    pub(crate) fn configure(&self, text: impl AsRef<[u8]>) {
+        self.write(CONFIG, text);
+    }
+
+    /// Adds lines to the person's configuration; gives what it was before.
+    #[track_caller]
+    pub(crate) fn configure_also(&self, lines: &str) -> String {
+        let before = self.read(CONFIG);
+        self.configure(format!("{before}{lines}"));
+        before
     }
 
     /// Writes a program, by a path of its own or below the home directory.
