@@ -131,3 +131,32 @@ fn no_config_is_needed_with_a_destination() {
     // From then on the session says where it is.
     steps::detach(steps::attach(&bed.sandbox, &project));
 }
+
+#[test]
+fn another_address_of_this_computer_gives_the_shared_connection_up_and_other_terminals_live_on() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    let first = steps::attach(&bed.sandbox, &project);
+    let masters = || {
+        let named = format!("^ssh: {}", bed.host.dir().display());
+        bed.sandbox.run("pgrep", &["-f", &named]).stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = masters();
+    assert_eq!(before.len(), 1, "{before:?}");
+    // As if this computer had had another address when the connection was made.
+    let file = steps::records(&bed.sandbox).remove(0);
+    let was = steps::read(&file).replace("\"address\": \"127.0.0.1\"", "\"address\": \"192.0.2.7\"");
+    assert!(was.contains("192.0.2.7"), "{was}");
+    steps::write(&file, &was);
+    let second = steps::attach(&bed.sandbox, &project);
+    let after = masters();
+    assert!(after.iter().any(|master| !before.contains(master)), "a new one: {before:?} {after:?}");
+    assert_eq!(steps::record(&bed.sandbox)["address"], "127.0.0.1");
+    assert_eq!(first.exit_code(), None);
+    first.type_line("still here");
+    second.wait_for("agent heard: still here", PATIENCE);
+    steps::detach(second);
+    first.type_line("and here");
+    first.wait_for("agent heard: and here", PATIENCE);
+    steps::detach(first);
+}
