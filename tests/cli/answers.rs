@@ -226,7 +226,6 @@ fn other_settings_wait_when_a_change_cannot_be_brought_over() {
     Connecting to box
     warning: the sync keeps its old settings for now: what waits could not be brought over first (not connected: unable to flush session: not connected)
     $ mutagen sync flush -- sync_1
-    $ mutagen sync pause -- sync_1
     $ mutagen sync resume -- sync_1
     $ mutagen sync flush -- sync_1
     $ mutagen sync flush --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash]

@@ -115,7 +115,7 @@ fn package(program: &str) -> &str {
     match program {
         "sshd" => "openssh-server",
         "sftp-server" => "openssh-sftp-server",
-        "ssh" | "scp" | "ssh-keygen" => "openssh-client",
+        "ssh" | "scp" | "ssh-keygen" | "ssh-agent" | "ssh-add" => "openssh-client",
         other => other,
     }
 }
