@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use sinc::process::quote::posix;
+
 use crate::repo::Repo;
 use crate::support::PATIENCE;
 use crate::support::e2e::have;
+use crate::support::sandbox::Sandbox;
 use crate::support::wait_until;
 use crate::world::tree;
 
@@ -203,7 +206,7 @@ fn an_installation_that_is_interrupted_leaves_whole_files_alone() {
     let sinc = format!(
         "#!/bin/sh\ncase $* in *zsh) echo half; touch {}; exec sleep 60 ;; esac\nexec {} \"$@\"\n",
         asked.display(),
-        crate::support::sandbox::Sandbox::binary().display()
+        posix(Sandbox::binary().to_str().unwrap())
     );
     let made = repo.sandbox.write("stand-in", sinc);
     let built = "dir=${5%/Cargo.toml}/target/release; mkdir -p \"$dir\"; cp";

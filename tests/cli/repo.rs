@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use sinc::process::quote::posix;
+
 use crate::support::fakes::{Answer, Fakes};
 use crate::support::program::Program;
 use crate::support::sandbox::{Run, Sandbox};
@@ -58,7 +60,10 @@ impl Repo {
         repo.on("apt-get *", "true").on("systemctl *", "true");
         repo.on("cargo --version", "echo 'cargo 1.95.0 (f2d3ce0bd 2026-03-21)'");
         let built = "dir=${5%/Cargo.toml}/target/release; mkdir -p \"$dir\"; ln -sf";
-        repo.on("cargo build *", &format!("{built} {} \"$dir/sinc\"", Sandbox::binary().display()));
+        repo.on(
+            "cargo build *",
+            &format!("{built} {} \"$dir/sinc\"", posix(Sandbox::binary().to_str().unwrap())),
+        );
         let target = repo.dir.join("target");
         let metadata = format!("{{\"target_directory\":\"{}\",\"version\":1}}\n", target.display());
         repo.fakes.on("cargo metadata *", Answer::stdout(&metadata));

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use sinc::process::quote;
 use sinc::session::scripts;
 
 use crate::support::e2e::living_in;
@@ -49,6 +50,8 @@ impl World {
     /// The same tools in a sandbox that is there, with nothing configured.
     #[track_caller]
     pub(crate) fn of(mut sandbox: Sandbox) -> Self {
+        // Its path may have spaces: then it is quoted in commands to paste.
+        sandbox.show_path(quote::posix(Sandbox::binary().to_str().unwrap()), "$SINC");
         sandbox.show_path(Sandbox::binary(), "$SINC");
         let fakes = Fakes::install(&sandbox, &["ssh", "mutagen", "tmux", "et"]);
         let daemon = UnixListener::bind(sandbox.root().join("fakes/daemon.sock")).unwrap();

@@ -108,7 +108,7 @@ fn a_dry_run_shows_what_it_would_do_and_makes_nothing() {
     let Some(bed) = Bed::new() else { return };
     let project = bed.project("app", &[("a", "1")]);
     let run = bed.sandbox.sinc_in(&project, &["--dry-run"]).success();
-    for part in ["exec sh -c ", "mutagen sync create", " -t -- demo "] {
+    for part in ["exec sh -c ", " sync create", " -t -- demo "] {
         assert!(run.stdout.contains(part), "{part}: {run}");
     }
     assert!(!bed.host.remote_home().join("workspace").exists());

@@ -52,7 +52,7 @@ fn flush_ends_when_both_sides_are_equal_and_else_says_why_not() {
     assert_eq!(steps::read(&project.join("a")), "there\n");
 
     let run = sinc(&["flush", "--dry-run"]).success();
-    assert!(run.stdout.contains("mutagen sync flush --label-selector sinc-id=sinc-app-"), "{run}");
+    assert!(run.stdout.contains(" sync flush --label-selector sinc-id=sinc-app-"), "{run}");
     for command in ["flush", "pause", "resume"] {
         let run = sinc(&[command, "--dry-run", "--json"]).success();
         documented::data(command, &run.stdout);

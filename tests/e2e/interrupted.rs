@@ -24,8 +24,7 @@ impl Gate {
         let dir = bed.host.dir().join("gate");
         std::fs::create_dir(&dir).unwrap();
         let mutagen = bed.host.bin().join("mutagen");
-        let real = which::which("mutagen").unwrap();
-        steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
+        steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", steps::real_mutagen()));
         steps::set_mode(&mutagen, 0o755);
         let gate = Self { dir, round: 0.into() };
         gate.open();

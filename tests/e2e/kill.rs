@@ -27,7 +27,7 @@ fn a_running_agent_is_asked_about_and_what_waits_is_brought_over() {
     assert!(run.stderr.contains("was not ended: opencode is running in it"), "{run}");
     assert!(run.stderr.contains("hint: answer it with `--yes`"), "{run}");
     let dry = bed.sandbox.sinc_in(&project, &["kill", "--dry-run"]).success();
-    for part in ["mutagen sync flush", "exec sh -c ", "mutagen sync terminate"] {
+    for part in [" sync flush", "exec sh -c ", " sync terminate"] {
         assert!(dry.stdout.contains(part), "{part}: {dry}");
     }
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["kill"]);

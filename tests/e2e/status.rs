@@ -146,7 +146,7 @@ fn watch_ends_with_its_reader() {
     let line = format!(
         "cd {} && {{ {} status --watch; echo code $? >&2; }} | sed '/paused/q'",
         project.display(),
-        crate::support::sandbox::Sandbox::binary().display()
+        sinc::process::quote::posix(crate::support::sandbox::Sandbox::binary().to_str().unwrap())
     );
     let watching = bed.sandbox.program("sh", &bed.sandbox.home()).args(["-c", &line]);
     let sandbox = &bed.sandbox;

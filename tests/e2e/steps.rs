@@ -77,6 +77,11 @@ pub(crate) fn claim(bed: &Bed, id: &str) -> PathBuf {
     bed.host.remote_home().join(".local/state/sinc/sessions").join(id)
 }
 
+/// The Mutagen of this computer, as a word for a shell: its path may have spaces.
+pub(crate) fn real_mutagen() -> String {
+    sinc::process::quote::posix(which::which("mutagen").unwrap().to_str().unwrap())
+}
+
 /// Mutagen as sinc calls it.
 #[track_caller]
 pub(crate) fn mutagen(sandbox: &Sandbox, args: &[&str]) -> Run {

@@ -255,7 +255,6 @@ fn conflicts_are_counted_and_the_first_are_named() {
 #[test]
 fn a_daemon_of_another_version_is_restarted() {
     let Some((bed, project, there, _)) = connected() else { return };
-    let real = which::which("mutagen").unwrap();
     let told = bed.host.dir().join("told");
     let log = bed.host.dir().join("mutagen-calls");
     let wrapper = format!(
@@ -264,7 +263,7 @@ fn a_daemon_of_another_version_is_restarted() {
          exit 1\nfi;; esac\nexec {real} \"$@\"\n",
         log = log.display(),
         told = told.display(),
-        real = real.display()
+        real = steps::real_mutagen()
     );
     let file = bed.host.bin().join("mutagen");
     steps::write(&file, &wrapper);

@@ -189,10 +189,9 @@ fn ctrl_c_leaves_a_terminal_in_order() {
     assert_eq!(terminal.cursor(), "1", "the cursor is to be seen");
     // In the first cycle, under its live line.
     steps::write(&project.join("big"), &"0123456789abcdef".repeat(6 << 16));
-    let mutagen = which::which("mutagen").unwrap();
     let wrapper = format!(
         "#!/bin/sh\ncase $* in *monitor*) exec sleep 600;; esac\nexec {} \"$@\"\n",
-        mutagen.display()
+        steps::real_mutagen()
     );
     steps::write(&bed.host.bin().join("mutagen"), &wrapper);
     steps::set_mode(&bed.host.bin().join("mutagen"), 0o755);
