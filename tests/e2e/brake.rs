@@ -439,8 +439,7 @@ impl Killer {
         let dir = bed.host.dir().join("killer");
         std::fs::create_dir(&dir).unwrap();
         let mutagen = bed.host.bin().join("mutagen");
-        let real = which::which("mutagen").unwrap();
-        steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", real.display()));
+        steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", steps::real_mutagen()));
         steps::set_mode(&mutagen, 0o755);
         // Only sinc's own calls: Mutagen's daemon calls ssh too. A call takes the lowest number that is there.
         let line = format!(

@@ -42,7 +42,9 @@ fn a_terminal_login_without_a_command_is_a_login_shell() {
     terminal.type_line("shopt -q login_shell && echo \"login $((40 + 2)) in $PWD, $(command -v opencode)\"");
     let home = bed.host.remote_home();
     terminal.wait_for(&format!("login 42 in {0}, {0}/.local/bin/opencode", home.display()), PATIENCE);
-    terminal.type_line("sleep 60; echo after");
+    // Ctrl-C before the program has the terminal goes to the shell alone.
+    terminal.type_line("sh -c 'echo now $((40 + 3)); exec sleep 60'; echo after");
+    terminal.wait_for("now 43", PATIENCE);
     terminal.type_keys(&["C-c"]);
     terminal.type_line("exit 5");
     assert_eq!(terminal.wait_exit(PATIENCE), 5);

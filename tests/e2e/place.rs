@@ -358,7 +358,7 @@ fn a_workspace_that_cannot_be_written_is_said() {
     let project = bed.project("app", &[("a", "1")]);
     let workspace = bed.host.remote_home().join("workspace");
     let Some(mounted) = Mounted::over(&bed, workspace, "ro,size=1m") else { return };
-    let run = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
+    let run = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(77);
     assert!(run.stderr.contains("host `box` could not prepare the session"), "{run}");
     assert!(run.stderr.contains("cannot make "), "{run}");
     assert!(run.stderr.contains("Read-only file system"), "{run}");
