@@ -7,7 +7,7 @@
 //! | top | `main` | logging, the command line, one failure, the exit code |
 //! | commands | `commands` | one file a command |
 //! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
-//! | session | `session`, `demo` | a sync plus a terminal; a throw-away host |
+//! | session | `session`, `listing`, `demo` | a sync plus a terminal; what is in a directory on either side; a throw-away host |
 //! | tools | `tools` | Mutagen and tmux: command builders and parsers |
 //! | remote | `remote` | scripts on the host over one shared ssh connection |
 //! | state | `state` | what this computer remembers |
@@ -19,6 +19,7 @@ pub mod config;
 pub mod demo;
 pub mod failure;
 pub mod ignore;
+pub mod listing;
 pub mod process;
 pub mod project;
 pub mod remote;

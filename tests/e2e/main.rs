@@ -8,6 +8,7 @@ mod interrupted;
 mod kill;
 mod kit;
 mod list;
+mod listing;
 mod names;
 mod place;
 mod shells;
