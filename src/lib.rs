@@ -7,12 +7,13 @@
 //! | top | `main` | logging, the command line, one failure, the exit code |
 //! | commands | `commands` | one file a command |
 //! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
-//! | session | `session`, `listing`, `demo` | a sync plus a terminal; what is in a directory on either side; a throw-away host |
+//! | session | `session`, `listing`, `backups`, `demo` | a sync plus a terminal; what is in a directory on either side; what is kept before it is replaced; a throw-away host |
 //! | tools | `tools` | Mutagen and tmux: command builders and parsers |
 //! | remote | `remote` | scripts on the host over one shared ssh connection |
 //! | state | `state` | what this computer remembers |
 //! | base | `cli`, `process`, `config`, `project`, `ignore`, `trust` | the command line as types; other programs; configuration; identity |
 
+pub mod backups;
 pub mod cli;
 pub mod commands;
 pub mod config;

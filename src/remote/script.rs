@@ -62,6 +62,7 @@ pub(crate) mod tests {
             ("message.sh", &crate::session::scripts::MESSAGE),
         ];
         all.extend(crate::listing::scripts());
+        all.extend(crate::backups::scripts());
         all
     }
 
