@@ -121,6 +121,8 @@ pub enum Command {
     Resume(Target),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
+    /// Show what sinc kept before something took its place, or bring it back
+    Backups(Backups),
     /// Show what the last runs did: each command, its time, its result
     Logs(Logs),
     /// Show the effective configuration and where each value comes from
@@ -208,6 +210,43 @@ pub struct Flush {
     /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub timeout: u64,
+}
+
+/// `sinc conflicts`.
+#[derive(Debug, Args, Clone)]
+pub struct Conflicts {
+    /// Only these paths, and what is below them
+    pub paths: Vec<PathBuf>,
+    /// The session's id [default: this project's]
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Leave the differences out
+    #[arg(long)]
+    pub no_diff: bool,
+}
+
+/// `sinc backups`.
+#[derive(Debug, Args, Clone)]
+pub struct Backups {
+    /// The session's id [default: this project's]
+    #[arg(long, global = true, value_name = "ID")]
+    pub session: Option<String>,
+    /// What to do with them [default: list them]
+    #[command(subcommand)]
+    pub action: Option<BackupsAction>,
+}
+
+/// What `sinc backups` can do.
+#[derive(Debug, Subcommand, Clone)]
+pub enum BackupsAction {
+    /// Bring a path back, on the side where it was; what is there now is kept first
+    Restore {
+        /// The path
+        path: PathBuf,
+        /// From this backup [default: the newest that has it]
+        #[arg(long, value_name = "BACKUP")]
+        from: Option<String>,
+    },
 }
 
 /// `sinc logs`.

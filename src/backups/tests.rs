@@ -80,7 +80,7 @@ fn what_is_kept_is_moved_listed_found_restored_and_settled() {
     assert_eq!((listed.len(), listed[0].count, listed[0].settled), (1, 12, false));
     assert_eq!((listed[0].why.as_str(), listed[0].made), ("resolve --local", 1_795_457_685));
     assert_eq!(listed[0].paths[..9], names()[..]);
-    assert_eq!(keeper.find(Path::new("new\nline\n")).unwrap(), [kept.name.clone()]);
+    assert_eq!(keeper.find(Path::new("new\nline\n")).unwrap(), [kept.name.as_str()]);
     assert!(keeper.find(Path::new("nothing")).unwrap().is_empty());
 
     let root = bench.root();
@@ -99,7 +99,7 @@ fn what_is_kept_is_moved_listed_found_restored_and_settled() {
     let limits = Limits { days: 30, kib: 1 << 20 };
     let later = 1_795_457_685 + 90 * 86_400;
     assert_eq!(keeper.prune(limits, later).unwrap(), 0);
-    keeper.settle(&[kept.name.clone(), again.name.clone()]).unwrap();
+    keeper.settle(&[kept.name.clone(), again.name]).unwrap();
     assert_eq!(keeper.prune(limits, later).unwrap(), 1);
     assert_eq!(keeper.list().unwrap().len(), 1);
     assert!(!files.exists());
@@ -131,7 +131,7 @@ fn a_keep_that_was_killed_is_finished() {
     let aside = bench.root().join(format!(".mutagen-temporary-sinc-{}-2", kept.name));
     std::fs::write(&aside, "precious").unwrap();
     let recovered = bench.keeper().recover().unwrap();
-    assert_eq!((recovered.interrupted, recovered.stuck), (vec![kept.name.clone()], vec![]));
+    assert_eq!((recovered.interrupted, recovered.stuck), (vec![kept.name], vec![]));
     assert_eq!(std::fs::read(place.join("files/b\n")).unwrap(), b"precious");
     assert!(!aside.exists());
     assert_eq!(bench.keeper().recover().unwrap(), Recovered::default());

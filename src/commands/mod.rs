@@ -3,6 +3,7 @@
 pub mod after_attach;
 mod ask;
 pub mod attach;
+mod backups;
 pub mod config;
 pub mod connect;
 pub mod context;
@@ -20,6 +21,7 @@ mod mutagen;
 mod paint;
 mod paste;
 pub mod shim;
+mod sides;
 mod state_report;
 mod state_text;
 mod status;
@@ -60,6 +62,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pause(args) => sync_control::pause(ctx, &args),
         Command::Resume(args) => sync_control::resume(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Backups(args) => backups::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
@@ -78,6 +81,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
+        Command::Backups(_) => "backups",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",

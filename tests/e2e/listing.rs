@@ -34,7 +34,7 @@ const NAMES: [&[u8]; 11] = [
 
 /// Runs the other half of a test as a process that has the person's environment, and so their ssh.
 #[track_caller]
-fn as_the_person(bed: &Bed, test: &str) {
+pub(crate) fn as_the_person(bed: &Bed, test: &str) {
     let binary = std::env::current_exe().unwrap();
     let words = ["--exact", test, "--ignored", "--nocapture"];
     let run = bed.sandbox.run(binary.to_str().unwrap(), &words).success();
@@ -44,7 +44,8 @@ fn as_the_person(bed: &Bed, test: &str) {
     }
 }
 
-fn host() -> (Remote, PathBuf, PathBuf) {
+/// In the other half: the host, the directory here, the one there.
+pub(crate) fn host() -> (Remote, PathBuf, PathBuf) {
     let home = std::env::home_dir().unwrap();
     let alias = std::fs::read_to_string(home.join("alias")).unwrap();
     let there = std::fs::read_to_string(home.join("there")).unwrap();
@@ -53,13 +54,18 @@ fn host() -> (Remote, PathBuf, PathBuf) {
     (remote, home.join("app"), there.into())
 }
 
+/// Tells the other half of a test where the host's directory is.
+pub(crate) fn tell(bed: &Bed, there: &Path) {
+    bed.sandbox.write("alias", bed.host.alias());
+    bed.sandbox.write("there", there.to_str().unwrap());
+}
+
 fn bed(name: &str) -> Option<(Bed, PathBuf, PathBuf)> {
     let bed = Bed::new()?;
     let here = bed.sandbox.project("app");
     let there = bed.host.remote_home().join(name);
     std::fs::create_dir(&there).unwrap();
-    bed.sandbox.write("alias", bed.host.alias());
-    bed.sandbox.write("there", there.to_str().unwrap());
+    tell(&bed, &there);
     Some((bed, here, there))
 }
 

@@ -1,5 +1,6 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
+mod backups;
 mod connect;
 mod demo;
 mod documented;
