@@ -121,6 +121,8 @@ pub enum Command {
     Resume(Target),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
+    /// Show what was changed on both sides and left alone, with the difference
+    Conflicts(Conflicts),
     /// Show what sinc kept before something took its place, or bring it back
     Backups(Backups),
     /// Show what the last runs did: each command, its time, its result

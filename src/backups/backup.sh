@@ -7,7 +7,7 @@
 #   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
 #   list                    every backup of the session, the beginning of its index, its size
 #   find PATH               the backups that have it
-#   recover                 finishes what a keep that was killed had begun
+#   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
 #   remove NAME...          removes backups
 # PATH and the paths of an index have each byte that is not plain as a backslash, 0 and three octal digits.
@@ -80,6 +80,17 @@ if there "$dst"; then rm -rf -- "$tmp"; return; fi;
 mkdir -p -- "${dst%/*}" 2>/dev/null;
 if carry "$tmp" "$dst"; then put recovered "$name"; else put stuck "$tmp"; fi;
 };
+list_all() {
+for b in "$base"/*; do
+[ -f "$b/index" ] || continue;
+put backup "${b##*/}";
+put place "$b";
+head -n 14 "$b/index" | grep -v "^end$";
+put count "$(grep -c "^path " "$b/index")";
+put kib "$(du -sk "$b" 2>/dev/null | cut -f 1)";
+if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
+done;
+};
 echo "sinc-begin 1";
 case $verb in
 keep)
@@ -105,15 +116,7 @@ name=$1; root=$2; b=$base/$name;
 each unkeep_one;
 ;;
 list)
-for b in "$base"/*; do
-[ -f "$b/index" ] || continue;
-put backup "${b##*/}";
-put place "$b";
-head -n 12 "$b/index" | grep -v "^end$";
-put count "$(grep -c "^path " "$b/index")";
-put kib "$(du -sk "$b" 2>/dev/null | cut -f 1)";
-if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
-done;
+list_all;
 ;;
 find)
 decode "$1";
@@ -125,11 +128,13 @@ recover)
 for b in "$base"/*; do
 [ -f "$b/index" ] || continue;
 if [ -e "$b/whole" ]; then continue; fi;
-name=${b##*/}; root=;
-while IFS= read -r line; do case $line in "root "*) root=${line#root };; "path "*) break;; esac; done <"$b/index";
+name=${b##*/}; root=; by=;
+while IFS= read -r line; do case $line in "root "*) root=${line#root };; "by "*) by=${line#by };; "path "*) break;; esac; done <"$b/index";
+if differ "$by" "$1"; then continue; fi;
 if [ -n "$root" ]; then put interrupted "$name"; each recover_one; fi;
 close;
 done;
+list_all;
 ;;
 settle)
 for name in "$@"; do if [ -d "$base/$name" ]; then : >"$base/$name/settled"; fi; done;

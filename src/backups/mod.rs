@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-pub use index::{decode, encode};
 pub use retention::{Limits, outdated};
 
+use crate::listing::{decode, encode};
 use crate::process::{Cmd, Runner};
 use crate::remote::{Answer, Remote, Reply, Script};
 
@@ -32,6 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(600);
 pub struct Keeper<'a> {
     side: Side<'a>,
     id: String,
+    /// Whose backups these are to be.
+    machine: String,
 }
 
 #[derive(Clone, Debug)]
@@ -96,19 +98,19 @@ pub struct Recovered {
 }
 
 impl<'a> Keeper<'a> {
-    /// The backups of a session on this computer; `state` is sinc's state directory.
+    /// The backups of a session on this computer; `state` is sinc's state directory, `machine` this computer's id.
     ///
     /// # Errors
     /// The state directory's path is not UTF-8.
-    pub fn here(runner: &'a Runner, state: &Path, id: &str) -> Result<Self> {
+    pub fn here(runner: &'a Runner, state: &Path, id: &str, machine: &str) -> Result<Self> {
         let state = state.to_str().context("the state directory's path is not UTF-8")?.to_owned();
-        Ok(Self { side: Side::Here { runner, state }, id: id.to_owned() })
+        Ok(Self { side: Side::Here { runner, state }, id: id.to_owned(), machine: machine.to_owned() })
     }
 
-    /// The backups of a session on its host.
+    /// The backups of a session on its host; `machine` is this computer's id.
     #[must_use]
-    pub fn there(remote: &'a Remote, id: &str) -> Self {
-        Self { side: Side::There(remote), id: id.to_owned() }
+    pub fn there(remote: &'a Remote, id: &str, machine: &str) -> Self {
+        Self { side: Side::There(remote), id: id.to_owned(), machine: machine.to_owned() }
     }
 
     fn run(&self, why: &str, verb: &str, words: &[&str], input: String) -> Result<Answer> {
@@ -147,7 +149,7 @@ impl<'a> Keeper<'a> {
     /// The backup could not be begun: nothing was moved; or the line was cut, and then [`Keeper::recover`] finishes it.
     pub fn keep(&self, root: &str, why: &str, now: u64, utc: &str, paths: &[PathBuf]) -> Result<Kept> {
         let name = index::name(utc, salt());
-        let index = index::write(root, why, now, paths);
+        let index = index::write(root, &self.machine, why, now, paths);
         let answer = self.run("keep what is about to be replaced", "keep", &[&name, root], index)?;
         kept(&name, &Reply::of(&answer), paths)
     }
@@ -159,7 +161,7 @@ impl<'a> Keeper<'a> {
     pub fn restore(&self, root: &str, path: &Path, from: &str, now: u64, utc: &str) -> Result<Kept> {
         let name = index::name(utc, salt());
         let paths = [path.to_owned()];
-        let index = index::write(root, "backups restore", now, &paths);
+        let index = index::write(root, &self.machine, "backups restore", now, &paths);
         let answer = self.run("restore it", "restore", &[&name, root, &encode(path), from], index)?;
         kept(&name, &Reply::of(&answer), &paths)
     }
@@ -192,15 +194,16 @@ impl<'a> Keeper<'a> {
         Ok(Reply::of(&answer).all("found").map(str::to_owned).collect())
     }
 
-    /// Finishes what was begun by a `sinc` that was killed: what was moved aside goes into its backup.
+    /// Finishes what was begun by a `sinc` of this computer that was killed: what was moved aside goes into its backup.
+    /// Gives all backups too. To be called with the session's lock held: another `sinc` may be at it.
     ///
     /// # Errors
     /// The side cannot be reached.
-    pub fn recover(&self) -> Result<Recovered> {
-        let answer = self.run("look for what was interrupted", "recover", &[], String::new())?;
+    pub fn recover(&self) -> Result<(Recovered, Vec<Backup>)> {
+        let answer = self.run("look for what was interrupted", "recover", &[&self.machine], String::new())?;
         let reply = Reply::of(&answer);
         let all = |key| reply.all(key).map(str::to_owned).collect();
-        Ok(Recovered { interrupted: all("interrupted"), stuck: all("stuck") })
+        Ok((Recovered { interrupted: all("interrupted"), stuck: all("stuck") }, read(&reply)))
     }
 
     /// Notes that the conflicts of these backups are over: from now on they may go when their time has come.

@@ -23,7 +23,7 @@ impl Bench {
     }
 
     fn keeper(&self) -> Keeper<'_> {
-        Keeper::here(&self.runner, &self.dir.path().join("sta'te"), "sinc-a-123456").unwrap()
+        Keeper::here(&self.runner, &self.dir.path().join("sta'te"), "sinc-a-123456", "me").unwrap()
     }
 
     fn keep(&self, paths: &[PathBuf]) -> Kept {
@@ -130,11 +130,14 @@ fn a_keep_that_was_killed_is_finished() {
     std::fs::remove_file(place.join("whole")).unwrap();
     let aside = bench.root().join(format!(".mutagen-temporary-sinc-{}-2", kept.name));
     std::fs::write(&aside, "precious").unwrap();
-    let recovered = bench.keeper().recover().unwrap();
+    let other = Keeper { machine: "another".to_owned(), ..bench.keeper() };
+    assert_eq!(other.recover().unwrap().0, Recovered::default(), "another computer may be at it");
+    let (recovered, all) = bench.keeper().recover().unwrap();
+    assert_eq!(all.len(), 1);
     assert_eq!((recovered.interrupted, recovered.stuck), (vec![kept.name], vec![]));
     assert_eq!(std::fs::read(place.join("files/b\n")).unwrap(), b"precious");
     assert!(!aside.exists());
-    assert_eq!(bench.keeper().recover().unwrap(), Recovered::default());
+    assert_eq!(bench.keeper().recover().unwrap().0, Recovered::default());
 }
 
 #[test]

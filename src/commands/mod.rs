@@ -5,6 +5,7 @@ mod ask;
 pub mod attach;
 mod backups;
 pub mod config;
+mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod demo;
@@ -62,6 +63,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pause(args) => sync_control::pause(ctx, &args),
         Command::Resume(args) => sync_control::resume(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Conflicts(args) => conflicts::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
@@ -81,6 +83,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
+        Command::Conflicts(_) => "conflicts",
         Command::Backups(_) => "backups",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",

@@ -23,7 +23,6 @@ pub(super) struct Sides {
     pub remote: Remote,
 }
 
-#[expect(dead_code, reason = "sinc conflicts uses them")]
 impl Sides {
     /// Those of the session that is meant.
     ///
@@ -51,9 +50,10 @@ impl Sides {
     /// # Errors
     /// The state directory's path is not UTF-8.
     pub(super) fn keeper<'a>(&'a self, ctx: &'a Context, side: Side) -> Result<Keeper<'a>> {
+        let machine = ctx.store.machine_if_known().unwrap_or_default();
         match side {
-            Side::Local => Keeper::here(&ctx.runner, ctx.store.directory(), &self.record.id),
-            Side::Remote => Ok(Keeper::there(&self.remote, &self.record.id)),
+            Side::Local => Keeper::here(&ctx.runner, ctx.store.directory(), &self.record.id, &machine),
+            Side::Remote => Ok(Keeper::there(&self.remote, &self.record.id, &machine)),
         }
     }
 
@@ -89,6 +89,7 @@ impl Sides {
         Ok(())
     }
 
+    #[expect(dead_code, reason = "`sinc resolve` calls it")]
     /// Moves these paths of a side into a backup, and removes backups whose time has come.
     ///
     /// # Errors

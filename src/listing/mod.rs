@@ -3,6 +3,7 @@
 //! A listing only reads. What an ignore rule certainly covers is left out; what it may or may not cover counts as present.
 
 mod compare;
+mod encoded;
 mod local;
 mod remote;
 
@@ -10,8 +11,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use compare::{Difference, What, compare, settled, tops, undecided};
+pub use encoded::{decode, encode};
 pub use local::{digest_of, digests as local_digests, list as list_local};
-pub use remote::{digests as remote_digests, list as list_remote, scripts};
+pub use remote::{contents as remote_contents, digests as remote_digests, list as list_remote, scripts};
 
 /// Names that Mutagen passes over in every scan (`TemporaryNamePrefix` in `pkg/filesystem/temporary.go`): what sinc puts
 /// aside for a moment is called so.

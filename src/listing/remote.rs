@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::encoded::encode;
 use super::{Entry, Kind, Listing, TEMPORARY_PREFIX};
 use crate::ignore::Matcher;
-use crate::remote::{Remote, Script};
+use crate::remote::{Remote, Reply, Script};
 
 static LIST: Script = Script::new(include_str!("list.sh"));
 static DIGESTS: Script = Script::new(include_str!("digests.sh"));
+static CONTENTS: Script = Script::new(include_str!("contents.sh"));
 
 /// The scripts of this module, for the test of all scripts.
 #[must_use]
-pub fn scripts() -> [(&'static str, &'static Script); 2] {
-    [("list.sh", &LIST), ("digests.sh", &DIGESTS)]
+pub fn scripts() -> [(&'static str, &'static Script); 3] {
+    [("list.sh", &LIST), ("digests.sh", &DIGESTS), ("contents.sh", &CONTENTS)]
 }
 
 /// How long a listing may take: a million files on a slow disk and line.
@@ -136,6 +138,36 @@ fn read_digests(records: &[Vec<u8>]) -> Result<BTreeMap<PathBuf, String>> {
             bail!("a digest is cut")
         };
         found.insert(path(name), String::from_utf8_lossy(digest).into_owned());
+    }
+    Ok(found)
+}
+
+/// The first `most` bytes of these files below `root` on the host, all in one round trip. One that cannot be read has none.
+///
+/// # Errors
+/// The host was not reached, or the answer broke off.
+pub fn contents(
+    remote: &Remote,
+    root: &str,
+    paths: &[PathBuf],
+    most: u64,
+) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let input: String = paths.iter().map(|path| encode(path) + "\n").collect();
+    let words = [root, &most.to_string()];
+    let answer = remote.ask("read files on the host", &CONTENTS, &words, input.into_bytes(), DEADLINE)?;
+    if !answer.bytes.ends_with(b"end\n") {
+        bail!("the answer of the host broke off");
+    }
+    let mut found = BTreeMap::new();
+    for (_, value) in Reply::of(&answer).lines().filter(|(key, _)| *key == "file") {
+        let (number, digits) = value.split_once(' ').with_context(|| remote.not_understood())?;
+        let number: usize = number.parse().with_context(|| remote.not_understood())?;
+        if let Some(path) = number.checked_sub(1).and_then(|at| paths.get(at)) {
+            found.insert(path.clone(), hex::decode(digits).with_context(|| remote.not_understood())?);
+        }
     }
     Ok(found)
 }

@@ -1,7 +1,5 @@
 //! What is kept before something takes its place, on both sides of a real session, and bringing it back.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use std::path::{Path, PathBuf};
 
 use sinc::backups::{Keeper, Outcome};
@@ -87,11 +85,11 @@ fn keeps_on_both_sides() {
     let runner = Runner::default();
     let state = here.with_file_name(".local").join("state/sinc");
     std::fs::write(here.join("only-here"), "kept here\n").unwrap();
-    let local = Keeper::here(&runner, &state, &id).unwrap();
+    let local = Keeper::here(&runner, &state, &id, "me").unwrap();
     let utc = "2026-11-23 18:14:45";
     let kept = local.keep(here.to_str().unwrap(), "pull", 1_795_457_685, utc, &["only-here".into()]).unwrap();
     assert_eq!(kept.paths[0].1, Outcome::Kept);
-    let far = Keeper::there(&remote, &id);
+    let far = Keeper::there(&remote, &id, "me");
     let paths: Vec<PathBuf> = NAMES.iter().map(PathBuf::from).collect();
     let utc = "2026-11-23 18:15:00";
     let kept = far.keep(there.to_str().unwrap(), "push", 1_795_457_700, utc, &paths).unwrap();

@@ -1,6 +1,7 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
 mod backups;
+mod conflicts;
 mod connect;
 mod demo;
 mod documented;
