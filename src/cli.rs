@@ -123,6 +123,8 @@ pub enum Command {
     Flush(Flush),
     /// Show what was changed on both sides and left alone, with the difference
     Conflicts(Conflicts),
+    /// Settle conflicts: take one side's version, keep both, merge them, or edit
+    Resolve(Resolve),
     /// Show what sinc kept before something took its place, or bring it back
     Backups(Backups),
     /// Show what the last runs did: each command, its time, its result
@@ -225,6 +227,44 @@ pub struct Conflicts {
     /// Leave the differences out
     #[arg(long)]
     pub no_diff: bool,
+}
+
+/// `sinc resolve`.
+#[derive(Debug, Args, Clone)]
+pub struct Resolve {
+    /// The paths [default on a terminal: each in turn]
+    #[arg(conflicts_with = "all")]
+    pub paths: Vec<PathBuf>,
+    /// All conflicts
+    #[arg(long)]
+    pub all: bool,
+    /// How
+    #[command(flatten)]
+    pub how: How,
+    /// The session's id [default: this project's]
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+}
+
+/// How conflicts are settled.
+#[derive(Debug, Args, Clone, Copy)]
+#[group(multiple = false)]
+pub struct How {
+    /// Take the version of this computer; the other one is kept in a backup on the host
+    #[arg(long)]
+    pub local: bool,
+    /// Take the version of the host; the one here is kept in a backup here
+    #[arg(long)]
+    pub remote: bool,
+    /// Keep both: the host's version gets a name of its own beside the one here
+    #[arg(long)]
+    pub both: bool,
+    /// Merge the changes of both, where git has the version before and the changes do not touch
+    #[arg(long)]
+    pub merge: bool,
+    /// Open both versions in your merge tool or editor
+    #[arg(long)]
+    pub edit: bool,
 }
 
 /// `sinc backups`.

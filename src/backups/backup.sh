@@ -5,12 +5,13 @@
 #   keep NAME ROOT          the index on standard input; moves each path that it names out of ROOT into the backup
 #   restore NAME ROOT PATH FROM   the same for the one path, and puts a copy of what FROM has of it in its place
 #   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
+#   rename ROOT FROM TO     gives it another name, where nothing has that name
 #   list                    every backup of the session, the beginning of its index, its size
 #   find PATH               the backups that have it
 #   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
 #   remove NAME...          removes backups
-# PATH and the paths of an index have each byte that is not plain as a backslash, 0 and three octal digits.
+# PATH, FROM (of rename), TO and the paths of an index have each byte that is not plain as a backslash, 0 and three octal digits.
 # Nothing here removes bytes that are nowhere else, but for `remove`.
 #
 # Answers are lines `key value`. 96 a file took the place meanwhile   97 the disk or the rights do not let us
@@ -114,6 +115,12 @@ put restored "$want";
 unkeep)
 name=$1; root=$2; b=$base/$name;
 each unkeep_one;
+;;
+rename)
+root=$1; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
+there "$old" || fail "it is not there any more";
+if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
+mv -- "$old" "$want" 2>/dev/null || fail "cannot rename $old";
 ;;
 list)
 list_all;

@@ -214,6 +214,23 @@ impl<'a> Keeper<'a> {
         self.by_name("note that it is settled", "settle", names)
     }
 
+    /// Gives a path below `root` another name, where nothing has that name yet.
+    ///
+    /// # Errors
+    /// It is gone, the name is taken, or the rights are missing.
+    pub fn rename(&self, root: &str, from: &Path, to: &Path) -> Result<()> {
+        let words = [root, &encode(from), &encode(to)];
+        self.run("put it beside the other version", "rename", &words, String::new()).map(drop)
+    }
+
+    /// Removes a backup from which everything was put back.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        self.by_name("remove an empty backup", "remove", &[name.to_owned()])
+    }
+
     /// Removes what is older or more than the limits allow. Gives how many backups.
     ///
     /// # Errors

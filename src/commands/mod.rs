@@ -21,6 +21,7 @@ pub mod manual;
 mod mutagen;
 mod paint;
 mod paste;
+mod resolve;
 pub mod shim;
 mod sides;
 mod state_report;
@@ -64,6 +65,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Resume(args) => sync_control::resume(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
         Command::Conflicts(args) => conflicts::run(ctx, &args),
+        Command::Resolve(args) => resolve::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
@@ -84,6 +86,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
         Command::Conflicts(_) => "conflicts",
+        Command::Resolve(_) => "resolve",
         Command::Backups(_) => "backups",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",

@@ -89,7 +89,6 @@ impl Sides {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "`sinc resolve` calls it")]
     /// Moves these paths of a side into a backup, and removes backups whose time has come.
     ///
     /// # Errors

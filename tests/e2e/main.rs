@@ -13,6 +13,7 @@ mod list;
 mod listing;
 mod names;
 mod place;
+mod resolve;
 mod shells;
 mod ssh_config;
 mod status;

@@ -1,8 +1,8 @@
 //! `sinc conflicts`: what was changed on both sides and left alone.
 
-mod diff;
-mod look;
-mod show;
+pub(super) mod diff;
+pub(super) mod look;
+pub(super) mod show;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
 ///
 /// # Errors
 /// A path has no conflict, or is not in the project.
-fn among(ctx: &Context, sides: &Sides, open: Vec<Open>, paths: &[PathBuf]) -> Result<Vec<Open>> {
+pub(super) fn among(ctx: &Context, sides: &Sides, open: Vec<Open>, paths: &[PathBuf]) -> Result<Vec<Open>> {
     let mut wanted = Vec::new();
     for path in paths {
         let path = sides.relative(ctx, path)?;
