@@ -19,6 +19,7 @@ mod list_table;
 mod logs;
 pub mod manual;
 mod mutagen;
+pub mod notify;
 mod paint;
 mod paste;
 mod resolve;

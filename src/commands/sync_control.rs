@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
-use super::first_cycle::complaints;
+use super::first_cycle::{complaints, hint_at_conflicts};
 use super::state_report::{SyncReport, SyncSeen, is_completed, place_note};
 use super::sync_reasons::{tell_halt, why_not};
 use super::{mutagen, now};
@@ -75,6 +75,7 @@ pub(super) fn resume(ctx: &Context, args: &cli::Target) -> Result<i32> {
     for text in complaints(&checked.session) {
         ctx.ui.warn(&text);
     }
+    hint_at_conflicts(ctx, checked.session.conflict_count());
     if !sync::brought_over(&checked.result) {
         return Err(why_not(&record, &checked));
     }

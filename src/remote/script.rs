@@ -60,6 +60,7 @@ pub(crate) mod tests {
             ("survey.sh", &crate::session::scripts::SURVEY),
             ("end.sh", &crate::session::scripts::END),
             ("message.sh", &crate::session::scripts::MESSAGE),
+            ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

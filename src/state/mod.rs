@@ -4,6 +4,7 @@
 mod checked;
 mod file;
 mod lock;
+mod noted;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -185,3 +185,66 @@ fn what_keeps_a_cycle_from_being_completed_is_said() {
     let elsewhere = bed.sandbox.sinc(&["conflicts"]).exits(1);
     assert!(elsewhere.stderr.contains("has no session"), "{elsewhere}");
 }
+
+#[test]
+fn conflicts_are_noticed_where_a_person_looks() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "1")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    let id = steps::session_id(&bed.sandbox);
+    let option = |name: &str| {
+        steps::tmux_there(&bed, &["show-options", "-qv", "-t", &format!("={id}:"), name])
+            .stdout
+            .trim_end()
+            .to_owned()
+    };
+    drop(steps::tmux_there(&bed, &["set-option", "-g", "status-right", "the person's own #H"]).success());
+    let told = bed.host.dir().join("told");
+    let desktop = bed.host.bin().join("notify-send");
+    steps::write(&desktop, &format!("#!/bin/sh\nprintf '%s|' \"$@\" >>{0}; echo >>{0}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
+    apart(&bed, &project, || {
+        steps::write(&project.join("a"), "here");
+        steps::write(&there.join("a"), "there");
+    });
+    for args in [&["status"][..], &["list"], &["--no-attach"], &["flush"]] {
+        let run = sinc(args);
+        let all = format!("{}{}", run.stdout, run.stderr);
+        assert!(all.contains("1 conflict") && all.contains("`sinc conflicts`"), "{run}");
+    }
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(
+        option("status-right"),
+        "#[reverse] 1 conflict: sinc conflicts #[default] the person's own #H"
+    );
+    assert!(
+        steps::read(&told).contains("sinc: 1 conflict in app|changed here and on box, "),
+        "{}",
+        steps::read(&told)
+    );
+    // The same is not said again; more is, unless it is turned off.
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(steps::read(&told).lines().count(), 1);
+    let config = bed.sandbox.read(".config/sinc/config.toml");
+    bed.sandbox.write(".config/sinc/config.toml", format!("notify = false\n{config}"));
+    apart(&bed, &project, || {
+        steps::write(&project.join("b"), "here");
+        steps::write(&there.join("b"), "there");
+    });
+    drop(sinc(&["conflicts"]).success());
+    assert!(option("status-right").contains(" 2 conflicts: "), "{}", option("status-right"));
+    assert_eq!(steps::read(&told).lines().count(), 1);
+    drop(sinc(&["resolve", "--all", "--local"]).success());
+    assert_eq!((option("status-right"), option("@sinc-note")), (String::new(), String::new()));
+    let global = steps::tmux_there(&bed, &["show-options", "-gqv", "status-right"]);
+    assert_eq!(global.stdout, "the person's own #H\n");
+    // A session whose right side the person has set is left alone.
+    drop(
+        steps::tmux_there(&bed, &["set-option", "-t", &format!("={id}:"), "status-right", "mine"]).success(),
+    );
+    apart(&bed, &project, || {
+        steps::write(&project.join("b"), "here again");
+        steps::write(&there.join("b"), "there again");
+    });
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(option("status-right"), "mine");
+}

@@ -102,6 +102,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         }
     }
     left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
+    if !ctx.runner.is_dry_run() {
+        let count = look::the_sync(&mutagen, &sides)?.conflict_count();
+        super::notify::conflicts(ctx, &sides.remote, &sides.record, count);
+    }
     finish(ctx, &sides, &done, left)
 }
 
