@@ -11,11 +11,12 @@
 #   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
 #   remove NAME...          removes backups
-# PATH, FROM (of rename), TO and the paths of an index have each byte that is not plain as a backslash, 0 and three octal digits.
+# PATH, FROM (of rename) and TO have each byte that is not plain as a backslash, 0 and three octal digits; an index has such
+# paths in lines `coded`, and plain ones, which cost no process, in lines `path`.
 # Nothing here removes bytes that are nowhere else, but for `remove`.
 #
 # Answers are lines `key value`. 96 a file took the place meanwhile   97 the disk or the rights do not let us
-verb=$1; base=$2; id=$3; shift 3;
+verb=$1; base=$2; id=$3; shift 3; own=$base;
 base=${base:-$HOME/.local/state/sinc}/backups/$id;
 LC_ALL=C; export LC_ALL;
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
@@ -29,6 +30,12 @@ elif [ -f "$1" ]; then cmp -s -- "$1" "$2";
 elif [ -d "$1" ]; then diff -rq --no-dereference -- "$1" "$2" >/dev/null 2>&1 || diff -r -- "$1" "$2" >/dev/null 2>&1;
 else return 0; fi;
 };
+# On the host the directory must still be this session's: a re-made one, or another one in its place, is not touched.
+is_ours() {
+if [ -n "$own" ]; then return; fi;
+mark=; if [ -f "$root/.sinc-session" ]; then IFS= read -r mark <"$root/.sinc-session"; fi;
+if differ "$mark" "id $id"; then fail "$root does not have the marker of this session any more"; fi;
+};
 # Another file system: a copy, compared and on the disk before the first one goes.
 carry() {
 rm -rf -- "$b/part";
@@ -39,7 +46,7 @@ said() { head -n 1 "$b/said" 2>/dev/null; };
 keep_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
 there "$src" || { put gone "$n"; return; };
-mkdir -p -- "${dst%/*}" 2>"$b/said" || { put failed "$n $(said)"; return; };
+[ -d "${dst%/*}" ] || mkdir -p -- "${dst%/*}" 2>"$b/said" || { put failed "$n $(said)"; return; };
 if [ "$same" = yes ]; then
 if mv -- "$src" "$dst" 2>"$b/said"; then put kept "$n"; else put failed "$n $(said)"; fi;
 return;
@@ -53,7 +60,10 @@ put failed "$n $(said)";
 each() {
 n=0;
 while IFS= read -r line; do
-case $line in "path "*) n=$((n + 1)); decode "${line#path }"; "$1";; esac;
+case $line in
+"path "*) n=$((n + 1)); p=${line#path }; "$1";;
+"coded "*) n=$((n + 1)); decode "${line#coded }"; "$1";;
+esac;
 done <"$b/index";
 };
 open() {
@@ -76,6 +86,9 @@ if mv -- "$dst" "$src" 2>/dev/null; then put back "$n"; else put taken "$n"; fi;
 };
 recover_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
+# What a restore was about to put there: a copy of another backup.
+new=${src%/*}/.mutagen-temporary-sinc-new-$name;
+if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -- "$new" "$src"; fi; fi;
 there "$tmp" || return;
 if there "$dst"; then rm -rf -- "$tmp"; return; fi;
 mkdir -p -- "${dst%/*}" 2>/dev/null;
@@ -87,7 +100,7 @@ for b in "$base"/*; do
 put backup "${b##*/}";
 put place "$b";
 head -n 14 "$b/index" | grep -v "^end$";
-put count "$(grep -c "^path " "$b/index")";
+put count "$(grep -c -e "^path " -e "^coded " "$b/index")";
 put kib "$(du -sk "$b" 2>/dev/null | cut -f 1)";
 if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
 done;
@@ -95,12 +108,12 @@ done;
 echo "sinc-begin 1";
 case $verb in
 keep)
-name=$1; root=$2; open;
+name=$1; root=$2; is_ours; open;
 each keep_one;
 close;
 ;;
 restore)
-name=$1; root=$2; from=$base/$4; decode "$3"; path=$p; old=$from/files/$path; want=$root/$path;
+name=$1; root=$2; is_ours; from=$base/$4; decode "$3"; path=$p; old=$from/files/$path; want=$root/$path;
 there "$old" || fail "the backup does not have it any more";
 mkdir -p -- "${want%/*}" 2>/dev/null || fail "cannot make ${want%/*}";
 new=${want%/*}/.mutagen-temporary-sinc-new-$name;
@@ -113,11 +126,11 @@ mv -- "$new" "$want" || fail "cannot put $want in its place: it is in $new";
 put restored "$want";
 ;;
 unkeep)
-name=$1; root=$2; b=$base/$name;
+name=$1; root=$2; is_ours; b=$base/$name;
 each unkeep_one;
 ;;
 rename)
-root=$1; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
+root=$1; is_ours; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
 there "$old" || fail "it is not there any more";
 if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
 mv -- "$old" "$want" 2>/dev/null || fail "cannot rename $old";
@@ -136,7 +149,7 @@ for b in "$base"/*; do
 [ -f "$b/index" ] || continue;
 if [ -e "$b/whole" ]; then continue; fi;
 name=${b##*/}; root=; by=;
-while IFS= read -r line; do case $line in "root "*) root=${line#root };; "by "*) by=${line#by };; "path "*) break;; esac; done <"$b/index";
+while IFS= read -r line; do case $line in "root "*) root=${line#root };; "by "*) by=${line#by };; "path "* | "coded "*) break;; esac; done <"$b/index";
 if differ "$by" "$1"; then continue; fi;
 if [ -n "$root" ]; then put interrupted "$name"; each recover_one; fi;
 close;

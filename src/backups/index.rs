@@ -9,7 +9,9 @@ use crate::listing::encode;
 pub(super) fn write(root: &str, by: &str, why: &str, made: u64, paths: &[PathBuf]) -> String {
     let mut text = format!("made {made}\nby {by}\nroot {root}\nwhy {why}\n");
     for path in paths {
-        let _ = writeln!(text, "path {}", encode(path));
+        let coded = encode(path);
+        let key = if coded.contains('\\') { "coded" } else { "path" };
+        let _ = writeln!(text, "{key} {coded}");
     }
     text.push_str("end\n");
     text

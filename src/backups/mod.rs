@@ -51,6 +51,8 @@ pub struct Backup {
     pub place: String,
     /// When it was made, seconds since 1970.
     pub made: u64,
+    /// The id of the computer that made it.
+    pub by: String,
     /// What was done then.
     pub why: String,
     /// The first paths.
@@ -287,8 +289,9 @@ fn read(reply: &Reply) -> Vec<Backup> {
         match key {
             "place" => backup.place = value.to_owned(),
             "made" => backup.made = value.parse().unwrap_or(0),
+            "by" => backup.by = value.to_owned(),
             "why" => backup.why = value.to_owned(),
-            "path" => backup.paths.extend(decode(value)),
+            "path" | "coded" => backup.paths.extend(decode(value)),
             "count" => backup.count = value.parse().unwrap_or(0),
             "kib" => backup.kib = value.parse().unwrap_or(0),
             "settled" => backup.settled = value == "yes",

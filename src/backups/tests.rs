@@ -141,6 +141,21 @@ fn a_keep_that_was_killed_is_finished() {
 }
 
 #[test]
+fn a_restore_that_was_killed_is_finished() {
+    let bench = Bench::new();
+    std::fs::write(bench.root().join("a"), "now").unwrap();
+    let kept = bench.keep(&[PathBuf::from("a")]);
+    // Killed after what was there was kept, and before the copy took its place.
+    std::fs::remove_file(Path::new(&kept.place).join("whole")).unwrap();
+    let copy = bench.root().join(format!(".mutagen-temporary-sinc-new-{}", kept.name));
+    std::fs::write(&copy, "old").unwrap();
+    bench.keeper().recover().unwrap();
+    assert_eq!(std::fs::read(bench.root().join("a")).unwrap(), b"old");
+    assert_eq!(std::fs::read(Path::new(&kept.place).join("files/a")).unwrap(), b"now");
+    assert!(!copy.exists());
+}
+
+#[test]
 fn an_index_that_breaks_off_moves_nothing() {
     let bench = Bench::new();
     std::fs::write(bench.root().join("a"), "a").unwrap();
@@ -150,4 +165,30 @@ fn an_index_that_breaks_off_moves_nothing() {
     assert!(error.to_string().contains("broke off"), "{error}");
     assert!(root.join("a").is_file());
     assert!(bench.keeper().list().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_on_another_file_system_is_copied_compared_and_then_removed() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    let device = |path: &Path| path.metadata().unwrap().dev();
+    if device(elsewhere.path()) == device(&bench.root()) {
+        return;
+    }
+    std::fs::create_dir_all(bench.root().join("d/deep")).unwrap();
+    std::fs::write(bench.root().join("d/deep/x\n"), vec![7; 300_000]).unwrap();
+    std::fs::write(bench.root().join("a b"), "a").unwrap();
+    symlink("no where", bench.root().join("link")).unwrap();
+    let keeper = Keeper::here(&bench.runner, elsewhere.path(), "sinc-a-123456", "me").unwrap();
+    let paths = ["d", "a b", "link"].map(PathBuf::from);
+    let root = bench.root();
+    let kept = keeper.keep(root.to_str().unwrap(), "push", 1, "2026-11-23 18:14:45", &paths).unwrap();
+    assert!(kept.paths.iter().all(|(_, outcome)| *outcome == Outcome::Kept), "{kept:?}");
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0, "nothing is left aside");
+    let files = Path::new(&kept.place).join("files");
+    assert_eq!(std::fs::read(files.join("d/deep/x\n")).unwrap(), vec![7; 300_000]);
+    assert_eq!(std::fs::read_link(files.join("link")).unwrap(), Path::new("no where"));
+    assert_eq!(keeper.unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 0);
+    assert_eq!(std::fs::read(root.join("d/deep/x\n")).unwrap().len(), 300_000);
 }

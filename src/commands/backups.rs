@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::context::Context;
-use super::paint::{Paint, Tone, ago, harmless, tilde, utc};
+use super::paint::{Paint, Tone, ago, harmless, utc};
 use super::sides::{Sides, word};
 use super::{mutagen, now};
 use crate::backups::{Backup, Outcome};
@@ -88,11 +88,7 @@ fn list(ctx: &Context, sides: &Sides) -> Result<i32> {
         if backup.count > backup.paths.len() as u64 {
             ctx.ui.data(&format!("    and {} more", backup.count - backup.paths.len() as u64));
         }
-        let place = format!("{}/files", backup.place);
-        let place = match side {
-            Side::Local => tilde(Path::new(&place), ctx.environment.home()),
-            Side::Remote => harmless(&format!("{}:{place}", sides.record.host)),
-        };
+        let place = sides.shown(ctx, *side, &Path::new(&backup.place).join("files"));
         ctx.ui.data(&paint.paint(Tone::Quiet, &format!("    in {place}")));
     }
     if let Some(why) = unreachable {
@@ -122,16 +118,16 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
     let path = sides.relative(ctx, path)?;
     let (side, backup) = choose(ctx, sides, &path, from)?;
     let shown = harmless(&path.to_string_lossy());
-    let when = format!("of {} UTC, {} ({})", utc(backup.made), side, backup.name);
+    let when = format!("{side} until {} UTC", utc(backup.made));
     if ctx.runner.is_dry_run() {
-        ctx.ui.note(&format!("{shown} would become the version {when}"));
+        ctx.ui.note(&format!("{shown} would become what was {when} again"));
         if ctx.ui.is_json() {
             print(ctx, &path, side, &backup, None, None);
         }
         return Ok(0);
     }
-    let question = format!("Bring {shown} back as it was in the backup {when}? What is there now is kept");
-    if !ctx.ui.confirm(&question, true)? {
+    ctx.ui.note(&format!("as it was {when}; what is there now is kept"));
+    if !ctx.ui.confirm(&format!("Bring {shown} back?"), true)? {
         return Err(Failure::new(Kind::Failed, format!("{shown} was not restored")).into());
     }
     let (id, host) = (&sides.record.id, &sides.record.host);
@@ -143,11 +139,11 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
     let kept = keeper.restore(sides.root(side)?, &path, &backup.name, now, &utc(now))?;
     keeper.settle(std::slice::from_ref(&kept.name))?;
     sides.prune(ctx, &keeper);
-    ctx.ui.status("Restored", &format!("{shown} as {when}"));
+    ctx.ui.status("Restored", &format!("{shown} as it was {when}"));
     let replaced = kept.paths.iter().any(|(_, outcome)| *outcome == Outcome::Kept);
     let place = replaced.then(|| format!("{}/files", kept.place));
     if let Some(place) = &place {
-        ctx.ui.note(&format!("what was there is kept {side} in {place}"));
+        ctx.ui.note(&format!("what was there is kept in {}", sides.shown(ctx, side, Path::new(place))));
     }
     let result = flush(ctx, sides);
     if let Some(result) = result.as_ref().filter(|result| **result != CycleResult::Equal) {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::context::Context;
 use super::now;
-use super::paint::utc;
+use super::paint::{harmless, tilde, utc};
 use crate::backups::{Keeper, Kept, Limits};
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
@@ -106,6 +106,14 @@ impl Sides {
         let pruned = limits(ctx).and_then(|limits| keeper.prune(limits, now()));
         if let Err(error) = pruned {
             tracing::warn!(%error, "old backups could not be removed");
+        }
+    }
+
+    /// A path of a side, as a person finds it: `~/…`, or `host:/…`.
+    pub(super) fn shown(&self, ctx: &Context, side: Side, path: &Path) -> String {
+        match side {
+            Side::Local => tilde(path, ctx.environment.home()),
+            Side::Remote => harmless(&format!("{}:{}", self.record.host, path.display())),
         }
     }
 

@@ -46,7 +46,7 @@ fn backups_of_both_sides_are_listed_and_brought_back() {
 
     // Nobody to ask, then with an answer; from a directory of the project.
     let asked = bed.sandbox.sinc_in(&project.join("d"), &["backups", "restore", "../new\nline"]).exits(1);
-    assert!(asked.stderr.contains("What is there now is kept"), "{asked}");
+    assert!(asked.stderr.contains("what is there now is kept"), "{asked}");
     for name in NAMES {
         let path = format!("../{name}");
         let run =

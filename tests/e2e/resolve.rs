@@ -219,6 +219,36 @@ fn an_editor_gets_both_and_what_it_leaves_is_taken() {
 }
 
 #[test]
+fn the_merge_tool_of_git_gets_all_three_versions() {
+    let Some((mut bed, project, there)) = connected(&[("both", "old\n")]) else { return };
+    git(&bed, &project, &["init", "-q"]);
+    git(&bed, &project, &["add", "both"]);
+    git(&bed, &project, &["commit", "-qm", "before"]);
+    apart(&bed, &project, || {
+        steps::write(&project.join("both"), "here\n");
+        steps::write(&there.join("both"), "there\n");
+    });
+    bed.sandbox.write(
+        ".gitconfig",
+        "[merge]\n\ttool = mine\n[mergetool \"mine\"]\n\tcmd = cat \"$BASE\" \"$LOCAL\" \"$REMOTE\" >\"$MERGED\"\n\ttrustExitCode = true\n",
+    );
+    bed.sandbox.set("EDITOR", "false");
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["resolve", "both", "--edit"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.screen());
+    drop(terminal);
+    assert_eq!(steps::read(&there.join("both")), "old\nhere\nthere\n");
+    are_equal_but_git(&project, &there);
+}
+
+/// As [`are_equal`], where the project has a repository, which stays here.
+#[track_caller]
+fn are_equal_but_git(project: &Path, there: &Path) {
+    let mut here = steps::tree(project);
+    here.retain(|(name, _)| !name.starts_with(".git"));
+    assert_eq!(here, steps::tree(there));
+}
+
+#[test]
 fn on_a_terminal_each_is_shown_and_asked_and_one_that_is_changed_meanwhile_starts_over() {
     let Some((bed, project, there)) = connected(&[("a", "old\n"), ("b", "old\n"), ("c", "old\n")]) else {
         return;
@@ -230,7 +260,7 @@ fn on_a_terminal_each_is_shown_and_asked_and_one_that_is_changed_meanwhile_start
         }
     });
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["resolve"]);
-    terminal.wait_for("1 of 3: which version of a?", PATIENCE);
+    terminal.wait_for("1 of 3: which version of a", PATIENCE);
     assert!(terminal.screen().contains("+there"), "{}", terminal.screen());
     // The agent writes while the person thinks.
     steps::write(&there.join("a"), "another\n");
@@ -239,9 +269,9 @@ fn on_a_terminal_each_is_shown_and_asked_and_one_that_is_changed_meanwhile_start
     terminal.wait_for("+another", PATIENCE);
     assert_eq!(steps::read(&there.join("a")), "another\n", "nothing was moved");
     terminal.type_keys(&["Enter"]);
-    terminal.wait_for("2 of 3: which version of b?", PATIENCE);
+    terminal.wait_for("2 of 3: which version of b", PATIENCE);
     terminal.type_keys(&["Down", "Enter"]);
-    terminal.wait_for("3 of 3: which version of c?", PATIENCE);
+    terminal.wait_for("3 of 3: which version of c", PATIENCE);
     terminal.type_keys(&["Up", "Enter"]);
     assert_eq!(terminal.wait_exit(PATIENCE), 1, "one was left");
     assert!(
@@ -254,52 +284,87 @@ fn on_a_terminal_each_is_shown_and_asked_and_one_that_is_changed_meanwhile_start
     assert_eq!(steps::read(&there.join("c")), "there\n");
 }
 
+/// A `sinc resolve --all --local` that stands between the move and the cycle.
+struct Standing {
+    bed: Bed,
+    project: PathBuf,
+    there: PathBuf,
+    waits: PathBuf,
+    child: std::process::Child,
+}
+
+impl Standing {
+    fn new() -> Option<Self> {
+        let (bed, project, there) = connected(&[("a", "old\n"), ("b", "old\n")])?;
+        apart(&bed, &project, || {
+            steps::write(&project.join("a"), "here\n");
+            steps::write(&there.join("a"), "there\n");
+        });
+        // Mutagen as it is, but a flush after the move waits, and then fails.
+        let real = which::which("mutagen").unwrap();
+        let (waits, hung) = (bed.host.dir().join("waits"), bed.host.dir().join("hung"));
+        let kept = bed.host.remote_home().join(".local/state/sinc/backups");
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in *flush*) if [ -e {0} ] && [ -d {1} ]; then echo >{2}; \
+             while [ -e {0} ]; do sleep 0.1; done; exit 1; fi;; esac\nexec {3} \"$@\"\n",
+            waits.display(),
+            kept.display(),
+            hung.display(),
+            real.display()
+        );
+        let program = bed.host.add_program("mutagen", &script).unwrap();
+        std::fs::rename(program, bed.host.bin().join("mutagen")).unwrap();
+        symlink(real.with_file_name("mutagen-agents.tar.gz"), bed.host.bin().join("mutagen-agents.tar.gz"))
+            .unwrap();
+        std::fs::write(&waits, "").unwrap();
+        let program = bed.sandbox.program(crate::support::sandbox::Sandbox::binary(), &project);
+        let child = program.args(["resolve", "--all", "--local"]).start();
+        wait_until("the losing version was moved", PATIENCE, || hung.exists());
+        // A cycle of Mutagen's own may have brought the other version over by now.
+        assert_ne!(std::fs::read_to_string(there.join("a")).unwrap_or_default(), "there\n");
+        Some(Self { bed, project, there, waits, child })
+    }
+
+    /// The next run says what was left, and nothing is lost.
+    fn is_said_by_the_next_run(&self) {
+        let (bed, project) = (&self.bed, &self.project);
+        let next = bed.sandbox.sinc_in(project, &["conflicts"]).success();
+        assert!(
+            next.stderr.contains("`resolve --local` of ") && next.stderr.contains("was not finished"),
+            "{next}"
+        );
+        assert!(next.stderr.contains("aside on the host (1 path) is kept in box:"), "{next}");
+        assert!(next.stderr.contains("there is no conflict"), "{next}");
+        assert_eq!(steps::read(&self.there.join("a")), "here\n");
+        drop(bed.sandbox.sinc_in(project, &["backups", "restore", "a", "--yes"]).success());
+        assert_eq!(steps::read(&project.join("a")), "there\n");
+        // Said once.
+        let again = bed.sandbox.sinc_in(project, &["conflicts"]).success();
+        assert!(!again.stderr.contains("was not finished"), "{again}");
+    }
+}
+
 #[test]
 fn a_run_that_is_killed_between_the_move_and_the_cycle_loses_nothing_and_the_next_says_so() {
-    let Some((bed, project, there)) = connected(&[("a", "old\n"), ("b", "old\n")]) else { return };
-    apart(&bed, &project, || {
-        steps::write(&project.join("a"), "here\n");
-        steps::write(&there.join("a"), "there\n");
-    });
-    // Mutagen as it is, but a flush after the move waits until sinc was killed.
-    let real = which::which("mutagen").unwrap();
-    let (waits, hung) = (bed.host.dir().join("waits"), bed.host.dir().join("hung"));
-    let kept = bed.host.remote_home().join(".local/state/sinc/backups");
-    let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *flush*) if [ -e {0} ] && [ -d {1} ]; then echo >{2}; while [ -e {0} ]; do sleep 0.1; done; exit 1; fi;; esac\nexec {3} \"$@\"\n",
-        waits.display(),
-        kept.display(),
-        hung.display(),
-        real.display()
-    );
-    let program = bed.host.add_program("mutagen", &script).unwrap();
-    let here = bed.host.bin().join("mutagen");
-    std::fs::rename(program, &here).unwrap();
-    symlink(real.with_file_name("mutagen-agents.tar.gz"), bed.host.bin().join("mutagen-agents.tar.gz"))
-        .unwrap();
-    std::fs::write(&waits, "").unwrap();
-    let program = bed.sandbox.program(crate::support::sandbox::Sandbox::binary(), &project);
-    let mut child = program.args(["resolve", "--all", "--local"]).start();
-    wait_until("the losing version was moved", PATIENCE, || hung.exists());
-    // A cycle of Mutagen's own may have brought the other version over by now.
-    assert_ne!(std::fs::read_to_string(there.join("a")).unwrap_or_default(), "there\n");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    std::fs::remove_file(&waits).unwrap();
+    let Some(mut standing) = Standing::new() else { return };
+    standing.child.kill().unwrap();
+    standing.child.wait().unwrap();
+    std::fs::remove_file(&standing.waits).unwrap();
+    standing.is_said_by_the_next_run();
+}
 
-    let next = bed.sandbox.sinc_in(&project, &["conflicts"]).success();
-    assert!(
-        next.stderr.contains("`resolve --local` of ") && next.stderr.contains("was not finished"),
-        "{next}"
-    );
-    assert!(next.stderr.contains("is kept on the host in "), "{next}");
-    assert!(next.stderr.contains("there is no conflict"), "{next}");
-    assert_eq!(steps::read(&there.join("a")), "here\n");
-    bed.sandbox.sinc_in(&project, &["backups", "restore", "a", "--yes"]).success();
-    assert_eq!(steps::read(&project.join("a")), "there\n");
-    // Said once.
-    let again = bed.sandbox.sinc_in(&project, &["conflicts"]).success();
-    assert!(!again.stderr.contains("was not finished"), "{again}");
+#[test]
+fn so_does_one_whose_line_is_cut_there() {
+    let Some(mut standing) = Standing::new() else { return };
+    standing.bed.host.stop_sshd().unwrap();
+    standing.bed.host.break_connections().unwrap();
+    std::fs::remove_file(&standing.waits).unwrap();
+    assert!(!standing.child.wait().unwrap().success());
+    standing.bed.host.start_sshd().unwrap();
+    wait_until("the sync is connected again", PATIENCE, || {
+        standing.bed.sandbox.sinc_in(&standing.project, &["flush", "--timeout", "5"]).code == 0
+    });
+    standing.is_said_by_the_next_run();
 }
 
 #[test]
@@ -351,4 +416,55 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
         resolve(&bed, &project, &["--all", "--local"]);
     }
     are_equal(&bed, &project, &there);
+}
+
+#[test]
+fn two_at_once_wait_for_each_other_and_nothing_is_settled_twice() {
+    let Some((bed, project, there)) = connected(&[("a", "old\n"), ("b", "old\n")]) else { return };
+    apart(&bed, &project, || {
+        for name in ["a", "b"] {
+            steps::write(&project.join(name), "here\n");
+            steps::write(&there.join(name), "there\n");
+        }
+    });
+    let run = |way: &str| bed.sandbox.sinc_in(&project, &["resolve", "--all", way]);
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| run("--local"));
+        (run("--remote"), first.join().unwrap())
+    });
+    let codes = [first.code, second.code];
+    assert!(codes.iter().all(|code| *code == 0), "{first}\n{second}");
+    are_equal(&bed, &project, &there);
+    // Whichever came first has won, and the other versions are kept.
+    let backups = bed.sandbox.sinc_in(&project, &["backups", "--json"]).success();
+    let backups = documented::data("backups", &backups.stdout)["backups"].as_array().unwrap().clone();
+    let count: u64 = backups.iter().map(|one| one["count"].as_u64().unwrap()).sum();
+    assert_eq!(count, 2, "{backups:?}");
+}
+
+#[test]
+fn a_host_that_cannot_keep_it_or_is_not_the_sessions_any_more_is_left_as_it_is() {
+    let Some((bed, project, there)) = connected(&[("a", "old\n")]) else { return };
+    apart(&bed, &project, || {
+        steps::write(&project.join("a"), "here\n");
+        steps::write(&there.join("a"), "there\n");
+    });
+    let sinc = || bed.sandbox.sinc_in(&project, &["resolve", "--all", "--local"]);
+    let backups = bed.host.remote_home().join(".local/state/sinc/backups");
+    std::fs::write(&backups, "in the way").unwrap();
+    let run = sinc().exits(1);
+    assert!(run.stderr.contains("could not keep what is about to be replaced: cannot make "), "{run}");
+    std::fs::remove_file(&backups).unwrap();
+    let marker = there.join(".sinc-session");
+    let text = steps::read(&marker);
+    steps::write(&marker, "id sinc-other-123456\n");
+    let run = sinc().exits(1);
+    assert!(run.stderr.contains("does not have the marker of this session any more"), "{run}");
+    assert_eq!(
+        (steps::read(&project.join("a")), steps::read(&there.join("a"))),
+        ("here\n".into(), "there\n".into())
+    );
+    steps::write(&marker, &text);
+    sinc().success();
+    assert_eq!(steps::read(&there.join("a")), "here\n");
 }

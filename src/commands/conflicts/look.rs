@@ -1,5 +1,6 @@
 //! Looks at a session's conflicts: after a cycle that was asked for and completed, on both sides.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -104,11 +105,14 @@ pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open]) 
     if ctx.runner.is_dry_run() {
         return Ok(());
     }
+    let machine = ctx.store.machine_if_known().unwrap_or_default();
     for side in [Side::Local, Side::Remote] {
         let keeper = sides.keeper(ctx, side)?;
         let (recovered, backups) = keeper.recover()?;
-        let unsettled: Vec<&Backup> = backups.iter().filter(|backup| !backup.settled).collect();
-        tell(ctx, side, &recovered, &unsettled);
+        // What another computer has begun, it may be at.
+        let own = |backup: &&Backup| !backup.settled && backup.by == machine;
+        let unsettled: Vec<&Backup> = backups.iter().filter(own).collect();
+        tell(ctx, sides, side, &recovered, &unsettled);
         let in_conflict = |backup: &Backup| {
             let known = backup.count <= backup.paths.len() as u64;
             open.iter().any(|one| !known || backup.paths.iter().any(|path| path.starts_with(&one.path)))
@@ -123,14 +127,14 @@ pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open]) 
     Ok(())
 }
 
-fn tell(ctx: &Context, side: Side, recovered: &Recovered, unsettled: &[&Backup]) {
+fn tell(ctx: &Context, sides: &Sides, side: Side, recovered: &Recovered, unsettled: &[&Backup]) {
     for backup in unsettled {
         let paths = plural(backup.count, "path", "paths");
-        let place = format!("{}/files", backup.place);
+        let place = sides.shown(ctx, side, &Path::new(&backup.place).join("files"));
         let when = utc(backup.made);
         let why = &backup.why;
         ctx.ui.warn(&format!(
-            "`{why}` of {when} UTC was not finished: what it had moved aside ({paths}) is kept {side} in {place}"
+            "`{why}` of {when} UTC was not finished: what it had moved aside {side} ({paths}) is kept in {place}"
         ));
         for path in backup.paths.iter().take(5) {
             ctx.ui.note(&crate::commands::paint::harmless(&path.to_string_lossy()));

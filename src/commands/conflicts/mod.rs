@@ -60,7 +60,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
     }
     let found = open.len() as u64;
     ctx.ui.note(&format!(
-        "{}, left alone on both sides; `sinc resolve` settles them, `sinc resolve --help` says how",
+        "{}, left alone on both sides: `sinc resolve` settles them",
         plural(found, "conflict", "conflicts")
     ));
     if args.paths.is_empty() && found != seen.counted {

@@ -57,12 +57,23 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     }
     let sides = Sides::of(ctx, args.session.as_deref())?;
     let mutagen = mutagen::present(ctx)?;
+    let mode = look::the_sync(&mutagen, &sides)?.mode;
+    if mode.starts_with("one-way") && (walks || !matches!(way, Some(Way::Local))) {
+        let message =
+            format!("in mode {mode} nothing comes from the host: only the version here can be taken");
+        return Err(Failure::new(Kind::Failed, message)
+            .hint("`sinc resolve --local`; or copy by hand what you need")
+            .into());
+    }
     let mut done: Vec<Done> = Vec::new();
     let mut left: Vec<String> = Vec::new();
     let mut again: Option<BTreeSet<PathBuf>> = None;
     for _ in 0..ROUNDS {
         let open = find(ctx, &sides, &mutagen, args, again.as_ref())?;
         if open.is_empty() {
+            if again.take().is_some() {
+                ctx.ui.note("somebody else has settled it meanwhile");
+            }
             break;
         }
         let Some(way) = way else {
@@ -78,7 +89,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         left.extend(refused);
         let (changed, ended): (Vec<Done>, Vec<Done>) =
             apply(ctx, &sides, &mutagen, tasks)?.into_iter().partition(|one| one.end == End::Changed);
-        ended.iter().for_each(|one| tell(ctx, one));
+        ended.iter().for_each(|one| tell(ctx, &sides, one));
         done.extend(ended);
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
@@ -208,7 +219,7 @@ fn walk(
             ctx.ui.raw(&line);
         }
         let path = harmless(&one.path.to_string_lossy());
-        let Some(way) = ask(ctx, &one, &format!("{number} of {total}: which version of {path}?"))? else {
+        let Some(way) = ask(ctx, &one, &format!("{number} of {total}: which version of {path}"))? else {
             left.push(format!("{path}: left as it is"));
             continue;
         };
@@ -243,7 +254,7 @@ fn walk(
                     waiting.push_front((open, diff));
                 }
             } else {
-                tell(ctx, &ended);
+                tell(ctx, sides, &ended);
                 done.push(ended);
             }
         }
@@ -279,7 +290,7 @@ fn ask(ctx: &Context, open: &Open, question: &str) -> Result<Option<Choice>> {
 }
 
 /// Says what became of one, and where the version is that lost.
-fn tell(ctx: &Context, done: &Done) {
+fn tell(ctx: &Context, sides: &Sides, done: &Done) {
     let path = harmless(&done.task.open.path.to_string_lossy());
     if let End::Failed(why) = &done.end {
         ctx.ui.warn(&format!("{path}: {why}"));
@@ -293,7 +304,7 @@ fn tell(ctx: &Context, done: &Done) {
         ctx.ui.status("Settled", &format!("{path}: {what}"));
     }
     for (side, place) in &done.kept {
-        ctx.ui.note(&format!("the other one is kept {side} in {}", harmless(&place.to_string_lossy())));
+        ctx.ui.note(&format!("what was {side} is kept in {}", sides.shown(ctx, *side, place)));
     }
     if let Some(copy) = &done.copy {
         ctx.ui.note(&format!("the host's is {} now", harmless(&copy.to_string_lossy())));
