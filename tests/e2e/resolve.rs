@@ -468,3 +468,27 @@ fn a_host_that_cannot_keep_it_or_is_not_the_sessions_any_more_is_left_as_it_is()
     sinc().success();
     assert_eq!(steps::read(&there.join("a")), "here\n");
 }
+
+#[test]
+fn a_side_that_has_nothing_but_conflicts_is_not_taken_for_an_emptied_one() {
+    let Some((bed, project, there)) = connected(&[("a", "old\n"), ("b", "old\n"), ("c", "old\n")]) else {
+        return;
+    };
+    for (way, text) in [("--remote", "there\n"), ("--local", "here\n")] {
+        apart(&bed, &project, || {
+            for name in ["a", "b", "c"] {
+                steps::write(&project.join(name), "here\n");
+                steps::write(&there.join(name), "there\n");
+            }
+        });
+        let run = bed.sandbox.sinc_in(&project, &["resolve", "--all", way]).success();
+        assert!(run.stderr.contains("3 conflicts settled"), "{run}");
+        are_equal(&bed, &project, &there);
+        assert_eq!(steps::read(&project.join("b")), text);
+        // The next round begins where both are equal, with another text.
+        for name in ["a", "b", "c"] {
+            steps::write(&project.join(name), "old again\n");
+        }
+        steps::flush(&bed.sandbox);
+    }
+}

@@ -31,6 +31,15 @@ pub(super) enum How {
 }
 
 impl How {
+    /// Is the version of this side moved aside?
+    fn moves(&self, side: Side) -> bool {
+        match self {
+            Self::Local | Self::Text(..) => side == Side::Remote,
+            Self::Remote => side == Side::Local,
+            Self::Both => false,
+        }
+    }
+
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Local => "local",
@@ -78,10 +87,36 @@ pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<
     let _lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;
-    let sync = the_sync(mutagen, sides)?;
-    let ignored = Matcher::new(sync.ignores());
+    let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
+    let (mut all, mut waiting) = (Vec::new(), tasks);
+    while !waiting.is_empty() {
+        let (done, later) = batch(ctx, sides, mutagen, &ignored, waiting)?;
+        all.extend(done);
+        waiting = later;
+    }
+    Ok(all)
+}
+
+/// Settles these, but for one that is left for later where a side would have nothing any more: Mutagen would take that for
+/// an emptied directory, and stop itself.
+fn batch(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    ignored: &Matcher,
+    mut tasks: Vec<Task>,
+) -> Result<(Vec<Done>, Vec<Task>)> {
     let roots: Vec<PathBuf> = tasks.iter().map(|task| task.open.path.clone()).collect();
-    let (here, there) = read(sides, &ignored, &roots)?;
+    let (here, there) = read(sides, ignored, &roots)?;
+    let empties = |side, listing| {
+        let paths: Vec<&Path> =
+            tasks.iter().filter(|task| task.how.moves(side)).map(|task| task.open.path.as_path()).collect();
+        tasks.len() > 1 && would_empty(listing, &paths)
+    };
+    let mut later = Vec::new();
+    if empties(Side::Local, &here) || empties(Side::Remote, &there) {
+        later.extend(tasks.pop());
+    }
     let mut all: Vec<Done> = tasks
         .into_iter()
         .map(|task| {
@@ -103,18 +138,24 @@ pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<
         }
     }
     for loser in [Side::Remote, Side::Local] {
-        let name = keep(ctx, sides, &ignored, loser, &mut all)?;
+        let name = keep(ctx, sides, ignored, loser, &mut all)?;
         backups.extend(name.map(|name| (loser, name)));
     }
     if all.iter().any(|done| done.end == End::Settled) {
-        check(ctx, sides, mutagen, &ignored, &mut all)?;
+        check(ctx, sides, mutagen, ignored, &mut all)?;
     }
     if all.iter().all(|done| done.end == End::Settled) {
         for (side, name) in backups {
             sides.keeper(ctx, side)?.settle(&[name])?;
         }
     }
-    Ok(all)
+    Ok((all, later))
+}
+
+/// Would nothing be left at the top of a directory without these paths?
+fn would_empty(listing: &Listing, paths: &[&Path]) -> bool {
+    let mut tops = listing.entries.keys().filter(|path| path.components().count() == 1);
+    !paths.is_empty() && tops.all(|top| paths.contains(&top.as_path()))
 }
 
 /// Both listings, with the digests of what is at and below these paths.
@@ -145,14 +186,7 @@ fn keep(
     side: Side,
     all: &mut [Done],
 ) -> Result<Option<String>> {
-    let loses = |done: &Done| {
-        done.end == End::Settled
-            && match done.task.how {
-                How::Local | How::Text(..) => side == Side::Remote,
-                How::Remote => side == Side::Local,
-                How::Both => false,
-            }
-    };
+    let loses = |done: &Done| done.end == End::Settled && done.task.how.moves(side);
     let paths: Vec<PathBuf> =
         all.iter().filter(|done| loses(done)).map(|done| done.task.open.path.clone()).collect();
     let Some(first) = all.iter().find(|done| loses(done)) else { return Ok(None) };
@@ -246,4 +280,19 @@ fn check(ctx: &Context, sides: &Sides, mutagen: &Mutagen, ignored: &Matcher, all
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_that_would_be_emptied() {
+        let entry = Entry { kind: Kind::File, size: 0, mode: 0o644, mtime: 0, target: None, digest: None };
+        let entries = ["a", "d", "d/x"].map(|path| (PathBuf::from(path), entry.clone())).into();
+        let listing = Listing { entries, unread: Vec::new() };
+        assert!(would_empty(&listing, &[Path::new("a"), Path::new("d")]));
+        assert!(!would_empty(&listing, &[Path::new("a"), Path::new("d/x")]));
+        assert!(!would_empty(&listing, &[]));
+    }
 }
