@@ -3,6 +3,7 @@
 # What sinc keeps before something takes its place. The same script runs on both sides.
 # $1 verb   $2 the state directory, or nothing for the usual one   $3 session id   then by verb:
 #   keep NAME ROOT          the index on standard input; moves each path that it names out of ROOT into the backup
+#   begin NAME ROOT         only writes the index: the caller moves its path aside as a keep does, and `recover` finishes it
 #   restore NAME ROOT PATH FROM   the same for the one path, and puts a copy of what FROM has of it in its place
 #   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
 #   rename ROOT FROM TO     gives it another name, where nothing has that name
@@ -111,6 +112,9 @@ keep)
 name=$1; root=$2; is_ours; open;
 each keep_one;
 close;
+;;
+begin)
+name=$1; root=$2; is_ours; open; rm -f -- "$b/said";
 ;;
 restore)
 name=$1; root=$2; is_ours; from=$base/$4; decode "$3"; path=$p; old=$from/files/$path; want=$root/$path;

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 pub use retention::{Limits, outdated};
 
-use crate::listing::{decode, encode};
+use crate::listing::{TEMPORARY_PREFIX, decode, encode};
 use crate::process::{Cmd, Runner};
 use crate::remote::{Answer, Remote, Reply, Script};
 
@@ -154,6 +154,20 @@ impl<'a> Keeper<'a> {
         let index = index::write(root, &self.machine, why, now, paths);
         let answer = self.run("keep what is about to be replaced", "keep", &[&name, root], index)?;
         kept(&name, &Reply::of(&answer), paths)
+    }
+
+    /// Begins a backup of one file, which the caller then moves to the name that this gives, beside it; [`Keeper::recover`]
+    /// puts it into the backup from there. For a caller that swaps two files at once.
+    ///
+    /// # Errors
+    /// The backup could not be begun.
+    pub fn begin(&self, root: &str, why: &str, now: u64, utc: &str, path: &Path) -> Result<(Kept, String)> {
+        let name = index::name(utc, salt());
+        let paths = [path.to_owned()];
+        let index = index::write(root, &self.machine, why, now, &paths);
+        let answer = self.run("keep what is about to be replaced", "begin", &[&name, root], index)?;
+        let aside = format!("{TEMPORARY_PREFIX}sinc-{name}-1");
+        Ok((kept(&name, &Reply::of(&answer), &paths)?, aside))
     }
 
     /// Puts a copy of what the backup `from` has of this path below `root` in its place. What is there now is kept first.

@@ -20,7 +20,7 @@ impl Store {
     pub fn note_conflicts(&self, id: &str, host: &str, count: u64) {
         let path = self.noted_path(id, host);
         let written = match count {
-            0 => std::fs::remove_file(&path).is_ok(),
+            0 => !path.exists() || std::fs::remove_file(&path).is_ok(),
             count => {
                 make_private_dir(&self.dir.join("noted")).is_ok()
                     && std::fs::write(&path, format!("{count}\n")).is_ok()

@@ -195,6 +195,27 @@ fn changes_that_do_not_touch_are_merged_and_others_refused_with_the_reason() {
 }
 
 #[test]
+fn more_than_mutagen_names_are_merged_ten_by_ten() {
+    let old = "one\n2\n3\n4\nfive\n";
+    let files: Vec<(String, &str)> = (0..13).map(|n| (format!("f{n:02}"), old)).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let Some((bed, project, there)) = connected(&files) else { return };
+    git(&bed, &project, &["init", "-q"]);
+    git(&bed, &project, &["add", "."]);
+    git(&bed, &project, &["commit", "-qm", "before"]);
+    apart(&bed, &project, || {
+        for (name, _) in &files {
+            steps::write(&project.join(name), &old.replace("one", "ONE"));
+            steps::write(&there.join(name), &old.replace("five", "FIVE"));
+        }
+    });
+    let data = resolve(&bed, &project, &["--all", "--merge"]);
+    assert_eq!(data["settled"].as_array().unwrap().len(), 13);
+    assert!(files.iter().all(|(name, _)| steps::read(&there.join(name)) == "ONE\n2\n3\n4\nFIVE\n"));
+    assert!(listed(&bed, &project).is_empty());
+}
+
+#[test]
 fn an_editor_gets_both_and_what_it_leaves_is_taken() {
     let Some((mut bed, project, there)) = connected(&[("both", "old\n")]) else { return };
     apart(&bed, &project, || {

@@ -5,14 +5,16 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha1::{Digest, Sha1};
 
 use super::apply::{Done, End};
 use super::base;
-use crate::backups::Outcome;
 use crate::commands::context::Context;
+use crate::commands::now;
+use crate::commands::paint::utc;
 use crate::commands::sides::Sides;
-use crate::listing::{Kind as EntryKind, TEMPORARY_PREFIX, digest_of, remote_contents};
+use crate::listing::{Kind as EntryKind, digest_of, remote_contents};
 use crate::process::Cmd;
 use crate::session::conflicts::Open;
 use crate::state::make_private_dir;
@@ -134,7 +136,8 @@ pub(super) fn merge(ctx: &Context, sides: &Sides, open: &Open) -> Result<Result<
     })
 }
 
-/// Puts the text in the place of the version here, which is moved aside; then the host's loses as with `--local`.
+/// Swaps the text with the version here, at once, so that there is always one of them in its place; what was there goes into
+/// a backup. Then the host's loses as with `--local`.
 ///
 /// # Errors
 /// A side cannot be read or written.
@@ -151,51 +154,38 @@ pub(super) fn put(
     if entry.digest.as_deref() == Some(hex::encode(Sha1::digest(text)).as_str()) {
         return Ok(());
     }
-    let new = file.with_file_name(format!("{TEMPORARY_PREFIX}sinc-merged-{}", std::process::id()));
-    let written = (|| -> std::io::Result<()> {
-        let mut out =
-            std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        out.write_all(text)?;
-        out.set_permissions(std::fs::Permissions::from_mode(entry.mode))?;
-        out.sync_all()
-    })();
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(&new);
-        done.end = End::Failed(format!("the merged version cannot be written: {error}"));
-        return Ok(());
-    }
+    let keeper = sides.keeper(ctx, Side::Local)?;
     let why = format!("resolve --{}", done.task.how.word());
-    let kept = sides.keep(ctx, Side::Local, &why, std::slice::from_ref(&open.path))?;
-    let place = Path::new(&kept.place).join("files").join(&open.path);
-    let as_shown = digest_of(&place).is_ok_and(|digest| Some(digest) == entry.digest);
-    let outcome = kept.paths.into_iter().next().map(|(_, outcome)| outcome);
-    // A link fails where something has taken the place; file systems without links have to do with looking first.
-    let put = || {
-        std::fs::hard_link(&new, &file).is_ok() || (!file.exists() && std::fs::rename(&new, &file).is_ok())
-    };
-    let end = match outcome {
-        Some(Outcome::Kept) if as_shown && put() => None,
-        Some(Outcome::Kept) => {
-            let keeper = sides.keeper(ctx, Side::Local)?;
-            if keeper.unkeep(sides.root(Side::Local)?, &kept.name)? == 0 {
-                keeper.forget(&kept.name)?;
-            } else {
-                ctx.ui.warn(&format!("the version that was here is in {}", place.display()));
-            }
+    let (kept, aside) = keeper.begin(sides.root(Side::Local)?, &why, now(), &utc(now()), &open.path)?;
+    let aside = file.with_file_name(aside);
+    let swap = || renameat_with(CWD, &aside, CWD, &file, RenameFlags::EXCHANGE);
+    let as_shown = || digest_of(&aside).is_ok_and(|digest| Some(digest) == entry.digest);
+    let end = match write(&aside, text, entry.mode).and_then(|()| Ok(swap()?)) {
+        Err(error) => Some(End::Failed(format!("the new version cannot be put in its place: {error}"))),
+        Ok(()) if as_shown() => None,
+        // It was changed at this moment: it goes back.
+        Ok(()) => {
+            swap().context("cannot put the version here back: it is beside its place")?;
             Some(End::Changed)
         }
-        Some(Outcome::Failed(why)) => {
-            Some(End::Failed(format!("the version here cannot be moved aside: {why}")))
-        }
-        _ => Some(End::Changed),
     };
-    let _ = std::fs::remove_file(&new);
-    match end {
-        Some(end) => done.end = end,
-        None => {
-            backups.push((Side::Local, kept.name));
-            done.kept.push((Side::Local, place));
-        }
+    if let Some(end) = end {
+        // What is aside is our own text again.
+        let _ = std::fs::remove_file(&aside);
+        keeper.forget(&kept.name)?;
+        done.end = end;
+        return Ok(());
     }
+    keeper.recover()?;
+    done.kept.push((Side::Local, Path::new(&kept.place).join("files").join(&open.path)));
+    backups.push((Side::Local, kept.name));
     Ok(())
+}
+
+fn write(file: &Path, text: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut out =
+        std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)?;
+    out.write_all(text)?;
+    out.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    out.sync_all()
 }

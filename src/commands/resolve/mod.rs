@@ -68,7 +68,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     let mut done: Vec<Done> = Vec::new();
     let mut left: Vec<String> = Vec::new();
     let mut again: Option<BTreeSet<PathBuf>> = None;
-    for _ in 0..ROUNDS {
+    let mut rounds = 0;
+    while rounds < ROUNDS {
+        rounds += 1;
+        let before = done.len();
         let open = find(ctx, &sides, &mutagen, args, again.as_ref())?;
         if open.is_empty() {
             if again.take().is_some() {
@@ -94,13 +97,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
             // Mutagen names the version before of ten conflicts: the next ten are named now.
-            if way == Way::Merge
-                && args.all
-                && !left.is_empty()
-                && done.iter().any(|one| one.end == End::Settled)
-            {
+            let merged = done[before..].iter().any(|one| one.end == End::Settled);
+            if way == Way::Merge && args.all && !left.is_empty() && merged {
                 left.clear();
                 again = None;
+                rounds = 0;
                 continue;
             }
             break;
