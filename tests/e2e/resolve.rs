@@ -513,3 +513,31 @@ fn a_side_that_has_nothing_but_conflicts_is_not_taken_for_an_emptied_one() {
         steps::flush(&bed.sandbox);
     }
 }
+
+/// One conflict with a hard name, on a host with this login shell whose rc file prints something.
+fn in_shell(shell: &str) {
+    let rc = Some("echo noise\n".to_owned());
+    let options = sinc::demo::Options { rc, ..sinc::demo::Options::default() };
+    let Some(bed) = Bed::with_shell(shell, options) else { return };
+    let project = bed.project("app", &[(HARD, "old\n"), ("b", "old\n")]);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    apart(&bed, &project, || {
+        steps::write(&project.join(HARD), "here\n");
+        steps::write(&there.join(HARD), "there\n");
+    });
+    assert!(listed(&bed, &project)[0]["diff"].as_str().unwrap().contains("+there"));
+    let data = resolve(&bed, &project, &["--all", "--local"]);
+    assert_eq!(steps::read(&kept(&data, HARD)), "there\n");
+    are_equal(&bed, &project, &there);
+}
+
+#[test]
+fn with_a_login_shell_that_is_fish_and_prints() {
+    in_shell("fish");
+}
+
+#[test]
+fn with_a_login_shell_that_is_tcsh_and_prints() {
+    in_shell("tcsh");
+}
