@@ -121,6 +121,12 @@ pub enum Command {
     Resume(Resume),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
+    /// Show what was changed on both sides and left alone, with the difference
+    Conflicts(Conflicts),
+    /// Settle conflicts: take one side's version, keep both, merge them, or edit
+    Resolve(Resolve),
+    /// Show what sinc kept before something took its place, or bring it back
+    Backups(Backups),
     /// Show what the last runs did: each command, its time, its result
     Logs(Logs),
     /// Show the effective configuration and where each value comes from
@@ -221,6 +227,81 @@ pub struct Flush {
     /// Give up after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub timeout: u64,
+}
+
+/// `sinc conflicts`.
+#[derive(Debug, Args, Clone)]
+pub struct Conflicts {
+    /// Only these paths, and what is below them
+    pub paths: Vec<PathBuf>,
+    /// The session's id [default: this project's]
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Leave the differences out
+    #[arg(long)]
+    pub no_diff: bool,
+}
+
+/// `sinc resolve`.
+#[derive(Debug, Args, Clone)]
+pub struct Resolve {
+    /// The paths [default on a terminal: each in turn]
+    #[arg(conflicts_with = "all")]
+    pub paths: Vec<PathBuf>,
+    /// All conflicts
+    #[arg(long)]
+    pub all: bool,
+    /// How
+    #[command(flatten)]
+    pub how: How,
+    /// The session's id [default: this project's]
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+}
+
+/// How conflicts are settled.
+#[derive(Debug, Args, Clone, Copy)]
+#[group(multiple = false)]
+pub struct How {
+    /// Take the version of this computer; the other one is kept in a backup on the host
+    #[arg(long)]
+    pub local: bool,
+    /// Take the version of the host; the one here is kept in a backup here
+    #[arg(long)]
+    pub remote: bool,
+    /// Keep both: the host's version gets a name of its own beside the one here
+    #[arg(long)]
+    pub both: bool,
+    /// Merge the changes of both, where git has the version before and the changes do not touch
+    #[arg(long)]
+    pub merge: bool,
+    /// Open both versions in your merge tool or editor
+    #[arg(long)]
+    pub edit: bool,
+}
+
+/// `sinc backups`.
+#[derive(Debug, Args, Clone)]
+pub struct Backups {
+    /// The session's id [default: this project's]
+    #[arg(long, global = true, value_name = "ID")]
+    pub session: Option<String>,
+    /// What to do with them [default: list them]
+    #[command(subcommand)]
+    pub action: Option<BackupsAction>,
+}
+
+/// What `sinc backups` can do.
+#[derive(Debug, Subcommand, Clone)]
+pub enum BackupsAction {
+    /// Bring a path back, on the side where it was; what is there now is kept first
+    Restore {
+        /// The path
+        path: PathBuf,
+        /// From this backup [default: the newest that has it]
+        #[arg(long, value_name = "BACKUP")]
+        from: Option<String>,
+    },
 }
 
 /// `sinc logs`.

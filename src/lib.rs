@@ -7,12 +7,13 @@
 //! | top | `main` | logging, the command line, one failure, the exit code |
 //! | commands | `commands` | one file a command |
 //! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
-//! | session | `session`, `link`, `demo` | a sync plus a terminal; what keeps it fast and safe; a throw-away host |
+//! | session | `session`, `link`, `listing`, `backups`, `demo` | a sync plus a terminal; what keeps it fast and safe; what is in a directory on either side; what is kept before it is replaced; a throw-away host |
 //! | tools | `tools` | Mutagen and tmux: command builders and parsers |
 //! | remote | `remote` | scripts on the host over one shared ssh connection |
 //! | state | `state` | what this computer remembers |
 //! | base | `cli`, `process`, `config`, `project`, `ignore`, `trust` | the command line as types; other programs; configuration; identity |
 
+pub mod backups;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod demo;
 pub mod failure;
 pub mod ignore;
 pub mod link;
+pub mod listing;
 pub mod process;
 pub mod project;
 pub mod remote;

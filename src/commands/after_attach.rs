@@ -56,6 +56,9 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if lasted && !asked.said.is_empty() {
         show(&remote, &id, &asked.said.join("; "));
     }
+    if let Some(count) = asked.conflicts.filter(|_| lasted) {
+        super::notify::conflicts(ctx, &remote, &record, count);
+    }
     Ok(0)
 }
 
@@ -66,6 +69,8 @@ struct Asked {
     said: Vec<String>,
     /// Is it paused?
     is_paused: bool,
+    /// How many conflicts, where Mutagen could be asked.
+    conflicts: Option<u64>,
 }
 
 impl Asked {
@@ -160,7 +165,7 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
             )]));
         };
         if let Some(held) = ctx.store.held(&record.id, &record.host)? {
-            return Ok(Asked { said: vec![held_text(&held)], is_paused: true });
+            return Ok(Asked { said: vec![held_text(&held)], is_paused: true, ..Asked::default() });
         }
         if session.is_paused() {
             return Ok(Asked { is_paused: true, ..Asked::default() });
@@ -168,7 +173,12 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
         if let Some(halt) = session.halt() {
             return Ok(said(vec![format!("the sync has stopped itself ({halt}): see `sinc status`")]));
         }
-        Ok(said(complaints(session)))
+        let conflicts = session.conflict_count();
+        let mut texts = complaints(session);
+        if let (1.., Some(first)) = (conflicts, texts.first_mut()) {
+            first.push_str(" (see `sinc conflicts`)");
+        }
+        Ok(Asked { conflicts: Some(conflicts), ..said(texts) })
     })();
     asked.unwrap_or_else(|error| Asked {
         said: vec![format!("the sync could not be asked: {error}")],

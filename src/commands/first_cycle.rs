@@ -73,7 +73,15 @@ pub(super) fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Re
     for text in complaints(&session) {
         ctx.ui.warn(&text);
     }
+    hint_at_conflicts(ctx, session.conflict_count());
     Ok(())
+}
+
+/// Names what shows conflicts and settles them.
+pub(super) fn hint_at_conflicts(ctx: &Context, count: u64) {
+    if count > 0 {
+        ctx.ui.hint("`sinc conflicts` shows what differs, `sinc resolve` settles it");
+    }
 }
 
 /// What a person should look at: conflicts and problems, counted and named.

@@ -149,6 +149,7 @@ fn end(
     if !ctx.runner.is_dry_run() {
         ctx.store.forget(id, host)?;
         ctx.store.forget_checked(id, host);
+        ctx.store.note_conflicts(id, host, 0);
     }
     conclude(ctx, target, &facts, terminal);
     Ok(Ended {

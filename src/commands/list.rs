@@ -70,6 +70,10 @@ pub(super) fn run(ctx: &Context, args: &cli::List) -> Result<i32> {
         ctx.ui.warn(&format!("Mutagen could not be asked, so the syncs are not known: {error}"));
     }
     print(ctx, &rows);
+    if rows.iter().any(|row| row.sync.conflicts > 0) {
+        ctx.ui
+            .hint("`sinc conflicts` in a project's directory shows what differs, `sinc resolve` settles it");
+    }
     tell(ctx, &answers, &waiting);
     Ok(0)
 }

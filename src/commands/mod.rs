@@ -3,7 +3,9 @@
 pub mod after_attach;
 mod ask;
 pub mod attach;
+mod backups;
 pub mod config;
+mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod demo;
@@ -18,10 +20,13 @@ mod list_table;
 mod logs;
 pub mod manual;
 mod mutagen;
+pub mod notify;
 mod paint;
 mod paste;
+mod resolve;
 mod resume;
 pub mod shim;
+mod sides;
 mod state_report;
 mod state_text;
 mod status;
@@ -63,6 +68,9 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pause(args) => sync_control::pause(ctx, &args),
         Command::Resume(args) => resume::run(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Conflicts(args) => conflicts::run(ctx, &args),
+        Command::Resolve(args) => resolve::run(ctx, &args),
+        Command::Backups(args) => backups::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
@@ -81,6 +89,9 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
+        Command::Conflicts(_) => "conflicts",
+        Command::Resolve(_) => "resolve",
+        Command::Backups(_) => "backups",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
-use super::first_cycle::{self, complaints};
+use super::first_cycle::{self, complaints, hint_at_conflicts};
 use super::state_report::place_note;
 use super::sync_control::{note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
@@ -105,6 +105,7 @@ fn conclude(ctx: &Context, record: &Record, checked: Checked, verb: &str) -> Res
     for text in complaints(&checked.session) {
         ctx.ui.warn(&text);
     }
+    hint_at_conflicts(ctx, checked.session.conflict_count());
     if !sync::brought_over(&checked.result) {
         return Err(why_not(record, &checked));
     }

@@ -40,7 +40,7 @@ pub(super) fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
         }
         CycleResult::Conflicts(_) => {
             Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
-                .hint("make both versions alike, or delete one of them: the other one then takes its place")
+                .hint("`sinc conflicts` shows them, `sinc resolve` settles them")
         }
         CycleResult::Problems { .. } => {
             Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))

@@ -31,6 +31,7 @@ impl Config {
         let mut list = List(Vec::new());
         list.optional("default-host", self.default_host.as_ref());
         list.add("default-agent", self.chosen_agent.as_ref().unwrap_or(&self.default_agent));
+        list.flag("notify", &self.notify);
         for (name, host) in &self.hosts {
             let key = |last: &str| format!("host.{name}.{last}");
             list.add(&key("destination"), &host.destination);
@@ -49,6 +50,8 @@ impl Config {
         list.flag("sync.gitignore", &self.sync.gitignore);
         list.add("sync.file-mode", &self.sync.file_mode);
         list.add("sync.directory-mode", &self.sync.directory_mode);
+        list.number("backups.days", &self.backups.days);
+        list.number("backups.megabytes", &self.backups.megabytes);
         for (name, command) in &self.agents {
             list.add(&format!("agent.{name}.command"), command);
         }
@@ -74,6 +77,10 @@ impl List {
         if let Some(value) = value {
             self.add(key, value);
         }
+    }
+
+    fn number(&mut self, key: &str, value: &Value<u32>) {
+        self.push(key, toml::Value::Integer(value.value.into()), &value.origin);
     }
 
     fn flag(&mut self, key: &str, value: &Value<bool>) {

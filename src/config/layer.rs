@@ -18,6 +18,7 @@ use crate::ignore::{IgnorePattern, MOST_PATTERNS};
 pub const KEYS: &[Key] = &[
     Key { name: "default-host", default: None, in_project: false },
     Key { name: "default-agent", default: Some("\"opencode\""), in_project: true },
+    Key { name: "notify", default: Some("true"), in_project: false },
     Key { name: "host.NAME.destination", default: None, in_project: false },
     Key { name: "host.NAME.workspace", default: Some("\"~/workspace\""), in_project: false },
     Key { name: "host.NAME.agent", default: None, in_project: false },
@@ -28,6 +29,8 @@ pub const KEYS: &[Key] = &[
     Key { name: "sync.gitignore", default: Some("false"), in_project: true },
     Key { name: "sync.file-mode", default: Some("\"0644\""), in_project: false },
     Key { name: "sync.directory-mode", default: Some("\"0755\""), in_project: false },
+    Key { name: "backups.days", default: Some("30"), in_project: false },
+    Key { name: "backups.megabytes", default: Some("1024"), in_project: false },
     Key { name: "agent.NAME.command", default: None, in_project: false },
     Key { name: "mutagen.path", default: None, in_project: false },
     Key { name: "mutagen.url", default: None, in_project: false },
@@ -43,8 +46,10 @@ pub(super) type At<T> = Option<Spanned<T>>;
 pub(super) struct Layer {
     pub default_host: At<String>,
     pub default_agent: At<Name>,
+    pub notify: At<bool>,
     pub host: BTreeMap<Spanned<Name>, HostLayer>,
     pub sync: SyncLayer,
+    pub backups: BackupsLayer,
     pub agent: BTreeMap<Spanned<Name>, AgentLayer>,
     pub mutagen: MutagenLayer,
 }
@@ -69,6 +74,14 @@ pub(super) struct SyncLayer {
     pub gitignore: At<bool>,
     pub file_mode: At<FileMode>,
     pub directory_mode: At<DirectoryMode>,
+}
+
+/// `[backups]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct BackupsLayer {
+    pub days: At<u32>,
+    pub megabytes: At<u32>,
 }
 
 /// `[agent.NAME]`.
@@ -169,7 +182,7 @@ mod tests {
         for top in fields("") {
             let (header, prefix) = match top.as_str() {
                 "host" | "agent" => (format!("[{top}.x]"), format!("{top}.NAME.")),
-                "sync" | "mutagen" => (format!("[{top}]"), format!("{top}.")),
+                "sync" | "backups" | "mutagen" => (format!("[{top}]"), format!("{top}.")),
                 _ => {
                     known.push(top);
                     continue;

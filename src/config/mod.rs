@@ -85,8 +85,12 @@ pub struct Config {
     pub chosen_transport: Option<Value<Transport>>,
     /// `[host.NAME]`.
     pub hosts: BTreeMap<String, Host>,
+    /// Whether the desktop shows what a person should know.
+    pub notify: Value<bool>,
     /// `[sync]`.
     pub sync: Sync,
+    /// `[backups]`.
+    pub backups: Backups,
     /// `[agent.NAME]` and the agents that sinc knows: their commands.
     pub agents: BTreeMap<String, Value<AgentCommand>>,
     /// `[mutagen]`.
@@ -106,6 +110,15 @@ pub struct Sync {
     pub file_mode: Value<FileMode>,
     /// The mode of new directories.
     pub directory_mode: Value<DirectoryMode>,
+}
+
+/// `[backups]`: how long and how much is kept, for each session and side.
+#[derive(Debug, Clone)]
+pub struct Backups {
+    /// Days.
+    pub days: Value<u32>,
+    /// MiB.
+    pub megabytes: Value<u32>,
 }
 
 /// `[mutagen]`.
@@ -219,7 +232,12 @@ impl Config {
                 .unwrap_or_else(|| Value::default_of(agents::default_agent())),
             chosen_transport,
             hosts,
+            notify: file.or(layer.notify, true),
             sync,
+            backups: Backups {
+                days: file.or(layer.backups.days, 30),
+                megabytes: file.or(layer.backups.megabytes, 1024),
+            },
             agents,
             mutagen: Mutagen {
                 path: file.value(layer.mutagen.path),

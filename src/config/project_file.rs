@@ -79,13 +79,17 @@ pub(super) fn line_of(text: &str, span: Range<usize>) -> usize {
 /// The first key of the file that only the user's own configuration may have.
 fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     // Destructured, so that a new key has to be put on one side or the other.
-    let Layer { default_host, default_agent: _, host, sync, agent, mutagen } = layer;
+    let Layer { default_host, default_agent: _, notify, host, sync, backups, agent, mutagen } = layer;
+    let super::layer::BackupsLayer { days, megabytes } = backups;
     let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode } = sync;
     let super::layer::MutagenLayer { path, url, sha256 } = mutagen;
     let mut found: Vec<(String, Range<usize>)> = Vec::new();
     let mut add =
         |key: &str, span: Option<Range<usize>>| found.extend(span.map(|span| (key.to_owned(), span)));
     add("default-host", default_host.as_ref().map(toml::Spanned::span));
+    add("notify", notify.as_ref().map(toml::Spanned::span));
+    add("backups.days", days.as_ref().map(toml::Spanned::span));
+    add("backups.megabytes", megabytes.as_ref().map(toml::Spanned::span));
     add("sync.mode", mode.as_ref().map(toml::Spanned::span));
     add("sync.file-mode", file_mode.as_ref().map(toml::Spanned::span));
     add("sync.directory-mode", directory_mode.as_ref().map(toml::Spanned::span));

@@ -68,11 +68,14 @@ fn listing(config: &Config) -> String {
 fn every_value_says_where_it_comes_from() {
     insta::assert_snapshot!(listing(&config("")), @r#"
     default-agent = "opencode"  # default
+    notify = true  # default
     sync.mode = "two-way-safe"  # default
     sync.ignore = []  # default
     sync.gitignore = false  # default
     sync.file-mode = "0644"  # default
     sync.directory-mode = "0755"  # default
+    backups.days = 30  # default
+    backups.megabytes = 1024  # default
     agent.claude.command = "claude"  # default
     agent.codex.command = "codex"  # default
     agent.gemini.command = "gemini"  # default
@@ -84,6 +87,7 @@ fn every_value_says_where_it_comes_from() {
     insta::assert_snapshot!(listing(&all), @r#"
     default-host = "far"  # SINC_HOST
     default-agent = "gemini"  # /p/.sinc.toml, line 1
+    notify = true  # default
     host.box.destination = "dev@203.0.113.7"  # FILE, line 6
     host.box.workspace = "~/workspace"  # default
     host.box.agent = "mine"  # FILE, line 7
@@ -100,6 +104,8 @@ fn every_value_says_where_it_comes_from() {
     sync.gitignore = false  # /p/.sinc.toml, line 4
     sync.file-mode = "0640"  # FILE, line 19
     sync.directory-mode = "0755"  # default
+    backups.days = 30  # default
+    backups.megabytes = 1024  # default
     agent.claude.command = "claude"  # default
     agent.codex.command = "codex --full-auto"  # FILE, line 25
     agent.gemini.command = "gemini"  # default

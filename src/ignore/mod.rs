@@ -10,10 +10,12 @@
 //! 5. what must never be synced ([`ALWAYS`]): last, so that nothing can bring it back.
 
 pub use gitignore::from_gitignore;
+pub use matcher::Matcher;
 pub(crate) use pattern::is_misleading;
 pub use pattern::{BadPattern, IgnorePattern, Pattern, Source};
 
 mod gitignore;
+mod matcher;
 mod pattern;
 
 /// Ignored unless a later pattern says otherwise.

@@ -5,6 +5,7 @@
 
 mod control;
 mod error;
+mod exchange;
 mod reply;
 mod script;
 pub mod shim;
@@ -18,6 +19,7 @@ use crate::process::{Cmd, Outcome, ProcessError, Runner, Stream};
 
 pub use control::{ControlSocket, local_address_towards};
 pub use error::{RemoteError, Why, classify};
+pub use exchange::Answer;
 pub use reply::{Reply, ReplyError};
 pub use script::Script;
 

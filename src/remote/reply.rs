@@ -51,6 +51,14 @@ impl Reply {
         Self { code, lines, said: said.chars().map(shown).collect(), noisy }
     }
 
+    /// The lines of an answer that was collected as bytes.
+    #[must_use]
+    pub fn of(answer: &super::Answer) -> Self {
+        let mut text = format!("{BEGIN}\n").into_bytes();
+        text.extend_from_slice(&answer.bytes);
+        Self::new(answer.code, &text, answer.said.clone())
+    }
+
     #[cfg(test)]
     pub(crate) fn for_test(lines: &[(&str, &str)]) -> Self {
         let lines = lines.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();

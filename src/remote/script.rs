@@ -52,7 +52,7 @@ pub(crate) mod tests {
 
     /// Every script of ours, by file name.
     pub(crate) fn all() -> Vec<(&'static str, &'static Script)> {
-        vec![
+        let mut all = vec![
             ("bootstrap.sh", &crate::session::scripts::BOOTSTRAP),
             ("attach.sh", &crate::session::scripts::ATTACH),
             ("pane.sh", &crate::session::scripts::PANE),
@@ -60,8 +60,12 @@ pub(crate) mod tests {
             ("survey.sh", &crate::session::scripts::SURVEY),
             ("end.sh", &crate::session::scripts::END),
             ("message.sh", &crate::session::scripts::MESSAGE),
+            ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
             ("count.sh", &crate::session::scripts::COUNT),
-        ]
+        ];
+        all.extend(crate::listing::scripts());
+        all.extend(crate::backups::scripts());
+        all
     }
 
     #[test]

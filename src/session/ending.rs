@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::scripts::{END, MESSAGE};
+use super::scripts::{END, MESSAGE, STATUS_NOTE};
 use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::Remote;
@@ -75,5 +75,16 @@ pub fn finish_pending(
 pub fn show_message(remote: &Remote, id: &str, text: &str) -> Result<()> {
     // tmux takes `#` for the beginning of a format.
     remote.call("show a message in the session", &MESSAGE, &[id, &text.replace('#', "##")], &|_| {})?;
+    Ok(())
+}
+
+/// Puts a short note into the status line of the session's terminals; an empty one takes it away. What the person has there
+/// stays.
+///
+/// # Errors
+/// The host was not reached.
+pub fn set_status_note(remote: &Remote, id: &str, text: &str) -> Result<()> {
+    let text = text.replace('#', "##");
+    remote.call("note it in the session's status line", &STATUS_NOTE, &[id, &text], &|_| {})?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod agent_line;
 pub mod bootstrap;
+pub mod conflicts;
 pub mod ending;
 pub mod hold;
 pub mod scripts;

@@ -5,6 +5,7 @@ mod checked;
 mod file;
 mod held;
 mod lock;
+mod noted;
 
 use std::collections::BTreeMap;
 use std::fs::File;

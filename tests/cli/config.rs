@@ -58,11 +58,14 @@ fn the_defaults_are_shown_and_the_way_to_a_file() {
     exit code: 0
     --- stdout
     default-agent = "opencode"           # default
+    notify = true                        # default
     sync.mode = "two-way-safe"           # default
     sync.ignore = []                     # default
     sync.gitignore = false               # default
     sync.file-mode = "0644"              # default
     sync.directory-mode = "0755"         # default
+    backups.days = 30                    # default
+    backups.megabytes = 1024             # default
     agent.claude.command = "claude"      # default
     agent.codex.command = "codex"        # default
     agent.gemini.command = "gemini"      # default
@@ -88,6 +91,7 @@ fn each_value_is_shown_with_its_origin() {
     --- stdout
     default-host = "spare"                                   # --host
     default-agent = "opencode"                               # default
+    notify = true                                            # default
     host.box.destination = "dev@203.0.113.7"                 # $HOME/.config/sinc/config.toml, line 4
     host.box.workspace = "~/workspace"                       # default
     host.box.agent = "mine"                                  # $HOME/.config/sinc/config.toml, line 5
@@ -104,6 +108,8 @@ fn each_value_is_shown_with_its_origin() {
     sync.gitignore = false                                   # default
     sync.file-mode = "0644"                                  # default
     sync.directory-mode = "0755"                             # default
+    backups.days = 30                                        # default
+    backups.megabytes = 1024                                 # default
     agent.claude.command = "claude"                          # default
     agent.codex.command = "codex"                            # default
     agent.gemini.command = "gemini"                          # default

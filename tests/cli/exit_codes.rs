@@ -48,7 +48,9 @@ fn commands() -> Vec<clap::Command> {
     let shown =
         sinc.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
     let mut commands: Vec<_> = shown.cloned().collect();
-    commands.extend(sinc.find_subcommand("config").unwrap().get_subcommands().cloned());
+    for above in ["config", "backups"] {
+        commands.extend(sinc.find_subcommand(above).unwrap().get_subcommands().cloned());
+    }
     commands.retain(|command| command.get_name() != "help");
     commands.push(sinc);
     commands

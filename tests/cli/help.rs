@@ -40,6 +40,7 @@ fn the_whole_help() {
     for action in ["path", "edit"] {
         help(&["config", action, "-h"]);
     }
+    help(&["backups", "restore", "-h"]);
     insta::assert_snapshot!("help", text);
 }
 

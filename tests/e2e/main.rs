@@ -1,6 +1,8 @@
 //! The whole of it on real tools: OpenSSH, tmux and Mutagen, over a host on loopback.
 
+mod backups;
 mod brake;
+mod conflicts;
 mod connect;
 mod demo;
 mod documented;
@@ -10,10 +12,12 @@ mod interrupted;
 mod kill;
 mod kit;
 mod list;
+mod listing;
 mod modes;
 mod names;
 mod old_tmux;
 mod place;
+mod resolve;
 mod shells;
 mod ssh_config;
 mod status;

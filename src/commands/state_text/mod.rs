@@ -64,7 +64,7 @@ fn words(sync: &SyncReport) -> (Tone, String) {
         "synced" => (Tone::Good, "synced".to_owned()),
         "conflicts" => {
             let count = plural(sync.conflicts, "conflict", "conflicts");
-            (Tone::Careful, format!("{count}, left alone on both sides; everything else is on both"))
+            (Tone::Careful, format!("{count}, left alone on both sides; `sinc conflicts` shows them"))
         }
         "incomplete" => (Tone::Careful, "incomplete".to_owned()),
         "changing" => {
@@ -120,7 +120,12 @@ fn sync(block: &mut Block, id: &str, sync: &SyncReport, now: u64) {
     if sync.conflicts > 0 {
         if sync.state != "conflicts" {
             let count = plural(sync.conflicts, "conflict", "conflicts");
-            block.line("", Tone::Careful, &format!("{count}, left alone on both sides:"), "");
+            block.line(
+                "",
+                Tone::Careful,
+                &format!("{count}, left alone on both sides (`sinc conflicts`):"),
+                "",
+            );
         }
         block.named(&sync.conflicts_listed, sync.conflicts);
     }

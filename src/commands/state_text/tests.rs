@@ -144,7 +144,7 @@ fn conflicts_and_problems_are_counted_and_named() {
     assert_eq!(
         sync_text(&seen),
         "\
-sync      11 conflicts, left alone on both sides; everything else is on both (last cycle just now, 2 cycles)
+sync      11 conflicts, left alone on both sides; `sinc conflicts` shows them (last cycle just now, 2 cycles)
             a?  the sides differ
             b  the sides differ
             c  the sides differ

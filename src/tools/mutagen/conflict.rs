@@ -133,6 +133,23 @@ impl fmt::Display for ConflictKind {
     }
 }
 
+impl ConflictKind {
+    /// In a word, as `--json` has it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::BothChanged => "both-changed",
+            Self::BothMade => "both-made",
+            Self::Deleted(Side::Local) => "deleted-local",
+            Self::Deleted(Side::Remote) => "deleted-remote",
+            Self::Kinds { .. } => "kinds",
+            Self::InTheWay(Side::Local) => "in-the-way-local",
+            Self::InTheWay(Side::Remote) => "in-the-way-remote",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// What a side's changes made of the conflict's root.
 enum After<'a> {
     Unchanged,
@@ -192,6 +209,15 @@ impl Conflict {
         }
     }
 
+    /// The digest of the file that both sides had before, if it was one.
+    #[must_use]
+    pub fn old_digest(&self) -> Option<&str> {
+        let all = [&self.alpha_changes, &self.beta_changes].into_iter().flatten().flatten();
+        let mut at_root = all.filter(|change| change.path == self.root);
+        let old = at_root.find_map(|change| change.old.as_ref())?;
+        (old.kind == EntryKind::File && !old.digest.is_empty()).then_some(old.digest.as_str())
+    }
+
     /// What one side changed.
     #[must_use]
     pub fn changes(&self, session: &SyncSession, side: Side) -> &[Change] {
@@ -229,6 +255,8 @@ mod tests {
         );
         let one = &session.conflicts[3];
         assert_eq!(one.changes(&session, Side::Remote)[0].path, "one");
+        assert_eq!(one.old_digest(), Some("e5fa44f2b31c1fb553b6021e7360d07d5d91ff5e"));
+        assert_eq!(session.conflicts[0].old_digest(), None);
         assert!(one.changes(&session, Side::Local)[0].new.as_ref().unwrap().digest.starts_with("e44a39"));
     }
 

@@ -72,6 +72,8 @@ pub struct SyncSession {
     #[serde(deserialize_with = "null_is_default")]
     pub conflicts: Vec<Conflict>,
     excluded_conflicts: u64,
+    #[serde(deserialize_with = "null_is_default")]
+    ignore: Ignore,
     alpha: SessionEnd,
     beta: SessionEnd,
 }
@@ -105,6 +107,13 @@ pub struct SessionEnd {
     transition_problems: Vec<RawProblem>,
     excluded_transition_problems: u64,
     pub(super) staging_progress: Option<StagingProgress>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ignore {
+    #[serde(deserialize_with = "null_is_default")]
+    paths: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -146,6 +155,12 @@ impl SyncSession {
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
+    }
+
+    /// The ignore patterns that it was made with, the weakest first.
+    #[must_use]
+    pub fn ignores(&self) -> &[String] {
+        &self.ignore.paths
     }
 
     /// Which side alpha is. A pull has the host as alpha; where both are local (nothing but tests), alpha is.
@@ -289,6 +304,7 @@ pub(super) mod tests {
         assert_eq!((session.remote().files, session.remote().symbolic_links), (5, 1));
         assert_eq!(session.halt(), None);
         assert!(session.identifier.starts_with("sync_"));
+        assert_eq!(session.ignores()[0], "a,b");
     }
 
     #[test]

@@ -1,0 +1,174 @@
+# shellcheck shell=sh disable=SC2317
+# `differ` stands for the comparison that is written with an exclamation mark, which tcsh would expand.
+# What sinc keeps before something takes its place. The same script runs on both sides.
+# $1 verb   $2 the state directory, or nothing for the usual one   $3 session id   then by verb:
+#   keep NAME ROOT          the index on standard input; moves each path that it names out of ROOT into the backup
+#   begin NAME ROOT         only writes the index: the caller moves its path aside as a keep does, and `recover` finishes it
+#   restore NAME ROOT PATH FROM   the same for the one path, and puts a copy of what FROM has of it in its place
+#   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
+#   rename ROOT FROM TO     gives it another name, where nothing has that name
+#   list                    every backup of the session, the beginning of its index, its size
+#   find PATH               the backups that have it
+#   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
+#   settle NAME...          its conflict is over: it may go when its time has come
+#   remove NAME...          removes backups
+# PATH, FROM (of rename) and TO have each byte that is not plain as a backslash, 0 and three octal digits; an index has such
+# paths in lines `coded`, and plain ones, which cost no process, in lines `path`.
+# Nothing here removes bytes that are nowhere else, but for `remove`.
+#
+# Answers are lines `key value`. 96 a file took the place meanwhile   97 the disk or the rights do not let us
+verb=$1; base=$2; id=$3; shift 3; own=$base;
+base=${base:-$HOME/.local/state/sinc}/backups/$id;
+LC_ALL=C; export LC_ALL;
+put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
+fail() { echo "$1" >&2; exit 97; };
+differ() { case $1 in "$2") return 1;; esac; };
+decode() { p=$(printf "%bx" "$1"); p=${p%x}; };
+there() { [ -e "$1" ] || [ -L "$1" ]; };
+is_copy() {
+if [ -L "$1" ]; then [ -L "$2" ];
+elif [ -f "$1" ]; then cmp -s -- "$1" "$2";
+elif [ -d "$1" ]; then diff -rq --no-dereference -- "$1" "$2" >/dev/null 2>&1 || diff -r -- "$1" "$2" >/dev/null 2>&1;
+else return 0; fi;
+};
+# On the host the directory must still be this session's: a re-made one, or another one in its place, is not touched.
+is_ours() {
+if [ -n "$own" ]; then return; fi;
+mark=; if [ -f "$root/.sinc-session" ]; then IFS= read -r mark <"$root/.sinc-session"; fi;
+if differ "$mark" "id $id"; then fail "$root does not have the marker of this session any more"; fi;
+};
+# Another file system: a copy, compared and on the disk before the first one goes.
+carry() {
+rm -rf -- "$b/part";
+if cp -RpP -- "$1" "$b/part" 2>"$b/said" && is_copy "$1" "$b/part" && sync && mv -- "$b/part" "$2" 2>>"$b/said"; then rm -rf -- "$1"; return 0; fi;
+rm -rf -- "$b/part"; return 1;
+};
+said() { head -n 1 "$b/said" 2>/dev/null; };
+keep_one() {
+src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
+there "$src" || { put gone "$n"; return; };
+[ -d "${dst%/*}" ] || mkdir -p -- "${dst%/*}" 2>"$b/said" || { put failed "$n $(said)"; return; };
+if [ "$same" = yes ]; then
+if mv -- "$src" "$dst" 2>"$b/said"; then put kept "$n"; else put failed "$n $(said)"; fi;
+return;
+fi;
+mv -- "$src" "$tmp" 2>"$b/said" || { put failed "$n $(said)"; return; };
+if carry "$tmp" "$dst"; then put kept "$n"; return; fi;
+there "$src" || mv -- "$tmp" "$src";
+put failed "$n $(said)";
+};
+# Each path of the index in turn.
+each() {
+n=0;
+while IFS= read -r line; do
+case $line in
+"path "*) n=$((n + 1)); p=${line#path }; "$1";;
+"coded "*) n=$((n + 1)); decode "${line#coded }"; "$1";;
+esac;
+done <"$b/index";
+};
+open() {
+b=$base/$name;
+(umask 077; mkdir -p -- "$base" && mkdir -- "$b" && mkdir -- "$b/files") 2>/dev/null || fail "cannot make $b";
+cat >"$b/index.new" 2>/dev/null || fail "cannot write in $b";
+if differ "$(tail -n 1 "$b/index.new")" end; then rm -rf -- "$b"; fail "the list of what to keep broke off, or the disk is full"; fi;
+sync "$b/index.new" 2>/dev/null; mv -- "$b/index.new" "$b/index";
+put place "$b";
+probe=$root/.mutagen-temporary-sinc-$name; same=no;
+if : >"$probe" && ln -- "$probe" "$b/probe"; then same=yes; fi 2>/dev/null;
+rm -f -- "$probe" "$b/probe" 2>/dev/null;
+};
+close() { rm -f -- "$b/said"; : >"$b/whole"; };
+unkeep_one() {
+src=$root/$p; dst=$b/files/$p;
+there "$dst" || return;
+if there "$src"; then put taken "$n"; return; fi;
+if mv -- "$dst" "$src" 2>/dev/null; then put back "$n"; else put taken "$n"; fi;
+};
+recover_one() {
+src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
+# What a restore was about to put there: a copy of another backup.
+new=${src%/*}/.mutagen-temporary-sinc-new-$name;
+if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -- "$new" "$src"; fi; fi;
+there "$tmp" || return;
+if there "$dst"; then rm -rf -- "$tmp"; return; fi;
+mkdir -p -- "${dst%/*}" 2>/dev/null;
+if carry "$tmp" "$dst"; then put recovered "$name"; else put stuck "$tmp"; fi;
+};
+list_all() {
+for b in "$base"/*; do
+[ -f "$b/index" ] || continue;
+put backup "${b##*/}";
+put place "$b";
+head -n 14 "$b/index" | grep -v "^end$";
+put count "$(grep -c -e "^path " -e "^coded " "$b/index")";
+put kib "$(du -sk "$b" 2>/dev/null | cut -f 1)";
+if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
+done;
+};
+echo "sinc-begin 1";
+case $verb in
+keep)
+name=$1; root=$2; is_ours; open;
+each keep_one;
+close;
+;;
+begin)
+name=$1; root=$2; is_ours; open; rm -f -- "$b/said";
+;;
+restore)
+name=$1; root=$2; is_ours; from=$base/$4; decode "$3"; path=$p; old=$from/files/$path; want=$root/$path;
+there "$old" || fail "the backup does not have it any more";
+mkdir -p -- "${want%/*}" 2>/dev/null || fail "cannot make ${want%/*}";
+new=${want%/*}/.mutagen-temporary-sinc-new-$name;
+if cp -RpP -- "$old" "$new" 2>/dev/null && is_copy "$old" "$new"; then sync "$new" 2>/dev/null; else rm -rf -- "$new"; fail "cannot write in ${want%/*}: is the disk full?"; fi;
+open;
+each keep_one;
+close;
+if there "$want"; then rm -rf -- "$new"; echo "something took the place of $want at this moment" >&2; exit 96; fi;
+mv -- "$new" "$want" || fail "cannot put $want in its place: it is in $new";
+put restored "$want";
+;;
+unkeep)
+name=$1; root=$2; is_ours; b=$base/$name;
+each unkeep_one;
+;;
+rename)
+root=$1; is_ours; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
+there "$old" || fail "it is not there any more";
+if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
+mv -- "$old" "$want" 2>/dev/null || fail "cannot rename $old";
+;;
+list)
+list_all;
+;;
+find)
+decode "$1";
+for b in "$base"/*; do
+if there "$b/files/$p"; then put found "${b##*/}"; fi;
+done;
+;;
+recover)
+for b in "$base"/*; do
+[ -f "$b/index" ] || continue;
+if [ -e "$b/whole" ]; then continue; fi;
+name=${b##*/}; root=; by=;
+while IFS= read -r line; do case $line in "root "*) root=${line#root };; "by "*) by=${line#by };; "path "* | "coded "*) break;; esac; done <"$b/index";
+if differ "$by" "$1"; then continue; fi;
+if [ -n "$root" ]; then put interrupted "$name"; each recover_one; fi;
+close;
+done;
+list_all;
+;;
+settle)
+for name in "$@"; do if [ -d "$base/$name" ]; then : >"$base/$name/settled"; fi; done;
+;;
+remove)
+for name in "$@"; do
+case $name in "" | .* | */*) continue;; esac;
+rm -rf -- "${base:?}/$name";
+done;
+;;
+esac;
+echo end;
+exit 0

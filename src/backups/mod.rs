@@ -1,0 +1,320 @@
+//! What sinc keeps before something takes its place: on the side where it was, moved there, not copied.
+//!
+//! `<state>/backups/<session>/<time>/files/<path>`, with a small `index` beside that says what, from where and why.
+
+mod index;
+mod retention;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+pub use retention::{Limits, outdated};
+
+use crate::listing::{TEMPORARY_PREFIX, decode, encode};
+use crate::process::{Cmd, Runner};
+use crate::remote::{Answer, Remote, Reply, Script};
+
+static BACKUP: Script = Script::new(include_str!("backup.sh"));
+
+/// The scripts of this module, for the test of all scripts.
+#[must_use]
+pub fn scripts() -> [(&'static str, &'static Script); 1] {
+    [("backup.sh", &BACKUP)]
+}
+
+/// How long moving files aside may take: to another file system they are copied.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// Where backups lie: one side of a session.
+#[derive(Clone, Debug)]
+pub struct Keeper<'a> {
+    side: Side<'a>,
+    id: String,
+    /// Whose backups these are to be.
+    machine: String,
+}
+
+#[derive(Clone, Debug)]
+enum Side<'a> {
+    Here { runner: &'a Runner, state: String },
+    There(&'a Remote),
+}
+
+/// A backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backup {
+    /// Its name: when it was made.
+    pub name: String,
+    /// Its directory; what was kept is in `files` there.
+    pub place: String,
+    /// When it was made, seconds since 1970.
+    pub made: u64,
+    /// The id of the computer that made it.
+    pub by: String,
+    /// What was done then.
+    pub why: String,
+    /// The first paths.
+    pub paths: Vec<PathBuf>,
+    /// How many paths.
+    pub count: u64,
+    /// Its size, KiB.
+    pub kib: u64,
+    /// Its conflict is over, so it may go when its time has come.
+    pub settled: bool,
+}
+
+/// What became of a path that was to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the backup.
+    Kept,
+    /// There was nothing.
+    Gone,
+    /// It could not be moved, and is where it was.
+    Failed(
+        /// Why.
+        String,
+    ),
+}
+
+/// A backup that was made just now.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// Its directory; what was kept is in `files` there.
+    pub place: String,
+    /// Each path that was asked for, and what became of it.
+    pub paths: Vec<(PathBuf, Outcome)>,
+}
+
+/// What a keep that was killed had begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The names of the backups that were not finished.
+    pub interrupted: Vec<String>,
+    /// What is still beside its place, because the disk is full or the rights are missing.
+    pub stuck: Vec<String>,
+}
+
+impl<'a> Keeper<'a> {
+    /// The backups of a session on this computer; `state` is sinc's state directory, `machine` this computer's id.
+    ///
+    /// # Errors
+    /// The state directory's path is not UTF-8.
+    pub fn here(runner: &'a Runner, state: &Path, id: &str, machine: &str) -> Result<Self> {
+        let state = state.to_str().context("the state directory's path is not UTF-8")?.to_owned();
+        Ok(Self { side: Side::Here { runner, state }, id: id.to_owned(), machine: machine.to_owned() })
+    }
+
+    /// The backups of a session on its host; `machine` is this computer's id.
+    #[must_use]
+    pub fn there(remote: &'a Remote, id: &str, machine: &str) -> Self {
+        Self { side: Side::There(remote), id: id.to_owned(), machine: machine.to_owned() }
+    }
+
+    fn run(&self, why: &str, verb: &str, words: &[&str], input: String) -> Result<Answer> {
+        let state = match &self.side {
+            Side::Here { state, .. } => state.as_str(),
+            Side::There(_) => "",
+        };
+        let words = [&[verb, state, &self.id], words].concat();
+        let answer = match &self.side {
+            Side::There(remote) => remote.exchange(why, &BACKUP, &words, input.into_bytes(), DEADLINE)?,
+            Side::Here { runner, .. } => {
+                let cmd = Cmd::new("sh", why)
+                    .untranslated()
+                    .args(["-c", BACKUP.line(), "sinc"])
+                    .args(words.iter().copied())
+                    .stdin(input)
+                    .deadline(DEADLINE)
+                    .answers(&[0, 96, 97]);
+                let output = runner.answer(&cmd)?;
+                Answer::new(output.code, &output.stdout, output.stderr)
+            }
+        };
+        if answer.code != 0 {
+            bail!("could not {why}: {}", answer.said.trim());
+        }
+        if !answer.bytes.ends_with(b"end\n") {
+            bail!("could not {why}: the answer broke off");
+        }
+        Ok(answer)
+    }
+
+    /// Moves these paths below `root` into a backup of their own. Nothing is overwritten, nothing is followed; a directory
+    /// goes with all that is in it.
+    ///
+    /// # Errors
+    /// The backup could not be begun: nothing was moved; or the line was cut, and then [`Keeper::recover`] finishes it.
+    pub fn keep(&self, root: &str, why: &str, now: u64, utc: &str, paths: &[PathBuf]) -> Result<Kept> {
+        let name = index::name(utc, salt());
+        let index = index::write(root, &self.machine, why, now, paths);
+        let answer = self.run("keep what is about to be replaced", "keep", &[&name, root], index)?;
+        kept(&name, &Reply::of(&answer), paths)
+    }
+
+    /// Begins a backup of one file, which the caller then moves to the name that this gives, beside it; [`Keeper::recover`]
+    /// puts it into the backup from there. For a caller that swaps two files at once.
+    ///
+    /// # Errors
+    /// The backup could not be begun.
+    pub fn begin(&self, root: &str, why: &str, now: u64, utc: &str, path: &Path) -> Result<(Kept, String)> {
+        let name = index::name(utc, salt());
+        let paths = [path.to_owned()];
+        let index = index::write(root, &self.machine, why, now, &paths);
+        let answer = self.run("keep what is about to be replaced", "begin", &[&name, root], index)?;
+        let aside = format!("{TEMPORARY_PREFIX}sinc-{name}-1");
+        Ok((kept(&name, &Reply::of(&answer), &paths)?, aside))
+    }
+
+    /// Puts a copy of what the backup `from` has of this path below `root` in its place. What is there now is kept first.
+    ///
+    /// # Errors
+    /// The backup does not have it, it cannot be written, or something took its place at this moment.
+    pub fn restore(&self, root: &str, path: &Path, from: &str, now: u64, utc: &str) -> Result<Kept> {
+        let name = index::name(utc, salt());
+        let paths = [path.to_owned()];
+        let index = index::write(root, &self.machine, "backups restore", now, &paths);
+        let answer = self.run("restore it", "restore", &[&name, root, &encode(path), from], index)?;
+        kept(&name, &Reply::of(&answer), &paths)
+    }
+
+    /// Puts back what [`Keeper::keep`] moved, where nothing has taken its place. Gives the number of paths that stay in
+    /// the backup.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn unkeep(&self, root: &str, name: &str) -> Result<usize> {
+        let answer = self.run("put it back", "unkeep", &[name, root], String::new())?;
+        Ok(Reply::of(&answer).all("taken").count())
+    }
+
+    /// All backups of the session on this side, the oldest first.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn list(&self) -> Result<Vec<Backup>> {
+        let answer = self.run("list the backups", "list", &[], String::new())?;
+        Ok(read(&Reply::of(&answer)))
+    }
+
+    /// The names of the backups that have this path, the oldest first.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn find(&self, path: &Path) -> Result<Vec<String>> {
+        let answer = self.run("look for it in the backups", "find", &[&encode(path)], String::new())?;
+        Ok(Reply::of(&answer).all("found").map(str::to_owned).collect())
+    }
+
+    /// Finishes what was begun by a `sinc` of this computer that was killed: what was moved aside goes into its backup.
+    /// Gives all backups too. To be called with the session's lock held: another `sinc` may be at it.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn recover(&self) -> Result<(Recovered, Vec<Backup>)> {
+        let answer = self.run("look for what was interrupted", "recover", &[&self.machine], String::new())?;
+        let reply = Reply::of(&answer);
+        let all = |key| reply.all(key).map(str::to_owned).collect();
+        Ok((Recovered { interrupted: all("interrupted"), stuck: all("stuck") }, read(&reply)))
+    }
+
+    /// Notes that the conflicts of these backups are over: from now on they may go when their time has come.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn settle(&self, names: &[String]) -> Result<()> {
+        self.by_name("note that it is settled", "settle", names)
+    }
+
+    /// Gives a path below `root` another name, where nothing has that name yet.
+    ///
+    /// # Errors
+    /// It is gone, the name is taken, or the rights are missing.
+    pub fn rename(&self, root: &str, from: &Path, to: &Path) -> Result<()> {
+        let words = [root, &encode(from), &encode(to)];
+        self.run("put it beside the other version", "rename", &words, String::new()).map(drop)
+    }
+
+    /// Removes a backup from which everything was put back.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        self.by_name("remove an empty backup", "remove", &[name.to_owned()])
+    }
+
+    /// Removes what is older or more than the limits allow. Gives how many backups.
+    ///
+    /// # Errors
+    /// The side cannot be reached.
+    pub fn prune(&self, limits: Limits, now: u64) -> Result<usize> {
+        let names = outdated(&self.list()?, limits, now);
+        self.by_name("remove old backups", "remove", &names)?;
+        Ok(names.len())
+    }
+
+    fn by_name(&self, why: &str, verb: &str, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.run(why, verb, &words, String::new()).map(drop)
+    }
+}
+
+/// Two runs in the same second have two names.
+fn salt() -> u32 {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    (std::process::id() ^ nanos.subsec_nanos()) & 0xffff
+}
+
+fn kept(name: &str, reply: &Reply, paths: &[PathBuf]) -> Result<Kept> {
+    let mut outcomes: Vec<(PathBuf, Outcome)> = paths
+        .iter()
+        .map(|path| (path.clone(), Outcome::Failed("nothing is known of it".to_owned())))
+        .collect();
+    for (key, value) in reply.lines() {
+        let (number, why) = value.split_once(' ').unwrap_or((value, ""));
+        let outcome = match key {
+            "kept" => Outcome::Kept,
+            "gone" => Outcome::Gone,
+            "failed" => Outcome::Failed(why.trim().to_owned()),
+            _ => continue,
+        };
+        let number: usize = number.parse().context("a number")?;
+        if let Some(slot) = number.checked_sub(1).and_then(|at| outcomes.get_mut(at)) {
+            slot.1 = outcome;
+        }
+    }
+    Ok(Kept { name: name.to_owned(), place: reply.need("place")?.to_owned(), paths: outcomes })
+}
+
+fn read(reply: &Reply) -> Vec<Backup> {
+    let mut all: Vec<Backup> = Vec::new();
+    for (key, value) in reply.lines() {
+        if key == "backup" {
+            all.push(Backup { name: value.to_owned(), ..Backup::default() });
+        }
+        let Some(backup) = all.last_mut() else { continue };
+        match key {
+            "place" => backup.place = value.to_owned(),
+            "made" => backup.made = value.parse().unwrap_or(0),
+            "by" => backup.by = value.to_owned(),
+            "why" => backup.why = value.to_owned(),
+            "path" | "coded" => backup.paths.extend(decode(value)),
+            "count" => backup.count = value.parse().unwrap_or(0),
+            "kib" => backup.kib = value.parse().unwrap_or(0),
+            "settled" => backup.settled = value == "yes",
+            _ => {}
+        }
+    }
+    all.sort_by(|a, b| (a.made, &a.name).cmp(&(b.made, &b.name)));
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Which backups may go: pure.
+
+use super::Backup;
+
+/// How long and how much is kept, for each session and side.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Days.
+    pub days: u64,
+    /// KiB.
+    pub kib: u64,
+}
+
+/// The names of the backups that may be removed: older than the limit, and then the oldest until the rest fits. Never one
+/// whose conflict may still be open, because it may be the only copy; never the newest.
+#[must_use]
+pub fn outdated(backups: &[Backup], limits: Limits, now: u64) -> Vec<String> {
+    let mut by_age: Vec<&Backup> = backups.iter().collect();
+    by_age.sort_by(|a, b| (b.made, &b.name).cmp(&(a.made, &a.name)));
+    let mut kept = 0_u64;
+    let mut gone = Vec::new();
+    for (index, backup) in by_age.into_iter().enumerate() {
+        let too_old = now.saturating_sub(backup.made) > limits.days * 86_400;
+        let too_much = kept.saturating_add(backup.kib) > limits.kib;
+        if index > 0 && backup.settled && (too_old || too_much) {
+            gone.push(backup.name.clone());
+        } else {
+            kept = kept.saturating_add(backup.kib);
+        }
+    }
+    gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backup(name: &str, days_old: u64, kib: u64, settled: bool) -> Backup {
+        Backup { name: name.to_owned(), made: (100 - days_old) * 86_400, kib, settled, ..Backup::default() }
+    }
+
+    #[test]
+    fn old_and_large_ones_go_but_never_an_open_one_or_the_newest() {
+        let all = [
+            backup("open", 90, 10, false),
+            backup("old", 40, 10, true),
+            backup("big", 20, 900, true),
+            backup("middle", 10, 500, true),
+            backup("new", 0, 600, true),
+        ];
+        let limits = Limits { days: 30, kib: 1200 };
+        assert_eq!(outdated(&all, limits, 100 * 86_400), ["big", "old"]);
+        assert!(outdated(&all[..1], limits, 100 * 86_400).is_empty());
+        let huge = [backup("huge", 0, 5000, true)];
+        assert!(outdated(&huge, limits, 100 * 86_400).is_empty());
+    }
+}

@@ -1,0 +1,194 @@
+//! The script on this computer, as it runs on a host.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    runner: Runner,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("it's $x")).unwrap();
+        Self { dir, runner: Runner::default() }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("it's $x")
+    }
+
+    fn keeper(&self) -> Keeper<'_> {
+        Keeper::here(&self.runner, &self.dir.path().join("sta'te"), "sinc-a-123456", "me").unwrap()
+    }
+
+    fn keep(&self, paths: &[PathBuf]) -> Kept {
+        let utc = "2026-11-23 18:14:45";
+        self.keeper()
+            .keep(self.root().to_str().unwrap(), "resolve --local", 1_795_457_685, utc, paths)
+            .unwrap()
+    }
+}
+
+fn names() -> Vec<PathBuf> {
+    let names: [&[u8]; 9] = [
+        b"plain",
+        b"d/sp ace",
+        b"it's",
+        b"$(touch pwned)",
+        b"-dash",
+        b"new\nline\n",
+        b"back\\slash",
+        b"\xff",
+        "é".as_bytes(),
+    ];
+    names.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect()
+}
+
+#[test]
+fn what_is_kept_is_moved_listed_found_restored_and_settled() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.root().join("d/inner/deep")).unwrap();
+    std::fs::write(bench.root().join("d/inner/deep/x"), "x").unwrap();
+    symlink("no where", bench.root().join("link")).unwrap();
+    let mut paths = names();
+    for path in &paths {
+        std::fs::write(bench.root().join(path), path.as_os_str().as_bytes()).unwrap();
+    }
+    paths.extend(["d/inner", "link", "not there"].map(PathBuf::from));
+    let kept = bench.keep(&paths);
+    let files = Path::new(&kept.place).join("files");
+    for (path, outcome) in &kept.paths {
+        let expected = if path == Path::new("not there") { Outcome::Gone } else { Outcome::Kept };
+        assert_eq!(*outcome, expected, "{path:?}");
+        assert!(bench.root().join(path).symlink_metadata().is_err());
+    }
+    for path in names() {
+        assert_eq!(std::fs::read(files.join(&path)).unwrap(), path.as_os_str().as_bytes());
+    }
+    assert!(files.join("d/inner/deep/x").is_file() && files.join("link").is_symlink());
+    let left: Vec<_> =
+        std::fs::read_dir(bench.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["d"]);
+
+    let keeper = bench.keeper();
+    let listed = keeper.list().unwrap();
+    assert_eq!((listed.len(), listed[0].count, listed[0].settled), (1, 12, false));
+    assert_eq!((listed[0].why.as_str(), listed[0].made), ("resolve --local", 1_795_457_685));
+    assert_eq!(listed[0].paths[..9], names()[..]);
+    assert_eq!(keeper.find(Path::new("new\nline\n")).unwrap(), [kept.name.as_str()]);
+    assert!(keeper.find(Path::new("nothing")).unwrap().is_empty());
+
+    let root = bench.root();
+    std::fs::write(root.join("new\nline\n"), "now").unwrap();
+    let utc = "2026-11-23 18:15:00";
+    let again =
+        keeper.restore(root.to_str().unwrap(), Path::new("new\nline\n"), &kept.name, 1_795_457_700, utc);
+    let again = again.unwrap();
+    assert_eq!(std::fs::read(root.join("new\nline\n")).unwrap(), b"new\nline\n");
+    assert_eq!(std::fs::read(Path::new(&again.place).join("files/new\nline\n")).unwrap(), b"now");
+    assert!(files.join("new\nline\n").is_file(), "a backup stays");
+    let lacks = keeper.restore(root.to_str().unwrap(), Path::new("nothing"), &kept.name, 1, utc).unwrap_err();
+    assert!(lacks.to_string().contains("does not have it"), "{lacks}");
+
+    // Only what is settled may go.
+    let limits = Limits { days: 30, kib: 1 << 20 };
+    let later = 1_795_457_685 + 90 * 86_400;
+    assert_eq!(keeper.prune(limits, later).unwrap(), 0);
+    keeper.settle(&[kept.name.clone(), again.name]).unwrap();
+    assert_eq!(keeper.prune(limits, later).unwrap(), 1);
+    assert_eq!(keeper.list().unwrap().len(), 1);
+    assert!(!files.exists());
+}
+
+#[test]
+fn what_cannot_be_moved_stays_and_what_was_moved_can_be_put_back() {
+    let bench = Bench::new();
+    for name in ["a", "b"] {
+        std::fs::write(bench.root().join(name), name).unwrap();
+    }
+    let kept = bench.keep(&["a", "b"].map(PathBuf::from));
+    std::fs::write(bench.root().join("b"), "another").unwrap();
+    let root = bench.root();
+    assert_eq!(bench.keeper().unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 1);
+    assert_eq!(std::fs::read(root.join("a")).unwrap(), b"a");
+    assert_eq!(std::fs::read(root.join("b")).unwrap(), b"another");
+    assert_eq!(std::fs::read(Path::new(&kept.place).join("files/b")).unwrap(), b"b");
+}
+
+#[test]
+fn a_keep_that_was_killed_is_finished() {
+    let bench = Bench::new();
+    std::fs::write(bench.root().join("a"), "a").unwrap();
+    let kept = bench.keep(&[PathBuf::from("a"), PathBuf::from("b\n")]);
+    let place = Path::new(&kept.place);
+    // As it is on another file system, killed after the first move and before the copy.
+    std::fs::remove_file(place.join("whole")).unwrap();
+    let aside = bench.root().join(format!(".mutagen-temporary-sinc-{}-2", kept.name));
+    std::fs::write(&aside, "precious").unwrap();
+    let other = Keeper { machine: "another".to_owned(), ..bench.keeper() };
+    assert_eq!(other.recover().unwrap().0, Recovered::default(), "another computer may be at it");
+    let (recovered, all) = bench.keeper().recover().unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!((recovered.interrupted, recovered.stuck), (vec![kept.name], vec![]));
+    assert_eq!(std::fs::read(place.join("files/b\n")).unwrap(), b"precious");
+    assert!(!aside.exists());
+    assert_eq!(bench.keeper().recover().unwrap().0, Recovered::default());
+}
+
+#[test]
+fn a_restore_that_was_killed_is_finished() {
+    let bench = Bench::new();
+    std::fs::write(bench.root().join("a"), "now").unwrap();
+    let kept = bench.keep(&[PathBuf::from("a")]);
+    // Killed after what was there was kept, and before the copy took its place.
+    std::fs::remove_file(Path::new(&kept.place).join("whole")).unwrap();
+    let copy = bench.root().join(format!(".mutagen-temporary-sinc-new-{}", kept.name));
+    std::fs::write(&copy, "old").unwrap();
+    bench.keeper().recover().unwrap();
+    assert_eq!(std::fs::read(bench.root().join("a")).unwrap(), b"old");
+    assert_eq!(std::fs::read(Path::new(&kept.place).join("files/a")).unwrap(), b"now");
+    assert!(!copy.exists());
+}
+
+#[test]
+fn an_index_that_breaks_off_moves_nothing() {
+    let bench = Bench::new();
+    std::fs::write(bench.root().join("a"), "a").unwrap();
+    let root = bench.root();
+    let cut = "made 1\nroot /x\nwhy y\npath a\n".to_owned();
+    let error = bench.keeper().run("keep it", "keep", &["n", root.to_str().unwrap()], cut).unwrap_err();
+    assert!(error.to_string().contains("broke off"), "{error}");
+    assert!(root.join("a").is_file());
+    assert!(bench.keeper().list().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_on_another_file_system_is_copied_compared_and_then_removed() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = Bench::new();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    let device = |path: &Path| path.metadata().unwrap().dev();
+    if device(elsewhere.path()) == device(&bench.root()) {
+        return;
+    }
+    std::fs::create_dir_all(bench.root().join("d/deep")).unwrap();
+    std::fs::write(bench.root().join("d/deep/x\n"), vec![7; 300_000]).unwrap();
+    std::fs::write(bench.root().join("a b"), "a").unwrap();
+    symlink("no where", bench.root().join("link")).unwrap();
+    let keeper = Keeper::here(&bench.runner, elsewhere.path(), "sinc-a-123456", "me").unwrap();
+    let paths = ["d", "a b", "link"].map(PathBuf::from);
+    let root = bench.root();
+    let kept = keeper.keep(root.to_str().unwrap(), "push", 1, "2026-11-23 18:14:45", &paths).unwrap();
+    assert!(kept.paths.iter().all(|(_, outcome)| *outcome == Outcome::Kept), "{kept:?}");
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0, "nothing is left aside");
+    let files = Path::new(&kept.place).join("files");
+    assert_eq!(std::fs::read(files.join("d/deep/x\n")).unwrap(), vec![7; 300_000]);
+    assert_eq!(std::fs::read_link(files.join("link")).unwrap(), Path::new("no where"));
+    assert_eq!(keeper.unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 0);
+    assert_eq!(std::fs::read(root.join("d/deep/x\n")).unwrap().len(), 300_000);
+}

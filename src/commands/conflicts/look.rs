@@ -1,0 +1,148 @@
+//! Looks at a session's conflicts: after a cycle that was asked for and completed, on both sides.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::backups::{Backup, Recovered};
+use crate::commands::context::Context;
+use crate::commands::paint::utc;
+use crate::commands::sides::Sides;
+use crate::commands::state_report::is_completed;
+use crate::commands::sync_reasons::why_not;
+use crate::failure::{Failure, Kind};
+use crate::ignore::Matcher;
+use crate::process::interrupted;
+use crate::session::conflicts::{Open, gather, wanted};
+use crate::session::sync;
+use crate::state::host_word;
+use crate::tools::mutagen::{CycleResult, Mutagen, Side, SyncSession};
+use crate::ui::plural;
+
+/// How long a cycle may take that is asked for.
+const CYCLE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often the two are put beside each other until what Mutagen counts is what is found: files may be changed just now.
+const TRIES: u32 = 3;
+
+/// What was seen.
+#[derive(Debug)]
+pub(in crate::commands) struct Seen {
+    /// The conflicts, by path.
+    pub open: Vec<Open>,
+    /// How many Mutagen counts.
+    pub counted: u64,
+}
+
+/// The one sync of the session, which must be where the session is.
+///
+/// # Errors
+/// There is none, there are several, or the directory has moved.
+pub(in crate::commands) fn the_sync(mutagen: &Mutagen, sides: &Sides) -> Result<SyncSession> {
+    let record = &sides.record;
+    let mut syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    let failure = match syncs.len() {
+        0 => Failure::new(Kind::Failed, format!("the session {} on {} has no sync", record.id, record.host))
+            .hint("`sinc` in its directory makes one"),
+        1 if syncs[0].remote().path == record.remote => return Ok(syncs.remove(0)),
+        1 => Failure::new(Kind::Failed, "the directory on the host is another one now")
+            .hint("run `sinc --no-attach`: the sync follows it"),
+        _ => Failure::new(Kind::Failed, format!("several syncs run for {}", record.id))
+            .hint("`sinc --no-attach` sees to it"),
+    };
+    Err(failure.into())
+}
+
+/// Has the session go through a cycle and finds all conflicts that are left.
+///
+/// # Errors
+/// No cycle could be completed, or a side cannot be read.
+pub(in crate::commands) fn look(ctx: &Context, sides: &Sides, mutagen: &Mutagen) -> Result<Seen> {
+    let id = the_sync(mutagen, sides)?.identifier;
+    let line = ctx.ui.progress();
+    line.show("Syncing", &format!("with {}", sides.record.host));
+    let mut seen = once(sides, mutagen, &id)?;
+    for _ in 1..TRIES {
+        if seen.open.len() as u64 == seen.counted {
+            break;
+        }
+        interrupted()?;
+        seen = once(sides, mutagen, &id)?;
+    }
+    Ok(seen)
+}
+
+fn once(sides: &Sides, mutagen: &Mutagen, id: &str) -> Result<Seen> {
+    let mut checked = mutagen.flush_checked(id, CYCLE_DEADLINE)?;
+    if checked.result == CycleResult::WouldRun {
+        // A dry run asks for no cycle: what the last one left is shown.
+        checked.result = match checked.session.conflict_count() {
+            0 => CycleResult::Equal,
+            count => CycleResult::Conflicts(count),
+        };
+    }
+    if !is_completed(&checked.result) {
+        return Err(why_not(&sides.record, &checked));
+    }
+    let session = checked.session;
+    let counted = session.conflict_count();
+    let mut open = Vec::new();
+    if counted > 0 {
+        let (mut here, mut there) = sides.list(&Matcher::new(session.ignores()))?;
+        sides.add_digests(&wanted(&session, &here, &there), (&mut here, &mut there))?;
+        open = gather(&session, &here, &there);
+    }
+    Ok(Seen { open, counted })
+}
+
+/// Finishes what a `sinc` that was killed had begun, says so, and notes which backups belong to no conflict any more. To be
+/// called with the session's lock held. `open` are the conflicts of a cycle completed since.
+///
+/// # Errors
+/// A side cannot be reached.
+pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open]) -> Result<()> {
+    if ctx.runner.is_dry_run() {
+        return Ok(());
+    }
+    let machine = ctx.store.machine_if_known().unwrap_or_default();
+    for side in [Side::Local, Side::Remote] {
+        let keeper = sides.keeper(ctx, side)?;
+        let (recovered, backups) = keeper.recover()?;
+        // What another computer has begun, it may be at.
+        let own = |backup: &&Backup| !backup.settled && backup.by == machine;
+        let unsettled: Vec<&Backup> = backups.iter().filter(own).collect();
+        tell(ctx, sides, side, &recovered, &unsettled);
+        let in_conflict = |backup: &Backup| {
+            let known = backup.count <= backup.paths.len() as u64;
+            open.iter().any(|one| !known || backup.paths.iter().any(|path| path.starts_with(&one.path)))
+        };
+        let over: Vec<String> = unsettled
+            .iter()
+            .filter(|backup| !in_conflict(backup))
+            .map(|backup| backup.name.clone())
+            .collect();
+        keeper.settle(&over)?;
+    }
+    Ok(())
+}
+
+fn tell(ctx: &Context, sides: &Sides, side: Side, recovered: &Recovered, unsettled: &[&Backup]) {
+    for backup in unsettled {
+        let paths = plural(backup.count, "path", "paths");
+        let place = sides.shown(ctx, side, &Path::new(&backup.place).join("files"));
+        let when = utc(backup.made);
+        let why = &backup.why;
+        ctx.ui.warn(&format!(
+            "`{why}` of {when} UTC was not finished: what it had moved aside {side} ({paths}) is kept in {place}"
+        ));
+        for path in backup.paths.iter().take(5) {
+            ctx.ui.note(&crate::commands::paint::harmless(&path.to_string_lossy()));
+        }
+    }
+    for path in &recovered.stuck {
+        ctx.ui.warn(&format!(
+            "a version that an interrupted sinc moved aside is still {side} in {path}: it could not be put into the backup"
+        ));
+    }
+}

@@ -1,0 +1,55 @@
+//! Says that a session has conflicts, where the person looks: in its tmux status line, and on this computer's desktop.
+
+use std::time::Duration;
+
+use super::context::Context;
+use super::paint::harmless;
+use crate::process::Cmd;
+use crate::remote::Remote;
+use crate::session::ending::set_status_note;
+use crate::state::Record;
+use crate::ui::plural;
+
+/// How long a desktop may take.
+const DESKTOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Says how many conflicts a session has now, if that is news; none takes the note away again. The desktop only hears of
+/// more than before. That it could not be said is no reason to stop.
+pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, count: u64) {
+    let before = ctx.store.noted_conflicts(&record.id, &record.host);
+    if before == count || ctx.runner.is_dry_run() {
+        return;
+    }
+    let shown = plural(count, "conflict", "conflicts");
+    let text = if count == 0 { String::new() } else { format!("{shown}: sinc conflicts") };
+    if let Err(error) = set_status_note(remote, &record.id, &text) {
+        tracing::debug!(%error, "the status line could not be set");
+        return;
+    }
+    ctx.store.note_conflicts(&record.id, &record.host, count);
+    let wanted = ctx.config().is_ok_and(|config| config.notify.value);
+    if count > before && wanted {
+        let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+        let title = format!("sinc: {shown} in {}", harmless(&name));
+        let body = format!(
+            "changed here and on {}, left alone on both sides: `sinc conflicts` shows them",
+            record.host
+        );
+        if let Err(error) = ctx.runner.answer(&desktop(&title, &body)) {
+            tracing::debug!(%error, "the desktop could not be told");
+        }
+    }
+}
+
+/// The command that shows a notification on the desktop.
+fn desktop(title: &str, body: &str) -> Cmd {
+    let cmd = if cfg!(target_os = "macos") {
+        // The texts are arguments: none is read as a script.
+        let script =
+            ["on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run"];
+        script.iter().fold(Cmd::new("osascript", "show a notification"), |cmd, line| cmd.arg("-e").arg(*line))
+    } else {
+        Cmd::new("notify-send", "show a notification").args(["--app-name=sinc", "--"])
+    };
+    cmd.arg(title).arg(body).deadline(DESKTOP_DEADLINE)
+}

@@ -1,0 +1,298 @@
+//! Settles conflicts: the version that loses is moved aside on its own side, and the next cycle brings the other one over.
+//! Nothing is said to be settled before a completed cycle without that conflict has found both sides equal.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::both::beside;
+use super::merged;
+use crate::backups::{Kept, Outcome};
+use crate::commands::backups::LOCK_PATIENCE;
+use crate::commands::conflicts::look::{look, the_sync};
+use crate::commands::context::Context;
+use crate::commands::sides::Sides;
+use crate::ignore::Matcher;
+use crate::listing::{self, Entry, Kind, Listing, compare, settled};
+use crate::session::conflicts::{Open, same};
+use crate::tools::mutagen::{Mutagen, Side};
+
+/// How a conflict is to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// This computer's version.
+    Local,
+    /// The host's.
+    Remote,
+    /// This computer's, and the host's beside it.
+    Both,
+    /// This text, in the place of both; made by `--merge` or `--edit`.
+    Text(&'static str, Vec<u8>),
+}
+
+impl How {
+    /// Is the version of this side moved aside?
+    fn moves(&self, side: Side) -> bool {
+        match self {
+            Self::Local | Self::Text(..) => side == Side::Remote,
+            Self::Remote => side == Side::Local,
+            Self::Both => false,
+        }
+    }
+
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+            Self::Both => "both",
+            Self::Text(word, _) => word,
+        }
+    }
+}
+
+/// A conflict, as it was shown, and how to settle it.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub open: Open,
+    pub how: How,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Both sides are equal there.
+    Settled,
+    /// It was changed after it was shown, and is as it was.
+    Changed,
+    /// It is still open.
+    Failed(String),
+}
+
+/// A task that was tried.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub task: Task,
+    pub end: End,
+    /// What was moved aside: on which side, and where it is.
+    pub kept: Vec<(Side, PathBuf)>,
+    /// The host's version beside the one here.
+    pub copy: Option<PathBuf>,
+}
+
+/// Settles these. All are tried; each has its own end.
+///
+/// # Errors
+/// Nothing could be tried, or the line was cut: what was moved aside by then is in its backup, and the next run says so.
+pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<Task>) -> Result<Vec<Done>> {
+    let _lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
+        ctx.ui.note("another sinc is busy with this session: waiting for it");
+    })?;
+    let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
+    let (mut all, mut waiting) = (Vec::new(), tasks);
+    while !waiting.is_empty() {
+        let (done, later) = batch(ctx, sides, mutagen, &ignored, waiting)?;
+        all.extend(done);
+        waiting = later;
+    }
+    Ok(all)
+}
+
+/// Settles these, but for one that is left for later where a side would have nothing any more: Mutagen would take that for
+/// an emptied directory, and stop itself.
+fn batch(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    ignored: &Matcher,
+    mut tasks: Vec<Task>,
+) -> Result<(Vec<Done>, Vec<Task>)> {
+    let roots: Vec<PathBuf> = tasks.iter().map(|task| task.open.path.clone()).collect();
+    let (here, there) = read(sides, ignored, &roots)?;
+    let empties = |side, listing| {
+        let paths: Vec<&Path> =
+            tasks.iter().filter(|task| task.how.moves(side)).map(|task| task.open.path.as_path()).collect();
+        tasks.len() > 1 && would_empty(listing, &paths)
+    };
+    let mut later = Vec::new();
+    if empties(Side::Local, &here) || empties(Side::Remote, &there) {
+        later.extend(tasks.pop());
+    }
+    let mut all: Vec<Done> = tasks
+        .into_iter()
+        .map(|task| {
+            let as_shown = same(task.open.all(Side::Local), &at(&here, &task.open.path))
+                && same(task.open.all(Side::Remote), &at(&there, &task.open.path));
+            let end = if as_shown { End::Settled } else { End::Changed };
+            Done { task, end, kept: Vec::new(), copy: None }
+        })
+        .collect();
+    let mut backups = Vec::new();
+    for done in all.iter_mut().filter(|done| done.end == End::Settled) {
+        match &done.task.how {
+            How::Both => beside(ctx, sides, done)?,
+            How::Text(_, text) => {
+                let text = text.clone();
+                merged::put(ctx, sides, done, &text, &mut backups)?;
+            }
+            How::Local | How::Remote => {}
+        }
+    }
+    for loser in [Side::Remote, Side::Local] {
+        let name = keep(ctx, sides, ignored, loser, &mut all)?;
+        backups.extend(name.map(|name| (loser, name)));
+    }
+    if all.iter().any(|done| done.end == End::Settled) {
+        check(ctx, sides, mutagen, ignored, &mut all)?;
+    }
+    if all.iter().all(|done| done.end == End::Settled) {
+        for (side, name) in backups {
+            sides.keeper(ctx, side)?.settle(&[name])?;
+        }
+    }
+    Ok((all, later))
+}
+
+/// Would nothing be left at the top of a directory without these paths?
+fn would_empty(listing: &Listing, paths: &[&Path]) -> bool {
+    let mut tops = listing.entries.keys().filter(|path| path.components().count() == 1);
+    !paths.is_empty() && tops.all(|top| paths.contains(&top.as_path()))
+}
+
+/// Both listings, with the digests of what is at and below these paths.
+fn read(sides: &Sides, ignored: &Matcher, roots: &[PathBuf]) -> Result<(Listing, Listing)> {
+    let (mut here, mut there) = sides.list(ignored)?;
+    let mut files: Vec<PathBuf> = Vec::new();
+    for listing in [&here, &there] {
+        for root in roots {
+            let below = listing.below(root).filter(|(_, entry)| entry.kind == Kind::File);
+            files.extend(below.map(|(path, _)| path.to_owned()));
+        }
+    }
+    files.sort();
+    files.dedup();
+    sides.add_digests(&files, (&mut here, &mut there))?;
+    Ok((here, there))
+}
+
+fn at(listing: &Listing, path: &Path) -> Vec<(PathBuf, Entry)> {
+    listing.below(path).map(|(path, entry)| (path.to_owned(), entry.clone())).collect()
+}
+
+/// Moves what loses on this side into a backup, and makes sure that it is what was shown.
+fn keep(
+    ctx: &Context,
+    sides: &Sides,
+    ignored: &Matcher,
+    side: Side,
+    all: &mut [Done],
+) -> Result<Option<String>> {
+    let loses = |done: &Done| done.end == End::Settled && done.task.how.moves(side);
+    let paths: Vec<PathBuf> =
+        all.iter().filter(|done| loses(done)).map(|done| done.task.open.path.clone()).collect();
+    let Some(first) = all.iter().find(|done| loses(done)) else { return Ok(None) };
+    let why = format!("resolve --{}", first.task.how.word());
+    let kept = sides.keep(ctx, side, &why, &paths)?;
+    let moved = moved(sides, ignored, side, &kept)?;
+    let as_shown = |done: &Done| {
+        let path = &done.task.open.path;
+        let is_kept = kept.paths.iter().any(|(one, outcome)| one == path && *outcome == Outcome::Kept);
+        // What is not synced is in no listing: it is moved all the same.
+        !is_kept || done.task.open.all(side).is_empty() || same(done.task.open.all(side), &at(&moved, path))
+    };
+    let is_whole = all.iter().filter(|done| loses(done)).all(as_shown);
+    if !is_whole {
+        // It was changed in the moment before: all of it goes back, and starts over.
+        let keeper = sides.keeper(ctx, side)?;
+        match keeper.unkeep(sides.root(side)?, &kept.name)? {
+            0 => keeper.forget(&kept.name)?,
+            n => ctx.ui.warn(&format!(
+                "{n} of what was moved aside is still in the backup, because something took its place: {side} in {}/files",
+                kept.place
+            )),
+        }
+        all.iter_mut().filter(|done| loses(done)).for_each(|done| done.end = End::Changed);
+        return Ok(None);
+    }
+    for done in all.iter_mut().filter(|done| loses(done)) {
+        let path = &done.task.open.path;
+        match kept.paths.iter().find(|(one, _)| one == path).map(|(_, outcome)| outcome) {
+            Some(Outcome::Kept) => done.kept.push((side, Path::new(&kept.place).join("files").join(path))),
+            Some(Outcome::Gone) => {}
+            Some(Outcome::Failed(why)) => {
+                done.end = End::Failed(format!("the version {side} cannot be moved aside: {why}"));
+            }
+            None => done.end = End::Failed("nothing is known of it".to_owned()),
+        }
+    }
+    Ok(Some(kept.name))
+}
+
+/// What is in a backup that was made just now, with digests.
+pub(super) fn moved(sides: &Sides, ignored: &Matcher, side: Side, kept: &Kept) -> Result<Listing> {
+    let place = format!("{}/files", kept.place);
+    let list = |place: &str| match side {
+        Side::Local => listing::list_local(Path::new(place), ignored),
+        Side::Remote => listing::list_remote(&sides.remote, place, ignored),
+    };
+    let mut listing = list(&place)?;
+    let is_file = |(_, entry): &(&PathBuf, &Entry)| entry.kind == Kind::File;
+    let files: Vec<PathBuf> = listing.entries.iter().filter(is_file).map(|(path, _)| path.clone()).collect();
+    listing.add_digests(match side {
+        Side::Local => listing::local_digests(Path::new(&place), &files)?,
+        Side::Remote => listing::remote_digests(&sides.remote, &place, &files)?,
+    });
+    Ok(listing)
+}
+
+/// Settled is what a completed cycle leaves without conflict and equal on both sides.
+fn check(ctx: &Context, sides: &Sides, mutagen: &Mutagen, ignored: &Matcher, all: &mut [Done]) -> Result<()> {
+    let mut seen = look(ctx, sides, mutagen)?;
+    let roots: Vec<PathBuf> = all
+        .iter()
+        .filter(|done| done.end == End::Settled)
+        .flat_map(|done| std::iter::once(done.task.open.path.clone()).chain(done.copy.clone()))
+        .collect();
+    let (mut here, mut there) = read(sides, ignored, &roots)?;
+    if settled(&compare(&here, &there), &roots).next().is_some() {
+        // Somebody writes there: one more cycle.
+        seen = look(ctx, sides, mutagen)?;
+        (here, there) = read(sides, ignored, &roots)?;
+    }
+    let differences = compare(&here, &there);
+    for done in all.iter_mut().filter(|done| done.end == End::Settled) {
+        let path = &done.task.open.path;
+        let open = seen.open.iter().find(|one| one.path.starts_with(path) || path.starts_with(&one.path));
+        let own: Vec<PathBuf> = std::iter::once(path.clone()).chain(done.copy.clone()).collect();
+        if let Some(open) = open {
+            let again =
+                !open.is_as_in(&done.task.open, Side::Local) || !open.is_as_in(&done.task.open, Side::Remote);
+            let blocked = open.at(Side::Local).is_none() || open.at(Side::Remote).is_none();
+            done.end = match (again && !blocked, blocked) {
+                (true, _) => End::Changed,
+                (_, true) => End::Failed(
+                    "what is not synced is in the way: take the other side, or move it away by hand"
+                        .to_owned(),
+                ),
+                _ => End::Failed("it is still in conflict".to_owned()),
+            };
+        } else if let Some(one) = settled(&differences, &own).next() {
+            done.end = End::Failed(format!("both sides are not equal yet at {}", one.path.display()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_that_would_be_emptied() {
+        let entry = Entry { kind: Kind::File, size: 0, mode: 0o644, mtime: 0, target: None, digest: None };
+        let entries = ["a", "d", "d/x"].map(|path| (PathBuf::from(path), entry.clone())).into();
+        let listing = Listing { entries, unread: Vec::new() };
+        assert!(would_empty(&listing, &[Path::new("a"), Path::new("d")]));
+        assert!(!would_empty(&listing, &[Path::new("a"), Path::new("d/x")]));
+        assert!(!would_empty(&listing, &[]));
+    }
+}

@@ -1,0 +1,351 @@
+//! `sinc resolve`: settles conflicts, by a flag or one after the other on a terminal.
+
+mod apply;
+mod base;
+mod both;
+mod edit;
+mod merged;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use self::apply::{Done, End, How, Task, apply};
+use super::conflicts::{among, diff, look, show};
+use super::context::Context;
+use super::mutagen;
+use super::paint::{Paint, harmless};
+use super::sides::{Sides, word};
+use crate::cli;
+use crate::failure::{Failure, Kind};
+use crate::listing::Kind as EntryKind;
+use crate::session::conflicts::Open;
+use crate::tools::mutagen::{Mutagen, Side};
+use crate::ui::plural;
+
+/// How often it starts over with what was changed meanwhile.
+const ROUNDS: u32 = 3;
+
+/// How a conflict is to be settled, before it is known what comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Local,
+    Remote,
+    Both,
+    Merge,
+    Edit,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The command line leaves open what to do, or something is still in conflict.
+pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
+    let way = way(args.how);
+    let walks = way.is_none() && ctx.ui.is_interactive() && !ctx.runner.is_dry_run();
+    if way.is_none() && !walks {
+        return Err(usage("name how: `--local`, `--remote`, `--both`, `--merge` or `--edit`"));
+    }
+    if way == Some(Way::Edit) && !ctx.ui.is_interactive() {
+        return Err(usage("`--edit` needs a terminal"));
+    }
+    if !walks && args.paths.is_empty() && !args.all {
+        return Err(usage("name the paths, or `--all`"));
+    }
+    let sides = Sides::of(ctx, args.session.as_deref())?;
+    let mutagen = mutagen::present(ctx)?;
+    let mode = look::the_sync(&mutagen, &sides)?.mode;
+    if mode.starts_with("one-way") && (walks || !matches!(way, Some(Way::Local))) {
+        let message =
+            format!("in mode {mode} nothing comes from the host: only the version here can be taken");
+        return Err(Failure::new(Kind::Failed, message)
+            .hint("`sinc resolve --local`; or copy by hand what you need")
+            .into());
+    }
+    let mut done: Vec<Done> = Vec::new();
+    let mut left: Vec<String> = Vec::new();
+    let mut again: Option<BTreeSet<PathBuf>> = None;
+    let mut rounds = 0;
+    while rounds < ROUNDS {
+        rounds += 1;
+        let before = done.len();
+        let open = find(ctx, &sides, &mutagen, args, again.as_ref())?;
+        if open.is_empty() {
+            if again.take().is_some() {
+                ctx.ui.note("somebody else has settled it meanwhile");
+            }
+            break;
+        }
+        let Some(way) = way else {
+            let (settled, mut skipped) = walk(ctx, &sides, &mutagen, open)?;
+            done.extend(settled);
+            left.append(&mut skipped);
+            break;
+        };
+        if ctx.runner.is_dry_run() {
+            return dry_run(ctx, &open, way);
+        }
+        let (tasks, refused) = tasks(ctx, &sides, open, way)?;
+        left.extend(refused);
+        let (changed, ended): (Vec<Done>, Vec<Done>) =
+            apply(ctx, &sides, &mutagen, tasks)?.into_iter().partition(|one| one.end == End::Changed);
+        ended.iter().for_each(|one| tell(ctx, &sides, one));
+        done.extend(ended);
+        again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
+        let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
+            // Mutagen names the version before of ten conflicts: the next ten are named now.
+            let merged = done[before..].iter().any(|one| one.end == End::Settled);
+            if way == Way::Merge && args.all && !left.is_empty() && merged {
+                left.clear();
+                again = None;
+                rounds = 0;
+                continue;
+            }
+            break;
+        };
+        for path in paths {
+            ctx.ui.note(&format!(
+                "{} was changed meanwhile: it starts over",
+                harmless(&path.to_string_lossy())
+            ));
+        }
+    }
+    left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
+    if !ctx.runner.is_dry_run() {
+        let count = look::the_sync(&mutagen, &sides)?.conflict_count();
+        super::notify::conflicts(ctx, &sides.remote, &sides.record, count);
+    }
+    finish(ctx, &sides, &done, left)
+}
+
+fn usage(text: &str) -> anyhow::Error {
+    Failure::new(Kind::Usage, text)
+        .hint("see `sinc resolve --help`; `sinc conflicts` shows what there is")
+        .into()
+}
+
+fn way(how: cli::How) -> Option<Way> {
+    let all = [
+        (how.local, Way::Local),
+        (how.remote, Way::Remote),
+        (how.both, Way::Both),
+        (how.merge, Way::Merge),
+        (how.edit, Way::Edit),
+    ];
+    all.into_iter().find_map(|(given, way)| given.then_some(way))
+}
+
+/// The conflicts that are meant. What an interrupted run left is seen to first.
+fn find(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    args: &cli::Resolve,
+    again: Option<&BTreeSet<PathBuf>>,
+) -> Result<Vec<Open>> {
+    let seen = look::look(ctx, sides, mutagen)?;
+    let Some(again) = again else {
+        let free = ctx.store.lock(&sides.record.id, &sides.record.host, Duration::ZERO, &mut || {});
+        if free.is_ok() {
+            look::recover(ctx, sides, &seen.open)?;
+        }
+        return among(ctx, sides, seen.open, &args.paths);
+    };
+    Ok(seen.open.into_iter().filter(|one| again.contains(&one.path)).collect())
+}
+
+/// What is to be done with each; and why some cannot be.
+fn tasks(ctx: &Context, sides: &Sides, open: Vec<Open>, way: Way) -> Result<(Vec<Task>, Vec<String>)> {
+    let (mut tasks, mut refused) = (Vec::new(), Vec::new());
+    for one in open {
+        match how(ctx, sides, &one, way)? {
+            Ok(how) => tasks.push(Task { open: one, how }),
+            Err(why) => refused.push(format!("{}: {why}", one.path.display())),
+        }
+    }
+    Ok((tasks, refused))
+}
+
+fn how(ctx: &Context, sides: &Sides, open: &Open, way: Way) -> Result<Result<How, String>> {
+    Ok(match way {
+        Way::Local => Ok(How::Local),
+        Way::Remote => Ok(How::Remote),
+        Way::Both => Ok(How::Both),
+        Way::Merge => merged::merge(ctx, sides, open)?.map(|text| How::Text("merge", text)),
+        Way::Edit => edit::edit(ctx, sides, open)?.map(|text| How::Text("edit", text)),
+    })
+}
+
+fn dry_run(ctx: &Context, open: &[Open], way: Way) -> Result<i32> {
+    let what = match way {
+        Way::Local => "the version here would be taken, the one on the host kept in a backup there",
+        Way::Remote => "the version on the host would be taken, the one here kept in a backup here",
+        Way::Both => "the version on the host would get a name of its own beside the one here",
+        Way::Merge => "the changes of both would be merged, both versions kept in backups",
+        Way::Edit => "both versions would be opened in an editor",
+    };
+    for one in open {
+        ctx.ui.note(&format!("{}: {what}", harmless(&one.path.to_string_lossy())));
+    }
+    if ctx.ui.is_json() {
+        let paths: Vec<_> = open.iter().map(|one| one.path.to_string_lossy()).collect();
+        ctx.print_json("resolve", &json!({ "settled": [], "would_settle": paths }));
+    }
+    Ok(0)
+}
+
+/// One after the other: shown, asked, settled. Gives what was done, and what was left.
+fn walk(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    open: Vec<Open>,
+) -> Result<(Vec<Done>, Vec<String>)> {
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    let diffs = diff::diffs(sides, &open)?;
+    let total = open.len();
+    let mut waiting: std::collections::VecDeque<(Open, Option<diff::Diff>)> = open
+        .into_iter()
+        .map(|one| {
+            let diff = diffs.get(&one.path).cloned();
+            (one, diff)
+        })
+        .collect();
+    while let Some((one, diff)) = waiting.pop_front() {
+        let number = total - waiting.len();
+        for line in show::lines(&one, diff.as_ref(), Paint::for_stdout(ctx)) {
+            ctx.ui.raw(&line);
+        }
+        let path = harmless(&one.path.to_string_lossy());
+        let Some(way) = ask(ctx, &one, &format!("{number} of {total}: which version of {path}"))? else {
+            left.push(format!("{path}: left as it is"));
+            continue;
+        };
+        let how = match way {
+            Choice::Leave => {
+                left.push(format!("{path}: left as it is"));
+                continue;
+            }
+            Choice::Stop => {
+                left.push(format!("{path}: left as it is"));
+                left.extend(waiting.iter().map(|(one, _)| format!("{}: left as it is", one.path.display())));
+                break;
+            }
+            Choice::Way(way) => how(ctx, sides, &one, way)?,
+        };
+        let how = match how {
+            Ok(how) => how,
+            Err(why) => {
+                ctx.ui.warn(&format!("{path}: {why}"));
+                waiting.push_front((one, diff));
+                continue;
+            }
+        };
+        for ended in apply(ctx, sides, mutagen, vec![Task { open: one.clone(), how }])? {
+            if ended.end == End::Changed {
+                ctx.ui.note(&format!("{path} was changed meanwhile: it starts over"));
+                let fresh = look::look(ctx, sides, mutagen)?.open;
+                let fresh: Vec<Open> = fresh.into_iter().filter(|open| open.path == one.path).collect();
+                let mut diffs = diff::diffs(sides, &fresh)?;
+                for open in fresh {
+                    let diff = diffs.remove(&open.path);
+                    waiting.push_front((open, diff));
+                }
+            } else {
+                tell(ctx, sides, &ended);
+                done.push(ended);
+            }
+        }
+        ctx.ui.raw("");
+    }
+    Ok((done, left))
+}
+
+enum Choice {
+    Way(Way),
+    Leave,
+    Stop,
+}
+
+fn ask(ctx: &Context, open: &Open, question: &str) -> Result<Option<Choice>> {
+    let is_file = |side| open.at(side).is_some_and(|entry| entry.kind == EntryKind::File);
+    let mut answers = vec![
+        ("the one here (local); the other is kept on the host", Choice::Way(Way::Local)),
+        ("the one on the host (remote); the other is kept here", Choice::Way(Way::Remote)),
+    ];
+    if open.at(Side::Local).is_some() && open.at(Side::Remote).is_some() {
+        answers.push(("both, the host's under another name", Choice::Way(Way::Both)));
+    }
+    if is_file(Side::Local) && is_file(Side::Remote) {
+        answers.push(("both changes, merged", Choice::Way(Way::Merge)));
+        answers.push(("edit", Choice::Way(Way::Edit)));
+    }
+    answers.push(("leave it as it is", Choice::Leave));
+    answers.push(("stop here", Choice::Stop));
+    let words: Vec<&str> = answers.iter().map(|(word, _)| *word).collect();
+    let chosen = ctx.ui.choose(question, &words)?;
+    Ok(chosen.map(|at| answers.swap_remove(at).1))
+}
+
+/// Says what became of one, and where the version is that lost.
+fn tell(ctx: &Context, sides: &Sides, done: &Done) {
+    let path = harmless(&done.task.open.path.to_string_lossy());
+    if let End::Failed(why) = &done.end {
+        ctx.ui.warn(&format!("{path}: {why}"));
+    } else {
+        let what = match &done.task.how {
+            How::Local => "the version here",
+            How::Remote => "the version of the host",
+            How::Both => "both versions",
+            How::Text(..) => "one version out of both",
+        };
+        ctx.ui.status("Settled", &format!("{path}: {what}"));
+    }
+    for (side, place) in &done.kept {
+        ctx.ui.note(&format!("what was {side} is kept in {}", sides.shown(ctx, *side, place)));
+    }
+    if let Some(copy) = &done.copy {
+        ctx.ui.note(&format!("the host's is {} now", harmless(&copy.to_string_lossy())));
+    }
+}
+
+fn finish(ctx: &Context, sides: &Sides, done: &[Done], mut left: Vec<String>) -> Result<i32> {
+    for one in done {
+        if let End::Failed(why) = &one.end {
+            left.push(format!("{}: {why}", one.task.open.path.display()));
+        }
+    }
+    let settled: Vec<&Done> = done.iter().filter(|one| one.end == End::Settled).collect();
+    if !left.is_empty() {
+        let count = plural(left.len() as u64, "conflict is still open", "conflicts are still open");
+        let named: Vec<String> = left.iter().take(5).map(|line| harmless(line)).collect();
+        let more = left.len().saturating_sub(5);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        return Err(Failure::new(Kind::Failed, format!("{count}: {}{more}", named.join("; ")))
+            .hint("`sinc conflicts` shows them")
+            .into());
+    }
+    if ctx.ui.is_json() {
+        let one = |done: &&Done| -> Value {
+            let kept: Vec<Value> = done
+                .kept
+                .iter()
+                .map(|(side, place)| json!({ "side": word(*side), "place": place.to_string_lossy() }))
+                .collect();
+            json!({
+                "path": done.task.open.path.to_string_lossy(), "how": done.task.how.word(), "kept": kept,
+                "copy": done.copy.as_ref().map(|copy| copy.to_string_lossy()),
+            })
+        };
+        let data = json!({ "settled": settled.iter().map(one).collect::<Vec<_>>(), "would_settle": [] });
+        ctx.print_json("resolve", &data);
+    } else if done.is_empty() {
+        ctx.ui.note(&format!("there is no conflict between here and {}", sides.record.host));
+    } else if settled.len() > 1 {
+        ctx.ui.note(&format!("{} settled", plural(settled.len() as u64, "conflict", "conflicts")));
+    }
+    Ok(0)
+}

@@ -1,0 +1,250 @@
+//! `sinc conflicts`: every kind, all of them, whatever the names.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::e2e::Bed;
+use crate::{documented, steps};
+
+/// Names that are hard on shells, and on eyes.
+const NAMES: [&str; 4] = ["d/it's $(touch pwn) \"x\" ", "new\nline", "-dash", "é日本 !\\%s"];
+
+pub(crate) fn connected(files: &[(&str, &str)]) -> Option<(Bed, PathBuf, PathBuf)> {
+    let bed = Bed::new()?;
+    let project = bed.project("app", files);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    Some((bed, project, there))
+}
+
+/// Changes both sides while nothing is synced: what excludes each other is a conflict afterwards.
+#[track_caller]
+pub(crate) fn apart(bed: &Bed, project: &Path, change: impl FnOnce()) {
+    drop(bed.sandbox.sinc_in(project, &["pause"]).success());
+    change();
+    drop(bed.sandbox.sinc_in(project, &["resume"]).success());
+}
+
+/// The conflicts by path, as documented.
+#[track_caller]
+pub(crate) fn listed(bed: &Bed, project: &Path) -> Vec<Value> {
+    let run = bed.sandbox.sinc_in(project, &["conflicts", "--json"]).success();
+    documented::data("conflicts", &run.stdout)["conflicts"].as_array().unwrap().clone()
+}
+
+fn replace_by_file(path: &Path, text: &str) {
+    if path.is_dir() {
+        std::fs::remove_dir_all(path).unwrap();
+    } else {
+        let _ = std::fs::remove_file(path);
+    }
+    steps::write(path, text);
+}
+
+#[test]
+fn every_kind_is_told_apart_and_shown() {
+    let mut files = vec![
+        ("both", "old\nline\n"),
+        ("bin", "a"),
+        ("gone", "x"),
+        ("gone-there", "x"),
+        ("dir/in", "x"),
+        ("mode", "m"),
+        ("tree/in", "x"),
+    ];
+    files.extend(NAMES.map(|name| (name, "old\n")));
+    let Some((bed, project, there)) = connected(&files) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    let none = sinc(&["conflicts"]).success();
+    assert!(none.stderr.contains("there is no conflict") && none.stdout.is_empty(), "{none}");
+    apart(&bed, &project, || {
+        for (root, text) in [(&project, "here\nline\n"), (&there, "there\nline\n")] {
+            for name in NAMES {
+                steps::write(&root.join(name), text);
+            }
+            steps::write(&root.join("both"), text);
+            steps::write(&root.join("made"), text);
+        }
+        std::fs::write(project.join("bin"), [0, 1, 2]).unwrap();
+        std::fs::write(there.join("bin"), [0, 1, 2, 3]).unwrap();
+        // Deleted on one side and changed on the other comes back: no conflict.
+        std::fs::remove_file(project.join("gone")).unwrap();
+        steps::write(&there.join("gone"), "changed there");
+        std::fs::remove_file(there.join("gone-there")).unwrap();
+        steps::write(&project.join("gone-there"), "changed here");
+        // A directory that became a file on one side and was changed inside on the other.
+        replace_by_file(&project.join("dir"), "now a file");
+        steps::write(&there.join("dir/in"), "changed");
+        steps::write(&there.join("fd/a/b"), "in a directory");
+        steps::write(&project.join("fd"), "a file");
+        symlink("both", project.join("link")).unwrap();
+        symlink("mode", there.join("link")).unwrap();
+        symlink("both", project.join("file-or-link")).unwrap();
+        steps::write(&there.join("file-or-link"), "a file");
+        steps::set_mode(&project.join("mode"), 0o755);
+        steps::write(&there.join("mode"), "changed");
+        // Deleted here; what the host has there holds something that is not synced.
+        std::fs::remove_dir_all(project.join("tree")).unwrap();
+        steps::write(&there.join("tree/node_modules/x"), "not synced");
+    });
+    let all = listed(&bed, &project);
+    let kinds: Vec<_> = all
+        .iter()
+        .map(|one| format!("{}: {}", one["path"].as_str().unwrap(), one["kind"].as_str().unwrap()))
+        .collect();
+    let mut expected: Vec<String> = [
+        ("bin", "both-changed"),
+        ("both", "both-changed"),
+        ("dir", "kinds"),
+        ("fd", "kinds"),
+        ("file-or-link", "kinds"),
+        ("link", "both-made"),
+        ("made", "both-made"),
+        ("mode", "both-changed"),
+        ("tree", "in-the-way-remote"),
+    ]
+    .map(|(path, kind)| format!("{path}: {kind}"))
+    .into();
+    expected.extend(NAMES.map(|name| format!("{name}: both-changed")));
+    let (mut kinds, mut found) = (kinds, expected);
+    kinds.sort();
+    found.sort();
+    // More than Mutagen names: those it leaves out are told by what differs.
+    let vague =
+        |line: &String| line.replace("both-made", "both-changed").replace("in-the-way-remote", "other");
+    assert_eq!(kinds.iter().map(vague).collect::<Vec<_>>(), found.iter().map(vague).collect::<Vec<_>>());
+    assert_eq!(steps::read(&project.join("gone")), "changed there");
+    assert_eq!(steps::read(&there.join("gone-there")), "changed here");
+    let by_path = |path: &str| all.iter().find(|one| one["path"] == path).unwrap().clone();
+    let both = by_path("both");
+    assert!(both["diff"].as_str().unwrap().ends_with("-here\n+there\n line\n"), "{both}");
+    assert_eq!((&both["local"]["size"], &both["remote"]["size"]), (&10.into(), &11.into()));
+    assert_eq!(by_path("bin")["diff"], Value::Null);
+    assert_eq!(by_path("fd")["remote"]["files"], 1);
+    assert_eq!(by_path("link")["remote"]["target"], "mode");
+    assert_eq!(by_path("mode")["local"]["executable"], true);
+
+    let text = sinc(&["conflicts", "both", "bin", "new\nline"]).success();
+    for part in [
+        "both  changed on both sides\n  here         10 B, ",
+        "    -here\n    +there\n",
+        "sha1 ",
+        "new?line  changed",
+    ] {
+        assert!(text.stdout.contains(part), "{part}: {text}");
+    }
+    assert!(!text.stdout.contains("fd  "), "{text}");
+    let coloured = sinc(&["conflicts", "both", "--color", "always"]).success();
+    assert!(coloured.stdout.contains("\x1b[32m+there"), "{coloured}");
+    let inside = bed.sandbox.sinc_in(&project.join("d"), &["conflicts", "../both", "--no-diff"]).success();
+    assert!(!inside.stdout.contains("@@") && inside.stderr.contains("1 conflict, left alone"), "{inside}");
+    let wrong = sinc(&["conflicts", "mistyped"]).exits(1);
+    assert!(wrong.stderr.contains("there is no conflict at `mistyped`"), "{wrong}");
+}
+
+#[test]
+fn more_than_ten_are_all_found_and_what_is_not_synced_is_none() {
+    let files: Vec<(String, String)> = (0..40).map(|n| (format!("f{n:02}"), "old\n".to_owned())).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let Some((bed, project, there)) = connected(&files) else { return };
+    apart(&bed, &project, || {
+        for n in 0..25 {
+            // The same size on both sides: only the digests tell.
+            steps::write(&project.join(format!("f{n:02}")), "aaaa");
+            steps::write(&there.join(format!("f{n:02}")), "bbbb");
+        }
+        steps::write(&project.join("node_modules/only-here"), "x");
+        symlink("/etc/hostname", project.join("foreign")).unwrap();
+        std::os::unix::net::UnixListener::bind(there.join("socket")).unwrap();
+        std::fs::write(
+            there.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff")),
+            "x",
+        )
+        .unwrap();
+        steps::write(&project.join(".mutagen-temporary-sinc-x"), "left behind");
+    });
+    let all = listed(&bed, &project);
+    let paths: Vec<_> = all.iter().map(|one| one["path"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(paths, (0..25).map(|n| format!("f{n:02}")).collect::<Vec<_>>());
+    assert!(all.iter().all(|one| one["diff"].as_str().unwrap().contains("-aaaa")));
+    assert!(!there.join(".mutagen-temporary-sinc-x").exists(), "Mutagen passes it over");
+    let run = bed.sandbox.sinc_in(&project, &["conflicts", "--no-diff", "--dry-run"]).success();
+    assert!(run.stderr.contains("25 conflicts"), "{run}");
+}
+
+#[test]
+fn what_keeps_a_cycle_from_being_completed_is_said() {
+    let Some((bed, project, _)) = connected(&[("a", "1")]) else { return };
+    drop(bed.sandbox.sinc_in(&project, &["pause"]).success());
+    let paused = bed.sandbox.sinc_in(&project, &["conflicts"]).exits(1);
+    assert!(paused.stderr.contains("is paused"), "{paused}");
+    let elsewhere = bed.sandbox.sinc(&["conflicts"]).exits(1);
+    assert!(elsewhere.stderr.contains("has no session"), "{elsewhere}");
+}
+
+#[test]
+fn conflicts_are_noticed_where_a_person_looks() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "1")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    let id = steps::session_id(&bed.sandbox);
+    let option = |name: &str| {
+        steps::tmux_there(&bed, &["show-options", "-qv", "-t", &format!("={id}:"), name])
+            .stdout
+            .trim_end()
+            .to_owned()
+    };
+    drop(steps::tmux_there(&bed, &["set-option", "-g", "status-right", "the person's own #H"]).success());
+    let told = bed.host.dir().join("told");
+    let desktop = bed.host.bin().join("notify-send");
+    steps::write(&desktop, &format!("#!/bin/sh\nprintf '%s|' \"$@\" >>{0}; echo >>{0}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
+    apart(&bed, &project, || {
+        steps::write(&project.join("a"), "here");
+        steps::write(&there.join("a"), "there");
+    });
+    for args in [&["status"][..], &["list"], &["--no-attach"], &["flush"]] {
+        let run = sinc(args);
+        let all = format!("{}{}", run.stdout, run.stderr);
+        assert!(all.contains("1 conflict") && all.contains("`sinc conflicts`"), "{run}");
+    }
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(
+        option("status-right"),
+        "#[reverse] 1 conflict: sinc conflicts #[default] the person's own #H"
+    );
+    assert!(
+        steps::read(&told).contains("sinc: 1 conflict in app|changed here and on box, "),
+        "{}",
+        steps::read(&told)
+    );
+    // The same is not said again; more is, unless it is turned off.
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(steps::read(&told).lines().count(), 1);
+    let config = bed.sandbox.read(".config/sinc/config.toml");
+    bed.sandbox.write(".config/sinc/config.toml", format!("notify = false\n{config}"));
+    apart(&bed, &project, || {
+        steps::write(&project.join("b"), "here");
+        steps::write(&there.join("b"), "there");
+    });
+    drop(sinc(&["conflicts"]).success());
+    assert!(option("status-right").contains(" 2 conflicts: "), "{}", option("status-right"));
+    assert_eq!(steps::read(&told).lines().count(), 1);
+    drop(sinc(&["resolve", "--all", "--local"]).success());
+    assert_eq!((option("status-right"), option("@sinc-note")), (String::new(), String::new()));
+    let global = steps::tmux_there(&bed, &["show-options", "-gqv", "status-right"]);
+    assert_eq!(global.stdout, "the person's own #H\n");
+    // A session whose right side the person has set is left alone.
+    drop(
+        steps::tmux_there(&bed, &["set-option", "-t", &format!("={id}:"), "status-right", "mine"]).success(),
+    );
+    apart(&bed, &project, || {
+        steps::write(&project.join("b"), "here again");
+        steps::write(&there.join("b"), "there again");
+    });
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(option("status-right"), "mine");
+}
