@@ -22,7 +22,8 @@ done;
 # trouble. The pane's command comes last, because it may hold blanks.
 if command -v tmux >/dev/null 2>&1; then
 if out=$(tmux list-sessions -F "session #{session_name} #{session_attached}" ";" list-panes -a -F "pane #{session_name} #{pane_dead} #{@sinc-ended} #{@sinc-agent} #{pane_current_command}" 2>&1); then
-echo "$out" | grep -e "^session sinc-" -e "^pane sinc-";
+# With what is not ours: it is left out where it is read, without a process of its own.
+echo "$out";
 else
 case $out in *"no server running"* | *"error connecting to"* | *"no sessions"* | *"server exited"* | *"lost server"*) ;; *) put trouble "$(echo "$out" | head -n 1)";; esac;
 fi;
