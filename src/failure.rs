@@ -7,6 +7,7 @@ use crate::demo::TooSlow;
 use crate::process::{Interrupted, Outcome, ProcessError};
 use crate::project::ProjectError;
 use crate::remote::{RemoteError, ReplyError, Why, classify as classify_ssh};
+use crate::session::bootstrap::NoRights;
 use crate::session::sync::Stuck;
 use crate::state::{Busy, Damaged};
 use crate::tools::mutagen::MutagenError;
@@ -168,6 +169,10 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
     }
     if let Some(error) = cause.downcast_ref::<MutagenError>() {
         return Some(of_mutagen(error));
+    }
+    if cause.is::<NoRights>() {
+        let hint = "choose a directory that the login may write in: `workspace` of the host in the config";
+        return Some((Kind::Privilege, vec![hint.to_owned()]));
     }
     if cause.is::<TooSlow>() {
         return Some((Kind::TimedOut, vec!["is this computer very busy? Then try again".to_owned()]));
@@ -337,6 +342,17 @@ fn of_mutagen(error: &MutagenError) -> (Kind, Vec<String>) {
     }
 }
 
+/// Says that sinc has a bug and gives the exit code: in the place of a stack trace.
+pub fn print_bug(ui: &Ui, command: &str, panic: &dyn fmt::Display) -> i32 {
+    print(ui, command, &bug(panic).into())
+}
+
+fn bug(panic: &dyn fmt::Display) -> Failure {
+    let message = panic.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    Failure::new(Kind::Bug, format!("this is a bug in sinc {}: {message}", env!("CARGO_PKG_VERSION")))
+        .hint("please report it, with what you did and what `sinc logs` shows")
+}
+
 /// Prints a failure and gives the exit code. With `--json` it is an object on standard output.
 pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
     let shown = explain(error);
@@ -369,4 +385,16 @@ pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
         ui.raw(&format!("{} {hint}", ui.hint_prefix()));
     }
     shown.kind.code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_is_one_line_with_a_code_of_its_own() {
+        let shown = explain(&bug(&"panicked at src/x.rs:1:2:\nindex out of bounds").into());
+        assert!(shown.message.ends_with(": panicked at src/x.rs:1:2: index out of bounds"), "{shown:?}");
+        assert_eq!((shown.kind.code(), shown.hints.len()), (70, 1));
+    }
 }

@@ -48,6 +48,10 @@ fn run(cli: Cli) -> i32 {
         environment.get("TERM").is_some_and(|term| term == "dumb"),
     );
     start_logging(&cli.global, &environment, &ui);
+    let for_bugs = ui.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        std::process::exit(failure::print_bug(&for_bugs, command, panic));
+    }));
     let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
         let words = std::env::args_os().skip(1).map(|word| process::quote::posix(&word.to_string_lossy()));
         let line = words.collect::<Vec<_>>().join(" ");

@@ -12,6 +12,21 @@ use crate::remote::{Remote, Reply};
 /// What asking is for.
 const WHY: &str = "prepare the session on the host";
 
+/// The script's answer when the login may not write where it would have to.
+const NO_RIGHTS: i32 = 96;
+
+/// The login may not write on the host where the session would have to: what the host said.
+#[derive(Debug)]
+pub struct NoRights(String);
+
+impl std::fmt::Display for NoRights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoRights {}
+
 /// What a connect asks the host for.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
@@ -153,7 +168,12 @@ pub fn ask(remote: &Remote, question: &Question<'_>, notice: &dyn Fn(&str)) -> R
     let reply = remote.call(WHY, &BOOTSTRAP, &words.each_ref().map(String::as_str), notice)?;
     if reply.code != 0 {
         let said = Some(reply.said.trim()).filter(|said| !said.is_empty()).unwrap_or("it gave no reason");
-        bail!("host `{}` could not prepare the session: {said}", remote.name());
+        let message = format!("host `{}` could not prepare the session: {said}", remote.name());
+        return Err(if reply.code == NO_RIGHTS {
+            NoRights(message).into()
+        } else {
+            anyhow::anyhow!(message)
+        });
     }
     read(&reply, question).with_context(|| format!("could not understand what host `{}` said", remote.name()))
 }

@@ -19,7 +19,8 @@
 id=$1; ws=$2; name=$3; alt=$4; machine=$5; mname=$6; mpath=$7; known=$8; flags=" $9 ";
 differ() { case $1 in "$2") return 1;; esac; };
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
-fail() { echo "$1" >&2; exit 97; };
+# 96 where the login may not write in the nearest directory that exists, 97 for all else.
+fail() { echo "$1" >&2; p=$2; until [ -e "${p:-/}" ]; do p=${p%/*}; done; [ -w "${p:-/}" ] || exit 96; exit 97; };
 echo "sinc-begin 1";
 put home "$HOME";
 put shell "${SHELL:-/bin/sh}";
@@ -133,13 +134,13 @@ put dir "$dir";
 case $flags in *" look "*) put how "$how"; exit 0;; esac;
 # What was decided is written: the directory first, then its marker, then the claim.
 case $how in new | adopted | kept | moved | repaired)
-(umask 077; mkdir -p -- "$state") || fail "cannot make $state";
-if [ -d "$ws" ]; then :; else (umask 077; mkdir -p -- "$ws") || fail "cannot make $ws"; fi;
-if [ -d "$dir" ]; then :; else (umask 022; mkdir -- "$dir") || fail "cannot make $dir"; fi;
+(umask 077; mkdir -p -- "$state") || fail "cannot make $state" "$state";
+if [ -d "$ws" ]; then :; else (umask 077; mkdir -p -- "$ws") || fail "cannot make $ws" "$ws"; fi;
+if [ -d "$dir" ]; then :; else (umask 022; mkdir -- "$dir") || fail "cannot make $dir" "${dir%/*}"; fi;
 owner "$dir";
 if differ "$own" "$id"; then
 tmp=$dir/.sinc-session.$$;
-{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" 2>/dev/null || { rm -f -- "$tmp"; fail "cannot write in $dir"; };
+{ put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" 2>/dev/null || { rm -f -- "$tmp"; fail "cannot write in $dir" "$dir"; };
 ln -- "$tmp" "$dir/.sinc-session" 2>/dev/null; rm -f -- "$tmp";
 owner "$dir";
 if differ "$own" "$id"; then echo "another session took $dir at this moment" >&2; exit 98; fi;
@@ -153,8 +154,8 @@ if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine 
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
 } >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;
-if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim";
-else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?"; fi;
+if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim" "$state";
+else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?" "$state"; fi;
 fi;
 ;;
 esac;

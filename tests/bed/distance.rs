@@ -34,3 +34,16 @@ fn an_ipv6_address_and_a_jump_host_work_for_ssh_and_for_mutagen() {
         lab.wait_for_local(&root.join("answer"), "there");
     }
 }
+
+#[test]
+fn a_workspace_that_the_login_may_not_write_in_is_named_with_its_own_exit_code() {
+    let lab = Lab::new();
+    let root = lab.project("app", 1);
+    let file = lab.sandbox.home().join(".config/sinc/config.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("[host.vps]\n", "[host.vps]\nworkspace = \"/root/work\"\n");
+    std::fs::write(&file, text).unwrap();
+    let run = lab.sandbox.sinc_in(&root, &["--no-attach"]).exits(77);
+    assert!(run.stderr.contains("cannot make /root/work"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: choose a directory that the login may write in"), "{}", run.stderr);
+}
