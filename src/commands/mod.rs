@@ -23,6 +23,7 @@ pub mod notify;
 mod paint;
 mod paste;
 mod resolve;
+mod run;
 pub mod shim;
 mod sides;
 mod state_report;
@@ -68,6 +69,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Conflicts(args) => conflicts::run(ctx, &args),
         Command::Resolve(args) => resolve::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
+        Command::Run(args) => run::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
@@ -89,6 +91,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Conflicts(_) => "conflicts",
         Command::Resolve(_) => "resolve",
         Command::Backups(_) => "backups",
+        Command::Run(_) => "run",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",

@@ -91,7 +91,7 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
     let mutagen = mutagen::present(ctx)?;
     let started = Instant::now();
-    let checked = one(wait(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?, &record)?;
+    let checked = flushed(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?;
     if checked.result == CycleResult::WouldRun {
         print_checked(ctx, "flush", &record, checked);
         return Ok(0);
@@ -133,6 +133,20 @@ fn one(mut all: Vec<Checked>, record: &Record) -> Result<Checked> {
             Err(Stuck::Ambiguous(all.iter().map(line).collect()).into())
         }
     }
+}
+
+/// The session's one sync after cycles that were asked for, until both sides are equal, something keeps them from it, or
+/// the time is up.
+///
+/// # Errors
+/// It has none or several, Mutagen cannot be asked, or a signal came.
+pub(super) fn flushed(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    deadline: Duration,
+) -> Result<Checked> {
+    one(wait(ctx, mutagen, record, deadline)?, record)
 }
 
 /// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.

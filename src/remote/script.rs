@@ -61,6 +61,8 @@ pub(crate) mod tests {
             ("end.sh", &crate::session::scripts::END),
             ("message.sh", &crate::session::scripts::MESSAGE),
             ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
+            ("run.sh", &crate::session::scripts::RUN),
+            ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

@@ -4,6 +4,7 @@ pub mod agent_line;
 pub mod bootstrap;
 pub mod conflicts;
 pub mod ending;
+pub mod running;
 pub mod scripts;
 pub mod settings;
 pub mod survey;

@@ -18,3 +18,7 @@ pub static END: Script = Script::new(include_str!("end.sh"));
 pub static STATUS_NOTE: Script = Script::new(include_str!("status_note.sh"));
 /// Shows a text in a session's status line.
 pub static MESSAGE: Script = Script::new(include_str!("message.sh"));
+/// Runs a command of `sinc run`.
+pub static RUN: Script = Script::new(include_str!("run.sh"));
+/// Stands by while it runs.
+pub static RUN_GUARD: Script = Script::new(include_str!("run_guard.sh"));

@@ -14,6 +14,7 @@ mod listing;
 mod names;
 mod place;
 mod resolve;
+mod run;
 mod shells;
 mod ssh_config;
 mod status;
