@@ -306,7 +306,7 @@ pub struct Run {
     /// End the command when it still runs after this many seconds, with exit code 124
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub timeout: Option<u64>,
-    /// The command and its words, each as it is; for pipes and the like: `sh -c '…'`
+    /// The command and its words, each as it is; for pipes and the like give them to a shell: `sh -c`
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = false)]
     pub command: Vec<OsString>,
 }

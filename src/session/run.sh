@@ -12,7 +12,8 @@ case $mark in both | one) echo "sinc-begin 1";; esac;
 if [ "$mark" = both ]; then echo "sinc-begin 1" >&2; fi;
 note() { if [ -n "$d" ]; then { echo "$1" >"$d/part" && mv -f -- "$d/part" "$d/end"; } 2>/dev/null; fi; };
 if [ -n "$d" ]; then
-[ -f "$d/env" ] || exit 90;
+read -r go 2>/dev/null <"$d/go" || exit 90;
+[ "$go" = go ] || exit 90;
 # What belongs to this connection and not to the login.
 sock=$SSH_AUTH_SOCK; term=$TERM; tty=$SSH_TTY;
 . "$d/env";

@@ -50,17 +50,22 @@ sleep 0.1; n=$((n + 1));
 done;
 tell KILL;
 };
-finish() { if [ -n "$watcher" ]; then kill "$watcher" 2>/dev/null; fi; rm -rf -- "$d"; exit 0; };
-# A line that is cut says nothing: the beat stops.
+# A line that is cut says nothing: the beat stops. (There is no name for the last process in the background that every login
+# shell would leave alone, so it writes its own down.)
 watch() {
-nap=; trap stop_watching TERM;
 while :; do
-sleep 30 & nap=$!; wait "$nap";
+( read -r nap _ </proc/self/stat; echo "$nap" >"$d/nap" && exec sleep 30 ) 2>/dev/null;
+if [ -d "$d" ]; then :; else exit 0; fi;
 if [ -f "$d/beat" ]; then rm -f -- "$d/beat"; else give_up; rm -rf -- "$d"; exit 0; fi;
 done;
 };
-stop_watching() { if [ -n "$nap" ]; then kill "$nap" 2>/dev/null; fi; exit 0; };
-watcher=; vars=; going=no;
+finish() {
+nap=; if [ -f "$d/nap" ]; then read -r nap <"$d/nap"; fi;
+rm -rf -- "$d";
+if [ -n "$nap" ]; then kill "$nap" 2>/dev/null; fi;
+exit 0;
+};
+vars=; going=no;
 while [ $going = no ] && IFS= read -r line; do
 case $line in
 "var "*) vars="$vars ${line#var }";;
@@ -68,12 +73,15 @@ go) going=yes;;
 esac;
 done;
 if [ $going = no ]; then finish; fi;
+# run.sh waits at this pipe until its environment is there, or until this script is gone.
+if mkfifo "$d/go" 2>/dev/null; then exec 7<>"$d/go"; else rm -rf -- "$d"; echo "sinc: cannot make a pipe in $d" >&2; exit 97; fi;
+put run "$d";
 # The environment of a login shell, interactive so that its PATH is the one that the person knows and that the agent has.
 # Without a terminal that it could take, and whatever its rc files print stays here.
 s=${SHELL:-/bin/sh};
 case $s in *csh) flags=-ic;; *) flags=-lic;; esac;
 apart=; if command -v setsid >/dev/null 2>&1; then apart=setsid; fi;
-text=$($apart "$s" $flags "$ask" </dev/null 2>/dev/null);
+text=$($apart "$s" $flags "$ask" </dev/null 2>/dev/null 7>&-);
 case $text in
 *sinc-env-begin*sinc-env-end*) text=${text#*sinc-env-begin}; text=${text%sinc-env-end*};;
 *) text=:;;
@@ -81,8 +89,8 @@ esac;
 add_vars() { for v in $vars; do v=$(printf "%bx" "$v"); export "${v%x}"; done; };
 ( eval "$text"; add_vars; export -p; echo ": sinc-env-whole" ) >"$d/env" 2>/dev/null;
 if grep -q "^: sinc-env-whole" "$d/env"; then :; else ( add_vars; export -p ) >"$d/env" 2>/dev/null; fi;
-watch >/dev/null 2>&1 & watcher=$!;
-put run "$d";
+echo go >&7;
+watch >/dev/null 2>&1 7>&- &
 while IFS= read -r line; do
 case $line in
 "signal "*) tell "${line#signal }";;

@@ -1,5 +1,7 @@
 //! `sinc run`: a command on the host, in the same directory, with exactly its streams and its code.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
