@@ -122,6 +122,10 @@ pub enum Command {
     Resume(Target),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
+    /// Make the host like here: what it would lose is shown, asked about, and kept
+    Push(Target),
+    /// Make here like the host: what would be lost here is shown, asked about, and kept
+    Pull(Target),
     /// Show what was changed on both sides and left alone, with the difference
     Conflicts(Conflicts),
     /// Settle conflicts: take one side's version, keep both, merge them, or edit

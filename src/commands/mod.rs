@@ -31,6 +31,7 @@ mod state_text;
 mod status;
 mod sync_control;
 mod sync_reasons;
+mod transfer;
 pub mod trust;
 mod watch;
 
@@ -66,6 +67,8 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pause(args) => sync_control::pause(ctx, &args),
         Command::Resume(args) => sync_control::resume(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Push(args) => transfer::push(ctx, &args),
+        Command::Pull(args) => transfer::pull(ctx, &args),
         Command::Conflicts(args) => conflicts::run(ctx, &args),
         Command::Resolve(args) => resolve::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
@@ -88,6 +91,8 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
+        Command::Push(_) => "push",
+        Command::Pull(_) => "pull",
         Command::Conflicts(_) => "conflicts",
         Command::Resolve(_) => "resolve",
         Command::Backups(_) => "backups",

@@ -24,7 +24,9 @@ pub use cmd::{Cmd, DEFAULT_DEADLINE};
 pub use error::{Outcome, ProcessError};
 pub use journal::{Entry, Journal};
 pub use relay::after as relay_after;
-pub use signals::{Diverted, Interrupted, divert_signals, install_signal_handler, interrupted};
+pub use signals::{
+    Diverted, Interrupted, divert_signals, forgive_interrupt, install_signal_handler, interrupted,
+};
 pub use wait::Stream;
 
 /// What a finished program left.

@@ -92,6 +92,11 @@ pub fn interrupted() -> Result<(), Interrupted> {
     }
 }
 
+/// Forgets a signal that came: for what has to be put in order before sinc stops.
+pub fn forgive_interrupt() {
+    RECEIVED.store(0, Ordering::SeqCst);
+}
+
 fn running() -> MutexGuard<'static, BTreeSet<i32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }

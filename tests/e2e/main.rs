@@ -23,4 +23,5 @@ mod steps;
 mod support;
 mod sync;
 mod terminal;
+mod transfer;
 mod two_computers;
