@@ -211,6 +211,9 @@ pub struct Kill {
     /// All sessions
     #[arg(long)]
     pub all: bool,
+    /// Also remove the directory on the host, after showing what is not here and asking; that is kept in a backup there
+    #[arg(long, conflicts_with = "all")]
+    pub purge: bool,
 }
 
 /// `sinc flush`.

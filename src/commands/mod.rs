@@ -22,6 +22,7 @@ mod mutagen;
 pub mod notify;
 mod paint;
 mod paste;
+mod purge;
 mod resolve;
 mod run;
 pub mod shim;

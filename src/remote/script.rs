@@ -61,6 +61,7 @@ pub(crate) mod tests {
             ("end.sh", &crate::session::scripts::END),
             ("message.sh", &crate::session::scripts::MESSAGE),
             ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
+            ("purge.sh", &crate::session::scripts::PURGE),
             ("run.sh", &crate::session::scripts::RUN),
             ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
         ];

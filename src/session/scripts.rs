@@ -22,3 +22,5 @@ pub static MESSAGE: Script = Script::new(include_str!("message.sh"));
 pub static RUN: Script = Script::new(include_str!("run.sh"));
 /// Stands by while it runs.
 pub static RUN_GUARD: Script = Script::new(include_str!("run_guard.sh"));
+/// Removes what this computer has too from a directory that was moved into a backup.
+pub static PURGE: Script = Script::new(include_str!("purge.sh"));

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use super::Transfer;
 use super::plan::Plan;
 use crate::backups::{Kept, Outcome};
+use crate::commands::conflicts::look;
 use crate::commands::first_cycle;
 use crate::commands::paint::harmless;
 use crate::failure::{Failure, Kind};
@@ -59,6 +60,8 @@ impl Transfer<'_> {
         if let Some(kept) = kept {
             self.sides.keeper(self.ctx, self.loser())?.settle(&[kept.name])?;
         }
+        // What an earlier one that was killed had moved is said; no conflict is left that it could belong to.
+        look::recover(self.ctx, &self.sides, &[])?;
         self.ctx.ui.status(
             if self.name() == "push" { "Pushed" } else { "Pulled" },
             &format!("{}: both sides are equal, and the sync goes on both ways", record.id),
