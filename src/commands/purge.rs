@@ -1,9 +1,9 @@
-//! `sinc kill --purge`: removes the directory on the host too. It is moved into the host's backup as a whole; there, what
-//! this computer has as well is removed, and what it has not stays.
+//! `sinc kill --purge`: removes the directory on the host too. All that is in it is moved into the host's backup; there,
+//! what this computer has as well is removed, and what it has not stays.
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,8 +12,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::kill_target::Target;
 use super::kill_words::Facts;
-use super::now;
-use super::paint::{harmless, utc};
+use super::paint::harmless;
 use super::sides::Sides;
 use crate::backups::Outcome;
 use crate::failure::{Failure, Kind};
@@ -23,6 +22,9 @@ use crate::session::scripts::PURGE;
 use crate::session::survey::Marker;
 use crate::tools::mutagen::Side;
 use crate::ui::{bytes, plural};
+
+/// The file that says whose directory it is.
+const MARKER: &str = ".sinc-session";
 
 /// How many paths are named.
 const NAMED: usize = 20;
@@ -131,7 +133,7 @@ impl Purge {
 
     /// What of this listing of `root` on the host is not here.
     fn compare(&self, root: &str, mut there: Listing) -> Result<(Vec<Difference>, Listing)> {
-        there.entries.remove(std::path::Path::new(".sinc-session"));
+        there.entries.remove(Path::new(MARKER));
         let local = &self.sides.record.local;
         let mut here = match local.is_dir() {
             true => listing::list_local(local, &Matcher::default())?,
@@ -150,42 +152,49 @@ impl Purge {
     /// # Errors
     /// It could not be moved, and is where it was; or the line was cut, and it is in the backup as a whole.
     pub(super) fn act(&self, ctx: &Context) -> Result<Purged> {
-        let record = &self.sides.record;
-        let left =
-            || format!("the session is ended; its directory {} on the host is not removed", record.remote);
-        let (parent, name) = record.remote.rsplit_once('/').with_context(left)?;
-        let parent = if parent.is_empty() { "/" } else { parent };
-        let keeper = self.sides.keeper(ctx, Side::Remote)?;
-        let moment = now();
-        let kept = keeper
-            .keep(parent, "kill --purge", moment, &utc(moment), &[PathBuf::from(name)])
-            .with_context(left)?;
-        match kept.paths.first() {
-            Some((_, Outcome::Kept)) => {}
-            Some((_, Outcome::Failed(why))) => bail!("{}: {why}", left()),
-            _ => bail!("{}: it is gone", left()),
+        let (record, remote) = (&self.sides.record, &self.sides.remote);
+        let shown = format!("{}:{}", record.host, harmless(&record.remote));
+        let left = || format!("the session is ended; {shown} is not removed");
+        let there = listing::list_remote(remote, &record.remote, &Matcher::default()).with_context(left)?;
+        let marker = Path::new(MARKER);
+        let names: Vec<PathBuf> = there
+            .entries
+            .keys()
+            .filter(|path| path.components().count() == 1 && *path != marker)
+            .cloned()
+            .collect();
+        let kept = self.sides.keep(ctx, Side::Remote, "kill --purge", &names).with_context(left)?;
+        let place = format!("{}/files", kept.place);
+        let whole = || format!("{}; what was in it is kept on the host in {place}", left());
+        if let Some((path, why)) = kept.paths.iter().find_map(|(path, outcome)| match outcome {
+            Outcome::Failed(why) => Some((path, why)),
+            _ => None,
+        }) {
+            bail!("{}: {} could not be moved: {why}", whole(), harmless(&path.to_string_lossy()));
         }
-        let place = format!("{}/files/{name}", kept.place);
-        let whole = || format!("all that was in {} is kept on the host in {place}", record.remote);
-        let there =
-            listing::list_remote(&self.sides.remote, &place, &Matcher::default()).with_context(whole)?;
-        let unread = !there.unread.is_empty();
-        let (differences, there) = self.compare(&place, there).with_context(whole)?;
+        let moved = listing::list_remote(remote, &place, &Matcher::default()).with_context(whole)?;
+        let (differences, moved) = self.compare(&place, moved).with_context(whole)?;
         let missing: BTreeSet<&PathBuf> = differences.iter().map(|one| &one.path).collect();
-        let mut input = b".sinc-session\0".to_vec();
-        for (path, entry) in &there.entries {
+        let mut input = Vec::new();
+        for (path, entry) in &moved.entries {
             if matches!(entry.kind, EntryKind::File | EntryKind::Link) && !missing.contains(path) {
                 input.extend_from_slice(path.as_os_str().as_bytes());
                 input.push(0);
             }
         }
-        let remote = &self.sides.remote;
-        remote.ask("remove what is here too", &PURGE, &[&place], input, DEADLINE).with_context(whole)?;
-        let only_directories = differences
-            .iter()
-            .all(|one| one.remote.as_ref().is_some_and(|it| it.kind == EntryKind::Directory));
-        ctx.ui.status("Removed", &format!("{}:{}", record.host, harmless(&record.remote)));
-        if only_directories && !unread {
+        let why = "remove what is here too";
+        let answer =
+            remote.ask(why, &PURGE, &[&record.remote, &place], input, DEADLINE).with_context(whole)?;
+        if !answer.bytes.starts_with(b"removed\n") {
+            let names = String::from_utf8_lossy(&answer.bytes);
+            let names: Vec<String> = names.lines().skip(1).take(5).map(harmless).collect();
+            bail!("{}; something is still in it: {}", whole(), names.join(", "));
+        }
+        ctx.ui.status("Removed", &shown);
+        let is_directory =
+            |one: &Difference| one.remote.as_ref().is_some_and(|entry| entry.kind == EntryKind::Directory);
+        let keeper = self.sides.keeper(ctx, Side::Remote)?;
+        if differences.iter().all(is_directory) && moved.unread.is_empty() {
             keeper.forget(&kept.name)?;
             return Ok(Purged { kept: None, paths: 0 });
         }

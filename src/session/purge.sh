@@ -1,11 +1,17 @@
 # shellcheck shell=sh
-# Removes files of a directory that was moved into a backup, because this computer has the same; then what is empty.
-# $1 the directory   their paths on standard input, each ended by a NUL byte
-# 94 there is no such directory   97 one of them cannot be removed
-dir=$1;
+# Removes a directory that everything was moved out of into a backup; and from the backup what this computer has too.
+# $1 the directory   $2 what was moved, in the backup   the paths below $2 on standard input, each ended by a NUL byte
+#
+# Answers: `removed`, or `left` and what is in it. 94 there is no such backup   97 something cannot be removed
+dir=$1; place=$2;
 echo "sinc-begin 1";
-cd -- "$dir" || exit 94;
-xargs -0 rm -f -- || exit 97;
-find . -depth -type d -exec rmdir -- "{}" ";" 2>/dev/null;
-echo end;
+if [ "$(ls -A -- "$dir" 2>/dev/null)" = .sinc-session ]; then
+rm -f -- "$dir/.sinc-session" && rmdir -- "$dir" || exit 97;
+echo removed;
+else
+echo left; ls -A -- "$dir";
+fi;
+cd -- "$place" || exit 94;
+xargs -0 -r rm -f -- || exit 97;
+find . -depth -mindepth 1 -type d -exec rmdir -- "{}" ";" 2>/dev/null;
 exit 0
