@@ -1,5 +1,6 @@
 //! The command line: types only. A doc comment here is the help text.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -121,12 +122,18 @@ pub enum Command {
     Resume(Resume),
     /// Wait until both sides are equal, or say why they are not
     Flush(Flush),
+    /// Make the host like here: what it would lose is shown, asked about, and kept
+    Push(Target),
+    /// Make here like the host: what would be lost here is shown, asked about, and kept
+    Pull(Target),
     /// Show what was changed on both sides and left alone, with the difference
     Conflicts(Conflicts),
     /// Settle conflicts: take one side's version, keep both, merge them, or edit
     Resolve(Resolve),
     /// Show what sinc kept before something took its place, or bring it back
     Backups(Backups),
+    /// Run a command on the host, in the same directory, and bring back what it changed
+    Run(Run),
     /// Show what the last runs did: each command, its time, its result
     Logs(Logs),
     /// Show the effective configuration and where each value comes from
@@ -217,6 +224,9 @@ pub struct Kill {
     /// All sessions
     #[arg(long)]
     pub all: bool,
+    /// Also remove the directory on the host, after showing what is not here and asking; that is kept in a backup there
+    #[arg(long, conflicts_with = "all")]
+    pub purge: bool,
 }
 
 /// `sinc flush`.
@@ -302,6 +312,23 @@ pub enum BackupsAction {
         #[arg(long, value_name = "BACKUP")]
         from: Option<String>,
     },
+}
+
+/// `sinc run`.
+#[derive(Debug, Args, Clone)]
+pub struct Run {
+    /// Set a variable for the command; NAME alone takes its value from here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Sync neither before nor after
+    #[arg(long)]
+    pub no_sync: bool,
+    /// End the command when it still runs after this many seconds, with exit code 124
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub timeout: Option<u64>,
+    /// The command and its words, each as it is; for pipes and the like give them to a shell: `sh -c`
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = false)]
+    pub command: Vec<OsString>,
 }
 
 /// `sinc logs`.

@@ -53,12 +53,29 @@ fn run(cli: Cli) -> i32 {
         std::process::exit(failure::print_bug(&for_bugs, command, panic));
     }));
     let result = process::install_signal_handler().map_err(anyhow::Error::from).and_then(|()| {
-        let words = std::env::args_os().skip(1).map(|word| process::quote::posix(&word.to_string_lossy()));
-        let line = words.collect::<Vec<_>>().join(" ");
+        let line = command_line(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
         let context = Context::new(cli.global.clone(), environment, ui.clone(), &line)?;
         commands::run(&context, cli)
     });
     result.unwrap_or_else(|error| failure::print(&ui, command, &error))
+}
+
+/// The command line for the journal, without the values of variables, which may be secrets.
+fn command_line(words: impl Iterator<Item = String>) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    let mut options = true;
+    for mut word in words {
+        options &= word != "--";
+        let before = shown.last().is_some_and(|last| last == "-e" || last == "--env");
+        if options && (before || word.starts_with("-e") || word.starts_with("--env=")) {
+            let name = if word.starts_with("--env=") { 6 } else { 0 };
+            if let Some(at) = word[name..].find('=') {
+                word.replace_range(name + at + 1.., "…");
+            }
+        }
+        shown.push(process::quote::posix(&word));
+    }
+    shown.join(" ")
 }
 
 /// `-v` shows each command with its time, `-vv` their output too; `SINC_LOG` is a filter of tracing.
@@ -77,4 +94,18 @@ fn start_logging(global: &Global, environment: &Environment, ui: &Ui) {
         .with_target(false)
         .without_time()
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_of_a_variable_is_in_the_journal() {
+        let line = |words: &[&str]| command_line(words.iter().map(|word| (*word).to_owned()));
+        let shown =
+            line(&["run", "-e", "A=s3", "--env", "B=s3", "--env=C=s3", "-eD=s3", "-e", "E", "--", "x=1"]);
+        assert!(!shown.contains("s3") && shown.ends_with("-e E -- x=1"), "{shown}");
+        assert_eq!(line(&["status", "a b"]), "status 'a b'");
+    }
 }

@@ -38,6 +38,14 @@ pub(super) fn tell(ctx: &Context, record: &Record, held: &Held) {
     }
 }
 
+/// Nothing goes on with a sync that is held.
+///
+/// # Errors
+/// It is.
+pub(super) fn refuse(record: &Record) -> anyhow::Result<()> {
+    record.held.as_ref().map_or(Ok(()), |held| Err(failure(record, held)))
+}
+
 /// Says it, where nothing goes on.
 pub(super) fn failure(record: &Record, held: &Held) -> anyhow::Error {
     let failure = Failure::new(Kind::Failed, what(record, held));

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::kill_target::{self, Target};
 use super::kill_words::{Facts, nowhere, reasons, tell};
 use super::mutagen;
+use super::purge::{Purge, Purged};
 use crate::cli;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
@@ -46,6 +47,8 @@ struct Ended {
     terminal: &'static str,
     /// Is everything that could be brought over on both sides? None when no cycle was asked for.
     brought_over: Option<bool>,
+    /// What became of the directory on the host; none unless it was to go.
+    purged: Option<Purged>,
 }
 
 /// Runs it.
@@ -71,7 +74,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Kill) -> Result<i32> {
     let mut failed = Vec::new();
     for target in &targets {
         let answer = target.host.as_ref().and_then(|host| answers.get(&host.name));
-        match end(ctx, target, answer, mutagen.as_ref()) {
+        match end(ctx, target, answer, mutagen.as_ref(), args.purge) {
             Ok(one) => ended.push(one),
             Err(error) if !args.all => return Err(error),
             Err(error) => {
@@ -100,6 +103,7 @@ fn end(
     target: &Target,
     answer: Option<&HostAnswer>,
     mutagen: Result<&Mutagen, &anyhow::Error>,
+    purge: bool,
 ) -> Result<Ended> {
     let ui = &ctx.ui;
     let (id, host) = (target.id.as_str(), target.host_name.as_str());
@@ -123,6 +127,7 @@ fn end(
         }
     }
     tell(ctx, target, &facts);
+    let purge = if purge { Some(Purge::prepare(ctx, target, &facts)?) } else { None };
     if let Err(error) = mutagen {
         ui.warn(&format!("{error}: a sync that it may still have is not ended; `sinc list` shows it then"));
     }
@@ -132,6 +137,9 @@ fn end(
         (Ok(mutagen), [first, ..]) => bring_over(ctx, id, mutagen, first, &facts)?,
         _ => None,
     };
+    if let Some(purge) = &purge {
+        purge.ask(ctx)?;
+    }
     interrupted()?;
     let terminal = end_there(ctx, target, &facts, &machine)?;
     if let Ok(mutagen) = mutagen {
@@ -151,7 +159,11 @@ fn end(
         ctx.store.forget_checked(id, host);
         ctx.store.note_conflicts(id, host, 0);
     }
-    conclude(ctx, target, &facts, terminal);
+    let purged = match &purge {
+        Some(purge) if !ctx.runner.is_dry_run() => Some(purge.act(ctx)?),
+        _ => None,
+    };
+    conclude(ctx, target, &facts, terminal, purge.is_some());
     Ok(Ended {
         id: id.to_owned(),
         host: host.to_owned(),
@@ -164,6 +176,7 @@ fn end(
         },
         terminal,
         brought_over,
+        purged,
     })
 }
 
@@ -272,7 +285,7 @@ fn is_lost(error: &anyhow::Error) -> bool {
     lost && interrupted().is_ok()
 }
 
-fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str) {
+fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str, purged: bool) {
     let ui = &ctx.ui;
     if ctx.runner.is_dry_run() {
         ui.note("nothing was changed");
@@ -284,6 +297,12 @@ fn conclude(ctx: &Context, target: &Target, facts: &Facts, terminal: &str) {
             "its terminal on {} is ended when that host is reached again, by `sinc`, `status` or `list`",
             target.host_name
         ));
+    }
+    if purged {
+        if let Some(local) = facts.shown_local(ctx) {
+            ui.note(&format!("the files here stay, in {local}"));
+        }
+        return;
     }
     if let (Some(local), Some(remote)) = (facts.shown_local(ctx), &facts.remote) {
         ui.note(&format!("the files stay, here in {local} and on {} in {remote}", target.host_name));

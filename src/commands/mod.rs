@@ -23,8 +23,10 @@ mod mutagen;
 pub mod notify;
 mod paint;
 mod paste;
+mod purge;
 mod resolve;
 mod resume;
+mod run;
 pub mod shim;
 mod sides;
 mod state_report;
@@ -33,6 +35,7 @@ mod status;
 mod sync_control;
 mod sync_reasons;
 mod terminal;
+mod transfer;
 pub mod trust;
 mod watch;
 
@@ -68,9 +71,12 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pause(args) => sync_control::pause(ctx, &args),
         Command::Resume(args) => resume::run(ctx, &args),
         Command::Flush(args) => sync_control::flush(ctx, &args),
+        Command::Push(args) => transfer::push(ctx, &args),
+        Command::Pull(args) => transfer::pull(ctx, &args),
         Command::Conflicts(args) => conflicts::run(ctx, &args),
         Command::Resolve(args) => resolve::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
+        Command::Run(args) => run::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
         Command::Status(args) => status::run(ctx, &args),
@@ -89,9 +95,12 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Flush(_) => "flush",
+        Command::Push(_) => "push",
+        Command::Pull(_) => "pull",
         Command::Conflicts(_) => "conflicts",
         Command::Resolve(_) => "resolve",
         Command::Backups(_) => "backups",
+        Command::Run(_) => "run",
         Command::Logs(_) => "logs",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",

@@ -46,11 +46,9 @@ pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
 pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
     let mutagen = mutagen::present(ctx)?;
-    if let Some(held) = &record.held {
-        return Err(held_words::failure(&record, held));
-    }
+    held_words::refuse(&record)?;
     let started = Instant::now();
-    let checked = one(wait(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?, &record)?;
+    let checked = flushed(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?;
     if checked.result == CycleResult::WouldRun {
         print_checked(ctx, "flush", &record, checked);
         return Ok(0);
@@ -92,6 +90,20 @@ pub(super) fn one(mut all: Vec<Checked>, record: &Record) -> Result<Checked> {
             Err(Stuck::Ambiguous(all.iter().map(line).collect()).into())
         }
     }
+}
+
+/// The session's one sync after cycles that were asked for, until both sides are equal, something keeps them from it, or
+/// the time is up.
+///
+/// # Errors
+/// It has none or several, Mutagen cannot be asked, or a signal came.
+pub(super) fn flushed(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    deadline: Duration,
+) -> Result<Checked> {
+    one(wait(ctx, mutagen, record, deadline)?, record)
 }
 
 /// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.

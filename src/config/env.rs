@@ -73,6 +73,13 @@ impl Environment {
         Ok(Environment { variables, home })
     }
 
+    /// A variable of the person's own, which means nothing to sinc: for `run --env NAME`.
+    #[must_use]
+    pub fn of_person(name: &str) -> Option<OsString> {
+        #[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+        std::env::var_os(name)
+    }
+
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(VARIABLES.contains(&name), "{name} is not in the list");

@@ -49,7 +49,9 @@ pub struct ProcessError {
 }
 
 impl ProcessError {
-    pub(super) fn new(cmd: &Cmd, outcome: Outcome, stderr: String) -> Self {
+    /// A failure of this command.
+    #[must_use]
+    pub fn new(cmd: &Cmd, outcome: Outcome, stderr: String) -> Self {
         Self {
             why: cmd.why().to_owned(),
             program: cmd.program().to_string_lossy().into_owned(),

@@ -3,6 +3,7 @@
 //! `read`, `answer` and `lines` ask and run in every mode; `run` changes something and is only shown in a dry
 //! run; `replace` becomes the other program.
 
+mod beside;
 mod cmd;
 mod error;
 mod journal;
@@ -18,10 +19,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use beside::{Beside, Pipes, end_beside};
 pub use cmd::{Cmd, DEFAULT_DEADLINE};
 pub use error::{Outcome, ProcessError};
 pub use journal::{Entry, Journal};
-pub use signals::{Interrupted, install_signal_handler, interrupted};
+pub use relay::after as relay_after;
+pub use signals::{
+    Diverted, Interrupted, divert_signals, forgive_interrupt, install_signal_handler, interrupted,
+};
 pub use wait::Stream;
 
 /// What a finished program left.

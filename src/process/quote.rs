@@ -28,6 +28,21 @@ pub fn universal(word: &str) -> String {
     quoted
 }
 
+/// Bytes for `printf %b`: each that is not plain as a backslash, `0` and three octal digits. No shell reads anything in
+/// it but the backslash.
+#[must_use]
+pub fn octal(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"._/-@+,=:".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            text.push_str(&format!("\\0{byte:03o}"));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +60,20 @@ mod tests {
     fn universal_takes_the_hard_characters_out() {
         assert_eq!(universal(r"a\b'c!d"), r"'a'\\'b'\''c'\!'d'");
         assert_eq!(universal("$(x) `y` #{z}"), "'$(x) `y` #{z}'");
+    }
+
+    #[test]
+    fn octal_gives_any_bytes_back() {
+        let bytes: Vec<u8> = (1..=255).collect();
+        let text = octal(&bytes);
+        assert!(text.bytes().all(|b| b.is_ascii_graphic() && !b"'!*?[".contains(&b)), "{text}");
+        for shell in ["sh", "dash", "bash"] {
+            let cmd = crate::process::Cmd::new(shell, "decode").args(["-c", "printf %b \"$1\"", "x", &text]);
+            match crate::process::Runner::default().answer(&cmd) {
+                Ok(output) => assert_eq!(output.stdout, bytes, "{shell}"),
+                Err(error) => assert!(error.is_not_found() && shell != "sh", "{shell}: {error}"),
+            }
+        }
     }
 
     #[test]

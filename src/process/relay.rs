@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Read, Result, Write};
 
 /// Passes on what comes after the first line that ends with `mark`.
-pub(super) fn after(mark: &str, from: impl Read, to: &mut dyn Write) -> Result<()> {
+///
+/// # Errors
+/// One of the two cannot be read or written any more.
+pub fn after(mark: &str, from: impl Read, to: &mut dyn Write) -> Result<()> {
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     while !line.trim_ascii_end().ends_with(mark.as_bytes()) {

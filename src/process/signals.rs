@@ -12,6 +12,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 /// The last signal, or 0.
 static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+/// Who gets the signals at this moment, in the place of the programs that are running.
+static DIVERTED: Mutex<Option<Hears>> = Mutex::new(None);
+
+type Hears = Box<dyn Fn(i32) + Send>;
 
 /// A signal told sinc to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +46,39 @@ pub fn install_signal_handler() -> std::io::Result<()> {
     }
     let mut signals = signal_hook::iterator::Signals::new(caught)?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
+        for signal in signals.forever() {
+            if let Some(hears) = diverted().as_ref() {
+                RECEIVED.store(0, Ordering::SeqCst);
+                hears(signal);
+                continue;
+            }
             for pid in running().iter() {
                 terminate(*pid);
             }
         }
     });
     Ok(())
+}
+
+/// Gives the signals to `hears` for as long as the value lives: sinc does not stop then.
+#[must_use]
+pub fn divert_signals(hears: impl Fn(i32) + Send + 'static) -> Diverted {
+    *diverted() = Some(Box::new(hears));
+    Diverted(())
+}
+
+/// Signals go elsewhere for as long as this lives.
+#[derive(Debug)]
+pub struct Diverted(());
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        *diverted() = None;
+    }
+}
+
+fn diverted() -> MutexGuard<'static, Option<Hears>> {
+    DIVERTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Was sinc told to stop? `?` on this ends a loop.
@@ -60,6 +90,11 @@ pub fn interrupted() -> Result<(), Interrupted> {
         0 => Ok(()),
         signal => Err(Interrupted(i32::try_from(signal).unwrap_or(SIGTERM))),
     }
+}
+
+/// Forgets a signal that came: for what has to be put in order before sinc stops.
+pub fn forgive_interrupt() {
+    RECEIVED.store(0, Ordering::SeqCst);
 }
 
 fn running() -> MutexGuard<'static, BTreeSet<i32>> {

@@ -93,6 +93,12 @@ impl RemoteError {
         }
     }
 
+    /// A program that talked with this host failed.
+    #[must_use]
+    pub fn of(remote: &super::Remote, doing: &str, error: ProcessError) -> Self {
+        Self::from_process(remote.name(), &remote.destination().to_string(), doing, error)
+    }
+
     /// Did ssh fail for this reason?
     #[must_use]
     pub fn is(&self, kind: Why) -> bool {

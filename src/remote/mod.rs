@@ -20,7 +20,7 @@ use crate::process::{Cmd, Outcome, ProcessError, Runner, Stream};
 pub use control::{ControlSocket, local_address_towards};
 pub use error::{RemoteError, Why, classify};
 pub use exchange::Answer;
-pub use reply::{Reply, ReplyError};
+pub use reply::{BEGIN, Reply, ReplyError};
 pub use script::Script;
 
 /// How long a script on the host may take, with nobody to wait for.
@@ -122,6 +122,21 @@ impl Remote {
             .no_deadline()
             .args(self.options(true))
             .args(["-t", "--"])
+            .arg(self.destination.target())
+            .arg(script.command(words))
+    }
+
+    /// The command that gives its own streams to `script`, on a terminal of the host's if `tty`. It asks nobody: what is
+    /// asked at a login has been answered before.
+    #[must_use]
+    pub fn streams_cmd(&self, why: &str, script: &Script, words: &[&str], tty: bool) -> Cmd {
+        let forward = format!("ForwardAgent={}", if self.forward_agent { "yes" } else { "no" });
+        Cmd::new("ssh", why)
+            .no_deadline()
+            // The first value counts.
+            .args(["-o", &forward])
+            .args(self.options(false))
+            .args([if tty { "-tt" } else { "-T" }, "--"])
             .arg(self.destination.target())
             .arg(script.command(words))
     }

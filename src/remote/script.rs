@@ -62,6 +62,9 @@ pub(crate) mod tests {
             ("message.sh", &crate::session::scripts::MESSAGE),
             ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
             ("count.sh", &crate::session::scripts::COUNT),
+            ("purge.sh", &crate::session::scripts::PURGE),
+            ("run.sh", &crate::session::scripts::RUN),
+            ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

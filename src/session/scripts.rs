@@ -20,3 +20,9 @@ pub static STATUS_NOTE: Script = Script::new(include_str!("status_note.sh"));
 pub static MESSAGE: Script = Script::new(include_str!("message.sh"));
 /// Counts the files in a session's directory.
 pub static COUNT: Script = Script::new(include_str!("count.sh"));
+/// Runs a command of `sinc run`.
+pub static RUN: Script = Script::new(include_str!("run.sh"));
+/// Stands by while it runs.
+pub static RUN_GUARD: Script = Script::new(include_str!("run_guard.sh"));
+/// Removes what this computer has too from a directory that was moved into a backup.
+pub static PURGE: Script = Script::new(include_str!("purge.sh"));

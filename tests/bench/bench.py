@@ -23,7 +23,7 @@ import termios
 import time
 import traceback
 
-CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "cost"]
+CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "run", "cost"]
 FILES, FILE_BYTES = 10_000, 2_000  # the large project: 20 MB
 MARK = "pane-of-the-host-6007"  # never on a command line: the pane's agent puts it together
 AGENT = "printf '\\n%s-%d\\n' pane-of-the-host $((6000 + 7)); exec sleep 1000000"
@@ -336,6 +336,21 @@ class Bench:
                     continue
                 self.compare(name, ours, plain, wanted)
 
+    def run_command(self, rtts):
+        self.forget()
+        self.latency(0)
+        self.session(self.big)
+        shared = f"-o ControlMaster=auto -o ControlPath={self.hand_master} -o ControlPersist=30m"
+        flush = f"MUTAGEN_DATA_DIRECTORY={self.mutagen_data} mutagen sync flush --all"
+        by_hand = f"{flush} && ssh {shared} vps 'cd workspace/big && wc -l <d000/f00000.dat' && {flush}"
+        sinc = lambda: run([self.sinc, "run", "--", "sh", "-c", "wc -l <d000/f00000.dat"])
+        hand = lambda: run(["sh", "-c", by_hand])
+        for rtt in rtts:
+            self.latency(rtt)
+            sinc(), hand()
+            self.compare("run, warm", sinc, hand, lambda ours, plain: ("≤ 1.15 ×", ours <= 1.15 * plain))
+        self.end_master(self.hand_master)
+
     def cost(self):
         self.forget()
         self.latency(0)
@@ -416,6 +431,8 @@ def main():
             bench.existing(cases, rtts)
         if {"status", "cached"} & set(cases):
             bench.status(cases, rtts)
+        if "run" in cases:
+            bench.run_command(rtts)
         if "cost" in cases:
             bench.cost()
         if {"connect", "install"} & set(cases):

@@ -105,6 +105,10 @@ fn everything_leaves_it_alone(world: &World, side: &str, place: &str) {
     for (args, code) in [
         (&["--no-attach"][..], 0),
         (&["flush"], 1),
+        (&["push", "--yes"], 1),
+        (&["pull", "--yes"], 1),
+        (&["resolve", "--all", "--local"], 1),
+        (&["run", "--", "true"], 1),
         (&["resume"], 1),
         (&["pause"], 0),
         (&["--no-attach"], 0),

@@ -13,14 +13,14 @@ use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, poll, wait_until};
 
 /// Stops the call with a certain number, counted over ssh and Mutagen together, before or after it did its work.
-struct Gate {
+pub(crate) struct Gate {
     dir: PathBuf,
     round: Cell<usize>,
 }
 
 impl Gate {
     #[track_caller]
-    fn build(bed: &Bed) -> Self {
+    pub(crate) fn build(bed: &Bed) -> Self {
         let dir = bed.host.dir().join("gate");
         std::fs::create_dir(&dir).unwrap();
         let mutagen = bed.host.bin().join("mutagen");
@@ -51,12 +51,12 @@ impl Gate {
     }
 
     /// Starts to count anew, and stops the call with this number.
-    fn close(&self, when: &str, number: usize) {
+    pub(crate) fn close(&self, when: &str, number: usize) {
         self.begin(Some((when, number)));
     }
 
     /// Stops nothing any more.
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         self.begin(None);
     }
 
@@ -71,12 +71,12 @@ impl Gate {
     }
 
     /// How many calls there were.
-    fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         std::fs::read_dir(self.now()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count()
     }
 
     /// The command line that was stopped.
-    fn stopped(&self) -> Option<String> {
+    pub(crate) fn stopped(&self) -> Option<String> {
         std::fs::read_to_string(self.now().join("stopped")).ok()
     }
 }

@@ -317,3 +317,74 @@ fn a_flush_over_a_dead_line_is_given_up_sooner_and_nothing_is_lost() {
     assert!(run.stderr.contains("1 conflict, left alone on both sides: a ("), "{run}");
     assert_eq!(hangs.both(), ["changed here\n", "1"]);
 }
+
+#[test]
+fn purge_keeps_what_is_not_here_and_removes_the_rest() {
+    let Some(bed) = Bed::new() else { return };
+    bed.sandbox.configure_also(QUICK);
+    let project = bed.project("it's $x", &[("a", "1"), ("d/b\nc", "2"), ("-n", "3")]);
+    connect_quick(&bed, &project);
+    let there = steps::there(&bed, "it's $x");
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    // Nothing but what is here: nothing is kept.
+    let dry = sinc(&["kill", "--purge", "--dry-run"]).success();
+    assert!(dry.stderr.contains("is here too") && dry.stderr.contains("would be removed"), "{dry}");
+    let nobody = sinc(&["kill", "--purge"]).exits(1);
+    assert!(nobody.stderr.contains("there is no terminal to ask on: Remove box:"), "{nobody}");
+    assert_eq!(steps::syncs(&bed.sandbox).len(), 1);
+    let json = sinc(&["kill", "--purge", "--yes", "--json"]).success();
+    let data = documented::data("kill", &json.stdout);
+    assert_eq!(data["ended"][0]["purged"], serde_json::json!({ "kept": null, "paths": 0 }), "{data}");
+    assert!(!there.exists());
+    let backups = bed.host.remote_home().join(".local/state/sinc/backups");
+    assert!(steps::tree(&backups).iter().all(|(_, text)| text.is_none()));
+    assert_eq!(steps::read(&project.join("d/b\nc")), "2");
+
+    // It is made and filled again; this time there is more on the host.
+    connect_quick(&bed, &project);
+    steps::write(&there.join("node_modules/only"), "ignored");
+    steps::write(&there.join(".git/HEAD"), "the host's own");
+    sinc(&["pause"]).success();
+    steps::write(&project.join("a"), "here");
+    steps::write(&there.join("a"), "there");
+    sinc(&["resume"]).success();
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["kill", "--purge"]);
+    terminal.wait_for("in it)", PATIENCE);
+    terminal.wait_for("Remove box:", PATIENCE);
+    terminal.type_keys(&["n"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    assert!(there.exists() && steps::syncs(&bed.sandbox).len() == 1);
+    let run = sinc(&["kill", "--purge", "--yes"]).success();
+    for line in
+        [".git (directory with 1 path in it)", "a (5 B, another version is here)", "node_modules (directory"]
+    {
+        assert!(run.stderr.contains(line), "{line}: {run}");
+    }
+    assert!(!there.exists() && steps::syncs(&bed.sandbox).is_empty());
+    let place = run.stderr.split(" on the host in ").nth(1).unwrap().lines().next().unwrap();
+    let kept = steps::tree(std::path::Path::new(place));
+    let files: Vec<_> =
+        kept.iter().filter_map(|(path, text)| Some((path.to_str()?, text.as_deref()?))).collect();
+    assert_eq!(files, [(".git/HEAD", "the host's own"), ("a", "there"), ("node_modules/only", "ignored")]);
+    assert_eq!(steps::read(&project.join("a")), "here");
+}
+
+#[test]
+fn purge_ends_nothing_where_it_cannot_know() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    let purge = || bed.sandbox.sinc_in(&project, &["kill", "--purge", "--yes"]);
+    let _ = bed.sandbox.sinc_in(&project, &["kill", "--purge", "--all"]).exits(2);
+    std::fs::rename(there.join(".sinc-session"), there.join("marker")).unwrap();
+    let lost = purge().exits(1);
+    assert!(lost.stderr.contains("is not known to be its own any more"), "{lost}");
+    std::fs::rename(there.join("marker"), there.join(".sinc-session")).unwrap();
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    let down = purge().exits(76);
+    assert!(down.stderr.contains("cannot be removed now"), "{down}");
+    assert_eq!((steps::syncs(&bed.sandbox).len(), steps::read(&there.join("a"))), (1, "1".to_owned()));
+    bed.host.start_sshd().unwrap();
+}

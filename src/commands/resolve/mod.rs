@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use self::apply::{Done, End, How, Task, apply};
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
-use super::mutagen;
 use super::paint::{Paint, harmless};
 use super::sides::{Sides, word};
+use super::{held_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::listing::Kind as EntryKind;
@@ -56,6 +56,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         return Err(usage("name the paths, or `--all`"));
     }
     let sides = Sides::of(ctx, args.session.as_deref())?;
+    held_words::refuse(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
     let mode = look::the_sync(&mutagen, &sides)?.mode;
     if mode.starts_with("one-way") && (walks || !matches!(way, Some(Way::Local))) {
