@@ -40,7 +40,7 @@ if [ -n "$pids" ]; then kill -s "$1" $pids 2>/dev/null; fi;
 };
 # Nobody is left: first as a terminal does that is closed, then for good.
 give_up() {
-: >"$d/abort";
+echo yes 2>/dev/null >"$d/abort";
 tell HUP; tell CONT;
 n=0;
 while [ $n -lt 50 ]; do
@@ -94,7 +94,7 @@ watch >/dev/null 2>&1 7>&- &
 while IFS= read -r line; do
 case $line in
 "signal "*) tell "${line#signal }";;
-beat) : >"$d/beat";;
+beat) echo yes 2>/dev/null >"$d/beat";;
 end)
 last=unknown; if [ -f "$d/end" ]; then IFS= read -r last <"$d/end"; fi;
 put ended "$last";
