@@ -42,6 +42,9 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     let remote = remote.with_person(false);
 
     let began = lasts(pid, HEAD_START);
+    if began {
+        super::link::ensure(ctx, &record.host);
+    }
     let mut asked = if began { ask_mutagen(ctx, &record) } else { Asked::default() };
     let lasted = began && lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
     if lasted && asked.is_quiet() {
@@ -56,7 +59,18 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if lasted && !asked.said.is_empty() {
         show(&remote, &id, &asked.said.join("; "));
     }
+    if lasted {
+        keep_link(ctx, record, pid);
+    }
     Ok(0)
+}
+
+/// Brings back a link that dies, for as long as the attach lasts.
+fn keep_link(ctx: &Context, record: Record, pid: i32) {
+    let ctx = ctx.clone();
+    let _ =
+        std::thread::Builder::new().stack_size(256 * 1024).spawn(move || super::link::keep(&ctx, &record));
+    while lasts(pid, Duration::from_secs(24 * 60 * 60)) {}
 }
 
 /// What Mutagen says of the session.

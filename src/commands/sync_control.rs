@@ -16,6 +16,9 @@ use crate::state::{Record, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Selector, SyncSession};
 use crate::ui::{bytes, plural};
 
+/// How long the link gets to look whether a cycle would delete too much.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+
 /// `sinc pause`.
 ///
 /// # Errors
@@ -49,7 +52,13 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     if let Some(held) = &record.held {
         return Err(held_words::failure(&record, held));
     }
+    super::link::ensure(ctx, &record.host);
     let started = Instant::now();
+    let patience = LOOK_DEADLINE.min(Duration::from_secs(args.timeout));
+    super::link::look_first(ctx, &mutagen, &record, patience)?;
+    if let Some(held) = ctx.store.held(&record.id, &record.host)? {
+        return Err(held_words::failure(&record, &held));
+    }
     let checked = one(wait(ctx, &mutagen, &record, Duration::from_secs(args.timeout))?, &record)?;
     if checked.result == CycleResult::WouldRun {
         print_checked(ctx, "flush", &record, checked);

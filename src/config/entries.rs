@@ -49,6 +49,7 @@ impl Config {
         list.flag("sync.gitignore", &self.sync.gitignore);
         list.add("sync.file-mode", &self.sync.file_mode);
         list.add("sync.directory-mode", &self.sync.directory_mode);
+        list.flag("sync.link", &self.sync.link);
         for (name, command) in &self.agents {
             list.add(&format!("agent.{name}.command"), command);
         }

@@ -18,7 +18,7 @@ use crate::process::{Cmd, Outcome, ProcessError, Runner, Stream};
 
 pub use control::{ControlSocket, local_address_towards};
 pub use error::{RemoteError, Why, classify};
-pub use reply::{Reply, ReplyError};
+pub use reply::{BEGIN, Reply, ReplyError};
 pub use script::Script;
 
 /// How long a script on the host may take, with nobody to wait for.
@@ -122,6 +122,35 @@ impl Remote {
             .args(["-t", "--"])
             .arg(self.destination.target())
             .arg(script.command(words))
+    }
+
+    /// The command for a connection of its own that stays open and runs `script`, which is talked to over its standard
+    /// input. With `shared` it rides on the shared connection, because a login needs a person.
+    #[must_use]
+    pub fn line_cmd(&self, why: &str, script: &Script, shared: bool, connect_seconds: u32) -> Cmd {
+        let control = self.control.path().filter(|_| shared).map_or("none".into(), Path::to_string_lossy);
+        let options = [
+            format!("ConnectTimeout={connect_seconds}"),
+            "ServerAliveInterval=2".to_owned(),
+            "ServerAliveCountMax=2".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+            "RemoteCommand=none".to_owned(),
+            "PermitLocalCommand=no".to_owned(),
+            "ControlMaster=no".to_owned(),
+            format!("ControlPath={control}"),
+            "BatchMode=yes".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ForwardX11=no".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+        ];
+        Cmd::new("ssh", why)
+            .untranslated()
+            .no_deadline()
+            .args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]))
+            .args(self.destination.port_args())
+            .args(["-T", "--"])
+            .arg(self.destination.target())
+            .arg(script.command(&[]))
     }
 
     /// Runs a script of ours that only asks, or whose change is safe to repeat.

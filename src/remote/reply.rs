@@ -5,7 +5,7 @@ use std::fmt;
 use crate::ignore::is_misleading;
 
 /// The line that opens an answer: what an rc file printed before it does not count.
-pub(super) const BEGIN: &str = "sinc-begin 1";
+pub const BEGIN: &str = "sinc-begin 1";
 
 /// An answer: an exit code of ours and `key value` lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -18,3 +18,5 @@ pub static END: Script = Script::new(include_str!("end.sh"));
 pub static MESSAGE: Script = Script::new(include_str!("message.sh"));
 /// Counts the files in a session's directory.
 pub static COUNT: Script = Script::new(include_str!("count.sh"));
+/// Puts a directory aside that a sync made again at an old place.
+pub static ASIDE: Script = Script::new(include_str!("aside.sh"));

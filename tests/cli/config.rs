@@ -63,6 +63,7 @@ fn the_defaults_are_shown_and_the_way_to_a_file() {
     sync.gitignore = false               # default
     sync.file-mode = "0644"              # default
     sync.directory-mode = "0755"         # default
+    sync.link = true                     # default
     agent.claude.command = "claude"      # default
     agent.codex.command = "codex"        # default
     agent.gemini.command = "gemini"      # default
@@ -104,6 +105,7 @@ fn each_value_is_shown_with_its_origin() {
     sync.gitignore = false                                   # default
     sync.file-mode = "0644"                                  # default
     sync.directory-mode = "0755"                             # default
+    sync.link = true                                         # default
     agent.claude.command = "claude"                          # default
     agent.codex.command = "codex"                            # default
     agent.gemini.command = "gemini"                          # default

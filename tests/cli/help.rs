@@ -40,6 +40,9 @@ fn the_whole_help() {
     for action in ["path", "edit"] {
         help(&["config", action, "-h"]);
     }
+    for action in ["status", "start", "stop", "install"] {
+        help(&["link", action, "-h"]);
+    }
     insta::assert_snapshot!("help", text);
 }
 

@@ -9,6 +9,7 @@ mod forwarding;
 mod interrupted;
 mod kill;
 mod kit;
+mod link;
 mod list;
 mod modes;
 mod names;
