@@ -115,6 +115,7 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
         for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {
             mutagen.resume(&sync.identifier)?;
         }
+        ctx.store.poke_links();
         return Ok(Some("the sync was paused; it goes on".to_owned()));
     }
     if let Some(directory) = directory {

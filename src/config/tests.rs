@@ -73,6 +73,7 @@ fn every_value_says_where_it_comes_from() {
     sync.gitignore = false  # default
     sync.file-mode = "0644"  # default
     sync.directory-mode = "0755"  # default
+    sync.link = true  # default
     agent.claude.command = "claude"  # default
     agent.codex.command = "codex"  # default
     agent.gemini.command = "gemini"  # default
@@ -100,6 +101,7 @@ fn every_value_says_where_it_comes_from() {
     sync.gitignore = false  # /p/.sinc.toml, line 4
     sync.file-mode = "0640"  # FILE, line 19
     sync.directory-mode = "0755"  # default
+    sync.link = true  # default
     agent.claude.command = "claude"  # default
     agent.codex.command = "codex --full-auto"  # FILE, line 25
     agent.gemini.command = "gemini"  # default

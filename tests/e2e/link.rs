@@ -384,9 +384,19 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
         !sessions.is_empty() && sessions.values().all(|session| session["stands"] == "held")
     });
     assert_eq!(files(&linked.there), left + 1, "{}", linked.log());
-    // It was meant.
+    linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+    linked.wait_for("inotify");
+    linked.edit("restored");
+    assert_eq!(files(&linked.here), left + 2, "{}", linked.log());
+
+    // And within the minute in which more was there: it was meant.
+    std::fs::remove_dir_all(linked.here.join("src")).unwrap();
+    wait_until("it is held", PATIENCE, || {
+        let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+        sessions.values().all(|session| session["stands"] == "held")
+    });
     let run = linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--allow-deletions", "--yes"]).success();
-    assert_eq!(files(&linked.there), 3, "{run}");
+    assert_eq!(files(&linked.there), 4, "{run}");
     linked.wait_for("inotify");
     linked.edit("at last");
 }

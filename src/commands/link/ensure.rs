@@ -47,7 +47,8 @@ pub(in crate::commands) fn ensure_for<'a>(ctx: &Context, records: impl IntoItera
 }
 
 fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
-    if ctx.runner.is_dry_run() || !ctx.config()?.sync.link.value {
+    let config = ctx.config()?;
+    if ctx.runner.is_dry_run() || !config.sync.link.value {
         return Ok(());
     }
     if let Some(runs) = ctx.store.link_runs(host) {
@@ -57,11 +58,12 @@ fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
         end(ctx, host)?;
     }
     ctx.store.set_link_stopped(host, false)?;
-    let mut cmd =
-        Cmd::new(std::env::current_exe()?, "start the link").args(["link", "run", "--", host]).dir("/");
-    if let Some(config) = &ctx.global.config {
-        cmd = cmd.arg("--config").arg(ctx.cwd.join(config));
+    let mut cmd = Cmd::new(std::env::current_exe()?, "start the link").dir("/");
+    // It lives in another directory than this one.
+    if ctx.global.config.is_some() || ctx.environment.get("SINC_CONFIG").is_some() {
+        cmd = cmd.arg("--config").arg(ctx.cwd.join(&config.file));
     }
+    cmd = cmd.args(["link", "run", "--", host]);
     ctx.runner.spawn_detached(&cmd)?;
     Ok(())
 }

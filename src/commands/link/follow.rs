@@ -65,6 +65,10 @@ pub(super) fn follow(ctx: &Context, remote: &Remote, mutagen: &Mutagen, record: 
                 pause(ctx, mutagen, &syncs, &mut record)?;
                 return Ok(Found::Gone(format!("{error:#}")));
             }
+            if record.held.take().is_some() {
+                // The new one has no history, and so nothing to delete.
+                ctx.store.release(&record.id, &record.host)?;
+            }
             // Now that the sync is there: the host's claim says so too.
             bootstrap::ask(remote, &Question { look: false, ..question }, &|_| {})?;
             ctx.store.save(&record)?;

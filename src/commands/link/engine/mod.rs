@@ -295,7 +295,14 @@ impl<'a> Engine<'a> {
                     && old.rules == fresh.rules
             });
             self.sessions.push(match known {
-                Some(at) => Watched { record: fresh.record, ..before.swap_remove(at) },
+                Some(at) => {
+                    let mut old = before.swap_remove(at);
+                    if old.record.held.is_some() && fresh.record.held.is_none() {
+                        // A person has decided: what was there before is no measure any more.
+                        old.minute = fresh.minute;
+                    }
+                    Watched { record: fresh.record, ..old }
+                }
                 None => fresh,
             });
         }

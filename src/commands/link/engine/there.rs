@@ -9,6 +9,7 @@ use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
 use crate::process::Cmd;
+use crate::remote::{Why, classify};
 use crate::state::host_word;
 use crate::tools::mutagen::Selector;
 
@@ -17,6 +18,9 @@ use crate::tools::mutagen::Selector;
 const EAGER_TRIES: u32 = 60;
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 /// inotifywait is started again this often before the host is polled, until the line is opened anew.
 const WATCH_TRIES: u32 = 2;
@@ -190,6 +194,7 @@ impl Engine<'_> {
         self.line_number += 1;
         (self.there_ready, self.lost) = (false, true);
         self.walk_at = None;
+        let kind = classify(&why);
         let why = why.lines().last().unwrap_or_default().trim().to_owned();
         let why = if why.is_empty() { "the connection ended".to_owned() } else { why };
         if self.file.up || self.file.why.as_ref() != Some(&why) {
@@ -206,11 +211,14 @@ impl Engine<'_> {
                 let _ = session.joiner.looked(now, false);
             }
         }
+        // To be refused again and again could get this address shut out.
+        let refused =
+            matches!(kind, Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig);
         let pause = match self.tries.checked_sub(EAGER_TRIES) {
             None => LEAST_PAUSE,
             Some(more) => (LEAST_PAUSE * (more + 2)).min(MOST_PAUSE),
         };
-        self.try_at = Some(now + pause);
+        self.try_at = Some(now + if refused { REFUSED_PAUSE } else { pause });
     }
 
     /// Has the host watch, or poll, what is to be watched now.
