@@ -44,6 +44,7 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     let began = lasts(pid, HEAD_START);
     if began {
         super::link::ensure(ctx, &record.host);
+        ctx.store.poke_links();
     }
     let mut asked = if began { ask_mutagen(ctx, &record) } else { Asked::default() };
     let lasted = began && lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });

@@ -272,6 +272,10 @@ impl<'a> Engine<'a> {
     fn reread(&mut self, now: Instant) -> Result<bool> {
         let mut records = self.ctx.store.records()?;
         records.retain(|record| record.host == self.host.name);
+        if self.line.is_none() {
+            // Somebody is at work here, and may have seen to what keeps us out.
+            self.try_at = self.try_at.map(|at| at.min(now));
+        }
         if records.is_empty() {
             return Ok(false);
         }

@@ -168,6 +168,12 @@ impl Engine<'_> {
         self.try_at = None;
         let shared = self.ctx.store.host(&host_word(&self.host.name)).ok().flatten();
         let rides = shared.as_ref().is_some_and(|host| host.shared);
+        if rides && !self.remote.control().exists() {
+            self.lose_line(now, "this host asks a person at each login: run `sinc`".to_owned());
+            // To look whether somebody has logged in costs nothing.
+            self.try_at = Some(now + Duration::from_secs(1));
+            return;
+        }
         // Two seconds send a packet each second; a host behind others may need more now and then.
         let seconds = if self.tries.is_multiple_of(4) { 10 } else { 2 };
         let mut cmd = self.remote.line_cmd("watch the host", &EYE, rides, seconds);
