@@ -134,6 +134,12 @@ pub enum Command {
     Backups(Backups),
     /// Run a command on the host, in the same directory, and bring back what it changed
     Run(Run),
+    /// The background process that makes syncing fast
+    Link {
+        /// What to do with it
+        #[command(subcommand)]
+        action: LinkAction,
+    },
     /// Show what the last runs did: each command, its time, its result
     Logs(Logs),
     /// Show the effective configuration and where each value comes from
@@ -354,6 +360,29 @@ pub enum ConfigAction {
     Path,
     /// Open the config file in $VISUAL or $EDITOR, and check it afterwards
     Edit,
+}
+
+/// What `sinc link` can do.
+#[derive(Debug, Subcommand, Clone)]
+pub enum LinkAction {
+    /// Show the links of all hosts, and how each session is watched
+    Status,
+    /// Start those that do not run
+    Start,
+    /// End them; the next `sinc` starts them again
+    Stop,
+    /// Have them started at login, by systemd or launchd
+    Install {
+        /// Not any more
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Watches the sessions of a host; started by every `sinc`, ends by itself
+    #[command(hide = true)]
+    Run {
+        /// The host's name
+        host: String,
+    },
 }
 
 /// `sinc trust`.

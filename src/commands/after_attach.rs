@@ -42,6 +42,10 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     let remote = remote.with_person(false);
 
     let began = lasts(pid, HEAD_START);
+    if began {
+        super::link::ensure(ctx, &record.host);
+        ctx.store.poke_links();
+    }
     let mut asked = if began { ask_mutagen(ctx, &record) } else { Asked::default() };
     let lasted = began && lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
     if lasted && asked.is_quiet() {
@@ -59,7 +63,18 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if let Some(count) = asked.conflicts.filter(|_| lasted) {
         super::notify::conflicts(ctx, &remote, &record, count);
     }
+    if lasted {
+        keep_link(ctx, record, pid);
+    }
     Ok(0)
+}
+
+/// Brings back a link that dies, for as long as the attach lasts.
+fn keep_link(ctx: &Context, record: Record, pid: i32) {
+    let ctx = ctx.clone();
+    let _ =
+        std::thread::Builder::new().stack_size(256 * 1024).spawn(move || super::link::keep(&ctx, &record));
+    while lasts(pid, Duration::from_secs(24 * 60 * 60)) {}
 }
 
 /// What Mutagen says of the session.
@@ -106,6 +121,7 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
         for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {
             mutagen.resume(&sync.identifier)?;
         }
+        ctx.store.poke_links();
         return Ok(Some("the sync was paused; it goes on".to_owned()));
     }
     if let Some(directory) = directory {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::paint::{Paint, Tone, ago, harmless, utc};
 use super::sides::{Sides, word};
+use super::sync_control::be_sure;
 use super::{mutagen, now};
 use crate::backups::{Backup, Outcome};
 use crate::cli::{self, BackupsAction};
@@ -203,6 +204,7 @@ pub(super) fn flush(ctx: &Context, sides: &Sides) -> Option<CycleResult> {
         let mutagen = mutagen::present(ctx)?;
         let syncs = sync::find(&mutagen, &sides.record.id, &host_word(&sides.record.host))?;
         let Some(first) = syncs.first() else { return Ok(None) };
+        be_sure(ctx, &mutagen, &sides.record, FLUSH_DEADLINE)?;
         Ok(Some(mutagen.flush_checked(&first.identifier, FLUSH_DEADLINE)?.result))
     })();
     asked.inspect_err(|error| tracing::debug!(%error, "the cycle could not be asked for")).ok().flatten()

@@ -12,6 +12,7 @@ use super::kill_target::{self, Target};
 use super::kill_words::{Facts, nowhere, reasons, tell};
 use super::mutagen;
 use super::purge::{Purge, Purged};
+use super::sync_control::be_sure;
 use crate::cli;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
@@ -134,7 +135,7 @@ fn end(
     ask_person(ctx, id, &reasons(target, &facts), "End it?")?;
     let syncs = syncs.unwrap_or_default();
     let brought_over = match (mutagen, &syncs[..]) {
-        (Ok(mutagen), [first, ..]) => bring_over(ctx, id, mutagen, first, &facts)?,
+        (Ok(mutagen), [first, ..]) => bring_over(ctx, target, mutagen, first, &facts)?,
         _ => None,
     };
     if let Some(purge) = &purge {
@@ -215,13 +216,17 @@ fn is_over(result: &CycleResult) -> bool {
 /// Brings over what waits, with a deadline. A sync that is stopped stays so; the person has been asked then.
 fn bring_over(
     ctx: &Context,
-    id: &str,
+    target: &Target,
     mutagen: &Mutagen,
     sync: &SyncSession,
     facts: &Facts,
 ) -> Result<Option<bool>> {
+    let id = target.id.as_str();
     if facts.stopped.is_some() {
         return Ok(None);
+    }
+    if let Some(record) = target.record.as_ref().filter(|_| facts.unreachable.is_none()) {
+        be_sure(ctx, mutagen, record, FLUSH_DEADLINE)?;
     }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");

@@ -33,6 +33,7 @@ pub(super) fn run(ctx: &Context, args: &cli::List) -> Result<i32> {
     let config = ctx.config()?;
     let mut records = ctx.store.records()?;
     records.retain(|record| is_asked_for(ctx, &record.host));
+    super::link::ensure_for(ctx, &records);
     let hosts = if args.local { BTreeMap::new() } else { hosts(ctx, &config, &records)? };
     let (syncs, answers) = std::thread::scope(|scope| {
         let asked = scope.spawn(|| syncs(ctx));
@@ -53,13 +54,16 @@ pub(super) fn run(ctx: &Context, args: &cli::List) -> Result<i32> {
         .iter()
         .filter_map(|(host, answer)| Some((host.clone(), answer.survey.as_ref().ok()?.clone())))
         .collect();
-    let rows = join(&Known {
+    let mut rows = join(&Known {
         records: &records,
         syncs: syncs.as_deref().ok(),
         surveys: &surveys,
         words: &words,
         machine: &ctx.store.machine_if_known().unwrap_or_default(),
     });
+    for row in &mut rows {
+        row.notes.extend(super::link::note(ctx, &row.id, &row.host));
+    }
     let mut waiting = ctx.store.pending()?;
     waiting.retain(|end| is_asked_for(ctx, &end.host));
     if ctx.ui.is_json() {

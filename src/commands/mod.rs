@@ -15,6 +15,7 @@ mod joined;
 mod kill;
 mod kill_target;
 mod kill_words;
+mod link;
 mod list;
 mod list_table;
 mod logs;
@@ -79,6 +80,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Run(args) => run::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
         Command::List(args) => list::run(ctx, &args),
+        Command::Link { action } => link::run(ctx, &action),
         Command::Status(args) => status::run(ctx, &args),
     }
 }
@@ -91,6 +93,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Attach(_) => "attach",
         Command::Status(_) => "status",
         Command::List(_) => "list",
+        Command::Link { .. } => "link",
         Command::Kill(_) => "kill",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",

@@ -73,6 +73,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         return Ok(0);
     }
     let checked = one(wait(ctx, &mutagen, &record, CYCLE_DEADLINE)?, &record)?;
+    super::link::ensure(ctx, &record.host);
+    ctx.store.poke_links();
     conclude(ctx, &record, checked, if resumed { "Resumed" } else { "Synced" })
 }
 

@@ -10,9 +10,6 @@ use crate::session::survey::{AgentState, HostSession, Marker};
 use crate::state::{Held, Record};
 use crate::tools::mutagen::{Checked, CycleResult, Phase, ProblemStage, Side, Status, SyncSession};
 
-/// How changes are noticed for now: Mutagen looks for them.
-const LINK: &str = "polling 2s";
-
 /// `status`, field by field as docs/cli.md describes it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
@@ -26,7 +23,8 @@ pub(super) struct Report {
     /// None when the host could not be asked.
     pub agent: Option<AgentReport>,
     pub transport: String,
-    pub link: &'static str,
+    /// How changes are noticed.
+    pub link: String,
     /// Why the host could not be asked.
     pub unreachable: Option<String>,
     /// Other computers that sync with the same directory, as "name path".
@@ -226,6 +224,7 @@ impl Report {
         sync: SyncReport,
         answer: Option<&HostAnswer>,
         machine: &str,
+        link: String,
     ) -> Self {
         let survey = answer.and_then(|answer| answer.survey.as_ref().ok());
         let there = survey.map(|survey| survey.sessions.get(&record.id).cloned().unwrap_or_default());
@@ -257,7 +256,7 @@ impl Report {
                 _ => "ssh",
             }
             .to_owned(),
-            link: LINK,
+            link,
             unreachable: answer.and_then(HostAnswer::unreachable),
             others: match &there {
                 Some(there) => there.others(machine).map(harmless).collect(),

@@ -32,6 +32,7 @@ pub(super) struct Subject {
 /// There is no such session, or nothing could be said of it.
 pub(super) fn run(ctx: &Context, args: &cli::Status) -> Result<i32> {
     let subjects = subjects(ctx, args)?;
+    super::link::ensure_for(ctx, subjects.iter().map(|subject| &subject.record));
     let cycle = if args.all { args.check && !args.cached } else { !args.cached };
     if args.watch {
         return watch::run(ctx, &subjects, cycle);
@@ -113,7 +114,8 @@ pub(super) fn report(
     answer: Option<&HostAnswer>,
 ) -> Report {
     let machine = ctx.store.machine_if_known().unwrap_or_default();
-    Report::new(&subject.record, &subject.host, sync, answer, &machine)
+    let link = super::link::describe(ctx, &subject.record);
+    Report::new(&subject.record, &subject.host, sync, answer, &machine, link)
 }
 
 /// The sync's part; a completed cycle is remembered for the next `--cached`.
@@ -159,6 +161,9 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> Sync
         tracing::debug!(%error, "what Mutagen's ssh needs could not be written");
     }
     let selector = Selector::session(&record.id, &host_word(&record.host));
+    if let Err(error) = super::link::look_first(ctx, mutagen, record, CYCLE_DEADLINE) {
+        return SyncSeen::Unknown(error.to_string());
+    }
     if held(ctx, record).is_some() {
         // No cycle must begin.
         return match mutagen.list(&selector) {

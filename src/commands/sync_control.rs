@@ -16,6 +16,9 @@ use crate::state::{Record, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Selector, SyncSession};
 use crate::ui::{bytes, plural};
 
+/// How long the link gets to look whether a cycle would delete too much.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+
 /// `sinc pause`.
 ///
 /// # Errors
@@ -103,7 +106,21 @@ pub(super) fn flushed(
     record: &Record,
     deadline: Duration,
 ) -> Result<Checked> {
+    if !ctx.runner.is_dry_run() {
+        super::link::ensure(ctx, &record.host);
+    }
+    be_sure(ctx, mutagen, record, deadline)?;
     one(wait(ctx, mutagen, record, deadline)?, record)
+}
+
+/// Before a cycle is asked for: its link has looked at what it would delete.
+///
+/// # Errors
+/// The sync is held, or could not be looked at.
+pub(super) fn be_sure(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -> Result<()> {
+    super::link::look_first(ctx, mutagen, record, LOOK_DEADLINE.min(deadline))?;
+    let held = ctx.store.held(&record.id, &record.host)?;
+    held.map_or(Ok(()), |held| Err(held_words::failure(record, &held)))
 }
 
 /// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.
@@ -124,6 +141,8 @@ pub(super) fn wait(
         let mut all = mutagen.check(&selector, left)?;
         if !reconnected && reconnect(mutagen, &all) {
             reconnected = true;
+            // Nobody watched while the line was lost.
+            be_sure(ctx, mutagen, record, left)?;
             continue;
         }
         if !all.iter().any(|checked| checked.result == CycleResult::StillChanging) || Instant::now() >= until

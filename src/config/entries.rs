@@ -50,6 +50,7 @@ impl Config {
         list.flag("sync.gitignore", &self.sync.gitignore);
         list.add("sync.file-mode", &self.sync.file_mode);
         list.add("sync.directory-mode", &self.sync.directory_mode);
+        list.flag("sync.link", &self.sync.link);
         list.number("backups.days", &self.backups.days);
         list.number("backups.megabytes", &self.backups.megabytes);
         for (name, command) in &self.agents {

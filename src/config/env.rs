@@ -30,6 +30,7 @@ pub const VARIABLES: &[&str] = &[
     "SINC_AGENT",
     "SINC_TRANSPORT",
     "SINC_MODE",
+    "SINC_LINK",
     "SINC_LOG",
 ];
 

@@ -110,6 +110,8 @@ pub struct Sync {
     pub file_mode: Value<FileMode>,
     /// The mode of new directories.
     pub directory_mode: Value<DirectoryMode>,
+    /// Whether a process of its own watches both sides; otherwise Mutagen looks for changes itself.
+    pub link: Value<bool>,
 }
 
 /// `[backups]`: how long and how much is kept, for each session and side.
@@ -211,6 +213,7 @@ impl Config {
             gitignore: file.or(layer.sync.gitignore, false),
             file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
             directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
+            link: flag(environment, "SINC_LINK")?.unwrap_or(file.or(layer.sync.link, true)),
         };
         match (&layer.mutagen.url, &layer.mutagen.sha256) {
             (Some(url), None) => {
@@ -329,6 +332,20 @@ fn over<T: for<'de> Deserialize<'de>>(
         (None, Some(text)) => read(text, Place::Env(variable), Origin::Env(variable)),
         (None, None) => Ok(None),
     }
+}
+
+/// The yes or no of a variable.
+fn flag(environment: &Environment, variable: &'static str) -> Result<Option<Value<bool>>, ConfigError> {
+    let value = match environment.text(variable)? {
+        None => return Ok(None),
+        Some("true") => true,
+        Some("false") => false,
+        Some(other) => {
+            let message = format!("unknown value `{other}`, expected one of `true`, `false`");
+            return Err(ConfigError::of_word(Place::Env(variable), &message));
+        }
+    };
+    Ok(Some(Value { value, origin: Origin::Env(variable) }))
 }
 
 #[cfg(test)]

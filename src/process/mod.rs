@@ -25,7 +25,7 @@ pub use error::{Outcome, ProcessError};
 pub use journal::{Entry, Journal};
 pub use relay::after as relay_after;
 pub use signals::{
-    Diverted, Interrupted, divert_signals, forgive_interrupt, install_signal_handler, interrupted,
+    Diverted, Interrupted, divert_signals, forgive_interrupt, install_signal_handler, interrupted, on_signal,
 };
 pub use wait::Stream;
 
@@ -196,6 +196,17 @@ impl Runner {
     pub fn spawn_service(&self, cmd: &Cmd) -> Result<std::process::Child, ProcessError> {
         let mut command = command(cmd);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map_err(|error| ProcessError::start(cmd, &error))
+    }
+
+    /// Starts a program that is talked to while it runs: its three streams are pipes, and whoever gets the child ends
+    /// it and waits for it.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn spawn_piped(&self, cmd: &Cmd) -> Result<std::process::Child, ProcessError> {
+        let mut command = command(cmd);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(|error| ProcessError::start(cmd, &error))
     }
 

@@ -81,6 +81,18 @@ fn diverted() -> MutexGuard<'static, Option<Hears>> {
     DIVERTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Calls `tell` when sinc is told to stop: for a process that waits for other things.
+///
+/// # Errors
+/// The system refuses the handler, or a thread.
+pub fn on_signal(tell: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new()
+        .stack_size(64 * 1024)
+        .spawn(move || signals.forever().for_each(|_| tell()))?;
+    Ok(())
+}
+
 /// Was sinc told to stop? `?` on this ends a loop.
 ///
 /// # Errors

@@ -141,6 +141,35 @@ impl Remote {
             .arg(script.command(words))
     }
 
+    /// The command for a connection of its own that stays open and runs `script`, which is talked to over its standard
+    /// input. With `shared` it rides on the shared connection, because a login needs a person.
+    #[must_use]
+    pub fn line_cmd(&self, why: &str, script: &Script, shared: bool, connect_seconds: u32) -> Cmd {
+        let control = self.control.path().filter(|_| shared).map_or("none".into(), Path::to_string_lossy);
+        let options = [
+            format!("ConnectTimeout={connect_seconds}"),
+            "ServerAliveInterval=2".to_owned(),
+            "ServerAliveCountMax=2".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+            "RemoteCommand=none".to_owned(),
+            "PermitLocalCommand=no".to_owned(),
+            "ControlMaster=no".to_owned(),
+            format!("ControlPath={control}"),
+            "BatchMode=yes".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ForwardX11=no".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+        ];
+        Cmd::new("ssh", why)
+            .untranslated()
+            .no_deadline()
+            .args(options.into_iter().flat_map(|option| ["-o".to_owned(), option]))
+            .args(self.destination.port_args())
+            .args(["-T", "--"])
+            .arg(self.destination.target())
+            .arg(script.command(&[]))
+    }
+
     /// Runs a script of ours that only asks, or whose change is safe to repeat.
     ///
     /// # Errors

@@ -65,6 +65,8 @@ pub(crate) mod tests {
             ("purge.sh", &crate::session::scripts::PURGE),
             ("run.sh", &crate::session::scripts::RUN),
             ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
+            ("aside.sh", &crate::session::scripts::ASIDE),
+            ("eye.sh", &crate::link::eye::EYE),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());
@@ -74,8 +76,10 @@ pub(crate) mod tests {
     #[test]
     fn scripts_keep_the_rule_of_the_outer_line() {
         for (name, script) in all() {
+            // Of `!` only what the shell has no other name for: quoted for the login shell, as everything is.
+            let line = script.line().replace("=$!;", "");
             for forbidden in ['\n', '\'', '\\', '!', '\r', '\t'] {
-                assert!(!script.line().contains(forbidden), "{name} has {forbidden:?}: {}", script.line());
+                assert!(!line.contains(forbidden), "{name} has {forbidden:?}: {line}");
             }
         }
     }
@@ -97,8 +101,9 @@ pub(crate) mod tests {
 
     #[test]
     fn every_login_shell_gives_the_words_to_the_script_unharmed() {
-        static ECHO: Script =
-            Script::new("for word in \"$@\"; do\n# a comment\nprintf \"%s|\" \"$word\";\ndone");
+        static ECHO: Script = Script::new(
+            "true & p=$!; wait \"$p\";\nfor word in \"$@\"; do\n# a comment\nprintf \"%s|\" \"$word\";\ndone",
+        );
         let words = ["it's", "$(x)", "`y`", "a\\b", "!z", "#{q}", "", "-n", "~", "=ls", "ü x"];
         for shell in ["sh", "bash", "zsh", "dash", "fish", "tcsh"] {
             let cmd = Cmd::new(shell, "run a script").arg("-c").arg(ECHO.command(&words));

@@ -26,3 +26,5 @@ pub static RUN: Script = Script::new(include_str!("run.sh"));
 pub static RUN_GUARD: Script = Script::new(include_str!("run_guard.sh"));
 /// Removes what this computer has too from a directory that was moved into a backup.
 pub static PURGE: Script = Script::new(include_str!("purge.sh"));
+/// Puts a directory aside that a sync made again at an old place.
+pub static ASIDE: Script = Script::new(include_str!("aside.sh"));

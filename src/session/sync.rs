@@ -368,7 +368,7 @@ mod tests {
                 ignores: vec!["x".into()],
                 file_mode: 0o644,
                 directory_mode: 0o755,
-                polling_seconds: 2,
+                watch: crate::tools::mutagen::Watch::Polling(2),
             },
             held: false,
         }

@@ -4,6 +4,7 @@
 mod checked;
 mod file;
 mod held;
+mod link;
 mod lock;
 mod noted;
 
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use file::{Damaged, make_private_dir, write_file};
 pub use held::{Held, HeldSide};
+pub use link::Runs;
 pub use lock::{Busy, Lock};
 
 use file::{read_all, read_json, remove, write_json};

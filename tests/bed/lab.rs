@@ -119,6 +119,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.bed(&["restore"]);
         self.bed(&["latency", "0"]);
+        let _ = self.sandbox.sinc(&["link", "stop"]);
         let _ = Program::new("mutagen", self.mutagen_env(), Path::new("/")).args(["daemon", "stop"]).run();
         if let Ok(sockets) = std::fs::read_dir(self.sandbox.home().join(".sinc/cm")) {
             for socket in sockets.flatten() {

@@ -54,3 +54,35 @@ fn what_changed_on_both_sides_during_a_cut_is_synced_after_it() {
     lab.wait_for_remote("~/workspace/app/here", "here");
     lab.wait_for_local(&root.join("there"), "there");
 }
+
+#[test]
+fn the_link_is_back_within_three_seconds_of_the_line() {
+    let lab = Lab::new();
+    lab.bed(&["latency", "50"]);
+    let root = lab.project("app", 50);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    let up = |wanted: bool| {
+        let json = lab.sandbox.sinc(&["link", "status", "--json"]).success().stdout;
+        let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let link = status["data"]["links"][0].clone();
+        let quiet = link["sessions"].as_object().is_some_and(|all| {
+            all.values().all(|one| one["looking"] == false && one["there"]["by"] == "inotify")
+        });
+        link["up"] == wanted && (quiet || !wanted)
+    };
+    wait_until("the link is up", PATIENCE, || up(true));
+    lab.on_host("nohup sh -c 'sleep 4; echo there > ~/workspace/app/there' >/dev/null 2>&1 &");
+    lab.bed(&["cut"]);
+    std::fs::write(root.join("here"), "here").unwrap();
+    wait_until("the link knows that the line is lost", PATIENCE, || up(false));
+    let status = lab.sandbox.sinc_in(&root, &["link", "status"]).success();
+    assert!(status.stdout.contains("no line to the host"), "{status}");
+    lab.bed(&["restore"]);
+    let back = Instant::now();
+    lab.wait_for_local(&root.join("there"), "there");
+    let took = back.elapsed();
+    lab.wait_for_remote("~/workspace/app/here", "here");
+    // The goal is 3 s; a machine that is busy gets some more.
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("back after {took:?}\n").as_bytes());
+}

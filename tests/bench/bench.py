@@ -20,10 +20,11 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import traceback
 
-CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "run", "cost"]
+CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "run", "cost", "edit", "burst", "idle"]
 FILES, FILE_BYTES = 10_000, 2_000  # the large project: 20 MB
 MARK = "pane-of-the-host-6007"  # never on a command line: the pane's agent puts it together
 AGENT = "printf '\\n%s-%d\\n' pane-of-the-host $((6000 + 7)); exec sleep 1000000"
@@ -191,6 +192,8 @@ class Bench:
         """No session, no sync, no daemon; on the host only what `mutagen` has installed."""
         self.wait_for_after_attach()
         os.chdir(self.work)
+        subprocess.run([self.sinc, "link", "stop"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=60)
         for data in (self.mutagen_data, self.hand_data):
             if os.path.isdir(data):
                 run(["mutagen", "daemon", "stop"], env={**os.environ, "MUTAGEN_DATA_DIRECTORY": data})
@@ -351,6 +354,174 @@ class Bench:
             self.compare("run, warm", sinc, hand, lambda ours, plain: ("≤ 1.15 ×", ours <= 1.15 * plain))
         self.end_master(self.hand_master)
 
+    # --- the link ---
+
+    def on_vps(self):
+        """The VPS's root as a path here: both sides are one kernel, so that a file is written and seen without a process."""
+        marker = f"/tmp/bench-{os.getpid()}"
+        self.bed.vps(f"touch {marker}")
+        for path in glob.glob("/proc/[0-9]*/root"):
+            with contextlib.suppress(OSError):
+                if os.path.exists(path + marker) and not os.path.samefile(path, "/"):
+                    return path
+        raise Failed("no process of the VPS is seen from here")
+
+    def link(self, patience=60):
+        """Waits until the link watches both sides of every session and has looked at them; gives its process."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            said = subprocess.run([self.sinc, "link", "status", "--json"], capture_output=True, text=True, timeout=60)
+            links = json.loads(said.stdout)["data"]["links"]
+            if links and links[0]["up"] and all(one["there"]["by"] == one["here"]["by"] == "inotify" and not one["looking"]
+                                                for one in links[0]["sessions"].values()):
+                time.sleep(1)
+                return links[0]["pid"]
+            time.sleep(0.1)
+        raise Failed(f"the link does not watch: {said.stdout}")
+
+    def by_hand(self, name, here, *options):
+        """A sync made by hand; gives the directory on the VPS."""
+        there = f"{DIR}/{name}"
+        self.bed.vps(f"mkdir -p {DIR}")
+        run(["mutagen", "sync", "create", "--no-global-configuration", "--ignore", "node_modules", *options,
+             "-n", name, here, f"vps:{there}"])
+        run(["mutagen", "sync", "flush", name])
+        return there
+
+    @contextlib.contextmanager
+    def hand_made_link(self, name, here, there):
+        """The shortest thing that a person could write: an event on either side, then a flush."""
+        watch = "inotifywait -qmr -e modify,attrib,move,create,delete --format x --exclude /node_modules"
+        eyes = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+                for words in (["ssh", "vps", f"{watch} {there}"], [*watch.split(), here])]
+        stop = threading.Event()
+
+        def loop():
+            while not stop.is_set():
+                ready = select.select([eye.stdout for eye in eyes], [], [], 0.2)[0]
+                if ready:
+                    time.sleep(0.01)
+                    for stream in select.select([eye.stdout for eye in eyes], [], [], 0)[0]:
+                        os.read(stream.fileno(), 65536)
+                    subprocess.run(["mutagen", "sync", "flush", name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, timeout=60)
+        thread = threading.Thread(target=loop)
+        thread.start()
+        time.sleep(3)
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            for eye in eyes:
+                eye.kill()
+                eye.wait()
+            self.bed.vps("pkill inotifywait; true")
+
+    def edit_time(self, source, target):
+        """The seconds until what is written into a file that exists is on the other side."""
+        text = f"{random.random()}\n".encode()
+        start = time.perf_counter()
+        with open(source, "wb") as file:
+            file.write(text)
+        while True:
+            with contextlib.suppress(OSError), open(target, "rb") as file:
+                if file.read() == text:
+                    break
+            if time.perf_counter() - start > 60:
+                raise Failed(f"{source} never came to {target}")
+            time.sleep(0.001)
+        seconds = time.perf_counter() - start
+        time.sleep(0.8)  # what the edit sets off on the other side ends
+        return seconds
+
+    def edit(self, rtts):
+        self.forget()
+        self.latency(0)
+        self.session(self.big)
+        self.link()
+        root, edits = self.on_vps(), 0
+        copies = {name: os.path.join(self.work, f"copy-{name}") for name in ("hand", "bare")}
+        for copy in copies.values():
+            shutil.copytree(self.big, copy, dirs_exist_ok=True)
+        places = {"sinc": (self.big, f"{root}/home/dev/workspace/big"),
+                  "hand": (copies["hand"], root + self.by_hand("hand", copies["hand"], "--watch-mode", "no-watch")),
+                  "bare": (copies["bare"], root + self.by_hand("bare", copies["bare"]))}
+        runs = max(self.runs, 3) * 2
+        with self.hand_made_link("hand", copies["hand"], f"{DIR}/hand"):
+            for rtt in rtts:
+                self.latency(rtt)
+                for title, turn in (("edit here, until it is there", 1), ("edit there, until it is here", -1)):
+                    times = {name: [] for name in places}
+                    for number in range(runs):
+                        for name, place in places.items():
+                            if time.monotonic() > self.deadline:
+                                raise TimeoutError
+                            if name == "bare" and number >= 3:
+                                continue  # ten seconds each
+                            # Another file each time: Mutagen itself watches those that changed last.
+                            edits += 1
+                            file = f"d{edits % 100:03}/f{edits % 100 * 100 + edits // 100:05}.dat"
+                            source, target = (os.path.join(side, file) for side in place[::turn])
+                            times[name].append(1000 * self.edit_time(source, target))
+                    p95 = sorted(times["sinc"])[int(0.95 * (len(times["sinc"]) - 1) + 0.5)]
+
+                    def goal(ours, plain):
+                        text, met = f"≤ 1.15 × (p95 {p95:.0f})", ours <= 1.15 * plain
+                        if rtt == 50:
+                            return f"≤ 280, p95 ≤ 350, {text}", met and ours <= 280 and p95 <= 350
+                        return text, met
+                    self.add(title, times["sinc"], times["hand"], goal)
+                    self.add(f"{title}: beside bare Mutagen", times["sinc"], times["bare"],
+                             lambda ours, plain: ("quicker", ours < plain))
+
+    def burst(self):
+        """20,000 files are made on the host, as a build does it: how long that takes."""
+        self.forget()
+        self.latency(50)
+        self.session(self.small)
+        self.link()
+        root, copy = self.on_vps(), os.path.join(self.work, "copy-burst")
+        shutil.copytree(self.small, copy, dirs_exist_ok=True)
+        bare = root + self.by_hand("burst", copy)
+        perl = ("mkdir $d=shift; for $n (0..19999) { $p = \"$d/\" . int($n / 200); mkdir $p unless $n % 200; "
+                "open F, \">$p/$n\"; print F \"x\" x 200; close F }")
+
+        def make(place, name):
+            into = f"{place[len(root):]}/{name}"
+            took = self.bed.vps(f"s=$(date +%s%N); perl -e '{perl}' {into}; echo $(($(date +%s%N) - s))")
+            seconds = int(took) / 1e9
+            self.bed.vps(f"sleep 4; rm -rf {into}; sleep 6")
+            return seconds
+        ours = f"{root}/home/dev/workspace/small"
+        goal = lambda ours, plain: ("≤ 1.15 ×", ours <= 1.15 * plain)
+        for name, title in (("node_modules", "20,000 files in an ignored directory"), ("out", "20,000 files in a watched one")):
+            self.compare(title, lambda: make(ours, name), lambda: make(bare, name), goal)
+
+    def idle(self):
+        """What a link costs that has nothing to do: ten sessions, for a minute."""
+        self.forget()
+        self.latency(0)
+        for number in range(10):
+            project = os.path.join(self.work, f"idle{number}")
+            shutil.copytree(self.small, project, dirs_exist_ok=True)
+            self.session(project)
+        pid = self.link()
+
+        def used():
+            with open(f"/proc/{pid}/stat") as file:
+                words = file.read().rsplit(")", 1)[1].split()
+            return 1000 * (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        time.sleep(5)
+        before, seconds = used(), 60
+        time.sleep(seconds)
+        cpu = (used() - before) / seconds
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            memory = {words[0]: int(words[1]) / 1000 for words in map(str.split, file) if words[0].endswith(":")}
+        self.add("link, 10 sessions, idle: CPU a second", [cpu], [], lambda ours, _: ("< 1 ms", ours < 1))
+        self.add("link, 10 sessions, idle: own memory", [memory["Private_Clean:"] + memory["Private_Dirty:"]], [],
+                 lambda ours, _: ("< 8 MB", ours < 8), "MB")
+
     def cost(self):
         self.forget()
         self.latency(0)
@@ -437,6 +608,12 @@ def main():
             bench.cost()
         if {"connect", "install"} & set(cases):
             bench.first(cases, rtts)
+        if "edit" in cases:
+            bench.edit(rtts)
+        if "burst" in cases:
+            bench.burst()
+        if "idle" in cases:
+            bench.idle()
     except (KeyboardInterrupt, Stopped) as signalled:
         code = 143 if isinstance(signalled, Stopped) else 130
     except TimeoutError:

@@ -74,8 +74,11 @@ fn every_command_and_option_is_described() {
 
 #[test]
 fn no_option_is_described_that_there_is_not() {
-    let mut known: BTreeSet<String> = commands()
+    let all = commands();
+    let below = all.iter().flat_map(clap::Command::get_subcommands);
+    let mut known: BTreeSet<String> = all
         .iter()
+        .chain(below)
         .flat_map(clap::Command::get_arguments)
         .filter_map(|option| option.get_long())
         .map(str::to_owned)

@@ -41,6 +41,9 @@ fn the_whole_help() {
         help(&["config", action, "-h"]);
     }
     help(&["backups", "restore", "-h"]);
+    for action in ["status", "start", "stop", "install"] {
+        help(&["link", action, "-h"]);
+    }
     insta::assert_snapshot!("help", text);
 }
 

@@ -15,6 +15,7 @@ mod help;
 mod identity;
 mod install_scripts;
 mod kit;
+mod link;
 mod repo;
 #[path = "../support/mod.rs"]
 mod support;

@@ -53,6 +53,8 @@ impl World {
         // Its path may have spaces: then it is quoted in commands to paste.
         sandbox.show_path(quote::posix(Sandbox::binary().to_str().unwrap()), "$SINC");
         sandbox.show_path(Sandbox::binary(), "$SINC");
+        // What a link does at its own pace is for the real tools.
+        sandbox.set("SINC_LINK", "false");
         let fakes = Fakes::install(&sandbox, &["ssh", "mutagen", "tmux", "et"]);
         let daemon = UnixListener::bind(sandbox.root().join("fakes/daemon.sock")).unwrap();
         let mutagen =

@@ -33,7 +33,9 @@ fn connected() -> Option<World> {
 /// The same with more lines of configuration.
 #[track_caller]
 fn connected_with(config: &str) -> Option<World> {
-    let bed = Bed::new()?;
+    let mut bed = Bed::new()?;
+    // What the commands do by themselves; the link: tests/e2e/link.rs.
+    bed.sandbox.set("SINC_LINK", "false");
     bed.sandbox.write(".config/sinc/config.toml", bed.sandbox.read(".config/sinc/config.toml") + config);
     let project = bed.project("app", &[]);
     for n in 0..FILES {

@@ -11,6 +11,7 @@ mod forwarding;
 mod interrupted;
 mod kill;
 mod kit;
+mod link;
 mod list;
 mod listing;
 mod modes;

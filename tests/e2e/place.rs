@@ -14,7 +14,9 @@ use crate::support::{PATIENCE, wait_until};
 /// would empty.
 #[track_caller]
 fn connected() -> Option<(Bed, PathBuf, PathBuf, String)> {
-    let bed = Bed::new()?;
+    let mut bed = Bed::new()?;
+    // The link would see to it before anybody looks: tests/e2e/link.rs.
+    bed.sandbox.set("SINC_LINK", "false");
     let project = bed.project("app", &[("src/one", "1\n"), ("src/two", "2\n")]);
     steps::connect(&bed.sandbox, &project);
     let (there, id) = (steps::there(&bed, "app"), steps::session_id(&bed.sandbox));

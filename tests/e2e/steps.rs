@@ -204,9 +204,9 @@ impl Calls {
         Self(log)
     }
 
-    /// sinc's own calls so far, not those that Mutagen made.
+    /// sinc's own calls so far, not those of Mutagen and of the link, which have connections of their own.
     pub(crate) fn own(&self) -> Vec<String> {
-        self.all().into_iter().filter(|line| !line.contains("-oControlMaster=no")).collect()
+        self.all().into_iter().filter(|line| !line.contains("ControlMaster=no")).collect()
     }
 
     /// All calls so far.

@@ -10,6 +10,7 @@ use crate::commands::context::Context;
 use crate::commands::paint::utc;
 use crate::commands::sides::Sides;
 use crate::commands::state_report::is_completed;
+use crate::commands::sync_control::be_sure;
 use crate::commands::sync_reasons::why_not;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
@@ -60,6 +61,7 @@ pub(in crate::commands) fn the_sync(mutagen: &Mutagen, sides: &Sides) -> Result<
 /// No cycle could be completed, or a side cannot be read.
 pub(in crate::commands) fn look(ctx: &Context, sides: &Sides, mutagen: &Mutagen) -> Result<Seen> {
     let id = the_sync(mutagen, sides)?.identifier;
+    be_sure(ctx, mutagen, &sides.record, CYCLE_DEADLINE)?;
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {}", sides.record.host));
     let mut seen = once(sides, mutagen, &id)?;

@@ -277,6 +277,7 @@ impl Plan<'_> {
         }
 
         let terminal = self.terminal(&record.remote);
+        crate::commands::link::ensure(self.ctx, &self.host.name);
         if self.args.no_attach || !on_terminal(self.ctx) {
             terminal::make(self.ctx, &self.remote, &terminal)?;
             if !self.args.no_attach {

@@ -29,7 +29,7 @@ fn report(seen: &SyncSeen) -> Report {
         terminal: Some(TerminalReport { exists: true, attached: 2 }),
         agent: Some(AgentReport { name: Some("opencode".into()), state: AgentState::Running }),
         transport: "ssh".into(),
-        link: "polling 2s",
+        link: "polling 2s".to_owned(),
         unreachable: None,
         others: Vec::new(),
         notes: Vec::new(),

@@ -147,6 +147,12 @@ impl Mutagen {
         self.cmd("flush the sync").args(["sync", "flush", "--", id]).deadline(deadline)
     }
 
+    /// The command that asks for a cycle and does not wait for it.
+    #[must_use]
+    pub fn ask_cmd(&self, id: &str) -> Cmd {
+        self.cmd("ask for a cycle").args(["sync", "flush", "--skip-wait", "--", id])
+    }
+
     /// The same for all sessions that the selector means.
     #[must_use]
     pub fn flush_all_cmd(&self, selector: &Selector, deadline: Duration) -> Cmd {

@@ -276,7 +276,7 @@ impl Mutagen {
         report: &mut dyn FnMut(&Progress),
     ) -> Result<Option<SyncSession>, MutagenError> {
         let cmd = self.monitor_cmd(id, deadline);
-        let mut end = None;
+        let (mut end, mut asked) = (None, false);
         let ended = self.runner().lines(&cmd, &mut |line| {
             // Each array ends with a line break of its own, so there are empty lines between them.
             if line.trim().is_empty() {
@@ -296,6 +296,11 @@ impl Mutagen {
                     report(&progress);
                     match progress.phase {
                         Phase::Paused | Phase::Halted => end = Some(Ok(session)),
+                        // A session that does not watch runs no cycle by itself, not even the first.
+                        Phase::Watching if progress.cycles == 0 && !asked => {
+                            asked = self.runner().answer(&self.ask_cmd(id)).is_ok();
+                            return ControlFlow::Continue(());
+                        }
                         // The next cycle, which Mutagen's own writing sets off, may have begun: it need not end.
                         Phase::Watching | Phase::Scanning | Phase::Comparing if progress.cycles > 0 => {
                             end = Some(Ok(session));

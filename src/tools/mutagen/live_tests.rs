@@ -105,7 +105,7 @@ fn settings(mode: SyncMode, ignores: &[&str]) -> SyncSettings {
         ignores: ignores.iter().map(|&pattern| pattern.to_owned()).collect(),
         file_mode: 0o644,
         directory_mode: 0o755,
-        polling_seconds: 2,
+        watch: super::Watch::Polling(2),
     }
 }
 

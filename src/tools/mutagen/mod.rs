@@ -34,7 +34,7 @@ pub use ignore::is_valid_ignore;
 pub use model::{Problem, ProblemStage, SessionEnd, SyncSession};
 pub use progress::{Phase, Progress};
 pub use release::{RELEASE, Release};
-pub use settings::{DIRECTORY_MODE_BITS, FILE_MODE_BITS, SettingsError, SyncMode, SyncSettings};
+pub use settings::{DIRECTORY_MODE_BITS, FILE_MODE_BITS, SettingsError, SyncMode, SyncSettings, Watch};
 pub use status::{Halt, HaltKind, Side, Status};
 pub use version::{LEAST_VERSION, Version};
 

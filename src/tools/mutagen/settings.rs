@@ -61,8 +61,18 @@ pub struct SyncSettings {
     pub file_mode: u32,
     /// The mode of new directories.
     pub directory_mode: u32,
-    /// How often to look for changes where the system does not tell of them, seconds; 0 for Mutagen's 10.
-    pub polling_seconds: u32,
+    /// How Mutagen learns of changes.
+    pub watch: Watch,
+}
+
+/// How Mutagen learns of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Not at all: a cycle runs when it is asked for, and never otherwise, not even when the session is resumed or
+    /// connects again (`skipPolling` in `pkg/synchronization/controller.go`).
+    Asked,
+    /// It looks this often, seconds, where the system does not tell it; 0 for Mutagen's 10.
+    Polling(u32),
 }
 
 /// The bits that [`SyncSettings::file_mode`] may have (`EnsureDefaultFileModeValid` in `core/permissions.go`).
@@ -124,7 +134,8 @@ impl SyncSettings {
     ///   `notes -> ../../.bashrc` here, which an editor then follows. `ignore` would drop the links inside a
     ///   project, which builds need. So `portable` loses nothing, says what it leaves out, and plants nothing
     ///   that leads out of the directory.
-    /// - `watch: portable`: the system's own watching where it is recursive (macOS), polling elsewhere.
+    /// - `watch`: `no-watch` where somebody else asks for the cycles; `portable` is the system's own watching where
+    ///   it is recursive (macOS), polling elsewhere.
     /// - `permissions: portable`: of the modes only "executable" is carried over; owner and group are each
     ///   side's own.
     #[must_use]
@@ -136,6 +147,10 @@ impl SyncSettings {
         if ignores.is_empty() {
             ignores.push_str(" []");
         }
+        let watch = match self.watch {
+            Watch::Asked => "no-watch".to_owned(),
+            Watch::Polling(seconds) => format!("portable\n      pollingInterval: {seconds}"),
+        };
         format!(
             "# Written by sinc for Mutagen; changing it changes nothing.\n\
              sync:\n\
@@ -148,14 +163,12 @@ impl SyncSettings {
              \x20   symlink:\n\
              \x20     mode: portable\n\
              \x20   watch:\n\
-             \x20     mode: portable\n\
-             \x20     pollingInterval: {polling}\n\
+             \x20     mode: {watch}\n\
              \x20   permissions:\n\
              \x20     mode: portable\n\
              \x20     defaultFileMode: \"{file:04o}\"\n\
              \x20     defaultDirectoryMode: \"{directory:04o}\"\n",
             mode = self.mode.word(),
-            polling = self.polling_seconds,
             file = self.file_mode,
             directory = self.directory_mode,
         )
@@ -224,7 +237,7 @@ mod tests {
             ignores: ignores.iter().map(|&pattern| pattern.to_owned()).collect(),
             file_mode: 0o644,
             directory_mode: 0o755,
-            polling_seconds: 2,
+            watch: Watch::Polling(2),
         }
     }
 
@@ -269,6 +282,17 @@ sync:
 "##
         );
         assert!(settings(&[]).yaml().contains("paths: []\n"));
+    }
+
+    #[test]
+    fn without_watching() {
+        let asked = SyncSettings { watch: Watch::Asked, ..settings(&[]) };
+        assert!(
+            asked.yaml().contains("    watch:\n      mode: no-watch\n    permissions:\n"),
+            "{}",
+            asked.yaml()
+        );
+        assert_ne!(asked.digest(), settings(&[]).digest(), "a sync of the other kind is made again");
     }
 
     #[test]

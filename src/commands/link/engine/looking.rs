@@ -1,0 +1,94 @@
+//! Looks before a cycle that might delete too much: the files of both sides are counted.
+
+use std::time::{Duration, Instant};
+
+use super::super::watched::{Known, Look};
+use super::{Engine, Message, thread};
+use crate::link::brake::{Files, Verdict, decide};
+use crate::link::joiner::Next;
+use crate::session::{ending, hold};
+use crate::state::Held;
+use crate::tools::mutagen::SyncMode;
+
+impl Engine<'_> {
+    /// Begins to count on both sides. Not while another sinc is at work on the session: it looks itself.
+    pub(super) fn begin_look(&mut self, index: usize, now: Instant) {
+        let session = &mut self.sessions[index];
+        let (id, host) = (&session.record.id, &session.record.host);
+        let (Some(sync), Ok(lock)) =
+            (session.sync.clone(), self.ctx.store.lock(id, host, Duration::ZERO, &mut || {}))
+        else {
+            let _ = session.joiner.looked(now, false);
+            return;
+        };
+        // In the other modes what is deleted on the host comes back from here.
+        let one_way = matches!(
+            super::super::watched::wanted(self.ctx, &session.record).map(|wanted| wanted.settings.mode),
+            Ok(SyncMode::OneWaySafe | SyncMode::OneWayReplica)
+        );
+        let there = one_way.then_some(None);
+        session.look = Some(Look { since: now, _lock: lock, here: None, there });
+        if let Some(line) = self.line.as_mut().filter(|_| !one_way) {
+            line.say(&format!("n {}\n", session.record.remote));
+        }
+        let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
+        let (id, root) = (session.record.id.clone(), session.record.local.clone());
+        thread("count", move || {
+            let (mut of, mut here) = (0, 0);
+            let counted = mutagen.each_known_file(&sync, &mut |path| {
+                of += 1;
+                here += u64::from(root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir()));
+            });
+            let of = counted.is_ok().then_some(of);
+            drop(outbox.send(Message::Counted(id, Known { of, here })));
+        });
+    }
+
+    /// A number has come; with both the cycle begins, or the sync is held.
+    pub(super) fn take_count(&mut self, id: &str, note: impl FnOnce(&mut Look)) {
+        let now = Instant::now();
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let session = &mut self.sessions[index];
+        let Some(look) = &mut session.look else { return };
+        note(look);
+        let (Some(known), Some(there)) = (look.here, look.there) else { return };
+        let most = session.minute.most(now);
+        let files = |now| Files { last: known.of, most, now };
+        // Without a history nothing is deleted.
+        let verdict = match known.of {
+            None | Some(0) => Verdict::Go,
+            Some(_) => decide(files(Some(known.here)), files(there)),
+        };
+        // The lock is let go at the end of this: the cycle is one like any other.
+        let _look = session.look.take();
+        match verdict {
+            Verdict::Go => {
+                if session.joiner.looked(now, true) == Next::Cycle {
+                    self.begin_cycle(index);
+                }
+            }
+            Verdict::Hold { side, missing, of } => {
+                let held = Held { side, missing, of, since: super::super::super::now() };
+                let _ = session.joiner.looked(now, false);
+                session.stands = Some("held".to_owned());
+                let (id, host) = (session.record.id.clone(), session.record.host.clone());
+                let said = super::super::super::held_words::missing(&held);
+                self.log.note(&format!("{id}: held: {said}"));
+                if let Err(error) = hold::hold(&self.mutagen, &self.ctx.store, &id, &host, &held) {
+                    self.log.note(&format!("{id}: {error:#}"));
+                }
+                self.say_inside(&id, &format!("the sync is held ({said}): see `sinc status`"));
+            }
+        }
+    }
+
+    /// Says something in the status line of the session's terminals.
+    pub(super) fn say_inside(&self, id: &str, text: &str) {
+        let (remote, id, text) = (self.remote.clone(), id.to_owned(), format!("sinc: {text}"));
+        thread("say", move || {
+            if let Err(error) = ending::show_message(&remote, &id, &text) {
+                tracing::debug!(%error, "the message could not be shown");
+            }
+        });
+    }
+}

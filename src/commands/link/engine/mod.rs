@@ -1,0 +1,477 @@
+//! The link's loop: what the eyes tell goes in, cycles come out.
+
+mod looking;
+mod place;
+mod telling;
+mod there;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::super::context::Context;
+use super::ensure::this_program;
+use super::follow::Found;
+use super::watched::{Known, Watched, stands};
+use crate::config::Host;
+use crate::failure::{Failure, Kind};
+use crate::link::eye::Roots;
+use crate::link::joiner::{Next, Seen};
+use crate::link::line::{FromHost, Line};
+use crate::link::local_eye::{LocalEye, Told};
+use crate::link::log::Log;
+use crate::link::state::LinkFile;
+use crate::process::Runner;
+use crate::remote::Remote;
+use crate::state::{Busy, host_word};
+use crate::tools::mutagen::{Mutagen, Selector, SyncSession};
+
+/// How long a cycle may take: the first one sends everything.
+const CYCLE: Duration = Duration::from_secs(60 * 60);
+
+/// How often Mutagen is asked how a session does that runs no cycle.
+const RECHECK: Duration = Duration::from_secs(10);
+
+/// Of a person's reading of several records, one is made.
+const REREAD: Duration = Duration::from_millis(100);
+
+/// How long a look may take before it is begun again.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// A walk waits until nothing has changed for so long, and so long at the most: inotifywait 3.22 reads a directory before it
+/// watches it, and misses a directory that is made in between.
+const QUIET: Duration = Duration::from_millis(500);
+const QUIET_MOST: Duration = Duration::from_secs(5);
+
+enum Message {
+    /// From the eye here; the number says which of them.
+    Here(u32, Told),
+    /// Over the line; the number says which.
+    There(u32, FromHost),
+    /// The files here were counted.
+    Counted(String, Known),
+    /// A cycle has ended.
+    Cycled(String, Result<Box<SyncSession>, String>),
+    /// A directory was looked for.
+    Followed(String, Result<Found>),
+    /// A cycle was stopped.
+    Braked(String),
+    /// The syncs were connected again.
+    Revived(Vec<SyncSession>),
+    /// A signal came.
+    Stop,
+}
+
+/// Runs the link of a host until it has no session left.
+///
+/// # Errors
+/// It cannot begin.
+pub(super) fn run(ctx: &Context, host: &str) -> Result<i32> {
+    let _ = rustix::process::setsid();
+    let _lock = match ctx.store.become_link(host, &this_program()) {
+        // Another one runs: that is all that was wanted.
+        Err(error) if error.is::<Busy>() => return Ok(0),
+        lock => lock?,
+    };
+    // What it does again and again does not belong into the journal.
+    let ctx = Context { runner: Runner::default(), ..ctx.clone() };
+    let log = Log::new(&ctx.store.directory().join("logs"), &host_word(host));
+    log.note(&format!("begins: {} process {}", this_program(), std::process::id()));
+    let ended = Engine::new(&ctx, host, &log).and_then(|mut engine| engine.run());
+    match &ended {
+        Ok(why) => log.note(&format!("ends: {why}")),
+        Err(error) => log.note(&format!("ends: {error:#}")),
+    }
+    ctx.store.unname_link(host);
+    ended.map(|_| 0)
+}
+
+struct Engine<'a> {
+    ctx: &'a Context,
+    log: &'a Log,
+    host: Host,
+    remote: Remote,
+    mutagen: Mutagen,
+    inbox: Receiver<Message>,
+    outbox: Sender<Message>,
+    sessions: Vec<Watched>,
+    here: Option<LocalEye>,
+    here_number: u32,
+    here_ready: bool,
+    line: Option<Line>,
+    line_number: u32,
+    roots: Arc<Roots>,
+    /// Everything on the host is watched, or polled.
+    there_ready: bool,
+    /// Why the host is polled.
+    poll: Option<String>,
+    watch_tries: u32,
+    trouble: Option<String>,
+    walk_at: Option<Instant>,
+    walk_latest: Option<Instant>,
+    walked: Instant,
+    /// When something changed there last.
+    changed_there: Option<Instant>,
+    tries: u32,
+    try_at: Option<Instant>,
+    /// The line was lost since Mutagen's connections were looked at.
+    lost: bool,
+    reread_at: Option<Instant>,
+    recheck_at: Instant,
+    file: LinkFile,
+    saved: Option<LinkFile>,
+}
+
+impl<'a> Engine<'a> {
+    fn new(ctx: &'a Context, host: &str, log: &'a Log) -> Result<Self> {
+        let config = ctx.config()?;
+        let records = ctx.store.records()?;
+        let Some(record) = records.iter().find(|record| record.host == host) else {
+            return Err(Failure::new(Kind::Failed, format!("there is no session on {host}")).into());
+        };
+        let known = ctx.host_of(&config, record)?;
+        let remote = ctx.remote(&known).with_person(false);
+        let mutagen = super::super::mutagen::present(ctx)?;
+        let (outbox, inbox) = channel();
+        let stop = outbox.clone();
+        crate::process::on_signal(move || drop(stop.send(Message::Stop)))?;
+        let now = Instant::now();
+        let file = LinkFile {
+            host: host.to_owned(),
+            pid: i32::try_from(std::process::id()).unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: super::super::now(),
+            since: super::super::now(),
+            ..LinkFile::default()
+        };
+        Ok(Self {
+            ctx,
+            log,
+            host: known,
+            remote,
+            mutagen,
+            inbox,
+            outbox,
+            sessions: Vec::new(),
+            here: None,
+            here_number: 0,
+            here_ready: false,
+            line: None,
+            line_number: 0,
+            roots: Arc::default(),
+            there_ready: false,
+            poll: None,
+            watch_tries: 0,
+            trouble: None,
+            walk_at: None,
+            walk_latest: None,
+            walked: now,
+            changed_there: None,
+            tries: 0,
+            try_at: Some(now),
+            lost: false,
+            reread_at: Some(now),
+            recheck_at: now + RECHECK,
+            file,
+            saved: None,
+        })
+    }
+
+    /// Gives why it ended.
+    fn run(&mut self) -> Result<&'static str> {
+        loop {
+            let now = Instant::now();
+            if self.reread_at.is_some_and(|at| at <= now) {
+                self.reread_at = None;
+                if !self.reread(now)? {
+                    return Ok("no session is left");
+                }
+            }
+            if self.line.is_none() && self.try_at.is_some_and(|at| at <= now) {
+                self.open_line(now);
+            }
+            if self.walk_at.is_some_and(|at| at <= now) {
+                let latest = *self.walk_latest.get_or_insert(now + QUIET_MOST);
+                match self.changed_there.map(|at| at + QUIET).filter(|quiet| *quiet > now && now < latest) {
+                    Some(quiet) => self.walk_at = Some(quiet.min(latest)),
+                    None => self.watch_there(),
+                }
+            }
+            if now >= self.recheck_at {
+                self.recheck(now);
+            }
+            let mut until = self.recheck_at;
+            for at in [self.reread_at, self.walk_at, self.try_at.filter(|_| self.line.is_none())] {
+                until = at.map_or(until, |at| at.min(until));
+            }
+            for index in 0..self.sessions.len() {
+                self.brake(index);
+                if let Some(at) = self.step(index, now) {
+                    until = until.min(at);
+                }
+            }
+            self.tell();
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok("it was told to"),
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let now = Instant::now();
+        match message {
+            Message::Here(number, told) if number == self.here_number => self.take_here(now, told),
+            Message::There(number, said) if number == self.line_number => self.take_there(now, said),
+            Message::Here(..) | Message::There(..) | Message::Stop => {}
+            Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
+            Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
+            Message::Followed(id, found) => self.take_found(now, &id, found),
+            Message::Braked(id) => {
+                if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
+                    (session.braked, session.stopping) = (true, false);
+                }
+            }
+            Message::Revived(syncs) => {
+                for session in &mut self.sessions {
+                    session.note_sync(&syncs);
+                    session.joiner.missed(now);
+                }
+            }
+        }
+    }
+
+    fn take_here(&mut self, now: Instant, told: Told) {
+        match told {
+            Told::Ready(why) => {
+                self.here_ready = true;
+                for session in &mut self.sessions {
+                    session.eye_here.by = if why.is_some() { "polling" } else { "inotify" }.to_owned();
+                    session.eye_here.why.clone_from(&why);
+                    // What changed before it was watched.
+                    session.joiner.missed(now);
+                }
+                if let Some(why) = why {
+                    self.log.note(&format!("polls here: {why}"));
+                }
+            }
+            Told::Seen(index, seen) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    let unclear = seen.unclear || seen.uprooted;
+                    session.joiner.saw(now, Seen { unclear, ..seen });
+                }
+            }
+            Told::Beside => self.reread_at = Some(self.reread_at.unwrap_or(now + REREAD)),
+        }
+    }
+
+    /// Reads the records again. Is any session left?
+    fn reread(&mut self, now: Instant) -> Result<bool> {
+        let mut records = self.ctx.store.records()?;
+        records.retain(|record| record.host == self.host.name);
+        if self.line.is_none() {
+            // Somebody is at work here, and may have seen to what keeps us out.
+            self.try_at = self.try_at.map(|at| at.min(now));
+        }
+        if records.is_empty() {
+            return Ok(false);
+        }
+        let roots = |sessions: &[Watched]| -> Vec<_> {
+            sessions.iter().map(|session| (session.record.local.clone(), session.rules.clone())).collect()
+        };
+        let places = |sessions: &[Watched]| -> Vec<_> {
+            sessions
+                .iter()
+                .map(|session| (session.record.remote.clone(), session.expression.clone()))
+                .collect()
+        };
+        let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
+        let mut before = std::mem::take(&mut self.sessions);
+        for record in records {
+            let fresh = Watched::new(self.ctx, record, now);
+            let known = before.iter().position(|old| {
+                old.record.id == fresh.record.id
+                    && old.record.remote == fresh.record.remote
+                    && old.record.local == fresh.record.local
+                    && old.rules == fresh.rules
+            });
+            self.sessions.push(match known {
+                Some(at) => {
+                    let mut old = before.swap_remove(at);
+                    if old.record.held.is_some() && fresh.record.held.is_none() {
+                        // A person has decided: what was there before is no measure any more.
+                        old.minute = fresh.minute;
+                    }
+                    Watched { record: fresh.record, ..old }
+                }
+                None => fresh,
+            });
+        }
+        self.list_syncs();
+        if roots(&self.sessions) != roots_before {
+            self.watch_here();
+        }
+        if places(&self.sessions) != places_before {
+            self.watch_there();
+        }
+        Ok(true)
+    }
+
+    fn watch_here(&mut self) {
+        self.here_number += 1;
+        self.here_ready = false;
+        let (outbox, number) = (self.outbox.clone(), self.here_number);
+        let tell = move |told| drop(outbox.send(Message::Here(number, told)));
+        let roots = self.sessions.iter().map(Watched::root).collect();
+        match LocalEye::start(roots, self.ctx.store.sessions_dir(), tell) {
+            Ok(eye) => self.here = Some(eye),
+            Err(error) => self.log.note(&format!("nothing is watched here: {error}")),
+        }
+    }
+
+    /// What Mutagen has for the sessions. If it cannot be asked, they keep what is known.
+    fn list_syncs(&mut self) {
+        match self.mutagen.list(&Selector::All) {
+            Ok(all) => {
+                for session in &mut self.sessions {
+                    let stood = session.stands.is_some();
+                    session.note_sync(&all);
+                    if stood && session.stands.is_none() {
+                        session.joiner.missed(Instant::now());
+                        if !session.placed && !session.seeking {
+                            // Somebody has seen to it: whether the directory is the session's is asked anew.
+                            self.walk_at = Some(Instant::now());
+                        }
+                    }
+                }
+            }
+            Err(error) => self.log.note(&format!("Mutagen could not be asked: {error}")),
+        }
+    }
+
+    /// Looks at what runs no cycle, and so tells nothing by itself.
+    fn recheck(&mut self, now: Instant) {
+        self.recheck_at = now + RECHECK;
+        if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
+            self.list_syncs();
+        }
+        for session in &mut self.sessions {
+            if session.look.as_ref().is_some_and(|look| now.duration_since(look.since) > LOOK) {
+                session.look = None;
+                let _ = session.joiner.looked(now, false);
+            }
+        }
+        // A walk that never ended: inotifywait may have died before it said so.
+        if self.line.is_some() && self.file.up && !self.there_ready && now.duration_since(self.walked) > LOOK
+        {
+            self.watch_there();
+        }
+    }
+
+    /// Does for a session what is to be done now. Gives when there is something next.
+    fn step(&mut self, index: usize, now: Instant) -> Option<Instant> {
+        let session = &self.sessions[index];
+        let ready = self.there_ready
+            && self.here_ready
+            && session.placed
+            && !session.seeking
+            && session.sync.is_some()
+            && session.stands.is_none();
+        if !ready {
+            return None;
+        }
+        match self.sessions[index].joiner.next(now) {
+            Next::Wait(at) => at,
+            Next::Look => {
+                self.begin_look(index, now);
+                None
+            }
+            Next::Cycle => {
+                self.begin_cycle(index);
+                None
+            }
+        }
+    }
+
+    /// Stops a cycle that began before many deletions: paused, it does not apply what it has found so far.
+    fn brake(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        let files = session.minute.most(Instant::now());
+        if !session.joiner.must_stop(files) {
+            return;
+        }
+        session.joiner.stopped();
+        session.stopping = true;
+        let Some(sync) = session.sync.clone() else { return };
+        self.log.note(&format!("{}: its cycle is stopped: many files are being deleted", session.record.id));
+        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
+        thread("brake", move || {
+            if mutagen.pause(&sync).is_ok() {
+                drop(outbox.send(Message::Braked(id)));
+            }
+        });
+    }
+
+    fn begin_cycle(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        let Some(sync) = session.sync.clone() else { return };
+        let braked = std::mem::take(&mut session.braked);
+        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
+        thread("cycle", move || {
+            if braked {
+                // What fails here fails there too.
+                let _ = mutagen.resume(&sync);
+            }
+            let flushed = mutagen.flush(&sync, CYCLE);
+            let session = mutagen.session(&sync).map(Box::new).map_err(|error| error.to_string());
+            let ended = match (flushed, session) {
+                (Ok(_), session) => session,
+                // It says itself why.
+                (Err(_), Ok(session)) if stands(&session).is_some() => Ok(session),
+                (Err(error), _) => Err(error.to_string()),
+            };
+            drop(outbox.send(Message::Cycled(id, ended)));
+        });
+    }
+
+    fn take_cycle(&mut self, now: Instant, id: &str, ended: Result<Box<SyncSession>, String>) {
+        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        match ended {
+            Ok(sync) => {
+                // Of one that we stopped, the news that we did may come later.
+                let stopped =
+                    session.braked || (sync.is_paused() && session.joiner.is_unsure() && session.stopping);
+                session.stands = stands(&sync).filter(|_| !stopped);
+                session.joiner.cycled(now, session.stands.is_none() && !stopped);
+                if let Some(stands) = &session.stands {
+                    self.log.note(&format!("{id}: {stands}"));
+                    if sync.halt().is_some() {
+                        // Its directory may have been renamed at this very moment.
+                        session.placed = false;
+                        self.walk_at = Some(now);
+                    }
+                } else if !stopped {
+                    session.minute.note(now, sync.local().files);
+                    self.ctx.store.note_checked(id, &self.host.name, super::super::now());
+                }
+            }
+            Err(why) => {
+                self.log.note(&format!("{id}: no cycle: {why}"));
+                session.joiner.cycled(now, false);
+                self.lost = true;
+                self.revive();
+            }
+        }
+    }
+}
+
+/// A thread with a small stack, of which nobody waits for the end.
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) {
+    let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024);
+    if let Err(error) = builder.spawn(work) {
+        tracing::error!(%error, "no thread");
+    }
+}

@@ -1,0 +1,244 @@
+//! The host's side: the line, what its eye tells, and when everything is walked again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Engine, Message, QUIET, thread};
+use crate::link::eye::{EYE, Said, explain, orders};
+use crate::link::joiner::Seen;
+use crate::link::line::{FromHost, Line};
+use crate::process::Cmd;
+use crate::remote::{Why, classify};
+use crate::state::host_word;
+use crate::tools::mutagen::Selector;
+
+/// The line is tried again and again without a pause, so that one that comes back is noticed within a second; after so
+/// many tries there are pauses.
+const EAGER_TRIES: u32 = 60;
+const LEAST_PAUSE: Duration = Duration::from_millis(500);
+const MOST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+
+/// inotifywait is started again this often before the host is polled, until the line is opened anew.
+const WATCH_TRIES: u32 = 2;
+
+/// How long after a walk the next one may begin, and where only little speaks for one.
+pub(super) const WALK_PAUSE: Duration = Duration::from_secs(2);
+const LONG_WALK_PAUSE: Duration = Duration::from_secs(10);
+
+impl Engine<'_> {
+    pub(super) fn take_there(&mut self, now: Instant, said: FromHost) {
+        match said {
+            FromHost::Begun => {
+                self.tries = 0;
+                self.poll = None;
+                self.watch_tries = 0;
+            }
+            FromHost::Over(why) => self.lose_line(now, why),
+            FromHost::Said(said) => self.take_said(now, said),
+        }
+    }
+
+    pub(super) fn take_said(&mut self, now: Instant, said: Said) {
+        match said {
+            Said::Inotifywait(Err(why)) => {
+                self.poll = Some(why);
+                self.watch_there();
+            }
+            Said::Inotifywait(Ok(_)) => self.watch_there(),
+            Said::Place(path, marked) => self.take_place(&path, &marked),
+            Said::Established => self.there_is_ready(now),
+            Said::Trouble(text) => {
+                // A directory that has gone again is none.
+                if text.contains("upper limit") || text.contains("No space left") {
+                    self.trouble = Some(explain(&text));
+                    if self.there_ready {
+                        self.poll.clone_from(&self.trouble);
+                        self.watch_there();
+                    }
+                } else if !text.contains("No such file") {
+                    self.trouble = Some(explain(&text));
+                }
+            }
+            // After our own request it ends with the signal that the script sends.
+            Said::Ended(code) if code == "143" => {}
+            Said::Ended(code) => {
+                self.there_ready = false;
+                self.watch_tries += 1;
+                let why = self.trouble.take().unwrap_or(format!("inotifywait on the host ended with {code}"));
+                self.log.note(&why);
+                if self.watch_tries >= WATCH_TRIES || why.contains("sysctl") {
+                    self.poll = Some(why);
+                }
+                self.watch_there();
+            }
+            Said::Count(path, count) => {
+                let ids = self.sessions.iter().filter(|session| session.record.remote == path);
+                let ids: Vec<String> = ids.map(|session| session.record.id.clone()).collect();
+                for id in ids {
+                    self.take_count(&id, |look| look.there = Some(Some(count)));
+                }
+            }
+            Said::Poll(path, count) => {
+                if !self.there_ready {
+                    self.there_is_ready(now);
+                }
+                let Some(session) = self.sessions.iter_mut().find(|session| session.record.remote == path)
+                else {
+                    return;
+                };
+                let before = session.polled.replace(count).unwrap_or(count);
+                let deletes = u32::try_from(before.saturating_sub(count)).unwrap_or(u32::MAX);
+                session.joiner.saw(now, Seen { changes: 1, deletes, ..Seen::default() });
+            }
+            Said::Event(index, seen) => {
+                let Some(session) = self.sessions.get_mut(index) else { return };
+                session.joiner.saw(now, seen);
+                // What comes right after a walk may have happened in the midst of it.
+                let amid = seen.changes > 0 && now < self.walked + QUIET;
+                self.changed_there = Some(now);
+                if seen.unwatched {
+                    self.want_walk(self.walked + WALK_PAUSE);
+                } else if seen.fresh || amid {
+                    self.want_walk(
+                        self.walked + if seen.fresh && amid { WALK_PAUSE } else { LONG_WALK_PAUSE },
+                    );
+                }
+                let session = &mut self.sessions[index];
+                if seen.uprooted {
+                    session.placed = false;
+                    self.seek(index);
+                }
+            }
+        }
+    }
+
+    pub(super) fn want_walk(&mut self, at: Instant) {
+        self.walk_at = Some(self.walk_at.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    pub(super) fn there_is_ready(&mut self, now: Instant) {
+        self.there_ready = true;
+        let by = if self.poll.is_some() { "polling" } else { "inotify" };
+        for session in &mut self.sessions {
+            session.eye_there.by = by.to_owned();
+            session.eye_there.why.clone_from(&self.poll);
+            // What changed before it was watched.
+            session.joiner.missed(now);
+        }
+        if let Some(why) = &self.poll {
+            self.log.note(&format!("polls the host: {why}"));
+        }
+        if !self.file.up {
+            self.log.note("the line is up");
+            (self.file.up, self.file.since, self.file.why) = (true, crate::commands::now(), None);
+        }
+        self.revive();
+    }
+
+    /// Connects Mutagen's sessions again that are not: at once, instead of when it tries by itself. One that may not
+    /// know yet that its line is dead begins anew.
+    pub(super) fn revive(&mut self) {
+        let (mutagen, outbox, lost) =
+            (self.mutagen.clone(), self.outbox.clone(), std::mem::take(&mut self.lost));
+        let mine: Vec<String> = self.sessions.iter().filter_map(|session| session.sync.clone()).collect();
+        if mine.is_empty() {
+            return;
+        }
+        thread("revive", move || {
+            let list = || mutagen.list(&Selector::All).unwrap_or_default();
+            for sync in list().iter().filter(|sync| mine.contains(&sync.identifier)) {
+                if sync.is_paused() || sync.halt().is_some() || (sync.is_connected() && !lost) {
+                    continue;
+                }
+                if sync.is_connected() {
+                    let _ = mutagen.pause(&sync.identifier);
+                }
+                let _ = mutagen.resume(&sync.identifier);
+            }
+            drop(outbox.send(Message::Revived(list())));
+        });
+    }
+
+    pub(super) fn open_line(&mut self, now: Instant) {
+        self.line_number += 1;
+        self.try_at = None;
+        let shared = self.ctx.store.host(&host_word(&self.host.name)).ok().flatten();
+        let rides = shared.as_ref().is_some_and(|host| host.shared);
+        if rides && !self.remote.control().exists() {
+            self.lose_line(now, "this host asks a person at each login: run `sinc`".to_owned());
+            // To look whether somebody has logged in costs nothing.
+            self.try_at = Some(now + Duration::from_secs(1));
+            return;
+        }
+        // Two seconds send a packet each second; a host behind others may need more now and then.
+        let seconds = if self.tries.is_multiple_of(4) { 10 } else { 2 };
+        let mut cmd = self.remote.line_cmd("watch the host", &EYE, rides, seconds);
+        if let Some(socket) =
+            shared.and_then(|host| host.auth_sock).filter(|path| std::path::Path::new(path).exists())
+        {
+            cmd = cmd.env("SSH_AUTH_SOCK", socket);
+        }
+        self.tries += 1;
+        let (outbox, number) = (self.outbox.clone(), self.line_number);
+        let tell = move |said| drop(outbox.send(Message::There(number, said)));
+        match self.start_line(&cmd, tell) {
+            Ok(line) => self.line = Some(line),
+            Err(error) => self.lose_line(now, format!("{error:#}")),
+        }
+    }
+
+    pub(super) fn start_line(&self, cmd: &Cmd, tell: impl Fn(FromHost) + Send + 'static) -> Result<Line> {
+        Line::open(&self.ctx.runner, cmd, self.roots.clone(), tell)
+    }
+
+    pub(super) fn lose_line(&mut self, now: Instant, why: String) {
+        self.line = None;
+        self.line_number += 1;
+        (self.there_ready, self.lost) = (false, true);
+        self.walk_at = None;
+        let kind = classify(&why);
+        let why = why.lines().last().unwrap_or_default().trim().to_owned();
+        let why = if why.is_empty() { "the connection ended".to_owned() } else { why };
+        if self.file.up || self.file.why.as_ref() != Some(&why) {
+            self.log.note(&format!("no line: {why}"));
+        }
+        if self.file.up {
+            (self.file.up, self.file.since) = (false, crate::commands::now());
+        }
+        self.file.why = Some(why);
+        for session in &mut self.sessions {
+            session.placed = false;
+            session.joiner.missed(now);
+            if session.look.take().is_some() {
+                let _ = session.joiner.looked(now, false);
+            }
+        }
+        // To be refused again and again could get this address shut out.
+        let refused =
+            matches!(kind, Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig);
+        let pause = match self.tries.checked_sub(EAGER_TRIES) {
+            None => LEAST_PAUSE,
+            Some(more) => (LEAST_PAUSE * (more + 2)).min(MOST_PAUSE),
+        };
+        self.try_at = Some(now + if refused { REFUSED_PAUSE } else { pause });
+    }
+
+    /// Has the host watch, or poll, what is to be watched now.
+    pub(super) fn watch_there(&mut self) {
+        let Some(line) = &mut self.line else { return };
+        self.there_ready = false;
+        (self.walk_at, self.walk_latest) = (None, None);
+        self.walked = Instant::now();
+        let sessions: Vec<(String, String)> = self
+            .sessions
+            .iter()
+            .map(|session| (session.record.remote.clone(), session.expression.clone()))
+            .collect();
+        self.roots.set(sessions.iter().map(|(root, _)| root.clone()).collect());
+        line.say(&orders(&sessions, self.poll.is_some()));
+    }
+}

@@ -1,0 +1,131 @@
+//! Starts, replaces and ends the link of a host.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::super::context::Context;
+use crate::process::Cmd;
+use crate::state::Record;
+
+/// How long a link gets to end.
+const ENDS: Duration = Duration::from_secs(5);
+
+/// How long a link that was started gets until it holds its lock.
+const STARTS: Duration = Duration::from_secs(5);
+
+/// Which program this is: its version, and when its file was written. The later one of two is the newer.
+pub(super) fn this_program() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let written = std::env::current_exe().and_then(|this| this.metadata()).map_or(0, |meta| meta.mtime());
+    format!("{written} {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Was `ours` written later than `theirs`? Not known is no.
+fn is_newer(ours: &str, theirs: &str) -> bool {
+    let written = |program: &str| program.split(' ').next().and_then(|time| time.parse::<i64>().ok());
+    matches!((written(ours), written(theirs)), (Some(ours), Some(theirs)) if ours > theirs)
+}
+
+/// Makes sure that the host's link runs, in this version. A failure is told in the log of `-v` only: without a link
+/// everything that is asked for still works.
+pub(in crate::commands) fn ensure(ctx: &Context, host: &str) {
+    if let Err(error) = try_ensure(ctx, host) {
+        tracing::warn!(%error, host, "the link could not be started");
+    }
+}
+
+/// As [`ensure`], for the hosts of these sessions.
+pub(in crate::commands) fn ensure_for<'a>(ctx: &Context, records: impl IntoIterator<Item = &'a Record>) {
+    let mut hosts: Vec<&str> = records.into_iter().map(|record| record.host.as_str()).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    for host in hosts {
+        ensure(ctx, host);
+    }
+}
+
+fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
+    let config = ctx.config()?;
+    if ctx.runner.is_dry_run() || !config.sync.link.value {
+        return Ok(());
+    }
+    if let Some(runs) = ctx.store.link_runs(host) {
+        if !is_newer(&this_program(), &runs.program) {
+            return Ok(());
+        }
+        end(ctx, host)?;
+    }
+    ctx.store.set_link_stopped(host, false)?;
+    let mut cmd = Cmd::new(std::env::current_exe()?, "start the link").dir("/");
+    // It lives in another directory than this one.
+    if ctx.global.config.is_some() || ctx.environment.get("SINC_CONFIG").is_some() {
+        cmd = cmd.arg("--config").arg(ctx.cwd.join(&config.file));
+    }
+    cmd = cmd.args(["link", "run", "--", host]);
+    ctx.runner.spawn_detached(&cmd)?;
+    Ok(())
+}
+
+/// Ends the host's link. Has it ended?
+///
+/// # Errors
+/// It cannot be told.
+pub(super) fn end(ctx: &Context, host: &str) -> Result<bool> {
+    let Some(runs) = ctx.store.link_runs(host) else { return Ok(true) };
+    if let Some(pid) = runs.pid.and_then(Pid::from_raw) {
+        // It may have ended by itself just now.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    Ok(wait_for_end(ctx, host, ENDS))
+}
+
+/// Waits until no link of this host runs; gives up after `patience`.
+fn wait_for_end(ctx: &Context, host: &str, patience: Duration) -> bool {
+    let (told, ended) = std::sync::mpsc::channel();
+    let (store, host) = (ctx.store.clone(), host.to_owned());
+    std::thread::spawn(move || {
+        store.wait_for_links_end(&host);
+        let _ = told.send(());
+    });
+    ended.recv_timeout(patience).is_ok()
+}
+
+/// Keeps the host's link alive while a session of it is attached: waits for its end, without asking, and starts it
+/// again unless a person stopped it or the session has ended.
+pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
+    loop {
+        ctx.store.wait_for_links_end(&record.host);
+        let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
+        let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(_)));
+        if !known || ctx.store.link_is_stopped(&record.host) {
+            return;
+        }
+        ensure(ctx, &record.host);
+        // Until it holds its lock there is nothing to wait for.
+        let until = Instant::now() + STARTS;
+        while ctx.store.link_runs(&record.host).is_none() {
+            if Instant::now() > until {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_program_is_newer() {
+        assert!(is_newer("12 0.1.0", "11 0.1.0") && is_newer("12 0.1.0", "11 0.2.0"));
+        assert!(
+            !is_newer("12 0.1.0", "12 0.1.0")
+                && !is_newer("12 0.1.0", "")
+                && !is_newer("11 0.2.0", "12 0.1.0")
+        );
+        assert!(this_program().ends_with(env!("CARGO_PKG_VERSION")));
+    }
+}

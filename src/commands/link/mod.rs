@@ -1,0 +1,206 @@
+//! `sinc link`: the small process a host that makes syncing fast; started by every `sinc`, ended by itself.
+
+mod engine;
+mod ensure;
+mod follow;
+mod install;
+mod watched;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::context::Context;
+use crate::cli::LinkAction;
+use crate::failure::{Failure, Kind};
+use crate::link::log::Log;
+use crate::link::state::LinkFile;
+use crate::process::interrupted;
+use crate::session::{hold, sync};
+use crate::state::{Record, host_word};
+use crate::tools::mutagen::Mutagen;
+
+pub(super) use ensure::{ensure, ensure_for, keep};
+
+/// Runs it.
+///
+/// # Errors
+/// What this computer remembers cannot be read, or the link does not end.
+pub(super) fn run(ctx: &Context, action: &LinkAction) -> Result<i32> {
+    match action {
+        LinkAction::Status => status(ctx),
+        LinkAction::Start => start(ctx),
+        LinkAction::Stop => stop(ctx),
+        LinkAction::Install { remove } => install::run(ctx, *remove),
+        LinkAction::Run { host } => engine::run(ctx, host),
+    }
+}
+
+/// How changes of a session are noticed, in a few words.
+pub(super) fn describe(ctx: &Context, record: &Record) -> String {
+    if !ctx.config().is_ok_and(|config| config.sync.link.value) {
+        return "polling 2s".to_owned();
+    }
+    match ctx.store.link_runs(&record.host) {
+        Some(_) => match ctx.store.link_file::<LinkFile>(&record.host) {
+            Ok(Some(file)) => file.describe(&record.id),
+            _ => "starting".to_owned(),
+        },
+        None if ctx.store.link_is_stopped(&record.host) => "stopped".to_owned(),
+        None => "not running".to_owned(),
+    }
+}
+
+/// What a person should know of how a session is watched, if it is not as it should be.
+pub(super) fn note(ctx: &Context, id: &str, host: &str) -> Option<String> {
+    ctx.store.link_runs(host)?;
+    let file = ctx.store.link_file::<LinkFile>(host).ok()??;
+    let session = file.sessions.get(id)?;
+    let polls = session.here.why.is_some() || session.there.why.is_some();
+    (polls || file.why.is_some()).then(|| file.describe(id))
+}
+
+/// Before a command asks for a cycle: waits until the host's link knows that it would not delete too much. A link that
+/// does not know in time may have lost its line while Mutagen has one: then it is looked here, and held if need be.
+/// Without a link nobody looks.
+///
+/// # Errors
+/// The host was not reached, or Mutagen fails.
+pub(super) fn look_first(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    patience: Duration,
+) -> Result<()> {
+    if wait_until_sure(ctx, record, patience) {
+        return Ok(());
+    }
+    let syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    let [sync] = &syncs[..] else { return Ok(()) };
+    // One that is not connected runs no cycle.
+    if !sync.is_connected() {
+        return Ok(());
+    }
+    let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?).with_person(false);
+    match hold::look(mutagen, &remote, sync)? {
+        Some(held) => hold::hold(mutagen, &ctx.store, &record.id, &record.host, &held),
+        None => Ok(()),
+    }
+}
+
+/// Waits until the host's link is sure. No if it is not in time; yes without a link.
+fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
+    let until = Instant::now() + deadline;
+    loop {
+        if ctx.runner.is_dry_run() || ctx.store.link_runs(&record.host).is_none() {
+            return true;
+        }
+        let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
+        let unsure = file.is_none_or(|file| {
+            file.sessions.get(&record.id).is_none_or(|session| session.looking && session.stands.is_none())
+        });
+        if !unsure || interrupted().is_err() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The hosts that have sessions, or whose link runs.
+fn hosts(ctx: &Context) -> Result<Vec<String>> {
+    let mut hosts: Vec<String> = ctx.store.records()?.into_iter().map(|record| record.host).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts.retain(|host| ctx.global.host.as_ref().is_none_or(|wanted| wanted == host));
+    Ok(hosts)
+}
+
+fn status(ctx: &Context) -> Result<i32> {
+    let mut links = Vec::new();
+    for host in hosts(ctx)? {
+        let runs = ctx.store.link_runs(&host);
+        let file = match &runs {
+            Some(_) => ctx.store.link_file::<LinkFile>(&host)?,
+            None => None,
+        };
+        let log = Log::new(&ctx.store.directory().join("logs"), &host_word(&host));
+        let stopped = ctx.store.link_is_stopped(&host);
+        if ctx.ui.is_json() {
+            links.push(serde_json::json!({
+                "host": host, "runs": runs.is_some(), "stopped": stopped, "pid": runs.and_then(|runs| runs.pid),
+                "up": file.as_ref().is_some_and(|file| file.up), "since": file.as_ref().map(|file| file.since),
+                "why": file.as_ref().and_then(|file| file.why.clone()),
+                "sessions": file.map(|file| file.sessions).unwrap_or_default(),
+                "log": log.path(),
+            }));
+            continue;
+        }
+        let Some(runs) = runs else {
+            let why =
+                if stopped { "stopped; `sinc` starts it again" } else { "not running; `sinc` starts it" };
+            ctx.ui.data(&format!("{host}  {why}"));
+            continue;
+        };
+        let pid = runs.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+        let file = file.unwrap_or_default();
+        let line = if file.up { "up" } else { "no line to the host" };
+        let since = super::paint::ago(super::now().saturating_sub(file.since));
+        ctx.ui.data(&format!("{host}  {line}, since {since}{pid}"));
+        if let Some(why) = &file.why {
+            ctx.ui.data(&format!("  {why}"));
+        }
+        for id in file.sessions.keys() {
+            ctx.ui.data(&format!("  {id}  {}", file.describe(id)));
+        }
+        ctx.ui.data(&format!("  log  {}", log.path().display()));
+    }
+    if ctx.ui.is_json() {
+        ctx.print_json("link", &serde_json::json!({ "links": links }));
+    }
+    Ok(0)
+}
+
+fn start(ctx: &Context) -> Result<i32> {
+    let hosts = hosts(ctx)?;
+    for host in &hosts {
+        ensure(ctx, host);
+    }
+    if ctx.ui.is_json() {
+        ctx.print_json("link", &serde_json::json!({ "started": hosts }));
+    } else if hosts.is_empty() {
+        ctx.ui.note("there is no session, and so nothing to watch");
+    }
+    Ok(0)
+}
+
+fn stop(ctx: &Context) -> Result<i32> {
+    let mut stopped = Vec::new();
+    for host in hosts(ctx)? {
+        if ctx.store.link_runs(&host).is_none() {
+            continue;
+        }
+        if ctx.runner.is_dry_run() {
+            ctx.ui.note(&format!("would stop the link to {host}"));
+            continue;
+        }
+        ctx.store.set_link_stopped(&host, true)?;
+        if !ensure::end(ctx, &host)? {
+            return Err(Failure::new(Kind::TimedOut, format!("the link to {host} does not end")).into());
+        }
+        ctx.ui.status(
+            "Stopped",
+            &format!("the link to {host}: nothing is synced by itself until `sinc` runs again"),
+        );
+        stopped.push(host);
+    }
+    if stopped.is_empty() && !ctx.runner.is_dry_run() {
+        ctx.ui.note("no link was running");
+    }
+    if ctx.ui.is_json() {
+        ctx.print_json("link", &serde_json::json!({ "stopped": stopped }));
+    }
+    Ok(0)
+}

@@ -1,0 +1,156 @@
+//! One session as the link knows it.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::super::context::Context;
+use crate::ignore;
+use crate::link::brake::Minute;
+use crate::link::exclude::Rules;
+use crate::link::joiner::Joiner;
+use crate::link::local_eye::Root;
+use crate::link::state::{Eye, LinkSession};
+use crate::session::sync::Wanted;
+use crate::state::{Lock, Record, host_word};
+use crate::tools::mutagen::SyncSession;
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub record: Record,
+    pub rules: Rules,
+    /// What is left out on the host.
+    pub expression: String,
+    /// Its sync, if there is one and only one.
+    pub sync: Option<String>,
+    /// Why Mutagen would run no cycle: it is paused, or has halted.
+    pub stands: Option<String>,
+    /// Is the directory on the host the session's? Not known before the eye has told.
+    pub placed: bool,
+    /// Somebody finds out where it is.
+    pub seeking: bool,
+    pub joiner: Joiner,
+    /// Its cycle was stopped by pausing it: it goes on after a look.
+    pub braked: bool,
+    /// Pausing it is under way.
+    pub stopping: bool,
+    pub eye_here: Eye,
+    pub eye_there: Eye,
+    /// The most files of the last minute.
+    pub minute: Minute,
+    /// What is being counted now.
+    pub look: Option<Look>,
+    /// Files there when it was looked at last, where it is polled.
+    pub polled: Option<u64>,
+}
+
+/// A look that goes on: the files are counted on both sides.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub since: Instant,
+    /// No other sinc is at work on the session meanwhile.
+    pub _lock: Lock,
+    /// The files of the last completed cycle, and how many of them are still here.
+    pub here: Option<Known>,
+    /// The files on the host, where what is gone there would be deleted here.
+    pub there: Option<Option<u64>>,
+}
+
+/// The files of the last completed cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// How many there were; none when Mutagen does not know.
+    pub of: Option<u64>,
+    /// How many of them are here now.
+    pub here: u64,
+}
+
+impl Watched {
+    pub(super) fn new(ctx: &Context, record: Record, now: Instant) -> Self {
+        let ignores = wanted(ctx, &record).map(|wanted| wanted.settings.ignores);
+        // Files that cannot be read now: what is always left out still is.
+        let rules = Rules::new(&ignores.unwrap_or_else(|_| ignore::list(&[], &[], &[])));
+        let expression = rules.expression(&record.remote).text;
+        let starting = || Eye { by: "starting".to_owned(), why: None };
+        Self {
+            record,
+            rules,
+            expression,
+            sync: None,
+            stands: None,
+            placed: false,
+            seeking: false,
+            joiner: Joiner::new(now),
+            braked: false,
+            stopping: false,
+            eye_here: starting(),
+            eye_there: starting(),
+            minute: Minute::default(),
+            look: None,
+            polled: None,
+        }
+    }
+
+    pub(super) fn root(&self) -> Root {
+        Root { path: self.record.local.clone(), rules: self.rules.clone() }
+    }
+
+    /// Takes over what Mutagen says of its sync.
+    pub(super) fn note_sync(&mut self, all: &[SyncSession]) {
+        let word = host_word(&self.record.host);
+        let own = |sync: &&SyncSession| {
+            use crate::tools::mutagen::{LABEL_HOST, LABEL_ID};
+            sync.label(LABEL_ID) == Some(&self.record.id) && sync.label(LABEL_HOST) == Some(&word)
+        };
+        let mut found = all.iter().filter(own);
+        let (first, second) = (found.next(), found.next());
+        // Somebody let it go on.
+        self.braked &= first.is_some_and(SyncSession::is_paused);
+        if self.record.held.is_some() {
+            self.stands = Some("held".to_owned());
+            self.sync = first.map(|sync| sync.identifier.clone());
+            return;
+        }
+        (self.sync, self.stands) = match (first, second) {
+            (Some(sync), None) => (Some(sync.identifier.clone()), stands(sync).filter(|_| !self.braked)),
+            (None, _) => (None, Some("there is no sync".to_owned())),
+            (Some(_), Some(_)) => (None, Some("there are several syncs".to_owned())),
+        };
+    }
+
+    pub(super) fn told(&self) -> LinkSession {
+        LinkSession {
+            here: self.eye_here.clone(),
+            there: self.eye_there.clone(),
+            looking: self.joiner.is_unsure(),
+            stands: match (&self.stands, self.placed, self.seeking) {
+                (Some(stands), _, _) => Some(stands.clone()),
+                (None, false, true) => Some("its directory on the host is being looked for".to_owned()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Why a sync runs no cycle.
+pub(super) fn stands(sync: &SyncSession) -> Option<String> {
+    if sync.is_paused() {
+        return Some("paused".to_owned());
+    }
+    sync.halt().map(|halt| format!("halted: {halt}"))
+}
+
+/// The sync that a session of this computer's is to have.
+pub(in crate::commands) fn wanted(ctx: &Context, record: &Record) -> Result<Wanted> {
+    let own = ctx.config()?;
+    let files = ctx.project_files(&record.local, &own)?;
+    Ok(Wanted {
+        id: record.id.clone(),
+        host_word: host_word(&record.host),
+        local: record.local.clone(),
+        remote: record.remote.clone(),
+        settings: files.sync_settings(&own.with_project(&files.trusted)),
+        held: record.held.is_some(),
+    })
+}

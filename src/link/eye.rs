@@ -1,0 +1,249 @@
+//! The eye on the host: what `eye.sh` is told, and what it says.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::joiner::Seen;
+use crate::remote::Script;
+
+/// Watches directories on the host and tells what changes in them.
+pub static EYE: Script = Script::new(include_str!("eye.sh"));
+
+/// The oldest inotifywait that is used: older ones were not tried, and know no list of files from standard input.
+const LEAST: (u32, u32) = (3, 20);
+
+/// After so many events since the last walk, some may have been lost (the queue holds 16,384 and says nothing).
+const MANY: u32 = 8_000;
+
+/// A line that the eye says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The inotifywait of the host: its version, or why there is none that will do.
+    Inotifywait(Result<String, String>),
+    /// A directory, and what its marker says: an id, nothing (it has none), or that there is no directory.
+    Place(String, Marked),
+    /// Everything is watched from now on.
+    Established,
+    /// Something could not be watched, in inotifywait's words.
+    Trouble(String),
+    /// inotifywait has ended.
+    Ended(String),
+    /// Files in a directory that were counted because they were asked for.
+    Count(String, u64),
+    /// Something in a directory that is looked at again and again differs, and so many files it has.
+    Poll(String, u64),
+    /// A change in a session's directory.
+    Event(usize, Seen),
+}
+
+/// What a directory's marker says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It belongs to the session with this id.
+    For(String),
+    /// It has no marker.
+    No,
+    /// There is no such directory.
+    Gone,
+}
+
+/// The directories that are watched: the reader needs them to know whose an event is.
+#[derive(Debug, Default)]
+pub struct Roots(Mutex<Vec<String>>);
+
+impl Roots {
+    /// Sets them.
+    pub fn set(&self, roots: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = roots;
+    }
+
+    /// The one in which this path lies, and whether it is that one itself.
+    fn of(&self, path: &str) -> Option<(usize, bool)> {
+        let roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        roots.iter().enumerate().find_map(|(index, root)| {
+            let rest = path.strip_prefix(root.as_str())?;
+            matches!(rest, "" | "/")
+                .then_some((index, true))
+                .or(rest.starts_with('/').then_some((index, false)))
+        })
+    }
+}
+
+/// Understands a line; nothing where it means nothing.
+pub fn parse(line: &str, roots: &Roots) -> Option<Said> {
+    let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+    Some(match key {
+        "E" => {
+            let (events, path) = rest.split_once(' ')?;
+            let (index, is_root) = roots.of(path)?;
+            Said::Event(index, event(events, is_root))
+        }
+        "inotifywait" => Said::Inotifywait(version(rest)),
+        "place" => {
+            let (id, path) = rest.split_once(' ')?;
+            let marked = match id {
+                "-" => Marked::No,
+                "." => Marked::Gone,
+                id => Marked::For(id.to_owned()),
+            };
+            Said::Place(path.to_owned(), marked)
+        }
+        "count" | "poll" => {
+            let (count, path) = rest.split_once(' ')?;
+            let (path, count) = (path.to_owned(), count.parse().ok()?);
+            if key == "count" { Said::Count(path, count) } else { Said::Poll(path, count) }
+        }
+        "ended" => Said::Ended(rest.to_owned()),
+        "Watches" if line == "Watches established." => Said::Established,
+        "Failed" | "Couldn't" => Said::Trouble(line.to_owned()),
+        _ => return None,
+    })
+}
+
+fn event(events: &str, is_root: bool) -> Seen {
+    let mut seen = Seen { changes: 1, ..Seen::default() };
+    let has = |name: &str| events.split(',').any(|event| event == name);
+    let directory = has("ISDIR");
+    if has("MOVE_SELF") || has("DELETE_SELF") {
+        // Of what lies below, the directory above tells.
+        return Seen { uprooted: is_root, changes: u32::from(is_root), ..seen };
+    }
+    if !directory && (has("DELETE") || has("MOVED_FROM")) {
+        seen.deletes = 1;
+    }
+    seen.unclear = has("MOVED_FROM") && directory || has("UNMOUNT") || has("Q_OVERFLOW");
+    seen.unwatched = has("MOVED_TO") && directory || has("Q_OVERFLOW");
+    seen.fresh = has("CREATE") && directory;
+    seen
+}
+
+fn version(said: &str) -> Result<String, String> {
+    let Some(version) = said.strip_prefix("inotifywait ") else {
+        return Err(match said {
+            "none" => "the host has no inotifywait (its package is inotify-tools)".to_owned(),
+            _ => "the host's inotifywait does not tell its version".to_owned(),
+        });
+    };
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    let known = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if known >= LEAST {
+        Ok(version.to_owned())
+    } else {
+        Err(format!("the host's inotifywait is {version}, and {}.{} is needed", LEAST.0, LEAST.1))
+    }
+}
+
+/// Why something could not be watched, with what helps.
+#[must_use]
+pub fn explain(trouble: &str) -> String {
+    if trouble.contains("upper limit") || trouble.contains("No space left") {
+        "the host allows too few watches: raise them with `sysctl fs.inotify.max_user_watches=524288`"
+            .to_owned()
+    } else {
+        format!("inotifywait on the host: {trouble}")
+    }
+}
+
+/// The lines that have it watch these directories, with the expression for each.
+#[must_use]
+pub fn orders(sessions: &[(String, String)], poll: bool) -> String {
+    let expressions: Vec<&str> = sessions.iter().map(|(_, expression)| expression.as_str()).collect();
+    let mut text = format!("x {}\nc\n", expressions.join("|"));
+    for (root, _) in sessions {
+        text.push_str(&format!("r {root}\n"));
+    }
+    text.push_str(if poll { "p\n" } else { "w\n" });
+    text
+}
+
+/// Adds up what came, until it is taken; notes when so much came that some may be lost.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// What was seen in each session.
+    pub seen: Vec<(usize, Seen)>,
+    since_walk: u32,
+}
+
+impl Tally {
+    /// Adds one.
+    pub fn add(&mut self, index: usize, seen: Seen) {
+        self.since_walk = self.since_walk.saturating_add(seen.changes);
+        match self.seen.iter_mut().find(|(known, _)| *known == index) {
+            Some((_, sum)) => sum.add(seen),
+            None => self.seen.push((index, seen)),
+        }
+        if self.since_walk > MANY
+            && let Some((_, sum)) = self.seen.last_mut()
+        {
+            (sum.unclear, sum.unwatched) = (true, true);
+            self.since_walk = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roots() -> Roots {
+        let roots = Roots::default();
+        roots.set(vec!["/w/app".to_owned(), "/w/app two".to_owned()]);
+        roots
+    }
+
+    #[test]
+    fn events() {
+        let change = Seen { changes: 1, ..Seen::default() };
+        let cases = [
+            ("E MODIFY /w/app/", Some((0, change))),
+            ("E CREATE /w/app two/src/", Some((1, change))),
+            ("E CREATE /w/app3/", None),
+            ("E DELETE /w/app/src/", Some((0, Seen { deletes: 1, ..change }))),
+            ("E DELETE,ISDIR /w/app/src/", Some((0, change))),
+            ("E CREATE,ISDIR /w/app/src/", Some((0, Seen { fresh: true, ..change }))),
+            ("E MOVED_FROM /w/app/src/", Some((0, Seen { deletes: 1, ..change }))),
+            ("E MOVED_FROM,ISDIR /w/app/", Some((0, Seen { unclear: true, ..change }))),
+            ("E MOVED_TO,ISDIR /w/app/", Some((0, Seen { unwatched: true, ..change }))),
+            ("E MOVE_SELF /w/app/", Some((0, Seen { uprooted: true, ..change }))),
+            ("E MOVE_SELF /w/app/src/", Some((0, Seen::default()))),
+            ("E", None),
+            ("rest of a name with a line break", None),
+        ];
+        for (line, expected) in cases {
+            let expected = expected.map(|(index, seen)| Said::Event(index, seen));
+            assert_eq!(parse(line, &roots()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines() {
+        let parse = |line: &str| parse(line, &roots());
+        assert_eq!(parse("Watches established."), Some(Said::Established));
+        assert_eq!(
+            parse("place sinc-a-1 /w/a b"),
+            Some(Said::Place("/w/a b".into(), Marked::For("sinc-a-1".into())))
+        );
+        assert_eq!(parse("place . /w/a"), Some(Said::Place("/w/a".into(), Marked::Gone)));
+        assert_eq!(parse("count 12 /w/a b"), Some(Said::Count("/w/a b".into(), 12)));
+        let inotifywait = |line: &str| match parse(line) {
+            Some(Said::Inotifywait(version)) => version,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(inotifywait("inotifywait inotifywait 3.22.6.0"), Ok("3.22.6.0".to_owned()));
+        assert!(inotifywait("inotifywait none").unwrap_err().contains("inotify-tools"));
+        assert!(inotifywait("inotifywait inotifywait 3.14").unwrap_err().contains("3.14"));
+        let Some(Said::Trouble(text)) = parse("Failed to watch /x; upper limit on inotify watches reached!")
+        else {
+            panic!("no trouble")
+        };
+        assert!(explain(&text).contains("sysctl"));
+    }
+
+    #[test]
+    fn so_much_that_some_may_be_lost_is_walked_again() {
+        let mut tally = Tally::default();
+        for _ in 0..=MANY {
+            tally.add(0, Seen { changes: 1, ..Seen::default() });
+        }
+        assert!(tally.seen[0].1.unwatched && tally.seen[0].1.unclear);
+    }
+}

@@ -1,0 +1,64 @@
+# shellcheck shell=sh
+# The link's eye on the host. It is told over standard input, a line each:
+#   x ERE    paths that are not looked at: one extended regular expression for whole paths
+#   c        no directory      r PATH   one more directory
+#   w        watch them with inotifywait      p   look at them again and again instead
+#   n PATH   count the files in one
+# and says, a line each: `place ID PATH` for each directory before it is watched (whose it is; `-` nobody's, `.` there is
+# none), what inotifywait says (its events begin with `E `), `ended CODE`, `poll COUNT PATH`, `count COUNT PATH`. A name
+# with a line break makes lines that mean nothing. It ends with its standard input, so a lost line leaves nothing behind.
+LC_ALL=C; export LC_ALL;
+nl=$(echo x; echo x); nl=${nl#x}; nl=${nl%x};
+# One write a line: several processes write here.
+say() { printf "%s" "$*$nl"; };
+differ() { case $1 in "$2") return 1;; esac; };
+x=/nothing; w=; p=;
+gnu=no; if find / -maxdepth 0 -regextype posix-extended -regex / -printf x >/dev/null 2>&1; then gnu=yes; fi;
+paths() { if [ "$gnu" = yes ]; then find "$1" -regextype posix-extended -regex "$x" -prune -o "$2" "$3" 2>/dev/null; else find "$1" -exec ls -lid "{}" + 2>/dev/null; fi; };
+number() { if [ "$gnu" = yes ]; then find "$1" -regextype posix-extended -regex "$x" -prune -o -type f -printf x 2>/dev/null | wc -c; else find "$1" -type f 2>/dev/null | wc -l; fi; };
+place() {
+own=-;
+if [ -f "$1/.sinc-session" ]; then IFS= read -r own <"$1/.sinc-session"; own=${own#id }; elif [ -d "$1" ]; then own=-; else own=.; fi;
+say "place ${own:--} $1";
+};
+# Both are needed: `@` keeps directories out that are there, `--exclude` those that are made later.
+list() {
+if [ "$gnu" = yes ]; then find "$@" -regextype posix-extended -type d -regex "$x" -prune -print 2>/dev/null | sed "s/^/@/"; fi;
+for d in "$@"; do if [ -d "$d" ]; then say "$d"; fi; done;
+};
+# shellcheck disable=SC2317 # the trap calls it
+end_watch() { kill "$p" 2>/dev/null; };
+watch() {
+trap end_watch TERM;
+list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self --exclude "^($x)(/|$)" --format "E %e %w" --fromfile - 2>&1 &
+p=$!;
+wait "$p"; code=$?;
+say "ended $code";
+};
+poll() {
+was=; n=0;
+while :; do
+now=$(paths "$1" -printf "%p %s %T@ %C@ %m ;" | cksum);
+if differ "$now" "$was"; then n=$(number "$1"); say "poll $((n)) $1"; was=$now; fi;
+if [ "$n" -gt 20000 ]; then sleep 2; else sleep 1; fi;
+done;
+};
+count() { place "$1"; n=$(number "$1"); say "count $((n)) $1"; };
+# shellcheck disable=SC2086 # one word a process
+halt() { if [ -n "$w" ]; then kill $w 2>/dev/null; wait $w 2>/dev/null; fi; w=; };
+say "sinc-begin 1";
+if command -v inotifywait >/dev/null 2>&1; then say "inotifywait $(inotifywait --help 2>/dev/null | head -n 1)"; else say "inotifywait none"; fi;
+say "find $gnu";
+while IFS= read -r line; do
+case $line in
+"x "*) x=${line#x };;
+c) set --;;
+"r "*) set -- "$@" "${line#r }";;
+w) halt; for d in "$@"; do place "$d"; done; watch "$@" </dev/null & w=$!; ;;
+p) halt; for d in "$@"; do place "$d"; poll "$d" </dev/null & b=$!; w="$w $b"; done;;
+"n "*) count "${line#n }" </dev/null &
+;;
+esac;
+done;
+halt;
+exit 0

@@ -1,0 +1,344 @@
+//! When a cycle is asked for. Pure: what the eyes saw, the ends of cycles and of looks, and the time go in; what to do
+//! next comes out.
+
+use std::time::{Duration, Instant};
+
+use super::brake::FEW;
+
+/// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two.
+const JOINED: Duration = Duration::from_millis(10);
+
+/// A cycle without a change, so that an event that was lost is not lost for ever.
+const BY_ITSELF: Duration = Duration::from_secs(30);
+
+/// More changes than this since the last cycle began are a burst: a build, an unpacking.
+const BURST: u32 = 100;
+
+/// How long a burst waits between two of its cycles, at first and at most: each cycle looks at every file.
+const BURST_FIRST: Duration = Duration::from_millis(250);
+const BURST_MOST: Duration = Duration::from_secs(2);
+
+/// So many deletions may be the first of many: a cycle that began now would let through those that it meets, before they
+/// have been told of.
+const SEVERAL: u32 = 3;
+
+/// How long no file may be deleted until a cycle begins or the files are counted, and how long that is waited for at the most.
+const SETTLED: Duration = Duration::from_millis(200);
+const SETTLES: Duration = Duration::from_secs(5);
+
+/// How soon what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What an eye saw since it last told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Changes of any kind.
+    pub changes: u32,
+    /// Files that were deleted or moved away.
+    pub deletes: u32,
+    /// It is not known how many files are gone: a directory was moved away, or events were lost.
+    pub unclear: bool,
+    /// The directory of the session itself was moved or deleted.
+    pub uprooted: bool,
+    /// Something is not watched: a directory was moved in, or events were lost.
+    pub unwatched: bool,
+    /// A directory was made: what was made in it at the same moment may not be watched.
+    pub fresh: bool,
+}
+
+impl Seen {
+    /// Adds what was seen at another time.
+    pub fn add(&mut self, other: Self) {
+        self.changes = self.changes.saturating_add(other.changes);
+        self.deletes = self.deletes.saturating_add(other.deletes);
+        self.unclear |= other.unclear;
+        self.uprooted |= other.uprooted;
+        self.unwatched |= other.unwatched;
+        self.fresh |= other.fresh;
+    }
+}
+
+/// What is to be done for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing until then, or until something is told.
+    Wait(Option<Instant>),
+    /// Count the files of both sides, then tell [`Joiner::looked`].
+    Look,
+    /// Ask for a cycle, then tell [`Joiner::cycled`].
+    Cycle,
+}
+
+/// One session's cycles: one at a time, and one more if something changed meanwhile.
+#[derive(Debug)]
+pub struct Joiner {
+    busy: bool,
+    /// What it is busy with is a cycle that may go on.
+    cycles: bool,
+    /// When the next cycle begins, if something changed.
+    due: Option<Instant>,
+    /// The files must be counted before the next cycle.
+    unsure: bool,
+    deletes: u32,
+    deleted_at: Option<Instant>,
+    /// Since when the deletions are waited out.
+    settles: Option<Instant>,
+    changes: u32,
+    bursts: u32,
+    ended: Instant,
+}
+
+impl Joiner {
+    /// A session of which nothing is known: it is looked at before its first cycle.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            busy: false,
+            cycles: false,
+            due: Some(now),
+            unsure: true,
+            deletes: 0,
+            deleted_at: None,
+            settles: None,
+            changes: 0,
+            bursts: 0,
+            ended: now,
+        }
+    }
+
+    /// An eye saw something.
+    pub fn saw(&mut self, now: Instant, seen: Seen) {
+        self.changes = self.changes.saturating_add(seen.changes);
+        self.deletes = self.deletes.saturating_add(seen.deletes);
+        if seen.deletes > 0 {
+            self.deleted_at = Some(now);
+        }
+        self.unsure |= seen.unclear || u64::from(self.deletes) > FEW;
+        self.due.get_or_insert(now + JOINED);
+    }
+
+    /// Does a cycle run that began before so many deletions were told of that it must not go on? More than [`FEW`], and
+    /// more than a quarter of the files, if their number is known: to stop it costs a new connection.
+    #[must_use]
+    pub fn must_stop(&self, files: Option<u64>) -> bool {
+        let deletes = u64::from(self.deletes);
+        self.cycles && deletes > FEW && files.is_none_or(|files| deletes > files / 4)
+    }
+
+    /// The cycle was stopped: what is to be known first is counted.
+    pub fn stopped(&mut self) {
+        self.cycles = false;
+    }
+
+    /// Nobody watched for a while: the next cycle is soon, and the files are counted before it.
+    pub fn missed(&mut self, now: Instant) {
+        self.unsure = true;
+        self.due.get_or_insert(now);
+    }
+
+    /// What is to be done now.
+    pub fn next(&mut self, now: Instant) -> Next {
+        if self.busy {
+            return Next::Wait(None);
+        }
+        let wait = match self.bursts {
+            0 => Duration::ZERO,
+            bursts => (BURST_FIRST * 2_u32.saturating_pow(bursts - 1)).min(BURST_MOST),
+        };
+        let due = self.due.map_or(self.ended + BY_ITSELF, |due| due.max(self.ended + wait));
+        if now < due {
+            return Next::Wait(Some(due));
+        }
+        if !self.unsure && self.deletes < SEVERAL {
+            self.begin_cycle();
+            return Next::Cycle;
+        }
+        let since = *self.settles.get_or_insert(now);
+        let settled = self.deleted_at.map_or(now, |at| (at + SETTLED).min(since + SETTLES));
+        if now < settled {
+            return Next::Wait(Some(settled));
+        }
+        if !self.unsure {
+            self.begin_cycle();
+            return Next::Cycle;
+        }
+        self.busy = true;
+        self.settles = None;
+        Next::Look
+    }
+
+    fn begin_cycle(&mut self) {
+        (self.busy, self.cycles) = (true, true);
+        self.bursts = if self.changes > BURST { (self.bursts + 1).min(8) } else { 0 };
+        (self.due, self.changes, self.settles) = (None, 0, None);
+    }
+
+    /// The files were counted. With leave the cycle begins at once; without, it waits to be told of something.
+    #[must_use]
+    pub fn looked(&mut self, now: Instant, go: bool) -> Next {
+        self.busy = false;
+        if !go {
+            self.due = Some(now + AGAIN);
+            return Next::Wait(None);
+        }
+        (self.unsure, self.deletes) = (false, 0);
+        self.begin_cycle();
+        Next::Cycle
+    }
+
+    /// The cycle has ended; one that failed is tried again, after a look.
+    pub fn cycled(&mut self, now: Instant, well: bool) {
+        (self.busy, self.cycles, self.ended) = (false, false, now);
+        if well {
+            if self.due.is_none() {
+                self.deletes = 0;
+            }
+        } else {
+            self.unsure = true;
+            self.due = Some(now + AGAIN);
+        }
+    }
+
+    /// Is it at work on a look or a cycle, or is a look needed before anybody may ask for a cycle?
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        self.unsure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn change(changes: u32, deletes: u32) -> Seen {
+        Seen { changes, deletes, ..Seen::default() }
+    }
+
+    /// A session that has had its first look and cycle.
+    fn quiet(start: Instant) -> Joiner {
+        let mut joiner = Joiner::new(start);
+        assert_eq!(joiner.next(start), Next::Look);
+        assert_eq!(joiner.looked(start, true), Next::Cycle);
+        joiner.cycled(start, true);
+        joiner
+    }
+
+    #[test]
+    fn changes_are_joined_and_one_more_cycle_follows_what_came_meanwhile() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        joiner.saw(start + MS(100), change(3, 0));
+        joiner.saw(start + MS(105), change(1, 0));
+        assert_eq!(joiner.next(start + MS(106)), Next::Wait(Some(start + MS(110))));
+        assert_eq!(joiner.next(start + MS(110)), Next::Cycle);
+        joiner.saw(start + MS(150), change(1, 0));
+        assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
+        joiner.cycled(start + MS(350), true);
+        assert_eq!(joiner.next(start + MS(350)), Next::Cycle);
+        joiner.cycled(start + MS(600), true);
+        assert_eq!(joiner.next(start + MS(600)), Next::Wait(Some(start + MS(30_600))));
+        assert_eq!(joiner.next(start + MS(30_600)), Next::Cycle, "by itself");
+    }
+
+    #[test]
+    fn a_burst_costs_few_cycles() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        let mut cycles = 0;
+        let mut ends = None;
+        // 20,000 files in ten seconds; a cycle takes 150 ms.
+        for ms in 1..=12_000 {
+            let now = start + MS(ms);
+            if ms < 10_000 {
+                joiner.saw(now, change(4, 0));
+            }
+            if ends.is_some_and(|end| end <= now) {
+                joiner.cycled(now, true);
+                ends = None;
+            }
+            if joiner.next(now) == Next::Cycle {
+                cycles += 1;
+                ends = Some(now + MS(150));
+            }
+        }
+        assert!((6..=10).contains(&cycles), "{cycles}");
+        // Afterwards an edit is as quick as ever.
+        joiner.saw(start + MS(15_000), change(1, 0));
+        assert_eq!(joiner.next(start + MS(15_010)), Next::Cycle);
+    }
+
+    #[test]
+    fn few_deletions_go_at_once_and_many_are_waited_out_and_counted() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        joiner.saw(start, change(2, 2));
+        assert_eq!(joiner.next(start + MS(10)), Next::Cycle);
+        joiner.cycled(start, true);
+        joiner.saw(start + MS(1), change(50, 50));
+        assert_eq!(joiner.next(start + MS(11)), Next::Wait(Some(start + MS(201))), "there may be more");
+        assert_eq!(joiner.next(start + MS(201)), Next::Cycle);
+        // They still count while the cycle runs: it may have seen only some of them.
+        joiner.saw(start + MS(220), change(1, 1));
+        joiner.cycled(start + MS(300), true);
+        assert_eq!(joiner.next(start + MS(300)), Next::Wait(Some(start + MS(420))));
+        joiner.saw(start + MS(400), change(10, 10));
+        assert_eq!(joiner.next(start + MS(420)), Next::Wait(Some(start + MS(600))));
+        assert_eq!(joiner.next(start + MS(600)), Next::Look);
+        assert_eq!(joiner.looked(start + MS(650), true), Next::Cycle);
+        joiner.cycled(start + MS(700), true);
+        // Without end they are waited for five seconds.
+        for ms in (1000..).step_by(50) {
+            let now = start + MS(ms);
+            joiner.saw(now, change(60, 60));
+            if joiner.next(now) == Next::Look {
+                assert!((5900..6200).contains(&ms), "{ms}");
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_cycle_that_runs_when_much_is_deleted_is_stopped_and_the_files_are_counted() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        joiner.saw(start, change(60, 60));
+        assert!(!joiner.must_stop(None), "none runs");
+        let mut joiner = quiet(start);
+        joiner.saw(start, change(1, 0));
+        assert_eq!(joiner.next(start + MS(10)), Next::Cycle);
+        joiner.saw(start + MS(20), change(50, 50));
+        assert!(!joiner.must_stop(None));
+        joiner.saw(start + MS(21), change(1, 1));
+        assert!(joiner.must_stop(None) && joiner.must_stop(Some(203)) && !joiner.must_stop(Some(204)));
+        joiner.stopped();
+        assert!(!joiner.must_stop(None), "once");
+        joiner.cycled(start + MS(30), false);
+        assert_eq!(joiner.next(start + MS(1030)), Next::Look);
+    }
+
+    #[test]
+    fn what_is_not_clear_is_counted_and_what_is_held_is_not_cycled() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        joiner.saw(start, Seen { changes: 1, unclear: true, ..Seen::default() });
+        assert_eq!(joiner.next(start + MS(10)), Next::Look);
+        assert_eq!(joiner.looked(start + MS(20), false), Next::Wait(None));
+        assert!(joiner.is_unsure());
+        assert_eq!(joiner.next(start + MS(30)), Next::Wait(Some(start + MS(1020))));
+        assert_eq!(joiner.next(start + MS(1020)), Next::Look, "never a cycle");
+    }
+
+    #[test]
+    fn a_cycle_that_failed_is_tried_again_after_a_look() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        joiner.missed(start);
+        assert_eq!(joiner.next(start), Next::Look);
+        assert_eq!(joiner.looked(start, true), Next::Cycle);
+        joiner.cycled(start, false);
+        assert_eq!(joiner.next(start + MS(999)), Next::Wait(Some(start + MS(1000))));
+        assert_eq!(joiner.next(start + MS(1000)), Next::Look);
+    }
+}

@@ -1,0 +1,134 @@
+//! The files of links: one lock a host, which says whose it is, and one file with what the link tells.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::fs::{FlockOperation, flock};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::file::{read_json, remove, write_file, write_json};
+use super::{Lock, Store, host_word, lock};
+
+/// The link that runs for a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// Its process, once it has said so.
+    pub pid: Option<i32>,
+    /// Which program it is, as it said itself.
+    pub program: String,
+}
+
+impl Store {
+    fn link_path(&self, host: &str, ending: &str) -> PathBuf {
+        self.dir.join("link").join(format!("{}.{ending}", host_word(host)))
+    }
+
+    /// Holds the lock of a host's link, and writes down who does.
+    ///
+    /// # Errors
+    /// Another one holds it ([`super::Busy`]), or it cannot be made.
+    pub fn become_link(&self, host: &str, program: &str) -> Result<Lock> {
+        let path = self.link_path(host, "lock");
+        // Whoever asks whether one runs holds it for a moment.
+        let lock = lock::take(&path, &format!("the link to {host}"), Duration::from_secs(2), &mut || {})?;
+        std::fs::write(&path, format!("{} {program}\n", std::process::id()))?;
+        Ok(lock)
+    }
+
+    /// Takes the name off the lock, before it is let go.
+    pub fn unname_link(&self, host: &str) {
+        let _ = std::fs::write(self.link_path(host, "lock"), "");
+        let _ = remove(&self.link_path(host, "json"));
+    }
+
+    /// The link that runs for this host.
+    #[must_use]
+    pub fn link_runs(&self, host: &str) -> Option<Runs> {
+        let path = self.link_path(host, "lock");
+        let file = OpenOptions::new().read(true).open(&path).ok()?;
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+            return None;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let (pid, program) = text.trim().split_once(' ').unwrap_or(("", ""));
+        Some(Runs { pid: pid.parse().ok(), program: program.to_owned() })
+    }
+
+    /// Waits until no link runs for this host, without an end: for a thread.
+    pub fn wait_for_links_end(&self, host: &str) {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600);
+        if let Ok(file) = options.open(self.link_path(host, "lock")) {
+            let _ = flock(&file, FlockOperation::LockShared);
+        }
+    }
+
+    /// Was the link of this host stopped by a person?
+    #[must_use]
+    pub fn link_is_stopped(&self, host: &str) -> bool {
+        self.link_path(host, "stopped").exists()
+    }
+
+    /// Notes that a person stopped the link of this host, or started it again.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_link_stopped(&self, host: &str, stopped: bool) -> Result<()> {
+        let path = self.link_path(host, "stopped");
+        match stopped {
+            true => write_file(&path, b""),
+            false => remove(&path),
+        }
+    }
+
+    /// What the link of this host tells.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn link_file<T: DeserializeOwned>(&self, host: &str) -> Result<Option<T>> {
+        read_json(&self.link_path(host, "json"))
+    }
+
+    /// Writes what the link of this host tells.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_link_file(&self, host: &str, file: &impl Serialize) -> Result<()> {
+        write_json(&self.link_path(host, "json"), file)
+    }
+
+    /// The directory in which a change of any session is seen.
+    #[must_use]
+    pub fn sessions_dir(&self) -> PathBuf {
+        self.dir.join("sessions")
+    }
+
+    /// Tells the links that something may have changed of which they have no event: a sync that goes on.
+    pub fn poke_links(&self) {
+        let _ = write_file(&self.sessions_dir().join(".poke"), b"");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_link_a_host() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().to_owned());
+        assert_eq!(store.link_runs("box"), None);
+        let held = store.become_link("box", "0.1.0 12").unwrap();
+        let pid = i32::try_from(std::process::id()).ok();
+        assert_eq!(store.link_runs("box"), Some(Runs { pid, program: "0.1.0 12".to_owned() }));
+        assert!(store.become_link("box", "x").unwrap_err().is::<crate::state::Busy>());
+        assert_eq!(store.link_runs("other"), None);
+        drop(held);
+        assert_eq!(store.link_runs("box"), None);
+        store.wait_for_links_end("box");
+    }
+}

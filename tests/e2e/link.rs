@@ -1,0 +1,500 @@
+//! The link: changes on either side are on the other in a moment, whatever happens to the line, the tools and the
+//! directory.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::steps;
+use crate::support::e2e::{Bed, living_in};
+use crate::support::{PATIENCE, wait_until};
+
+/// A project that is connected, whose link watches both sides.
+pub(crate) struct Linked {
+    pub(crate) bed: Rc<Bed>,
+    pub(crate) here: PathBuf,
+    pub(crate) there: PathBuf,
+}
+
+#[track_caller]
+fn linked() -> Option<Linked> {
+    let bed = Bed::new()?;
+    let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n")]);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    linked.wait_for("inotify");
+    Some(linked)
+}
+
+impl Linked {
+    /// The same with another directory on the host.
+    fn at(&self, there: PathBuf) -> Self {
+        Self { bed: self.bed.clone(), here: self.here.clone(), there }
+    }
+
+    /// What `sinc link status --json` says of the only link.
+    #[track_caller]
+    fn status(&self) -> serde_json::Value {
+        let run = self.bed.sandbox.sinc(&["link", "status", "--json"]).success();
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        json["data"]["links"][0].clone()
+    }
+
+    /// Waits until the only session is watched like this on the host, and a first cycle has been let through.
+    #[track_caller]
+    fn wait_for(&self, by: &str) {
+        let mut last = serde_json::Value::Null;
+        let done = crate::support::poll(PATIENCE, || {
+            last = self.status();
+            let sessions = last["sessions"].as_object().cloned().unwrap_or_default();
+            last["up"] == true
+                && sessions
+                    .values()
+                    .all(|session| session["there"]["by"] == by && session["looking"] == false)
+                && !sessions.is_empty()
+        });
+        assert!(done, "{last:#}\n{}", self.log());
+    }
+
+    /// The names in the host's workspace.
+    fn workspace(&self) -> Vec<String> {
+        let dir = self.bed.host.remote_home().join("workspace");
+        let names =
+            dir.read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    fn pid(&self) -> i64 {
+        self.status()["pid"].as_i64().unwrap_or(0)
+    }
+
+    fn log(&self) -> String {
+        let dir = self.bed.sandbox.home().join(".local/state/sinc/logs");
+        let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
+        let logs = files.filter(|file| file.to_string_lossy().ends_with(".log"));
+        logs.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect()
+    }
+
+    /// An edit each way, which must arrive. Gives the times.
+    #[track_caller]
+    fn edit(&self, name: &str) -> [Duration; 2] {
+        let time = |from: &Path, to: &Path, text: &str| {
+            let started = Instant::now();
+            steps::write(from, text);
+            let arrived = crate::support::poll(PATIENCE, || {
+                std::fs::read_to_string(to).is_ok_and(|found| found == text)
+            });
+            assert!(arrived, "{name} did not arrive: {text}\n{:#}\n{}", self.status(), self.log());
+            started.elapsed()
+        };
+        let (here, there) = (self.here.join(name), self.there.join(name));
+        [
+            time(&here, &there, &format!("{name} from here\n")),
+            time(&there, &here, &format!("{name} from there\n")),
+        ]
+    }
+}
+
+#[test]
+fn an_edit_on_either_side_is_on_the_other_in_a_moment() {
+    let Some(linked) = linked() else { return };
+    // Mutagen's own polling took 1 to 2 s; a busy machine may have a slow moment, but not five.
+    let quick = (0..5).any(|n| {
+        let times = linked.edit(&format!("note {n}"));
+        times.iter().all(|time| *time < Duration::from_millis(900))
+    });
+    assert!(quick, "{}", linked.log());
+    // Directories that are made are watched, on both sides.
+    for side in [&linked.here, &linked.there] {
+        std::fs::create_dir_all(side.join("new/deep")).unwrap();
+    }
+    wait_until("the directory is there", PATIENCE, || linked.there.join("new/deep").is_dir());
+    linked.edit("new/deep/file");
+    // Deletions too.
+    std::fs::remove_file(linked.there.join("top")).unwrap();
+    wait_until("the deletion has come", PATIENCE, || !linked.here.join("top").exists());
+    let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();
+    assert!(status.stdout.contains("ssh, inotify"), "{status}");
+}
+
+#[test]
+fn one_link_a_host_that_ends_with_its_last_session() {
+    let Some(linked) = linked() else { return };
+    let pid = linked.pid();
+    let other = linked.bed.project("other", &[("a", "1\n")]);
+    steps::connect(&linked.bed.sandbox, &other);
+    linked.wait_for("inotify");
+    assert_eq!(linked.pid(), pid);
+    assert_eq!(linked.status()["sessions"].as_object().unwrap().len(), 2);
+    let there = steps::there(&linked.bed, "other");
+    steps::write(&there.join("b"), "2\n");
+    steps::wait_text(&other.join("b"), "2\n");
+    let running =
+        |what: &str| living_in(linked.bed.host.dir()).iter().filter(|line| line.contains(what)).count();
+    assert_eq!((running("link run"), running(": inotifywait -m")), (1, 1));
+    linked.bed.sandbox.sinc_in(&other, &["kill", "--yes"]).success();
+    assert_eq!(linked.pid(), pid);
+    linked.bed.sandbox.sinc_in(&linked.here, &["kill", "--yes"]).success();
+    wait_until("the link has ended", PATIENCE, || running("link run") == 0);
+    wait_until("nothing watches on the host", PATIENCE, || running(": inotifywait -m") == 0);
+}
+
+/// The processes of a kind that live in the bed, by their command's beginning.
+fn running(bed: &Bed, command: &str) -> Vec<String> {
+    let begins = |line: &&String| line.split_once(": ").is_some_and(|(_, rest)| rest.starts_with(command));
+    let all = living_in(bed.host.dir());
+    all.iter().filter(begins).map(|line| line.split(':').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_link_that_is_killed_is_brought_back_by_the_attach_and_one_that_is_stopped_only_by_sinc() {
+    let Some(linked) = linked() else { return };
+    let sandbox = &linked.bed.sandbox;
+    let first = linked.pid();
+    sandbox.run("kill", &["-9", &first.to_string()]).success();
+    wait_until("nothing watches on the host", PATIENCE, || running(&linked.bed, "inotifywait -m").is_empty());
+    // The next sinc brings it back.
+    sandbox.sinc_in(&linked.here, &["status"]).success();
+    linked.wait_for("inotify");
+    let second = linked.pid();
+    assert_ne!(first, second);
+    linked.edit("after a status");
+
+    let terminal = steps::attach(sandbox, &linked.here);
+    wait_until("the attach is looked after", PATIENCE, || {
+        living_in(linked.bed.host.dir()).iter().any(|line| line.contains("after-attach"))
+    });
+    sandbox.run("kill", &["-9", &second.to_string()]).success();
+    wait_until("another link runs", PATIENCE * 2, || {
+        let pid = linked.pid();
+        pid != 0 && pid != second
+    });
+    linked.wait_for("inotify");
+    linked.edit("after a kill");
+
+    let run = sandbox.sinc(&["link", "stop"]).success();
+    assert!(run.stderr.contains("Stopped the link to box"), "{run}");
+    assert_eq!(linked.status()["runs"], false);
+    assert_eq!(linked.status()["stopped"], true);
+    steps::detach(terminal);
+    steps::connect(sandbox, &linked.here);
+    linked.wait_for("inotify");
+    linked.edit("after a connect");
+}
+
+#[test]
+fn a_newer_program_takes_over_and_an_older_one_does_not() {
+    let Some(linked) = linked() else { return };
+    let first = linked.pid();
+    let copy = linked.bed.sandbox.home().join("sinc-of-another-day");
+    std::fs::copy(crate::support::sandbox::Sandbox::binary(), &copy).unwrap();
+    let with_time = |time: &str| {
+        linked.bed.sandbox.run("touch", &["-d", time, copy.to_str().unwrap()]).success();
+        linked.bed.sandbox.run(copy.to_str().unwrap(), &["list", "--local"]).success();
+    };
+    with_time("2001-01-01");
+    assert_eq!(linked.pid(), first);
+    with_time("2101-01-01");
+    linked.wait_for("inotify");
+    assert_ne!(linked.pid(), first);
+    assert_eq!(running(&linked.bed, copy.to_str().unwrap()).len(), 1);
+    linked.edit("by the new one");
+}
+
+/// A bed whose host has this program in the place of inotifywait.
+#[track_caller]
+fn with_inotifywait(script: &str) -> Option<Linked> {
+    let bed = Bed::new()?;
+    bed.host.add_program("inotifywait", script).unwrap();
+    // A login for a single command has it on its PATH too.
+    steps::write(&bed.host.remote_home().join(".bashrc"), "PATH=$HOME/.local/bin:$PATH\n");
+    let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n")]);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    Some(Linked { bed: Rc::new(bed), here, there })
+}
+
+#[test]
+fn a_host_without_a_good_inotifywait_is_polled_and_status_says_why() {
+    for (script, why) in [
+        ("#!/bin/sh\necho 'inotifywait 3.14'\n", "the host's inotifywait is 3.14, and 3.20 is needed"),
+        ("#!/bin/sh\nexit 1\n", "the host's inotifywait does not tell its version"),
+    ] {
+        let Some(linked) = with_inotifywait(script) else { return };
+        linked.wait_for("polling");
+        let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();
+        assert!(status.stdout.contains(&format!("inotify here, polling on the host ({why})")), "{status}");
+        linked.edit("polled");
+        std::fs::remove_file(linked.there.join("top")).unwrap();
+        wait_until("the deletion has come", PATIENCE, || !linked.here.join("top").exists());
+    }
+}
+
+#[test]
+fn too_few_watches_are_said_with_what_helps() {
+    // The real one, in a namespace that allows three watches.
+    let real = which::which("inotifywait").unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase $1 in --help) exec {0} --help;; esac\nexport REAL={0}\n\
+         exec unshare -Ur sh -c 'echo 3 >/proc/sys/user/max_inotify_watches && exec \"$REAL\" \"$@\"' x \"$@\"\n",
+        real.display()
+    );
+    let Some(linked) = with_inotifywait(&script) else { return };
+    // Two directories: they fit.
+    linked.wait_for("inotify");
+    linked.edit("before");
+    for n in 0..5 {
+        std::fs::create_dir(linked.there.join(format!("dir{n}"))).unwrap();
+    }
+    linked.wait_for("polling");
+    let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();
+    assert!(status.stdout.contains("sysctl fs.inotify.max_user_watches="), "{status}");
+    linked.edit("dir4/after");
+}
+
+#[test]
+fn an_inotifywait_that_dies_is_started_again_and_then_not_any_more() {
+    let Some(linked) = linked() else { return };
+    let kill = || {
+        for pid in running(&linked.bed, "inotifywait -m") {
+            linked.bed.sandbox.run("kill", &["-9", &pid]).success();
+        }
+    };
+    kill();
+    wait_until("another one watches", PATIENCE, || !running(&linked.bed, "inotifywait -m").is_empty());
+    linked.wait_for("inotify");
+    linked.edit("watched again");
+    kill();
+    linked.wait_for("polling");
+    linked.edit("polled");
+}
+
+/// How many directories the only inotifywait, or the link, watches.
+fn watches(bed: &Bed, pid: &str) -> usize {
+    let fds = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
+    let text = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path()).unwrap_or_default();
+    let most = fds.map(|entry| text(entry).matches("inotify wd:").count()).max();
+    most.unwrap_or_else(|| panic!("{pid}: {:#?}", living_in(bed.host.dir())))
+}
+
+#[test]
+fn ignored_directories_cost_no_watch_also_where_they_are_moved_in_or_made_later() {
+    let bed = Bed::new();
+    let Some(bed) = bed else { return };
+    let here = bed.project("app", &[("src/one", "1\n")]);
+    let there = steps::there(&bed, "app");
+    let many = |dir: &Path| {
+        for n in 0..5000 {
+            std::fs::create_dir_all(dir.join(format!("node_modules/{}/{n}", n / 100))).unwrap();
+        }
+    };
+    many(&here);
+    steps::connect(&bed.sandbox, &here);
+    many(&there);
+    bed.sandbox.sinc(&["link", "stop"]).success();
+    steps::connect(&bed.sandbox, &here);
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    linked.wait_for("inotify");
+    let count = || {
+        let pids = running(&linked.bed, "inotifywait -m");
+        assert_eq!(pids.len(), 1);
+        (watches(&linked.bed, &linked.pid().to_string()), watches(&linked.bed, &pids[0]))
+    };
+    // The directory, src; here also that of the sessions.
+    assert_eq!(count(), (3, 2));
+    // A tree that is moved in on the host is watched without what is ignored in it, and it is synced.
+    let outside = linked.bed.host.remote_home().join("outside");
+    std::fs::create_dir_all(outside.join("lib")).unwrap();
+    many(&outside);
+    std::fs::rename(&outside, linked.there.join("moved")).unwrap();
+    wait_until("the tree has come", PATIENCE, || linked.here.join("moved/lib").is_dir());
+    wait_until("only what is synced is watched", PATIENCE, || count() == (5, 4));
+    linked.edit("moved/lib/file");
+    assert!(!linked.here.join("moved/node_modules").exists());
+}
+
+#[test]
+fn a_burst_costs_a_few_cycles_and_nothing_of_it_is_lost() {
+    let Some(linked) = linked() else { return };
+    linked.edit("before");
+    let cycles = || steps::syncs(&linked.bed.sandbox)[0]["successfulCycles"].as_u64().unwrap();
+    let before = cycles();
+    for n in 0..20_000 {
+        let dir = linked.there.join(format!("out/{}", n / 200));
+        if n % 200 == 0 {
+            std::fs::create_dir_all(&dir).unwrap();
+        }
+        std::fs::write(dir.join(format!("{n}")), "x").unwrap();
+    }
+    let last = linked.here.join("out/99/19999");
+    wait_until("all has come", PATIENCE * 4, || {
+        last.exists()
+            && (0..100)
+                .all(|n| linked.here.join(format!("out/{n}")).read_dir().is_ok_and(|dir| dir.count() == 200))
+    });
+    let took = cycles() - before;
+    assert!(took <= 20, "{took} cycles\n{}", linked.log());
+    // Directories that were made meanwhile are watched, also those whose events were lost.
+    linked.wait_for("inotify");
+    linked.edit("out/57/more");
+    linked.edit("out/99/more");
+}
+
+#[test]
+fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("top", "1\n")]);
+    for n in 0..300 {
+        steps::write(&here.join(format!("src/{}/{n}", n / 10)), "x");
+    }
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    linked.wait_for("inotify");
+    linked.edit("note");
+    let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
+    // An agent that runs amok.
+    std::fs::remove_dir_all(linked.there.join("src")).unwrap();
+    wait_until("it is held", PATIENCE, || {
+        let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+        sessions.values().all(|session| session["stands"] == "held")
+    });
+    // What a cycle that ran at that very moment has met may be gone, never most of it.
+    let left = files(&linked.here);
+    assert!(left > 151, "{left} of 302 are left\n{}", linked.log());
+    let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();
+    assert!(status.stdout.contains("held"), "{status}");
+    linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).exits(1);
+    assert_eq!(files(&linked.here), left);
+    linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+    assert_eq!(files(&linked.there), left);
+    linked.wait_for("inotify");
+    linked.edit("after");
+    // The same here, while the link does not run: it looks before its first cycle.
+    linked.bed.sandbox.sinc(&["link", "stop"]).success();
+    std::fs::remove_dir_all(linked.here.join("src")).unwrap();
+    linked.bed.sandbox.sinc_in(&linked.here, &["list", "--local"]).success();
+    wait_until("it is held", PATIENCE, || {
+        let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+        !sessions.is_empty() && sessions.values().all(|session| session["stands"] == "held")
+    });
+    assert_eq!(files(&linked.there), left + 1, "{}", linked.log());
+    linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+    linked.wait_for("inotify");
+    linked.edit("restored");
+    assert_eq!(files(&linked.here), left + 2, "{}", linked.log());
+
+    // And within the minute in which more was there: it was meant.
+    std::fs::remove_dir_all(linked.here.join("src")).unwrap();
+    wait_until("it is held", PATIENCE, || {
+        let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+        sessions.values().all(|session| session["stands"] == "held")
+    });
+    let run = linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--allow-deletions", "--yes"]).success();
+    assert_eq!(files(&linked.there), 4, "{run}");
+    linked.wait_for("inotify");
+    linked.edit("at last");
+}
+
+#[test]
+fn a_directory_that_is_renamed_while_both_sides_work_is_followed() {
+    let Some(linked) = linked() else { return };
+    let terminal = steps::attach(&linked.bed.sandbox, &linked.here);
+    let moved = linked.there.with_file_name("app2");
+    // Whichever comes first: Mutagen finds nothing, and halts, or makes the directory again because of the edit here.
+    steps::write(&linked.here.join("src/made here"), "here\n");
+    std::fs::rename(&linked.there, &moved).unwrap();
+    steps::write(&linked.here.join("src/made here too"), "here\n");
+    steps::write(&moved.join("src/made there"), "there\n");
+    terminal.wait_for("app2 now, and the sync follows it", PATIENCE * 2);
+    let linked = &linked.at(moved);
+    for name in ["src/made here", "src/made here too", "src/made there"] {
+        wait_until(&format!("{name} is on both sides"), PATIENCE, || {
+            linked.here.join(name).is_file() && linked.there.join(name).is_file()
+        });
+    }
+    linked.wait_for("inotify");
+    linked.edit("afterwards");
+    assert_eq!(linked.workspace(), ["app2"], "{}", linked.log());
+    assert_eq!(steps::tree(&linked.here), steps::tree(&linked.there));
+    assert_eq!(steps::record(&linked.bed.sandbox)["remote"], linked.there.to_str().unwrap());
+    assert_eq!(steps::syncs(&linked.bed.sandbox).len(), 1);
+    drop(terminal);
+}
+
+#[test]
+fn an_old_directory_that_mutagen_made_again_is_put_aside() {
+    let Some(linked) = linked() else { return };
+    let sandbox = &linked.bed.sandbox;
+    // While the link cannot see it: the renaming, and a cycle with an edit here, which makes the old one again.
+    let link = linked.pid().to_string();
+    sandbox.run("kill", &["-STOP", &link]).success();
+    let moved = linked.there.with_file_name("app2");
+    std::fs::rename(&linked.there, &moved).unwrap();
+    steps::write(&linked.here.join("src/made here"), "here\n");
+    steps::write(&moved.join("src/made there"), "there\n");
+    steps::flush(sandbox);
+    assert_eq!(linked.workspace(), ["app", "app2"]);
+    assert_eq!(steps::read(&linked.there.join("src/made here")), "here\n");
+    sandbox.run("kill", &["-CONT", &link]).success();
+    let linked = &linked.at(moved);
+    linked.wait_for("inotify");
+    wait_until("the old one is gone", PATIENCE, || linked.workspace() == ["app2"]);
+    linked.edit("afterwards");
+    assert_eq!(steps::tree(&linked.here), steps::tree(&linked.there), "{}", linked.log());
+    assert_eq!(steps::read(&linked.there.join("src/made here")), "here\n");
+    assert_eq!(steps::read(&linked.here.join("src/made there")), "there\n");
+    // It was not deleted.
+    let aside = linked.bed.host.remote_home().join(".local/state/sinc/aside");
+    let kept: Vec<_> = aside.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(steps::read(&kept[0].join("src/made here")), "here\n");
+}
+
+#[test]
+fn a_directory_that_mutagen_found_missing_is_followed_too() {
+    let Some(linked) = linked() else { return };
+    let sandbox = &linked.bed.sandbox;
+    let link = linked.pid().to_string();
+    sandbox.run("kill", &["-STOP", &link]).success();
+    let moved = linked.there.with_file_name("app2");
+    std::fs::rename(&linked.there, &moved).unwrap();
+    let _ = steps::mutagen(sandbox, &["sync", "flush", "--all"]);
+    wait_until("the sync has halted", PATIENCE, || {
+        steps::syncs(sandbox)[0]["status"] == "halted-on-root-deletion"
+    });
+    sandbox.run("kill", &["-CONT", &link]).success();
+    let linked = &linked.at(moved);
+    wait_until("it is followed", PATIENCE, || {
+        steps::record(sandbox)["remote"] == linked.there.to_str().unwrap()
+    });
+    linked.wait_for("inotify");
+    linked.edit("afterwards");
+    assert_eq!(linked.workspace(), ["app2"]);
+}
+
+#[test]
+fn when_the_line_is_back_what_changed_on_both_sides_is_synced() {
+    let Some(linked) = linked() else { return };
+    linked.bed.host.stop_sshd().unwrap();
+    linked.bed.host.break_connections().unwrap();
+    wait_until("the link knows", PATIENCE, || linked.status()["up"] == false);
+    let status = linked.status();
+    assert!(
+        status["why"]
+            .as_str()
+            .is_some_and(|why| why.contains("refused") || why.contains("ended") || why.contains("closed")),
+        "{status:#}"
+    );
+    steps::write(&linked.here.join("made here"), "here\n");
+    steps::write(&linked.there.join("made there"), "there\n");
+    linked.bed.host.start_sshd().unwrap();
+    steps::wait_text(&linked.there.join("made here"), "here\n");
+    steps::wait_text(&linked.here.join("made there"), "there\n");
+    linked.wait_for("inotify");
+    linked.edit("afterwards");
+}
