@@ -21,6 +21,12 @@ impl Engine<'_> {
             let _ = session.joiner.looked(now, false);
             return;
         };
+        // Held already: whoever lets it go on has the lock until the cycle is done, so it is not held a second time.
+        if !matches!(self.ctx.store.held(id, host), Ok(None)) {
+            session.stands = Some("held".to_owned());
+            let _ = session.joiner.looked(now, false);
+            return;
+        }
         // In the other modes what is deleted on the host comes back from here.
         let one_way = matches!(
             super::super::watched::wanted(self.ctx, &session.record).map(|wanted| wanted.settings.mode),
@@ -71,6 +77,8 @@ impl Engine<'_> {
                 let held = Held { side, missing, of, since: super::super::super::now() };
                 let _ = session.joiner.looked(now, false);
                 session.stands = Some("held".to_owned());
+                // A person may decide before the record is read again.
+                session.record.held = Some(held);
                 let (id, host) = (session.record.id.clone(), session.record.host.clone());
                 let said = super::super::super::held_words::missing(&held);
                 self.log.note(&format!("{id}: held: {said}"));

@@ -444,7 +444,9 @@ impl<'a> Engine<'a> {
                 // Of one that we stopped, the news that we did may come later.
                 let stopped =
                     session.braked || (sync.is_paused() && session.joiner.is_unsure() && session.stopping);
-                session.stands = stands(&sync).filter(|_| !stopped);
+                // That it is held was found out while this cycle ended.
+                let held = session.stands.take().filter(|stands| stands == "held");
+                session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
                 session.joiner.cycled(now, session.stands.is_none() && !stopped);
                 if let Some(stands) = &session.stands {
                     self.log.note(&format!("{id}: {stands}"));
