@@ -100,7 +100,9 @@ scripts() {
 test_all() {
   local list code=0 why
   list=$(mktemp) || return 1
-  within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" cargo test --locked --no-fail-fast || code=$?
+  # they wait more than they work
+  local threads=$((2 * $(getconf _NPROCESSORS_ONLN)))
+  within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" "RUST_TEST_THREADS=$threads" cargo test --locked --no-fail-fast || code=$?
   while read -r why; do leave_out "$why"; done <"$list"
   rm -f "$list"
   return $code
