@@ -96,6 +96,8 @@ case $line in
 "signal "*) tell "${line#signal }";;
 beat) echo yes 2>/dev/null >"$d/beat";;
 end)
+# Its ssh ended before the command did, as when the terminal is closed: then nobody is left either.
+if [ -f "$d/end" ]; then :; else give_up; fi;
 last=unknown; if [ -f "$d/end" ]; then IFS= read -r last <"$d/end"; fi;
 put ended "$last";
 finish;;
