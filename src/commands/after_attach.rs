@@ -126,7 +126,7 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
     }
     if let Some(directory) = directory {
         record.remote = directory.to_owned();
-        let wanted = wanted_sync(ctx, &record)?;
+        let wanted = super::link::wanted(ctx, &record)?;
         let (mut filled, mut settings) = (record.filled, wanted.settings.digest());
         sync::ensure(&mutagen, &wanted, &syncs, &mut |step| match step {
             sync::Step::Created | sync::Step::Recreated { .. } => filled = false,
@@ -147,20 +147,6 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
         mutagen.pause(&sync.identifier)?;
     }
     Ok(None)
-}
-
-/// The sync that a session of this computer's is to have.
-fn wanted_sync(ctx: &Context, record: &Record) -> Result<sync::Wanted> {
-    let own = ctx.config()?;
-    let files = ctx.project_files(&record.local, &own)?;
-    Ok(sync::Wanted {
-        id: record.id.clone(),
-        host_word: host_word(&record.host),
-        local: record.local.clone(),
-        remote: record.remote.clone(),
-        settings: files.sync_settings(&own.with_project(&files.trusted)),
-        held: record.held.is_some(),
-    })
 }
 
 /// What is said inside the session of a sync that is held.

@@ -1,22 +1,15 @@
 //! Paths as words that any shell reads back with `printf %b`.
 
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// A path for `printf %b`: each byte that is not plain as a backslash, `0` and three octal digits.
+use crate::process::quote;
+
+/// A path for `printf %b`.
 #[must_use]
 pub fn encode(path: &Path) -> String {
-    let mut text = String::new();
-    for &byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"._/-@+,=:".contains(&byte) {
-            text.push(byte.into());
-        } else {
-            let _ = write!(text, "\\0{byte:03o}");
-        }
-    }
-    text
+    quote::octal(path.as_os_str().as_bytes())
 }
 
 /// The path that was encoded so; nothing if it was not.

@@ -110,6 +110,7 @@ impl World {
             }
             _ => {
                 self.start_beside();
+                // Anywhere in its work: the seed chooses the moment.
                 std::thread::sleep(Duration::from_millis(rng.u64(..1500)));
                 let child = self.beside.last_mut().unwrap();
                 let _ = child.kill();

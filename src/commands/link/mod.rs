@@ -21,6 +21,7 @@ use crate::state::{Record, host_word};
 use crate::tools::mutagen::Mutagen;
 
 pub(super) use ensure::{ensure, ensure_for, keep};
+pub(super) use watched::wanted;
 
 /// Runs it.
 ///
@@ -105,6 +106,7 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
         if Instant::now() >= until {
             return false;
         }
+        // The link says it by a small file, renamed into its place: macOS has no inotify to wait for that with.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
