@@ -4,7 +4,7 @@
 #   install/get-tools.sh [--yes] [--dir DIR] SET...
 #
 #   SET   build    what `cargo build` needs beside Rust: a C linker
-#         demo     what `sinc demo` needs: ssh, sshd, tmux
+#         demo     what `sinc demo` needs: ssh, sshd, tmux, inotifywait
 #         tests    what the tests use besides: other shells, shellcheck, strace, ...
 #         bed      what tests/testbed/testbed.sh uses
 #         mutagen  Mutagen 0.18.1, unless one of 0.18 or newer is on PATH
@@ -42,6 +42,7 @@ build     cc               gcc libc6-dev
 demo      ssh              openssh-client
 demo      sshd             openssh-server
 demo      tmux             tmux
+demo      inotifywait      inotify-tools
 tests     git              git
 tests     zsh              zsh
 tests     fish             fish
