@@ -69,6 +69,21 @@ impl Linked {
         names
     }
 
+    /// Waits until no cycle runs: what is deleted while one does, it may have met already (docs/sync.md, the brake), and
+    /// a test of what is held is not about that. After an edit one more cycle follows, for what Mutagen wrote itself.
+    #[track_caller]
+    fn quiet(&self) {
+        let mut cycles = (0, Instant::now());
+        wait_until("no cycle runs", PATIENCE, || {
+            let sync = &steps::syncs(&self.bed.sandbox)[0];
+            let now = sync["successfulCycles"].as_u64().unwrap();
+            if now != cycles.0 || sync["status"] != "watching" {
+                cycles = (now, Instant::now());
+            }
+            cycles.1.elapsed() > Duration::from_millis(700)
+        });
+    }
+
     fn pid(&self) -> i64 {
         self.status()["pid"].as_i64().unwrap_or(0)
     }
@@ -358,15 +373,7 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     linked.wait_for("inotify");
     linked.edit("note");
     let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
-    // What a cycle meets that runs at that moment is not what this is about.
-    let mut cycles = (0, Instant::now());
-    wait_until("no cycle runs", PATIENCE, || {
-        let now = steps::syncs(&linked.bed.sandbox)[0]["successfulCycles"].as_u64().unwrap();
-        if now != cycles.0 {
-            cycles = (now, Instant::now());
-        }
-        cycles.1.elapsed() > Duration::from_millis(700)
-    });
+    linked.quiet();
     // An agent that runs amok.
     std::fs::remove_dir_all(linked.there.join("src")).unwrap();
     wait_until("it is held", PATIENCE, || {
@@ -385,6 +392,7 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     linked.wait_for("inotify");
     linked.edit("after");
     // The same here, while the link does not run: it looks before its first cycle.
+    linked.quiet();
     linked.bed.sandbox.sinc(&["link", "stop"]).success();
     std::fs::remove_dir_all(linked.here.join("src")).unwrap();
     linked.bed.sandbox.sinc_in(&linked.here, &["list", "--local"]).success();
@@ -399,6 +407,7 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     assert_eq!(files(&linked.here), left + 2, "{}", linked.log());
 
     // And within the minute in which more was there: it was meant.
+    linked.quiet();
     std::fs::remove_dir_all(linked.here.join("src")).unwrap();
     wait_until("it is held", PATIENCE, || {
         let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
