@@ -39,9 +39,10 @@ pub(super) fn host(ctx: &Context, host: &Host, deadline: Option<Duration>) -> Ho
     let notice = |line: &str| ctx.ui.note(line);
     let remote = ctx.remote(host);
     let remote = if deadline.is_some() { remote.with_person(false) } else { remote };
-    let ask = || match deadline {
-        Some(deadline) => survey::ask_within(&remote, deadline, &notice),
-        None => survey::ask(&remote, &notice),
+    let ask = || match (super::link::survey(ctx, host), deadline) {
+        (Some(survey), _) => Ok(survey),
+        (None, Some(deadline)) => survey::ask_within(&remote, deadline, &notice),
+        (None, None) => survey::ask(&remote, &notice),
     };
     let mut answer = HostAnswer { survey: ask(), finished: Vec::new() };
     let waits = || ctx.store.pending().is_ok_and(|all| all.iter().any(|end| end.host == host.name));

@@ -31,6 +31,8 @@ pub enum Said {
     Count(String, u64),
     /// Something in a directory that is looked at again and again differs, and so many files it has.
     Poll(String, u64),
+    /// A line of the answer to the question with this number; nothing is its end.
+    Answer(u32, Option<String>),
     /// A change in a session's directory.
     Event(usize, Seen),
 }
@@ -92,6 +94,11 @@ pub fn parse(line: &str, roots: &Roots) -> Option<Said> {
             let (path, count) = (path.to_owned(), count.parse().ok()?);
             if key == "count" { Said::Count(path, count) } else { Said::Poll(path, count) }
         }
+        "a" => {
+            let (number, line) = rest.split_once(' ')?;
+            Said::Answer(number.parse().ok()?, Some(line.to_owned()))
+        }
+        "z" => Said::Answer(rest.parse().ok()?, None),
         "ended" => Said::Ended(rest.to_owned()),
         "Watches" if line == "Watches established." => Said::Established,
         "Failed" | "Couldn't" => Said::Trouble(line.to_owned()),
@@ -224,6 +231,9 @@ mod tests {
         );
         assert_eq!(parse("place . /w/a"), Some(Said::Place("/w/a".into(), Marked::Gone)));
         assert_eq!(parse("count 12 /w/a b"), Some(Said::Count("/w/a b".into(), 12)));
+        assert_eq!(parse("a 7 dir  /w "), Some(Said::Answer(7, Some("dir  /w ".into()))));
+        assert_eq!(parse("a 7 "), Some(Said::Answer(7, Some(String::new()))));
+        assert_eq!((parse("z 7"), parse("a 7"), parse("z x")), (Some(Said::Answer(7, None)), None, None));
         let inotifywait = |line: &str| match parse(line) {
             Some(Said::Inotifywait(version)) => version,
             other => panic!("{other:?}"),

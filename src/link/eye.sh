@@ -4,9 +4,12 @@
 #   c        no directory      r PATH   one more directory
 #   w        watch them with inotifywait      p   look at them again and again instead
 #   n PATH   count the files in one
+#   q N SCRIPT   run a script of sinc's that only asks, as question N
 # and says, a line each: `place ID PATH` for each directory before it is watched (whose it is; `-` nobody's, `.` there is
-# none), what inotifywait says (its events begin with `E `), `ended CODE`, `poll COUNT PATH`, `count COUNT PATH`. A name
+# none), what inotifywait says (its events begin with `E `), `ended CODE`, `poll COUNT PATH`, `count COUNT PATH`, and for each line of
+# the answer to a question `a N LINE`, then `z N`. A name
 # with a line break makes lines that mean nothing. It ends with its standard input, so a lost line leaves nothing behind.
+lc=${LC_ALL-};
 LC_ALL=C; export LC_ALL;
 nl=$(echo x; echo x); nl=${nl#x}; nl=${nl%x};
 # One write a line: several processes write here.
@@ -44,6 +47,11 @@ if [ "$n" -gt 20000 ]; then sleep 2; else sleep 1; fi;
 done;
 };
 count() { place "$1"; n=$(number "$1"); say "count $((n)) $1"; };
+ask() {
+if [ -n "$lc" ]; then LC_ALL=$lc; else unset LC_ALL; fi;
+sh -c "$2" 2>/dev/null | while IFS= read -r l || [ -n "$l" ]; do say "a $1 $l"; done;
+say "z $1";
+};
 # shellcheck disable=SC2086 # one word a process
 halt() { if [ -n "$w" ]; then kill $w 2>/dev/null; wait $w 2>/dev/null; fi; w=; };
 say "sinc-begin 1";
@@ -56,7 +64,8 @@ c) set --;;
 "r "*) set -- "$@" "${line#r }";;
 w) halt; for d in "$@"; do place "$d"; done; watch "$@" </dev/null & w=$!; ;;
 p) halt; for d in "$@"; do place "$d"; poll "$d" </dev/null & b=$!; w="$w $b"; done;;
-"n "*) count "${line#n }" </dev/null &
+"n "*) count "${line#n }" </dev/null & ;;
+"q "*) line=${line#q }; ask "${line%% *}" "${line#* }" </dev/null &
 ;;
 esac;
 done;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::scripts::SURVEY;
 use crate::project::SessionId;
-use crate::remote::{Remote, RemoteError, Reply};
+use crate::remote::{Answer, Remote, RemoteError, Reply};
 
 /// What a session's agent is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -78,6 +78,13 @@ pub fn ask(remote: &Remote, notice: &dyn Fn(&str)) -> Result<Survey, RemoteError
 /// As [`ask`], or the time is up.
 pub fn ask_within(remote: &Remote, deadline: Duration, notice: &dyn Fn(&str)) -> Result<Survey, RemoteError> {
     whole(remote, remote.call_within(WHY, &SURVEY, &[], Some(deadline), notice)?)
+}
+
+/// What the host said to its link ([`crate::link::asked`]); nothing if that is not whole.
+#[must_use]
+pub fn told(lines: Vec<u8>) -> Option<Survey> {
+    let reply = Reply::of(&Answer { code: 0, bytes: lines, said: String::new() });
+    reply.get("end").is_some().then(|| read(&reply))
 }
 
 /// An answer that breaks off says nothing of what is missing.

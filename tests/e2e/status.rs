@@ -19,6 +19,45 @@ fn last_run(bed: &Bed) -> Vec<String> {
     words
 }
 
+/// Without the question to the host: it goes over the link's line where that is up, and then is no command.
+fn without_the_host(mut words: Vec<String>) -> Vec<String> {
+    words.retain(|why| why != "ask the host for its sessions");
+    words
+}
+
+#[test]
+fn the_host_is_asked_over_the_line_of_the_link_or_by_an_ssh_when_there_is_none() {
+    let Some(mut bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let status = |bed: &Bed| bed.sandbox.sinc_in(&project, &["status", "--cached"]).success();
+    let expected = "\nterminal  detached\nagent     opencode running\n";
+    wait_until("it is asked over the line", PATIENCE, || {
+        let run = status(&bed);
+        assert!(run.stdout.contains(expected), "{run}");
+        last_run(&bed) == ["list the sync sessions"]
+    });
+    // Both answers are the same.
+    let own = |bed: &Bed| bed.sandbox.sinc(&["list", "--json"]).success().stdout;
+    let over_the_line = own(&bed);
+    bed.sandbox.sinc(&["link", "stop"]).success();
+    bed.sandbox.set("SINC_LINK", "false");
+    let run = status(&bed);
+    assert!(run.stdout.contains(expected), "{run}");
+    assert_eq!(last_run(&bed), ["ask the host for its sessions", "list the sync sessions"]);
+    let state = |json: &str| {
+        let mut data = documented::data("list", json);
+        for session in data["sessions"].as_array_mut().unwrap() {
+            // How it is watched, and the time, differ.
+            for key in ["link", "sync"] {
+                session.as_object_mut().unwrap().remove(key);
+            }
+        }
+        data
+    };
+    assert_eq!(state(&over_the_line), state(&own(&bed)));
+}
+
 #[test]
 fn synced_is_said_after_a_cycle_and_never_without() {
     let Some(bed) = Bed::new() else { return };
@@ -30,11 +69,11 @@ fn synced_is_said_after_a_cycle_and_never_without() {
     assert!(run.stdout.contains("\nsync      synced (last cycle just now, "), "{run}");
     assert!(run.stdout.contains("\nterminal  detached\nagent     opencode running\n"), "{run}");
     assert_eq!(steps::read(&steps::there(&bed, "app").join("a")), "changed just now\n");
-    assert_eq!(last_run(&bed), ["ask the host for its sessions", "flush the sync", "list the sync sessions"]);
+    assert_eq!(without_the_host(last_run(&bed)), ["flush the sync", "list the sync sessions"]);
 
     let cached = bed.sandbox.sinc_in(&project, &["status", "--cached"]).success();
     assert!(cached.stdout.contains("\nsync      watching for changes (last cycle "), "{cached}");
-    assert_eq!(last_run(&bed), ["ask the host for its sessions", "list the sync sessions"]);
+    assert_eq!(without_the_host(last_run(&bed)), ["list the sync sessions"]);
     let all = bed.sandbox.sinc(&["status", "--all"]).success();
     let json = bed.sandbox.sinc(&["status", "--all", "--json"]).success();
     for run in [&cached, &all, &json] {

@@ -12,10 +12,13 @@ use anyhow::Result;
 
 use super::context::Context;
 use crate::cli::LinkAction;
+use crate::config::Host;
 use crate::failure::{Failure, Kind};
+use crate::link::asked;
 use crate::link::log::Log;
 use crate::link::state::LinkFile;
 use crate::process::interrupted;
+use crate::session::survey::{self, Survey};
 use crate::session::{hold, sync};
 use crate::state::{Record, host_word};
 use crate::tools::mutagen::Mutagen;
@@ -50,6 +53,18 @@ pub(super) fn describe(ctx: &Context, record: &Record) -> String {
         None if ctx.store.link_is_stopped(&record.host) => "stopped".to_owned(),
         None => "not running".to_owned(),
     }
+}
+
+/// What the host knows, asked over its link's line; nothing when that cannot be.
+pub(super) fn survey(ctx: &Context, host: &Host) -> Option<Survey> {
+    if ctx.runner.is_dry_run() {
+        return None;
+    }
+    let remote = ctx.remote(host);
+    let lines =
+        asked::survey(&asked::socket(remote.control().directory(), &host.name, remote.destination()))?;
+    tracing::debug!(host = host.name, "asked over the link");
+    survey::told(lines)
 }
 
 /// What a person should know of how a session is watched, if it is not as it should be.

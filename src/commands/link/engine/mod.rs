@@ -5,6 +5,7 @@ mod place;
 mod telling;
 mod there;
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use super::follow::Found;
 use super::watched::{Known, Watched, stands};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
+use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
 use crate::link::line::{FromHost, Line};
@@ -56,6 +58,8 @@ enum Message {
     Cycled(String, Result<Box<SyncSession>, String>),
     /// A directory was looked for.
     Followed(String, Result<Found>),
+    /// Somebody asks what the host knows.
+    Asked(UnixStream),
     /// A cycle was stopped.
     Braked(String),
     /// The syncs were connected again.
@@ -79,7 +83,10 @@ pub(super) fn run(ctx: &Context, host: &str) -> Result<i32> {
     let ctx = Context { runner: Runner::default(), ..ctx.clone() };
     let log = Log::new(&ctx.store.directory().join("logs"), &host_word(host));
     log.note(&format!("begins: {} process {}", this_program(), std::process::id()));
-    let ended = Engine::new(&ctx, host, &log).and_then(|mut engine| engine.run());
+    let ended = Engine::new(&ctx, host, &log).and_then(|mut engine| {
+        let _door = engine.open_door();
+        engine.run()
+    });
     match &ended {
         Ok(why) => log.note(&format!("ends: {why}")),
         Err(error) => log.note(&format!("ends: {error:#}")),
@@ -103,6 +110,7 @@ struct Engine<'a> {
     line: Option<Line>,
     line_number: u32,
     roots: Arc<Roots>,
+    waiting: Waiting,
     /// Everything on the host is watched, or polled.
     there_ready: bool,
     /// Why the host is polled.
@@ -161,6 +169,7 @@ impl<'a> Engine<'a> {
             line: None,
             line_number: 0,
             roots: Arc::default(),
+            waiting: Waiting::default(),
             there_ready: false,
             poll: None,
             watch_tries: 0,
@@ -230,6 +239,7 @@ impl<'a> Engine<'a> {
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
             Message::Followed(id, found) => self.take_found(now, &id, found),
+            Message::Asked(stream) => self.take_asked(now, stream),
             Message::Braked(id) => {
                 if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
                     (session.braked, session.stopping) = (true, false);

@@ -1,15 +1,18 @@
 //! The host's side: the line, what its eye tells, and when everything is walked again.
 
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::{Engine, Message, QUIET, thread};
+use crate::link::asked::{Door, socket};
 use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
 use crate::process::Cmd;
 use crate::remote::{Why, classify};
+use crate::session::scripts::SURVEY;
 use crate::state::host_word;
 use crate::tools::mutagen::Selector;
 
@@ -82,6 +85,7 @@ impl Engine<'_> {
                     self.take_count(&id, |look| look.there = Some(Some(count)));
                 }
             }
+            Said::Answer(number, line) => self.waiting.take(number, line.as_deref()),
             Said::Poll(path, count) => {
                 if !self.there_ready {
                     self.there_is_ready(now);
@@ -191,12 +195,32 @@ impl Engine<'_> {
         }
     }
 
+    /// Lets others ask the host over the line. Without that, they ask by an ssh of their own.
+    pub(super) fn open_door(&self) -> Option<Door> {
+        let control = self.remote.control();
+        control.prepare();
+        let outbox = self.outbox.clone();
+        let tell = move |stream| drop(outbox.send(Message::Asked(stream)));
+        let opened =
+            Door::open(&socket(control.directory(), &self.host.name, self.remote.destination()), tell);
+        opened.inspect_err(|error| self.log.note(&format!("nobody can ask over the line: {error}"))).ok()
+    }
+
+    /// Passes a question on. While there is no line, whoever asks sees the end of the stream at once.
+    pub(super) fn take_asked(&mut self, now: Instant, stream: UnixStream) {
+        if let Some(line) = self.line.as_mut().filter(|_| self.file.up) {
+            let number = self.waiting.add(now, stream);
+            line.say(&format!("q {number} {}\n", SURVEY.line()));
+        }
+    }
+
     pub(super) fn start_line(&self, cmd: &Cmd, tell: impl Fn(FromHost) + Send + 'static) -> Result<Line> {
         Line::open(&self.ctx.runner, cmd, self.roots.clone(), tell)
     }
 
     pub(super) fn lose_line(&mut self, now: Instant, why: String) {
         self.line = None;
+        self.waiting.give_up();
         self.line_number += 1;
         (self.there_ready, self.lost) = (false, true);
         self.walk_at = None;
