@@ -131,6 +131,11 @@ impl Environment {
         self.home.join(".sinc/cm")
     }
 
+    /// Where links listen: apart from the sockets that ssh made, which a person may end with `ssh -O exit`.
+    pub fn link_dir(&self) -> PathBuf {
+        self.home.join(".sinc/link")
+    }
+
     /// The editor of the user's choice, with its arguments, as a shell would take it.
     pub fn editor(&self) -> Option<&OsStr> {
         self.get("VISUAL").or_else(|| self.get("EDITOR"))

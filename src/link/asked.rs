@@ -2,6 +2,7 @@
 //! link listens on a socket in sinc's private directory; who connects and asks gets the answer, and then the end.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -27,12 +28,12 @@ const FORGOTTEN: Duration = Duration::from_secs(10);
 /// More than any answer has, bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
-/// Where the link to this host listens, in sinc's directory of sockets. A host whose destination was changed in the config
+/// Where the link to this host listens, in this directory of sockets. A host whose destination was changed in the config
 /// is another one: its link, which still has the old line, is not asked.
 #[must_use]
 pub fn socket(directory: &Path, host: &str, destination: &Destination) -> PathBuf {
     let hash = hex::encode(Sha256::digest(format!("{host}\n{destination}").as_bytes()));
-    directory.join(format!("link-{}", &hash[..12]))
+    directory.join(&hash[..12])
 }
 
 /// Asks the link: the lines of the answer, or nothing when there is no link, its line is down, or it takes too long.
@@ -67,6 +68,9 @@ impl Door {
     /// # Errors
     /// The socket cannot be made; its path may be too long.
     pub fn open(socket: &Path, tell: impl Fn(UnixStream) + Send + 'static) -> std::io::Result<Self> {
+        if let Some(directory) = socket.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
         let _ = std::fs::remove_file(socket);
         let listener = UnixListener::bind(socket)?;
         std::thread::Builder::new().name("door".to_owned()).stack_size(64 * 1024).spawn(move || {

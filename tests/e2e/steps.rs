@@ -245,6 +245,8 @@ pub(crate) fn end_shared_connection(bed: &Bed) {
 /// The sockets of this computer's shared connections.
 pub(crate) fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    // Where the link listens.
+    let link = sandbox.home().join(".sinc/link");
     let mut left =
         vec![sandbox.home().join(".sinc"), sandbox.tmp(), sandbox.home().join(".local/state/sinc")];
     while let Some(dir) = left.pop() {
@@ -253,7 +255,7 @@ pub(crate) fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
             let kind = entry.file_type().unwrap();
             if kind.is_dir() {
                 left.push(entry.path());
-            } else if kind.is_socket() {
+            } else if kind.is_socket() && !entry.path().starts_with(&link) {
                 found.push(entry.path());
             }
         }

@@ -61,8 +61,7 @@ pub(super) fn survey(ctx: &Context, host: &Host) -> Option<Survey> {
         return None;
     }
     let remote = ctx.remote(host);
-    let lines =
-        asked::survey(&asked::socket(remote.control().directory(), &host.name, remote.destination()))?;
+    let lines = asked::survey(&asked::socket(&ctx.environment.link_dir(), &host.name, remote.destination()))?;
     tracing::debug!(host = host.name, "asked over the link");
     survey::told(lines)
 }

@@ -55,8 +55,8 @@ pub(super) struct How {
     pub(super) timeout: Option<Duration>,
 }
 
-/// Starts the command and waits for its end.
-pub(super) fn wait(ctx: &Context, mut guard: Guard, how: &How) -> Result<Ended> {
+/// Starts the command and waits for the end of its ssh. How the command ended is told by [`Ended::report`].
+pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended> {
     let signals = guard.sender();
     let diverted = divert_signals(move |signal| drop(signals.send(Event::Signal(signal))));
     let beside = ctx.runner.start_beside(&how.cmd, how.pipes, how.apart)?;
@@ -111,14 +111,6 @@ pub(super) fn wait(ctx: &Context, mut guard: Guard, how: &How) -> Result<Ended> 
     }
     drop(diverted);
     guard.tell("end");
-    let until = Instant::now() + REPORT_DEADLINE;
-    while ended.said.is_none() && !ended.lost {
-        match guard.next(until) {
-            Some(Event::Said(key, value)) if key == "ended" => ended.said = Some(value),
-            Some(Event::GuardGone(_)) | None => ended.lost = true,
-            Some(_) => {}
-        }
-    }
     Ok(ended)
 }
 
@@ -146,6 +138,25 @@ fn name(signal: i32) -> &'static str {
 }
 
 impl Ended {
+    /// Did the command end by itself, as far as its ssh tells? Then nothing of it is at work any more, and it takes no
+    /// round trip to know that. (255 is ssh's own.)
+    pub(super) fn by_itself(&self) -> bool {
+        (0..255).contains(&self.ssh) && !(self.timed_out || self.killed || self.lost)
+    }
+
+    /// Waits for what the guard says of the end.
+    pub(super) fn report(mut self, mut guard: Guard) -> Self {
+        let until = Instant::now() + REPORT_DEADLINE;
+        while self.said.is_none() && !self.lost {
+            match guard.next(until) {
+                Some(Event::Said(key, value)) if key == "ended" => self.said = Some(value),
+                Some(Event::GuardGone(_)) | None => self.lost = true,
+                Some(_) => {}
+            }
+        }
+        self
+    }
+
     /// The command's own exit code.
     ///
     /// # Errors

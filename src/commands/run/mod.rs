@@ -83,11 +83,25 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
         apart: shared && !command.tty,
         timeout: args.timeout.map(Duration::from_secs),
     };
-    let ended = end::wait(ctx, guard, &how)?;
+    let ended = end::wait(ctx, &mut guard, &how)?;
     // What it changed comes back however it ended.
-    let back = match &mutagen {
-        Some(mutagen) if !ended.lost => bring_over(ctx, mutagen, &record),
-        _ => Ok(()),
+    let bring_back = |mutagen: &Option<Mutagen>| match mutagen {
+        Some(mutagen) => bring_over(ctx, mutagen, &record),
+        None => Ok(()),
+    };
+    let (ended, back) = if ended.by_itself() {
+        // Meanwhile the guard says with which code: that is a round trip.
+        std::thread::scope(|scope| {
+            let told = scope.spawn(|| ended.report(guard));
+            let back = bring_back(&mutagen);
+            told.join()
+                .map(|ended| (ended, back))
+                .map_err(|_| anyhow::anyhow!("the guard's listener broke off"))
+        })?
+    } else {
+        let ended = ended.report(guard);
+        let back = if ended.lost { Ok(()) } else { bring_back(&mutagen) };
+        (ended, back)
     };
     let code = ended.code(&record, &below)?;
     match back {

@@ -197,12 +197,10 @@ impl Engine<'_> {
 
     /// Lets others ask the host over the line. Without that, they ask by an ssh of their own.
     pub(super) fn open_door(&self) -> Option<Door> {
-        let control = self.remote.control();
-        control.prepare();
+        let directory = self.ctx.environment.link_dir();
         let outbox = self.outbox.clone();
         let tell = move |stream| drop(outbox.send(Message::Asked(stream)));
-        let opened =
-            Door::open(&socket(control.directory(), &self.host.name, self.remote.destination()), tell);
+        let opened = Door::open(&socket(&directory, &self.host.name, self.remote.destination()), tell);
         opened.inspect_err(|error| self.log.note(&format!("nobody can ask over the line: {error}"))).ok()
     }
 
