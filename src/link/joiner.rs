@@ -11,11 +11,13 @@ const JOINED: Duration = Duration::from_millis(10);
 /// A cycle without a change, so that an event that was lost is not lost for ever.
 const BY_ITSELF: Duration = Duration::from_secs(30);
 
-/// More changes than this since the last cycle began are a burst: a build, an unpacking.
-const BURST: u32 = 100;
+/// More changes than this since the last cycle began are a burst: a build, an unpacking. (A file that is written makes
+/// two or three.)
+const BURST: u32 = 300;
 
-/// How long a burst waits between two of its cycles, at first and at most: each cycle looks at every file.
-const BURST_FIRST: Duration = Duration::from_millis(250);
+/// A burst waits until it pauses for so long, and so long at the most: each cycle looks at every file, and takes from what
+/// makes the burst.
+const BURST_PAUSE: Duration = Duration::from_millis(200);
 const BURST_MOST: Duration = Duration::from_secs(2);
 
 /// So many deletions may be the first of many: a cycle that began now would let through those that it meets, before they
@@ -84,7 +86,7 @@ pub struct Joiner {
     /// Since when the deletions are waited out.
     settles: Option<Instant>,
     changes: u32,
-    bursts: u32,
+    changed_at: Instant,
     ended: Instant,
 }
 
@@ -101,7 +103,7 @@ impl Joiner {
             deleted_at: None,
             settles: None,
             changes: 0,
-            bursts: 0,
+            changed_at: now,
             ended: now,
         }
     }
@@ -109,6 +111,7 @@ impl Joiner {
     /// An eye saw something.
     pub fn saw(&mut self, now: Instant, seen: Seen) {
         self.changes = self.changes.saturating_add(seen.changes);
+        self.changed_at = now;
         self.deletes = self.deletes.saturating_add(seen.deletes);
         if seen.deletes > 0 {
             self.deleted_at = Some(now);
@@ -141,11 +144,13 @@ impl Joiner {
         if self.busy {
             return Next::Wait(None);
         }
-        let wait = match self.bursts {
-            0 => Duration::ZERO,
-            bursts => (BURST_FIRST * 2_u32.saturating_pow(bursts - 1)).min(BURST_MOST),
+        let due = match self.due {
+            None => self.ended + BY_ITSELF,
+            Some(due) if self.changes > BURST => {
+                due.max(self.changed_at + BURST_PAUSE).min(due.max(self.ended) + BURST_MOST)
+            }
+            Some(due) => due,
         };
-        let due = self.due.map_or(self.ended + BY_ITSELF, |due| due.max(self.ended + wait));
         if now < due {
             return Next::Wait(Some(due));
         }
@@ -169,7 +174,6 @@ impl Joiner {
 
     fn begin_cycle(&mut self) {
         (self.busy, self.cycles) = (true, true);
-        self.bursts = if self.changes > BURST { (self.bursts + 1).min(8) } else { 0 };
         (self.due, self.changes, self.settles) = (None, 0, None);
     }
 
@@ -263,7 +267,7 @@ mod tests {
                 ends = Some(now + MS(150));
             }
         }
-        assert!((6..=10).contains(&cycles), "{cycles}");
+        assert!((5..=7).contains(&cycles), "{cycles}");
         // Afterwards an edit is as quick as ever.
         joiner.saw(start + MS(15_000), change(1, 0));
         assert_eq!(joiner.next(start + MS(15_010)), Next::Cycle);
