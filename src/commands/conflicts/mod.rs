@@ -60,8 +60,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
     }
     let found = open.len() as u64;
     ctx.ui.note(&format!(
-        "{}, left alone on both sides: `sinc resolve` settles them",
-        plural(found, "conflict", "conflicts")
+        "{}, left alone on both sides: `sinc resolve` settles {}",
+        plural(found, "conflict", "conflicts"),
+        if found == 1 { "it" } else { "them" }
     ));
     if args.paths.is_empty() && found != seen.counted {
         ctx.ui.warn(&format!("Mutagen counts {}: files are being changed at this moment", seen.counted));
