@@ -1,5 +1,5 @@
 //! What this computer remembers: one small JSON file a session and host, and a few beside them. Everything is
-//! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
+//! written to a temporary file, synced and renamed, the directory synced; nothing here is the only copy of anybody's bytes.
 
 mod checked;
 mod file;
