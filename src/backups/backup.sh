@@ -148,7 +148,8 @@ open;
 each keep_one;
 close;
 if there "$want"; then rm -rf -- "$new"; echo "something took the place of $want at this moment" >&2; exit 96; fi;
-mv -n -- "$new" "$want" && if there "$new"; then false; fi || fail "cannot put $want in its place: it is in $new";
+mv -n -- "$new" "$want";
+if there "$new"; then fail "cannot put $want in its place: it is in $new"; fi;
 name_to_disk "$want" "${want%/*}";
 put restored "$want";
 ;;
@@ -160,7 +161,8 @@ rename)
 root=$1; is_ours; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
 there "$old" || fail "it is not there any more";
 if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
-mv -n -- "$old" "$want" 2>/dev/null && if there "$old"; then false; fi || fail "cannot rename $old";
+mv -n -- "$old" "$want" 2>/dev/null;
+if there "$old"; then fail "cannot rename $old"; fi;
 name_to_disk "$want" "${want%/*}";
 ;;
 list)

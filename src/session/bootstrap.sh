@@ -155,7 +155,7 @@ if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine 
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
 } >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;
-if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" && { sync "$state" 2>/dev/null; true; } || fail "cannot write $claim" "$state";
+if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim" "$state"; sync "$state" 2>/dev/null;
 else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?" "$state"; fi;
 fi;
 ;;
