@@ -22,9 +22,7 @@ pub(crate) fn check(world: &World, model: &mut Model) -> Result<String, String> 
     torn(&there, "on the host")?;
 
     let in_trees: BTreeSet<u64> = numbers(&here).chain(numbers(&there)).collect();
-    let homes = [world.bed.sandbox.home(), world.bed.host.remote_home()];
-    let in_backups: BTreeSet<u64> =
-        homes.iter().flat_map(|home| tree::versions(&home.join(".local/state/sinc/backups"))).collect();
+    let in_backups = world.in_backups();
     let lost: Vec<_> = model
         .needed()
         .filter(|(number, _)| !in_trees.contains(number) && !in_backups.contains(number))

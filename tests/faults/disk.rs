@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::support::sandbox::Sandbox;
+use super::support::{PATIENCE, wait_until};
 
 /// Ends a file system as a power cut does: nothing that is still to be written is, not even its journal
 /// (`FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`).
@@ -50,6 +51,12 @@ impl Disk {
         let place = self.place.to_str().unwrap();
         sandbox.run("python3", &["-c", SHUTDOWN, place]).success();
         sandbox.run("umount", &["-l", place]).success();
+        // What was killed just now may still be ending, and a mount namespace of somebody else's have it too: while
+        // anybody uses it, it would be the dead one that is mounted again.
+        let image = self.image.to_str().unwrap();
+        wait_until("nothing uses the disk any more", PATIENCE, || {
+            sandbox.run("losetup", &["-j", image]).success().stdout.is_empty()
+        });
         self.mount(sandbox);
     }
 

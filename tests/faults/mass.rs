@@ -69,7 +69,10 @@ impl Mass {
     pub(crate) fn end(&self, world: &World) -> (Through, Left) {
         let now = versions(world, self.side.other());
         let left: BTreeSet<u64> = self.common.intersection(&now).copied().collect();
-        let gone = self.common.len() - left.len();
+        // What a push or a pull had moved aside is not gone.
+        let kept = world.in_backups();
+        let gone =
+            self.common.iter().filter(|number| !left.contains(number) && !kept.contains(number)).count();
         (Through { deletions: 1, files: self.common.len(), gone }, Left(left))
     }
 }

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use sinc::demo::Options;
+
 use super::disk::{Disk, can_mount};
 use super::support::e2e::{Bed, left_out};
 
@@ -11,6 +13,7 @@ struct Cut {
     bed: Bed,
     disk: Disk,
     project: PathBuf,
+    programs: tempfile::TempDir,
 }
 
 impl Cut {
@@ -19,10 +22,21 @@ impl Cut {
             left_out("a disk that loses power needs root, and loop devices");
             return None;
         }
-        let bed = Bed::new()?;
+        // Loopback has one kernel: the host's start and its past are as the test says.
+        let programs = tempfile::tempdir().unwrap();
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.path().display());
+        let bed = Bed::with(Options { remote_path: Some(path), ..Options::default() })?;
+        let file = bed.host.dir().join("boot-id");
+        std::fs::write(&file, "first\n").unwrap();
+        let cat = format!(
+            "#!/bin/sh\ncase $1 in /proc/sys/kernel/random/boot_id) exec /bin/cat {};; esac\nexec /bin/cat \"$@\"\n",
+            file.display()
+        );
+        bed.sandbox.write_program(programs.path().join("cat"), &cat);
         let disk = Disk::in_place_of(&bed.sandbox, &bed.host.remote_home(), "host-disk", 64);
         let project = bed.project("app", &[("kept", "kept\n")]);
-        let cut = Self { bed, disk, project };
+        let cut = Self { bed, disk, project, programs };
+        cut.was("crash");
         cut.sinc(&["--no-attach"]);
         Some(cut)
     }
@@ -41,6 +55,19 @@ impl Cut {
     fn lose_power(&self) {
         self.bed.host.turn_off().unwrap();
         self.disk.lose_power(&self.bed.sandbox);
+        self.start();
+    }
+
+    /// What `last` tells there to have been before this start.
+    fn was(&self, before: &str) {
+        let text = format!(
+            "#!/bin/sh\nprintf '%s\\n' 'dev pts/0' 'reboot system boot' 'runlevel (to lvl 5)' '{before} x'\n"
+        );
+        self.bed.sandbox.write_program(self.programs.path().join("last"), &text);
+    }
+
+    fn start(&self) {
+        std::fs::write(self.bed.host.dir().join("boot-id"), "second\n").unwrap();
         self.bed.host.start_sshd().unwrap();
     }
 }
@@ -108,4 +135,58 @@ fn marker_and_claim_are_whole_after_a_power_cut() {
     let claim = std::fs::read_to_string(claim).unwrap();
     assert!(claim.starts_with(&format!("id {id}\ndir {}\n", cut.there().display())), "{claim}");
     assert!(claim.lines().last().unwrap().starts_with("written "), "{claim}");
+}
+
+/// The sync is back; gives what its flush said.
+fn back(cut: &Cut) -> String {
+    cut.sinc(&["--no-attach"]);
+    cut.bed.sandbox.sinc_in(&cut.project, &["flush"]).stderr
+}
+
+#[test]
+fn what_the_host_lost_comes_again_and_is_not_deleted_here() {
+    let Some(cut) = Cut::new() else { return };
+    let fresh = "fresh\n".repeat(1000);
+    std::fs::write(cut.project.join("fresh"), &fresh).unwrap();
+    cut.sinc(&["flush"]);
+    cut.lose_power();
+    let there = cut.there().join("fresh");
+    assert!(
+        std::fs::read_to_string(&there).unwrap_or_default() != fresh,
+        "the test's power cut lost nothing"
+    );
+    let said = back(&cut);
+    assert_eq!(std::fs::read_to_string(cut.project.join("kept")).unwrap(), "kept\n");
+    assert_eq!(std::fs::read_to_string(cut.project.join("fresh")).unwrap(), fresh);
+    // Lost as a whole it has come again; an empty one is a conflict, and left alone.
+    assert!(std::fs::read_to_string(there).unwrap() == fresh || said.contains("conflict"), "{said}");
+}
+
+#[test]
+fn a_file_that_the_power_cut_emptied_empties_nothing_here() {
+    let Some(cut) = Cut::new() else { return };
+    std::fs::write(cut.project.join("fresh"), "fresh\n").unwrap();
+    cut.sinc(&["flush"]);
+    cut.bed.host.turn_off().unwrap();
+    // As ext4 leaves a file whose name was on the disk and whose text was not.
+    std::fs::write(cut.there().join("fresh"), "").unwrap();
+    cut.start();
+    let said = back(&cut);
+    assert_eq!(std::fs::read_to_string(cut.project.join("fresh")).unwrap(), "fresh\n");
+    assert!(said.contains("conflict"), "{said}");
+    cut.sinc(&["resolve", "--all", "--local"]);
+    assert_eq!(std::fs::read_to_string(cut.there().join("fresh")).unwrap(), "fresh\n");
+}
+
+#[test]
+fn after_a_shutdown_what_changed_since_simply_comes() {
+    let Some(cut) = Cut::new() else { return };
+    std::fs::write(cut.project.join("fresh"), "fresh\n").unwrap();
+    cut.sinc(&["flush"]);
+    cut.bed.host.turn_off().unwrap();
+    cut.was("shutdown");
+    std::fs::write(cut.there().join("fresh"), "changed there\n").unwrap();
+    cut.start();
+    assert!(!back(&cut).contains("conflict"));
+    assert_eq!(std::fs::read_to_string(cut.project.join("fresh")).unwrap(), "changed there\n");
 }

@@ -1,5 +1,6 @@
 //! A computer, a host, a session, and everything that can happen to them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::disk::can_mount;
 use super::support::e2e::{Bed, living_in};
 use super::support::sandbox::{Run, Sandbox};
+use super::tree;
 
 /// How long one command of sinc's may take while everything breaks: each has deadlines of its own below this.
 const COMMAND: Duration = Duration::from_secs(180);
@@ -74,6 +76,12 @@ impl World {
     /// The session's directory on the host.
     pub(crate) fn there(&self) -> PathBuf {
         self.workspace().join("app")
+    }
+
+    /// The versions that sinc keeps on either side.
+    pub(crate) fn in_backups(&self) -> BTreeSet<u64> {
+        let homes = [self.bed.sandbox.home(), self.bed.host.remote_home()];
+        homes.iter().flat_map(|home| tree::versions(&home.join(".local/state/sinc/backups"))).collect()
     }
 
     fn remount(&self, place: &Path, options: &str) {
