@@ -37,24 +37,46 @@ if [ -n "$own" ]; then return; fi;
 mark=; if [ -f "$root/.sinc-session" ]; then IFS= read -r mark <"$root/.sinc-session"; fi;
 if differ "$mark" "id $id"; then fail "$root does not have the marker of this session any more"; fi;
 };
-# Another file system: a copy, compared and on the disk before the first one goes.
+# Files and directories are written to the disk before it is said that they are there: names and contents both. A `sync`
+# that takes no names, as that of small systems, writes everything, and so does one that could not do with the names.
+to_disk() { find "$@" "(" -type f -o -type d ")" -exec sync "{}" + 2>/dev/null || sync; };
+# A name and the directories above it that may be new, up to $2.
+name_to_disk() {
+d=$1;
+while differ "$d" "$2" && differ "$d" "" && differ "$d" "${d%/*}"; do d=${d%/*}; sync "$d" 2>/dev/null || { sync; return; }; done;
+};
+# Another file system: a copy, compared and on the disk before the first one goes. $3 the directory of the part, and as
+# far up as the names are written.
 carry() {
-rm -rf -- "$b/part";
-if cp -RpP -- "$1" "$b/part" 2>"$b/said" && is_copy "$1" "$b/part" && sync && mv -- "$b/part" "$2" 2>>"$b/said"; then rm -rf -- "$1"; return 0; fi;
-rm -rf -- "$b/part"; return 1;
+part=$3/.mutagen-temporary-sinc-part-$name; rm -rf -- "$part";
+if cp -RpP -- "$1" "$part" 2>"$b/said" && is_copy "$1" "$part"; then
+to_disk "$part";
+if there "$2"; then :; elif mv -n -- "$part" "$2" 2>>"$b/said" && there "$2"; then name_to_disk "$2" "$3"; rm -rf -- "$1"; return 0; fi;
+fi;
+rm -rf -- "$part"; return 1;
+};
+# Is the directory of $src on the file system of the backup? Asked again for another directory: a disk may be mounted below.
+asked=; same=no;
+is_same() {
+if differ "$asked" "${src%/*}"; then
+asked=${src%/*}; probe=$asked/.mutagen-temporary-sinc-$name; same=no;
+if true >"$probe" && ln -- "$probe" "$b/probe"; then same=yes; fi 2>/dev/null;
+rm -f -- "$probe" "$b/probe" 2>/dev/null;
+fi;
+[ "$same" = yes ];
 };
 said() { head -n 1 "$b/said" 2>/dev/null; };
 keep_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
 there "$src" || { put gone "$n"; return; };
 [ -d "${dst%/*}" ] || mkdir -p -- "${dst%/*}" 2>"$b/said" || { put failed "$n $(said)"; return; };
-if [ "$same" = yes ]; then
+if is_same; then
 if mv -- "$src" "$dst" 2>"$b/said"; then put kept "$n"; else put failed "$n $(said)"; fi;
 return;
 fi;
 mv -- "$src" "$tmp" 2>"$b/said" || { put failed "$n $(said)"; return; };
-if carry "$tmp" "$dst"; then put kept "$n"; return; fi;
-there "$src" || mv -- "$tmp" "$src";
+if carry "$tmp" "$dst" "$b"; then put kept "$n"; return; fi;
+there "$src" || mv -n -- "$tmp" "$src";
 put failed "$n $(said)";
 };
 # Each path of the index in turn.
@@ -73,27 +95,27 @@ b=$base/$name;
 cat >"$b/index.new" 2>/dev/null || fail "cannot write in $b";
 if differ "$(tail -n 1 "$b/index.new")" end; then rm -rf -- "$b"; fail "the list of what to keep broke off, or the disk is full"; fi;
 sync "$b/index.new" 2>/dev/null; mv -- "$b/index.new" "$b/index";
+name_to_disk "$b/index" "${base%/*/*/*}";
 put place "$b";
-probe=$root/.mutagen-temporary-sinc-$name; same=no;
-if : >"$probe" && ln -- "$probe" "$b/probe"; then same=yes; fi 2>/dev/null;
-rm -f -- "$probe" "$b/probe" 2>/dev/null;
 };
-close() { rm -f -- "$b/said"; : >"$b/whole"; };
+# All that was moved is on the disk before the caller has something take its place.
+close() { rm -f -- "$b/said"; to_disk "$b"; true >"$b/whole" 2>/dev/null; };
 unkeep_one() {
 src=$root/$p; dst=$b/files/$p;
 there "$dst" || return;
 if there "$src"; then put taken "$n"; return; fi;
-if mv -- "$dst" "$src" 2>/dev/null; then put back "$n"; else put taken "$n"; fi;
+if is_same; then mv -n -- "$dst" "$src" 2>/dev/null; name_to_disk "$src" "${src%/*}"; else carry "$dst" "$src" "${src%/*}"; fi;
+if there "$dst"; then put taken "$n"; else put back "$n"; fi;
 };
 recover_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
 # What a restore was about to put there: a copy of another backup.
 new=${src%/*}/.mutagen-temporary-sinc-new-$name;
-if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -- "$new" "$src"; fi; fi;
+if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -n -- "$new" "$src"; fi; fi;
 there "$tmp" || return;
-if there "$dst"; then rm -rf -- "$tmp"; return; fi;
+if there "$dst"; then name_to_disk "$dst" "$b"; rm -rf -- "$tmp"; return; fi;
 mkdir -p -- "${dst%/*}" 2>/dev/null;
-if carry "$tmp" "$dst"; then put recovered "$name"; else put stuck "$tmp"; fi;
+if carry "$tmp" "$dst" "$b"; then put recovered "$name"; else put stuck "$tmp"; fi;
 };
 list_all() {
 for b in "$base"/*; do
@@ -121,12 +143,14 @@ name=$1; root=$2; is_ours; from=$base/$4; decode "$3"; path=$p; old=$from/files/
 there "$old" || fail "the backup does not have it any more";
 mkdir -p -- "${want%/*}" 2>/dev/null || fail "cannot make ${want%/*}";
 new=${want%/*}/.mutagen-temporary-sinc-new-$name;
-if cp -RpP -- "$old" "$new" 2>/dev/null && is_copy "$old" "$new"; then sync "$new" 2>/dev/null; else rm -rf -- "$new"; fail "cannot write in ${want%/*}: is the disk full?"; fi;
+if cp -RpP -- "$old" "$new" 2>/dev/null && is_copy "$old" "$new"; then to_disk "$new"; else rm -rf -- "$new"; fail "cannot write in ${want%/*}: is the disk full?"; fi;
 open;
 each keep_one;
 close;
 if there "$want"; then rm -rf -- "$new"; echo "something took the place of $want at this moment" >&2; exit 96; fi;
-mv -- "$new" "$want" || fail "cannot put $want in its place: it is in $new";
+mv -n -- "$new" "$want";
+if there "$new"; then fail "cannot put $want in its place: it is in $new"; fi;
+name_to_disk "$want" "${want%/*}";
 put restored "$want";
 ;;
 unkeep)
@@ -137,7 +161,9 @@ rename)
 root=$1; is_ours; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
 there "$old" || fail "it is not there any more";
 if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
-mv -- "$old" "$want" 2>/dev/null || fail "cannot rename $old";
+mv -n -- "$old" "$want" 2>/dev/null;
+if there "$old"; then fail "cannot rename $old"; fi;
+name_to_disk "$want" "${want%/*}";
 ;;
 list)
 list_all;
@@ -161,7 +187,7 @@ done;
 list_all;
 ;;
 settle)
-for name in "$@"; do if [ -d "$base/$name" ]; then : >"$base/$name/settled"; fi; done;
+for name in "$@"; do if [ -d "$base/$name" ]; then true >"$base/$name/settled"; fi; done;
 ;;
 remove)
 for name in "$@"; do

@@ -192,3 +192,115 @@ fn what_is_on_another_file_system_is_copied_compared_and_then_removed() {
     assert_eq!(keeper.unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 0);
     assert_eq!(std::fs::read(root.join("d/deep/x\n")).unwrap().len(), 300_000);
 }
+
+/// A directory of programs in which `sync` first notes what it was asked for, and what there is at that moment.
+fn noting_sync(dir: &Path, watched: &Path) -> (PathBuf, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let (bin, log) = (dir.join("bin"), dir.join("synced"));
+    std::fs::create_dir(&bin).unwrap();
+    for program in ["sh", "find", "mv", "rm", "mkdir", "cat", "tail", "head", "ln", "cp", "cmp", "diff"] {
+        symlink(which::which(program).unwrap(), bin.join(program)).unwrap();
+    }
+    let real = which::which("sync").unwrap();
+    let text = format!(
+        "#!{}\nfor f in \"$@\"; do if [ -e '{}' ]; then echo \"before $f\"; else echo \"after $f\"; fi; done >>{}\nexec {} \"$@\"\n",
+        which::which("sh").unwrap().display(),
+        watched.display(),
+        log.display(),
+        real.display()
+    );
+    std::fs::write(bin.join("sync"), text).unwrap();
+    std::fs::set_permissions(bin.join("sync"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    (bin, log)
+}
+
+/// What `keep` of the one file `a` wrote to the disk, in its order, and whether `watched` was there then.
+fn synced_by_keep(root: &Path, state: &Path, watched: &Path) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(root.join("a"), "a").unwrap();
+    let (bin, log) = noting_sync(dir.path(), watched);
+    let index = index::write(root.to_str().unwrap(), "me", "push", 1, &[PathBuf::from("a")]);
+    let cmd = Cmd::new("sh", "keep it")
+        .args(["-c", BACKUP.line(), "sinc", "keep", state.to_str().unwrap(), "sinc-a-123456", "n"])
+        .arg(root)
+        .env("PATH", &bin)
+        .stdin(index);
+    let said = Runner::default().read(&cmd).unwrap();
+    assert!(said.contains("kept 1\nend\n"), "{said}");
+    let place = state.join("backups/sinc-a-123456/n");
+    assert_eq!(std::fs::read_to_string(place.join("files/a")).unwrap(), "a");
+    assert_eq!(std::fs::read_dir(root).unwrap().count(), 0);
+    let log = std::fs::read_to_string(log).unwrap();
+    let short = |line: &str| line.replace(place.to_str().unwrap(), "B").replace(state.to_str().unwrap(), "S");
+    log.lines().map(short).collect()
+}
+
+#[test]
+fn what_is_kept_is_on_the_disk_before_it_is_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, state) = (dir.path().join("project"), dir.path().join("state"));
+    std::fs::create_dir(&root).unwrap();
+    let synced = synced_by_keep(&root, &state, &root.join("a"));
+    // The index and every new directory's name before anything is moved; then what was moved.
+    assert_eq!(
+        synced[..5],
+        ["before B/index.new", "before B", "before S/backups/sinc-a-123456", "before S/backups", "before S"],
+        "{synced:?}"
+    );
+    for one in ["after B/files/a", "after B/files", "after B"] {
+        assert!(synced[5..].contains(&one.to_owned()), "{one}: {synced:?}");
+    }
+}
+
+#[test]
+fn what_comes_from_another_file_system_is_on_the_disk_before_the_first_one_goes() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = tempfile::tempdir().unwrap();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    if elsewhere.path().metadata().unwrap().dev() == dir.path().metadata().unwrap().dev() {
+        return;
+    }
+    let root = elsewhere.path();
+    // The version under its other name, which goes last.
+    let aside = root.join(".mutagen-temporary-sinc-n-1");
+    let synced = synced_by_keep(root, &dir.path().join("state"), &aside);
+    for one in ["before B/.mutagen-temporary-sinc-part-n", "before B/files", "before B"] {
+        assert!(synced.contains(&one.to_owned()), "{one}: {synced:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_said_for_each_path() {
+    let bench = Bench::new();
+    let missing = bench.root().join("missing");
+    // Not even there: as a read-only one, the probe in it fails, and the shell goes on (dash ends at a failed `:`).
+    let kept = bench.keeper().keep(
+        missing.to_str().unwrap(),
+        "push",
+        1,
+        "2026-11-23 18:14:45",
+        &[PathBuf::from("a")],
+    );
+    assert_eq!(kept.unwrap().paths, [(PathBuf::from("a"), Outcome::Gone)]);
+    std::fs::create_dir_all(bench.root().join("d")).unwrap();
+    std::fs::write(bench.root().join("d/a"), "a").unwrap();
+    let read_only = Cmd::new("mount", "make it read-only")
+        .args(["--bind", "-o", "ro"])
+        .arg(bench.root())
+        .arg(bench.root());
+    if !rustix::process::geteuid().is_root() || Runner::default().answer(&read_only).is_err() {
+        return;
+    }
+    let kept = bench.keeper().keep(
+        bench.root().to_str().unwrap(),
+        "push",
+        1,
+        "2026-11-23 18:14:46",
+        &[PathBuf::from("d/a")],
+    );
+    let unmount = Cmd::new("umount", "as it was").arg("-l").arg(bench.root());
+    Runner::default().answer(&unmount).unwrap();
+    let kept = kept.unwrap();
+    assert!(matches!(&kept.paths[0].1, Outcome::Failed(why) if why.contains("Read-only")), "{kept:?}");
+    assert_eq!(std::fs::read(bench.root().join("d/a")).unwrap(), b"a");
+}

@@ -182,6 +182,8 @@ impl Purge {
                 input.push(0);
             }
         }
+        // Mutagen writes without a sync: what came here a moment ago is on the disk before the host's copy goes.
+        rustix::fs::sync();
         let why = "remove what is here too";
         let answer =
             remote.ask(why, &PURGE, &[&record.remote, &place], input, DEADLINE).with_context(whole)?;

@@ -9,6 +9,7 @@ mod exchange;
 mod reply;
 mod script;
 pub mod shim;
+pub mod started;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

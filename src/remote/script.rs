@@ -67,6 +67,8 @@ pub(crate) mod tests {
             ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
             ("aside.sh", &crate::session::scripts::ASIDE),
             ("eye.sh", &crate::link::eye::EYE),
+            ("gate.sh", &crate::remote::shim::GATE),
+            ("boot.sh", &crate::remote::shim::BOOT),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

@@ -1,6 +1,7 @@
 //! sinc called by the name `ssh` or `scp`, which is how Mutagen's daemon calls it (`MUTAGEN_SSH_PATH`): it puts
 //! the configured destination in the place of the opaque host word, adds its options, and becomes the real
-//! program. So an address that changes, an IPv6 literal or a moved agent socket never breaks a session.
+//! program. So an address that changes, an IPv6 literal or a moved agent socket never breaks a session. For the agent it
+//! stays, because the host may have been started since: then something is to be seen to before the agent may begin.
 //!
 //! Mutagen 0.18.1 calls `ssh -oConnectTimeout=5 -oServerAliveInterval=10 -oServerAliveCountMax=1 WORD COMMAND` and
 //! `scp -C … FILE WORD:NAME` (pkg/ssh/ssh.go, pkg/agent/transport/ssh). ssh takes the first value of an option,
@@ -12,12 +13,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::reply::BEGIN;
+use super::script::Script;
 use crate::config::Destination;
 use crate::process::{Cmd, Runner, quote};
 use crate::state::{HostFile, Store};
 
 /// The programs that sinc stands for.
 pub const PROGRAMS: [&str; 2] = ["ssh", "scp"];
+
+/// The exit code when the host was started since.
+pub const STARTED_SINCE: i32 = 93;
+
+/// Lets the agent begin on the machine as it was last.
+pub static GATE: Script = Script::new(include_str!("gate.sh"));
+
+/// Which start of a machine it is.
+pub static BOOT: Script = Script::new(include_str!("boot.sh"));
 
 /// Which program sinc is called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,48 +58,117 @@ impl Name {
     }
 }
 
-/// Becomes the real program with the words translated. Where the login shell's rc files print something, which
-/// Mutagen would take for its agent's answer, it stays in between, passes only the rest to `output`, and gives the
-/// exit code.
-///
-/// # Errors
-/// The word is not known, or the program cannot be found or started.
-pub fn run_real(
+/// A call of Mutagen's.
+#[derive(Debug)]
+pub struct Call {
     name: Name,
-    words: &[OsString],
-    store: &Store,
-    path: &OsStr,
-    own_dir: &Path,
-    output: &mut dyn std::io::Write,
-) -> Result<i32> {
-    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let word = words
-        .iter()
-        .find_map(|word| host_word_in(word))
-        .context("no host word of sinc on this command line")?;
-    let host = store.host(word)?.with_context(|| format!("sinc knows no host for the word `{word}`"))?;
-    let why = format!("start {} for Mutagen", name.program());
-    let mut cmd = match name {
-        // scp itself would trip over what is printed.
-        Name::Scp if host.noisy => {
-            let ssh = real_program(Name::Ssh, path, own_dir)?;
-            let (file, words) = upload(&words, &host)?;
-            Cmd::new("sh", why)
-                .args(["-c", "exec \"$0\" \"$@\" <\"$SINC_FILE\""])
-                .arg(ssh)
-                .args(words)
-                .env("SINC_FILE", file)
+    words: Vec<String>,
+    word: String,
+    host: HostFile,
+    path: OsString,
+    own_dir: PathBuf,
+}
+
+impl Call {
+    /// What `words` ask for. The programs are looked for in `path`, but for `own_dir`, where sinc's own links are.
+    ///
+    /// # Errors
+    /// The word is not known.
+    pub fn new(name: Name, words: &[OsString], store: &Store, path: &OsStr, own_dir: &Path) -> Result<Self> {
+        let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let word = words
+            .iter()
+            .find_map(|word| host_word_in(word))
+            .context("no host word of sinc on this command line")?
+            .to_owned();
+        let host = store.host(&word)?.with_context(|| format!("sinc knows no host for the word `{word}`"))?;
+        Ok(Self { name, words, word, host, path: path.to_owned(), own_dir: own_dir.to_owned() })
+    }
+
+    /// The word of the host.
+    #[must_use]
+    pub fn host_word(&self) -> &str {
+        &self.word
+    }
+
+    /// Is it for the agent that a sync works with?
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        is_agent(self.name, &self.words)
+    }
+
+    /// A command that runs a script of ours on the host, in Mutagen's place.
+    ///
+    /// # Errors
+    /// ssh cannot be found.
+    pub fn ask(&self, script: &Script) -> Result<Cmd> {
+        let words = [self.word.clone(), script.command(&[])];
+        let words = translate(Name::Ssh, &words, &HostFile { noisy: false, ..self.host.clone() })?;
+        let program = real_program(Name::Ssh, &self.path, &self.own_dir)?;
+        Ok(self.with_socket(Cmd::new(program, "ask the host when it was started").untranslated().args(words)))
+    }
+
+    /// Has the agent begin only if the host was not started since `boot`; gives [`STARTED_SINCE`] if it was.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn run_agent(mut self, boot: &str, output: &mut dyn std::io::Write) -> Result<i32> {
+        if let Some(command) = self.words.last_mut() {
+            *command = GATE.command(&[boot, command]);
         }
-        _ => Cmd::new(real_program(name, path, own_dir)?, why).args(translate(name, &words, &host)?),
-    };
-    // The daemon that calls us may have been started under another agent, or none.
-    if let Some(socket) = host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
-        cmd = cmd.env("SSH_AUTH_SOCK", socket);
+        let cmd = self.cmd()?;
+        if self.host.noisy {
+            return Ok(Runner::default().relay_after(&cmd, BEGIN, output)?);
+        }
+        Ok(Runner::default().interactive(&cmd)?)
     }
-    if host.noisy && name == Name::Ssh {
-        return Ok(Runner::default().relay_after(&cmd, BEGIN, output)?);
+
+    /// Becomes the real program with the words translated. Where the login shell's rc files print something, which
+    /// Mutagen would take for its agent's answer, it stays in between, passes only the rest to `output`, and gives the
+    /// exit code.
+    ///
+    /// # Errors
+    /// The program cannot be found or started.
+    pub fn run(self, output: &mut dyn std::io::Write) -> Result<i32> {
+        let cmd = self.cmd()?;
+        if self.host.noisy && self.name == Name::Ssh {
+            return Ok(Runner::default().relay_after(&cmd, BEGIN, output)?);
+        }
+        match Runner::default().replace(&cmd)? {}
     }
-    match Runner::default().replace(&cmd)? {}
+
+    fn cmd(&self) -> Result<Cmd> {
+        let (name, host, words) = (self.name, &self.host, &self.words);
+        let why = format!("start {} for Mutagen", name.program());
+        let cmd = match name {
+            // scp itself would trip over what is printed.
+            Name::Scp if host.noisy => {
+                let ssh = real_program(Name::Ssh, &self.path, &self.own_dir)?;
+                let (file, words) = upload(words, host)?;
+                Cmd::new("sh", why)
+                    .args(["-c", "exec \"$0\" \"$@\" <\"$SINC_FILE\""])
+                    .arg(ssh)
+                    .args(words)
+                    .env("SINC_FILE", file)
+            }
+            _ => Cmd::new(real_program(name, &self.path, &self.own_dir)?, why)
+                .args(translate(name, words, host)?),
+        };
+        Ok(self.with_socket(cmd))
+    }
+
+    /// The daemon that calls us may have been started under another agent, or none.
+    fn with_socket(&self, cmd: Cmd) -> Cmd {
+        match self.host.auth_sock.as_deref().filter(|socket| Path::new(socket).exists()) {
+            Some(socket) => cmd.env("SSH_AUTH_SOCK", socket),
+            None => cmd,
+        }
+    }
+}
+
+/// Mutagen's long-lived agent.
+fn is_agent(name: Name, words: &[String]) -> bool {
+    name == Name::Ssh && words.iter().any(|word| word.contains("mutagen-agent synchronizer"))
 }
 
 /// The words for ssh that do what scp was asked for, and the file to feed it.
@@ -113,7 +193,7 @@ fn translate(name: Name, words: &[String], host: &HostFile) -> Result<Vec<String
     let destination = Destination::parse(&host.destination)?;
     // Only Mutagen's long-lived agent gets a connection of its own. What comes before it when a host is new
     // (look, copy, install) is short, and quicker over the connection that is there.
-    let agent = name == Name::Ssh && words.iter().any(|word| word.contains("mutagen-agent synchronizer"));
+    let agent = is_agent(name, words);
     let control = host.control.as_deref().filter(|path| path.exists() && (host.shared || !agent));
     let mut options = options(control);
     options.extend(match name {

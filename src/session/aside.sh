@@ -14,5 +14,10 @@ kept=$HOME/.local/state/sinc/aside;
 (umask 077; mkdir -p -- "$kept") || exit 0;
 to=$kept/$1.$(date +%s);
 [ -e "$to" ] && exit 0;
-mv -- "$2" "$to" 2>/dev/null && { printf "%s" "kept $to"; echo; };
+# On another file system it would be a copy: that is compared, and on the disk, before the first one goes.
+said() { printf "%s" "kept $to"; echo; };
+if true >"$2/.sinc-session.$$" && ln -- "$2/.sinc-session.$$" "$to.probe"; then same=yes; else same=no; fi 2>/dev/null;
+rm -f -- "$2/.sinc-session.$$" "$to.probe";
+if [ "$same" = yes ]; then mv -- "$2" "$to" 2>/dev/null && said; exit 0; fi;
+if cp -RpP -- "$2" "$to" 2>/dev/null && diff -rq --no-dereference -- "$2" "$to" >/dev/null 2>&1 && sync; then rm -rf -- "$2"; said; else rm -rf -- "$to"; fi;
 exit 0

@@ -34,7 +34,7 @@ fi;
 if [ "$found" = "$dir" ]; then :; else
 tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
 { put id "$id"; put dir "$found"; grep "^machine " "$claim"; grep "^left " "$claim"; put written "$(date +%s)"; } >"$tmp" 2>/dev/null;
-if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim"; else rm -f -- "$tmp"; fi;
+if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then sync "$tmp" 2>/dev/null; mv -f -- "$tmp" "$claim"; else rm -f -- "$tmp"; fi;
 dir=$found;
 fi;
 cd -- "$dir" 2>/dev/null || { echo "sinc: $dir cannot be entered" >&2; exit 91; };

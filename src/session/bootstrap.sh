@@ -141,7 +141,8 @@ owner "$dir";
 if differ "$own" "$id"; then
 tmp=$dir/.sinc-session.$$;
 { put id "$id"; put made-by "sinc, do not remove: it says which session this directory belongs to"; } >"$tmp" 2>/dev/null || { rm -f -- "$tmp"; fail "cannot write in $dir" "$dir"; };
-ln -- "$tmp" "$dir/.sinc-session" 2>/dev/null; rm -f -- "$tmp";
+sync "$tmp" 2>/dev/null; ln -- "$tmp" "$dir/.sinc-session" 2>/dev/null; rm -f -- "$tmp";
+sync "$dir" "${dir%/*}" 2>/dev/null;
 owner "$dir";
 if differ "$own" "$id"; then echo "another session took $dir at this moment" >&2; exit 98; fi;
 fi;
@@ -154,7 +155,7 @@ if [ -f "$claim" ]; then grep "^machine " "$claim" | grep -vF "machine $machine 
 put machine "$machine $mname $mpath";
 put written "$(date +%s)";
 } >"$tmp" 2>/dev/null && sync "$tmp" 2>/dev/null;
-if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim" "$state";
+if grep -q "^written [0-9]" "$tmp" 2>/dev/null; then mv -f -- "$tmp" "$claim" || fail "cannot write $claim" "$state"; sync "$state" 2>/dev/null;
 else rm -f -- "$tmp"; fail "cannot write $claim: is the disk full?" "$state"; fi;
 fi;
 ;;

@@ -28,7 +28,7 @@ tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
 grep -v "^machine $machine " "$claim" | grep -v "^left $machine ";
 grep "^machine $machine " "$claim" | while IFS= read -r line; do put left "${line#machine }"; done;
 } >"$tmp" 2>/dev/null;
-if grep -q "^left $machine " "$tmp" 2>/dev/null && mv -f -- "$tmp" "$claim"; then :; else rm -f -- "$tmp"; echo "cannot write $claim" >&2; exit 97; fi;
+if grep -q "^left $machine " "$tmp" 2>/dev/null && { sync "$tmp" 2>/dev/null; mv -f -- "$tmp" "$claim"; }; then :; else rm -f -- "$tmp"; echo "cannot write $claim" >&2; exit 97; fi;
 put claim left;
 fi;
 exit 0

@@ -1,6 +1,6 @@
 //! Small files that are either the old or the new one at any time.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -43,11 +43,26 @@ pub fn make_private_dir(dir: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the directory `{}`", dir.display()))
 }
 
-/// Writes a file so that it is either the old or the new one at any time, also after a power cut.
+/// Writes a file so that it is either the old or the new one at any time, also after a power cut; once this has
+/// returned, the new one.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes)?;
+    // The name is there; that a file system cannot be asked to write it down at once is no reason to fail.
+    if let Some(dir) = path.parent() {
+        let _ = File::open(dir).and_then(|dir| dir.sync_all());
+    }
+    Ok(())
+}
+
+/// The same for what says nothing that is needed after a power cut, and is written often: the name may be the old one then.
+pub(super) fn write_hint(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().context("a file has a directory")?;
     make_private_dir(dir)?;
     let name = path.file_name().context("a file has a name")?.to_string_lossy();
@@ -65,9 +80,13 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    write_file(path, &json(value)?)
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).context("cannot put a record into JSON")?;
     bytes.push(b'\n');
-    write_file(path, &bytes)
+    Ok(bytes)
 }
 
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::file::{read_json, remove, write_file, write_json};
+use super::file::{json, read_json, remove, write_file, write_hint};
 use super::{Lock, Store, host_word, lock};
 
 /// The link that runs for a host.
@@ -98,7 +98,7 @@ impl Store {
     /// # Errors
     /// It cannot be written.
     pub fn save_link_file(&self, host: &str, file: &impl Serialize) -> Result<()> {
-        write_json(&self.link_path(host, "json"), file)
+        write_hint(&self.link_path(host, "json"), &json(file)?)
     }
 
     /// The directory in which a change of any session is seen.
@@ -109,7 +109,7 @@ impl Store {
 
     /// Tells the links that something may have changed of which they have no event: a sync that goes on.
     pub fn poke_links(&self) {
-        let _ = write_file(&self.sessions_dir().join(".poke"), b"");
+        let _ = write_hint(&self.sessions_dir().join(".poke"), b"");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What this computer remembers: one small JSON file a session and host, and a few beside them. Everything is
-//! written to a temporary file, synced and renamed; nothing here is the only copy of anybody's bytes.
+//! written to a temporary file, synced and renamed, the directory synced; nothing here is the only copy of anybody's bytes.
 
+mod boots;
 mod checked;
 mod file;
 mod held;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use boots::Boots;
 pub use file::{Damaged, make_private_dir, write_file};
 pub use held::{Held, HeldSide};
 pub use link::Runs;

@@ -9,5 +9,6 @@ mod support;
 mod distance;
 mod lab;
 mod lost_line;
+mod machine_killed;
 mod restart;
 mod second_factor;

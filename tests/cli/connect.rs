@@ -395,7 +395,8 @@ fn the_binary_that_mutagen_calls_as_ssh_goes_to_the_host() {
     let target = std::fs::read_link(dir.join("ssh")).unwrap();
     assert_eq!(target, Sandbox::binary());
     let word = sinc::state::host_word("box");
-    world.fakes.on("ssh *", Answer::stdout("the real one\n"));
+    world.fakes.on("ssh *last -x*", Answer::stdout("sinc-begin 1\nboot first\n"));
+    world.fakes.on("ssh *eval*", Answer::stdout("the real one\n"));
     let call = |world: &World, program: &Path, args: &[&str]| {
         let run = world.sandbox.run(program.to_str().unwrap(), args);
         world.left(&run)

@@ -10,6 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::content;
+use super::mass;
 use super::model::{Model, Side};
 use super::tree;
 
@@ -49,6 +50,11 @@ impl Actor {
         Self { side, root: root.to_owned(), aside }
     }
 
+    /// On which side.
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
     /// What they took out of the directory.
     pub(crate) fn aside(&self) -> &Path {
         &self.aside
@@ -74,6 +80,25 @@ impl Actor {
             _ => self.delete_nearly_all(rng, model),
         };
         format!("{}: {done}", self.side)
+    }
+
+    /// Makes many small files.
+    pub(crate) fn fill(&self, model: &mut Model) {
+        std::fs::create_dir_all(&self.aside).unwrap();
+        for number in 0..mass::FILES {
+            self.write(&format!("{}/{}/{number}", mass::DIRECTORY, number % 8), 30, model);
+        }
+    }
+
+    /// Deletes most of them: as a whole, or one after the other as `rm -r` does.
+    pub(crate) fn delete_many(&self, rng: &mut Rng, model: &mut Model) -> String {
+        if rng.bool() {
+            return format!("{}: {}", self.side, self.delete(mass::DIRECTORY, model));
+        }
+        for number in 0..mass::FILES {
+            self.delete(&format!("{}/{}/{number}", mass::DIRECTORY, number % 8), model);
+        }
+        format!("{}: deletes all in {:?}, one by one", self.side, mass::DIRECTORY)
     }
 
     fn write(&self, name: &str, size: usize, model: &mut Model) -> String {
@@ -138,7 +163,9 @@ impl Actor {
         let entries: Vec<_> = std::fs::read_dir(&self.root).into_iter().flatten().flatten().collect();
         let spared = rng.usize(..entries.len().max(1));
         let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).enumerate();
-        let names: Vec<_> = names.filter(|(at, name)| *at != spared && name != ".sinc-session").collect();
+        let names: Vec<_> = names
+            .filter(|(at, name)| *at != spared && name != ".sinc-session" && name != mass::DIRECTORY)
+            .collect();
         for (_, name) in &names {
             self.delete(name, model);
         }

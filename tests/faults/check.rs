@@ -16,15 +16,13 @@ pub(crate) fn check(world: &World, model: &mut Model) -> Result<String, String> 
         let aside = tree::versions(actor.aside());
         model.superseded(aside);
     }
-    let (here, there) = (tree::read(&world.project), tree::read(&world.there()));
     let named = named(world);
+    let (here, there) = (tree::read(&world.project), tree::read(&world.there()));
     torn(&here, "here")?;
     torn(&there, "on the host")?;
 
     let in_trees: BTreeSet<u64> = numbers(&here).chain(numbers(&there)).collect();
-    let homes = [world.bed.sandbox.home(), world.bed.host.remote_home()];
-    let in_backups: BTreeSet<u64> =
-        homes.iter().flat_map(|home| tree::versions(&home.join(".local/state/sinc/backups"))).collect();
+    let in_backups = world.in_backups();
     let lost: Vec<_> = model
         .needed()
         .filter(|(number, _)| !in_trees.contains(number) && !in_backups.contains(number))
@@ -61,23 +59,13 @@ fn torn(tree: &BTreeMap<PathBuf, Node>, side: &str) -> Result<(), String> {
     if torn.is_empty() { Ok(()) } else { Err(format!("not what anybody wrote, {side}: {torn:?}")) }
 }
 
-/// The paths that Mutagen names in conflicts, with what is below or above them.
+/// The paths that sinc names as conflicts. This also finishes what a sinc that was killed had begun to keep.
 fn named(world: &World) -> Vec<PathBuf> {
-    let data = world.bed.sandbox.home().join(".local/share/sinc");
-    let words = [
-        format!("MUTAGEN_DATA_DIRECTORY={}", data.join("mutagen").display()),
-        format!("MUTAGEN_SSH_PATH={}", data.join("mutagen-ssh").display()),
-    ];
-    let mut words: Vec<_> = words.iter().map(String::as_str).collect();
-    words.extend(["mutagen", "sync", "list", "--template", "{{json .}}"]);
-    let listed = world.bed.sandbox.run("env", &words).success();
-    let syncs: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
-    let conflicts = syncs
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(|sync| sync["conflicts"].as_array().cloned().unwrap_or_default());
-    conflicts.filter_map(|conflict| conflict["root"].as_str().map(PathBuf::from)).collect()
+    let run = world.sinc(&["conflicts", "--no-diff", "--json"]);
+    assert_eq!(run.code, 0, "the conflicts cannot be listed: {run}");
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let conflicts = answer["data"]["conflicts"].as_array().unwrap();
+    conflicts.iter().map(|conflict| PathBuf::from(conflict["path"].as_str().unwrap())).collect()
 }
 
 fn is_named(path: &Path, named: &[PathBuf]) -> bool {

@@ -10,7 +10,11 @@ mod support;
 mod actor;
 mod check;
 mod content;
+mod disk;
+mod fault;
+mod mass;
 mod model;
+mod power_cut;
 mod run;
 mod tree;
 mod world;
@@ -18,6 +22,7 @@ mod world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use mass::Through;
 use support::variable;
 
 /// How many runs there are when nobody says.
@@ -39,30 +44,38 @@ fn nothing_is_ever_lost() {
     let (runs, first) = (number("SINC_FAULTS_RUNS", RUNS), number("SINC_FAULTS_SEED", SEED));
     let workers = number("SINC_FAULTS_WORKERS", 2);
     let (next, began) = (AtomicU64::new(first), Instant::now());
-    let failed: Vec<u64> = std::thread::scope(|scope| {
+    let (mut failed, mut through) = (Vec::new(), Through::default());
+    std::thread::scope(|scope| {
         let workers: Vec<_> =
             (0..workers).map(|_| scope.spawn(|| one_after_the_other(&next, first + runs))).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        for worker in workers {
+            let (more, passed) = worker.join().unwrap();
+            failed.extend(more);
+            through += passed;
+        }
     });
     let seconds = began.elapsed().as_secs();
     run::say(&format!(
-        "faults: {runs} runs from seed {first} in {seconds} s, {} failed: {failed:?}",
+        "faults: {runs} runs from seed {first} in {seconds} s, {} failed: {failed:?}; {through}",
         failed.len()
     ));
     assert!(failed.is_empty(), "repeat one with SINC_FAULTS_RUNS=1 SINC_FAULTS_SEED=SEED: {failed:?}");
 }
 
 /// Takes one seed after the other, and gives those that failed.
-fn one_after_the_other(next: &AtomicU64, end: u64) -> Vec<u64> {
-    let mut failed = Vec::new();
+fn one_after_the_other(next: &AtomicU64, end: u64) -> (Vec<u64>, Through) {
+    let (mut failed, mut through) = (Vec::new(), Through::default());
     loop {
         let seed = next.fetch_add(1, Ordering::SeqCst);
         if seed >= end {
-            return failed;
+            return (failed, through);
         }
-        if std::panic::catch_unwind(|| run::run(seed)).is_err() {
-            run::say(&format!("faults: seed {seed} FAILED"));
-            failed.push(seed);
+        match std::panic::catch_unwind(|| run::run(seed)) {
+            Ok(passed) => through += passed,
+            Err(_) => {
+                run::say(&format!("faults: seed {seed} FAILED"));
+                failed.push(seed);
+            }
         }
     }
 }

@@ -8,8 +8,10 @@ use fastrand::Rng;
 
 use super::actor::Actor;
 use super::check;
+use super::fault::happens;
+use super::mass::{Left, Mass, Through};
 use super::model::{Model, Side};
-use super::world::World;
+use super::world::{Disks, World};
 
 /// How often sinc may be asked to bring a broken session back, each time with the way out that it named.
 const TRIES: usize = 6;
@@ -19,66 +21,137 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Does the run with this seed.
-pub(crate) fn run(seed: u64) {
+/// Does the run with this seed; gives what became of its mass deletion, if it was one that the brake is for.
+pub(crate) fn run(seed: u64) -> Through {
     let mut rng = Rng::with_seed(seed);
-    let small_disk = rng.u8(..6) == 0;
-    let Some(mut world) = World::new(small_disk) else { return };
-    let mut model = Model::default();
-    let mut story = format!("seed {seed}{}\n", if small_disk { ", the host's disk is small" } else { "" });
+    let disks = match rng.u8(..6) {
+        0 => Disks::SmallThere,
+        1 => Disks::SmallHere,
+        _ => Disks::Large,
+    };
+    let many = rng.bool();
+    let Some(world) = World::new(disks) else { return Through::default() };
+    let story = format!("seed {seed}, {disks:?}{}\n", if many { ", many files" } else { "" });
+    let mut run = Session { world, model: Model::default(), story, mass: None, through: Through::default() };
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        work(&mut world, &mut model, &mut rng, &mut story);
-        bring_back(&mut world, &mut story);
-        check::check(&world, &mut model)
+        run.work(&mut rng, many);
+        run.bring_back(&mut rng);
+        check::check(&run.world, &mut run.model)
     }));
     match result {
-        Ok(Ok(found)) => say(&format!("faults: seed {seed} ok: {found}")),
-        Ok(Err(wrong)) => panic!("{story}\n{wrong}"),
+        Ok(Ok(found)) => {
+            let through = run.through;
+            let mass = if through.deletions > 0 { format!("; {through}") } else { String::new() };
+            say(&format!("faults: seed {seed} ok: {found}{mass}"));
+            through
+        }
+        Ok(Err(wrong)) => panic!("{}\n{wrong}", run.story),
         Err(panic) => {
-            say(&story);
+            say(&run.story);
             std::panic::resume_unwind(panic);
         }
     }
 }
 
-fn work(world: &mut World, model: &mut Model, rng: &mut Rng, story: &mut String) {
-    let here = Actor::new(Side::Local, &world.project);
-    let there = Actor::new(Side::Remote, &world.there());
-    for _ in 0..rng.usize(4..20) {
-        here.act(rng, model);
-    }
-    world.sinc(&["--no-attach"]);
-    for _ in 0..rng.usize(10..40) {
-        let done = match rng.u8(..10) {
-            0..4 => here.act(rng, model),
-            4..8 => there.act(rng, model),
-            _ => world.happens(rng),
-        };
-        let _ = writeln!(story, "  {done}");
-        // The pace of the work: mostly at once, now and then long enough for a cycle or more.
-        std::thread::sleep(Duration::from_millis([0, 0, 20, 150, 700, 2500][rng.usize(..6)]));
-    }
+/// A run under way.
+struct Session {
+    world: World,
+    model: Model,
+    story: String,
+    /// The mass deletion, and how long the story was then.
+    mass: Option<(Mass, usize)>,
+    through: Through,
 }
 
-/// Peace, and a person who does what sinc tells them until the session runs again.
-fn bring_back(world: &mut World, story: &mut String) {
-    world.calm();
-    let mut last = String::new();
-    for _ in 0..TRIES {
-        let connected = world.sinc(&["--no-attach"]);
-        let flushed = world.sinc(&["flush", "--timeout", "60"]);
-        let _ = writeln!(story, "  sinc: {}, flush: {}", connected.code, flushed.code);
-        if connected.code == 0 && (flushed.code == 0 || flushed.stderr.contains("conflict")) {
-            return;
+impl Session {
+    fn tell(&mut self, text: &str) {
+        let _ = writeln!(self.story, "  {text}");
+    }
+
+    fn work(&mut self, rng: &mut Rng, many: bool) {
+        let here = Actor::new(Side::Local, &self.world.project);
+        let there = Actor::new(Side::Remote, &self.world.there());
+        if many {
+            here.fill(&mut self.model);
         }
-        last = format!("{connected}\n{flushed}");
-        if last.contains("stopped itself") || last.contains("no trace of") {
-            let _ = writeln!(story, "  it stands still: ended, and made again, as sinc says");
-            world.sinc(&["kill", "--yes"]);
-        } else if last.contains("--restore") {
-            let _ = writeln!(story, "  it is held: restored");
-            world.sinc(&["resume", "--restore", "--yes"]);
+        for _ in 0..rng.usize(4..20) {
+            here.act(rng, &mut self.model);
+        }
+        self.world.sinc(&["--no-attach"]);
+        let steps = rng.usize(10..40);
+        let deletes_at = many.then(|| rng.usize(1..steps));
+        for step in 0..steps {
+            let actor = if rng.bool() { &here } else { &there };
+            let done = match rng.u8(..10) {
+                _ if deletes_at == Some(step) => {
+                    self.mass = Some((Mass::begin(&self.world, actor.side()), self.story.len()));
+                    actor.delete_many(rng, &mut self.model)
+                }
+                0..7 => actor.act(rng, &mut self.model),
+                _ => happens(&mut self.world, rng),
+            };
+            self.tell(&done);
+            // The pace of the work: mostly at once, now and then long enough for a cycle or more.
+            std::thread::sleep(Duration::from_millis([0, 0, 20, 150, 700, 2500][rng.usize(..6)]));
         }
     }
-    panic!("the session does not come back: {last}");
+
+    /// Peace, and a person who does what sinc tells them until the session runs again.
+    fn bring_back(&mut self, rng: &mut Rng) {
+        self.world.calm();
+        let mut last = String::new();
+        let mut came_back = false;
+        let mut restored = None;
+        for _ in 0..TRIES {
+            let connected = self.world.sinc(&["--no-attach"]);
+            let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
+            self.tell(&format!("sinc: {}, flush: {}", connected.code, flushed.code));
+            if connected.code == 0 && (flushed.code == 0 || flushed.stderr.contains("conflict")) {
+                came_back = true;
+                break;
+            }
+            last = format!("{connected}\n{flushed}");
+            if last.contains("stopped itself") || last.contains("no trace of") {
+                self.tell("it stands still: ended, and made again, as sinc says");
+                self.world.sinc(&["kill", "--yes"]);
+            } else if last.contains("--restore") {
+                let left = self.count_through();
+                let (way, word) = if rng.u8(..3) > 0 {
+                    ("--restore", "restored")
+                } else {
+                    ("--allow-deletions", "allowed")
+                };
+                self.tell(&format!("it is held: {word}"));
+                restored = left.filter(|_| way == "--restore").or(restored);
+                self.world.sinc(&["resume", way, "--yes"]);
+            }
+        }
+        assert!(came_back, "the session does not come back: {last}");
+        self.count_through();
+        if let Some(left) = restored {
+            left.assert_back(&self.world);
+        }
+        let ways = ["--local", "--remote", "--both"];
+        if let Some(way) = ways.get(rng.usize(..5)) {
+            let resolved = self.world.sinc(&["resolve", "--all", way]);
+            self.tell(&format!("sinc resolve --all {way}: {}", resolved.code));
+            assert!(
+                resolved.code == 0 || *way == "--both",
+                "in peace a conflict cannot be settled: {resolved}"
+            );
+        }
+    }
+
+    /// Counts what the mass deletion has done on the other side, once. Gives what is left there.
+    fn count_through(&mut self) -> Option<Left> {
+        let (mass, at) = self.mass.take()?;
+        // A person who says that it may be deleted is no brake's business.
+        let decided = ["allow-deletions", "push", "pull"].iter().any(|word| self.story[at..].contains(word));
+        let (through, left) = mass.end(&self.world);
+        if mass.counts() && !decided {
+            self.through = through;
+            self.tell(&through.to_string());
+        }
+        Some(left)
+    }
 }

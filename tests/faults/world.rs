@@ -1,14 +1,16 @@
 //! A computer, a host, a session, and everything that can happen to them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
-use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::disk::can_mount;
 use super::support::e2e::{Bed, living_in};
 use super::support::sandbox::{Run, Sandbox};
+use super::tree;
 
 /// How long one command of sinc's may take while everything breaks: each has deadlines of its own below this.
 const COMMAND: Duration = Duration::from_secs(180);
@@ -24,26 +26,47 @@ pub(crate) struct World {
     small_disk: Option<PathBuf>,
 }
 
+/// Which side has little room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disks {
+    Large,
+    SmallThere,
+    SmallHere,
+}
+
+/// Puts a disk of its own over a directory, with what was in it.
+fn mount_over(sandbox: &Sandbox, place: &Path, size: &str) {
+    let before = sandbox.root().join("before");
+    std::fs::rename(place, &before).unwrap();
+    std::fs::create_dir(place).unwrap();
+    let place = place.to_str().unwrap();
+    sandbox.run("mount", &["-t", "tmpfs", "-o", size, "tmpfs", place]).success();
+    sandbox.run("cp", &["-a", &format!("{}/.", before.display()), place]).success();
+}
+
 impl World {
-    /// A session of a new project. With a small disk the host's workspace has room for little.
-    pub(crate) fn new(small_disk: bool) -> Option<Self> {
+    /// A session of a new project, on disks as they are chosen.
+    pub(crate) fn new(disks: Disks) -> Option<Self> {
         let bed = Bed::new()?;
+        let small = match disks {
+            _ if !can_mount() => None,
+            Disks::Large => None,
+            Disks::SmallThere => Some((bed.host.remote_home().join("workspace"), "size=3m")),
+            Disks::SmallHere => Some((bed.sandbox.home(), "size=6m")),
+        };
+        if let Some((place, size)) = &small {
+            std::fs::create_dir_all(place).unwrap();
+            mount_over(&bed.sandbox, place, size);
+        }
         let project = bed.project("app", &[]);
-        let mut world = Self {
+        Some(Self {
             bed,
             project,
             frozen: Vec::new(),
             server_down: false,
             beside: Vec::new(),
-            small_disk: None,
-        };
-        if small_disk && rustix::process::geteuid().is_root() {
-            let workspace = world.workspace();
-            std::fs::create_dir_all(&workspace).unwrap();
-            world.mount(&workspace, "size=3m");
-            world.small_disk = Some(workspace);
-        }
-        Some(world)
+            small_disk: small.map(|(place, _)| place),
+        })
     }
 
     fn workspace(&self) -> PathBuf {
@@ -55,11 +78,10 @@ impl World {
         self.workspace().join("app")
     }
 
-    fn mount(&self, place: &Path, options: &str) {
-        self.bed
-            .sandbox
-            .run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", place.to_str().unwrap()])
-            .success();
+    /// The versions that sinc keeps on either side.
+    pub(crate) fn in_backups(&self) -> BTreeSet<u64> {
+        let homes = [self.bed.sandbox.home(), self.bed.host.remote_home()];
+        homes.iter().flat_map(|home| tree::versions(&home.join(".local/state/sinc/backups"))).collect()
     }
 
     fn remount(&self, place: &Path, options: &str) {
@@ -75,58 +97,19 @@ impl World {
         run
     }
 
-    /// Something happens; tells what.
-    pub(crate) fn happens(&mut self, rng: &mut Rng) -> String {
-        match rng.u8(..16) {
-            0 => self.kill("Mutagen's daemon", "mutagen daemon run"),
-            1 => self.kill("Mutagen's agent", "mutagen-agent"),
-            2 => self.kill("one ssh", "ssh "),
-            3 => self.kill("sinc in the background", "sinc "),
-            4 => {
-                let _ = self.bed.host.break_connections();
-                "all connections break".to_owned()
-            }
-            5 | 6 => self.half_open(),
-            7 => {
-                let _ = self.bed.host.stop_sshd();
-                let _ = self.bed.host.break_connections();
-                self.server_down = true;
-                "the line is cut".to_owned()
-            }
-            8 | 9 => self.heal(),
-            10 => {
-                self.thaw();
-                self.server_down = self.bed.host.reboot().is_err();
-                "the host reboots".to_owned()
-            }
-            11 => self.command(&["pause"]),
-            12 => self.command(&["resume"]),
-            13 => self.command(&["flush", "--timeout", "5"]),
-            14 => {
-                for _ in 0..2 {
-                    self.start_beside();
-                }
-                "two sinc at once".to_owned()
-            }
-            _ => {
-                self.start_beside();
-                // Anywhere in its work: the seed chooses the moment.
-                std::thread::sleep(Duration::from_millis(rng.u64(..1500)));
-                let child = self.beside.last_mut().unwrap();
-                let _ = child.kill();
-                let _ = child.wait();
-                "a sinc is killed".to_owned()
-            }
-        }
-    }
-
-    fn command(&self, words: &[&str]) -> String {
-        format!("sinc {}: {}", words.join(" "), self.sinc(words).code)
-    }
-
-    fn start_beside(&mut self) {
-        let program = self.bed.sandbox.program(Sandbox::binary(), &self.project).args(["--no-attach"]);
+    /// Starts sinc and goes on.
+    pub(crate) fn start_beside(&mut self, words: &[&str]) {
+        let program = self.bed.sandbox.program(Sandbox::binary(), &self.project).args(words);
         self.beside.push(program.start());
+    }
+
+    /// Kills what was started last, after this time; did it still run?
+    pub(crate) fn kill_beside(&mut self, after: Duration) -> bool {
+        let Some(mut child) = self.beside.pop() else { return false };
+        let ended = super::support::poll(after, || child.try_wait().unwrap().is_some());
+        let _ = child.kill();
+        let _ = child.wait();
+        !ended
     }
 
     /// The processes of this world whose command line has this text.
@@ -137,7 +120,8 @@ impl World {
         found.filter_map(|(pid, _)| Pid::from_raw(pid.parse().ok()?)).collect()
     }
 
-    fn kill(&self, name: &str, text: &str) -> String {
+    /// Kills all that has this text in its command line.
+    pub(crate) fn kill(&self, name: &str, text: &str) -> String {
         let found = self.processes(text);
         for pid in &found {
             let _ = kill_process(*pid, Signal::KILL);
@@ -145,14 +129,29 @@ impl World {
         format!("kill -9 of {name} ({})", found.len())
     }
 
-    /// The line stands still without anybody being told: the host's side of every connection is stopped.
-    fn half_open(&mut self) -> String {
-        let found = self.processes("sshd");
+    /// What has this text in its command line stands still, without anybody being told: the line is half open.
+    pub(crate) fn freeze(&mut self, what: &str, text: &str) -> String {
+        let found = self.processes(text);
         for pid in &found {
             let _ = kill_process(*pid, Signal::STOP);
         }
         self.frozen.extend(&found);
-        format!("the line stands still ({})", found.len())
+        format!("{what} ({})", found.len())
+    }
+
+    /// Nothing listens any more, and all connections are gone.
+    pub(crate) fn cut(&mut self) -> String {
+        let _ = self.bed.host.stop_sshd();
+        let _ = self.bed.host.break_connections();
+        self.server_down = true;
+        "the line is cut".to_owned()
+    }
+
+    /// The host is turned off and on.
+    pub(crate) fn reboot(&mut self) -> String {
+        self.thaw();
+        self.server_down = self.bed.host.reboot().is_err();
+        "the host reboots".to_owned()
     }
 
     fn thaw(&mut self) {

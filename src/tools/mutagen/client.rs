@@ -114,7 +114,10 @@ impl Mutagen {
     /// # Errors
     /// The session cannot sync now, or did not within the deadline.
     pub fn flush(&self, id: &str, deadline: Duration) -> Result<Done, MutagenError> {
-        self.change(&self.flush_cmd(id, deadline), id, Side::Local).map(done)
+        self.keep_before();
+        let done = self.change(&self.flush_cmd(id, deadline), id, Side::Local).map(done)?;
+        self.note_alive(id);
+        Ok(done)
     }
 
     /// The same for all sessions that the selector means.
@@ -125,6 +128,7 @@ impl Mutagen {
         if !self.daemon_runs() && !self.has_saved_sessions() {
             return Err(MutagenError::NoSuchSession(selector.words().join(" ")));
         }
+        self.keep_before();
         self.change(&self.flush_all_cmd(selector, deadline), "", Side::Local).map(done)
     }
 
@@ -157,7 +161,9 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn terminate(&self, id: &str) -> Result<Done, MutagenError> {
-        self.change(&self.terminate_cmd(id), id, Side::Local).map(done)
+        let done = self.change(&self.terminate_cmd(id), id, Side::Local).map(done)?;
+        self.forget_before(id);
+        Ok(done)
     }
 
     /// Has a session forget what both sides had in common, as if it were new: in `two-way-safe`, what is missing on one

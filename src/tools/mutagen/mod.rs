@@ -6,6 +6,7 @@
 //! What is said here about Mutagen was read in the source of 0.18.1 and tried with it.
 
 mod archive;
+mod before;
 mod client;
 mod commands;
 mod conflict;
@@ -23,6 +24,7 @@ mod status;
 mod version;
 mod work_dir;
 
+pub use before::roll_back;
 pub use client::Mutagen;
 pub use commands::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, NewSession, Selector};
 pub use conflict::{Change, Conflict, ConflictKind, Entry, EntryKind};
