@@ -14,7 +14,7 @@ use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
 use crate::session::{ending, hold, sync};
-use crate::state::{Held, Record, host_word};
+use crate::state::{Held, Noted, Record, host_word};
 
 /// An ssh that ends sooner may not have attached, but told why it could not.
 const LASTED: Duration = Duration::from_secs(15);
@@ -60,8 +60,8 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if lasted && !asked.said.is_empty() {
         show(&remote, &id, &asked.said.join("; "));
     }
-    if let Some(count) = asked.conflicts.filter(|_| lasted) {
-        super::notify::conflicts(ctx, &remote, &record, count);
+    if let Some(conflicts) = asked.conflicts.filter(|_| lasted) {
+        super::notify::conflicts(ctx, &remote, &record, &conflicts);
     }
     if lasted {
         keep_link(ctx, record, pid);
@@ -84,8 +84,8 @@ struct Asked {
     said: Vec<String>,
     /// Is it paused?
     is_paused: bool,
-    /// How many conflicts, where Mutagen could be asked.
-    conflicts: Option<u64>,
+    /// The conflicts, where Mutagen could be asked.
+    conflicts: Option<Noted>,
 }
 
 impl Asked {
@@ -175,9 +175,9 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
         if let Some(halt) = session.halt() {
             return Ok(said(vec![format!("the sync has stopped itself ({halt}): see `sinc status`")]));
         }
-        let conflicts = session.conflict_count();
+        let conflicts = super::notify::noted(session);
         let mut texts = complaints(session);
-        if let (1.., Some(first)) = (conflicts, texts.first_mut()) {
+        if let (1.., Some(first)) = (conflicts.count, texts.first_mut()) {
             first.push_str(" (see `sinc conflicts`)");
         }
         Ok(Asked { conflicts: Some(conflicts), ..said(texts) })

@@ -2,6 +2,7 @@
 //! something changes, and holds it where it would delete too much. Here is what it consists of; `commands/link` puts it
 //! together.
 
+pub mod attention;
 pub mod brake;
 pub mod exclude;
 pub mod eye;

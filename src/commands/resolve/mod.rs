@@ -116,8 +116,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     }
     left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
     if !ctx.runner.is_dry_run() {
-        let count = look::the_sync(&mutagen, &sides)?.conflict_count();
-        super::notify::conflicts(ctx, &sides.remote, &sides.record, count);
+        let left = super::notify::noted(&look::the_sync(&mutagen, &sides)?);
+        super::notify::conflicts(ctx, &sides.remote, &sides.record, &left);
     }
     finish(ctx, &sides, &done, left)
 }

@@ -1,6 +1,7 @@
 //! The link's loop: what the eyes tell goes in, cycles come out.
 
 mod looking;
+mod noticing;
 mod place;
 mod telling;
 mod there;
@@ -25,7 +26,7 @@ use crate::link::log::Log;
 use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
-use crate::state::{Busy, host_word};
+use crate::state::{Busy, Noted, host_word};
 use crate::tools::mutagen::{Mutagen, Selector, SyncSession};
 
 /// How long a cycle may take: the first one sends everything.
@@ -56,6 +57,8 @@ enum Message {
     Cycled(String, Result<Box<SyncSession>, String>),
     /// A directory was looked for.
     Followed(String, Result<Found>),
+    /// A person was told of conflicts, or could not be.
+    Told(String, Noted, bool),
     /// A cycle was stopped.
     Braked(String),
     /// The syncs were connected again.
@@ -229,6 +232,7 @@ impl<'a> Engine<'a> {
             Message::Here(..) | Message::There(..) | Message::Stop => {}
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
+            Message::Told(id, what, well) => self.take_told(&id, what, well),
             Message::Followed(id, found) => self.take_found(now, &id, found),
             Message::Braked(id) => {
                 if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
@@ -438,7 +442,8 @@ impl<'a> Engine<'a> {
     }
 
     fn take_cycle(&mut self, now: Instant, id: &str, ended: Result<Box<SyncSession>, String>) {
-        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let session = &mut self.sessions[index];
         match ended {
             Ok(sync) => {
                 // Of one that we stopped, the news that we did may come later.
@@ -458,6 +463,8 @@ impl<'a> Engine<'a> {
                 } else if !stopped {
                     session.minute.note(now, sync.local().files);
                     self.ctx.store.note_checked(id, &self.host.name, super::super::now());
+                    session.attention.cycled(super::super::notify::noted(&sync));
+                    self.see_to_conflicts(index);
                 }
             }
             Err(why) => {
