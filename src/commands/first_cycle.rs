@@ -65,16 +65,11 @@ pub(super) fn unfinished(checked: &Checked) -> anyhow::Error {
 }
 
 /// Counts and names what a person should look at.
-///
-/// # Errors
-/// Mutagen cannot be asked.
-pub(super) fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()> {
-    let session = mutagen.session(sync)?;
-    for text in complaints(&session) {
+pub(super) fn tell_conflicts(ctx: &Context, session: &SyncSession) {
+    for text in complaints(session) {
         ctx.ui.warn(&text);
     }
     hint_at_conflicts(ctx, session.conflict_count());
-    Ok(())
 }
 
 /// Names what shows conflicts and settles them.

@@ -110,6 +110,12 @@ pub(super) fn flushed(
         super::link::ensure(ctx, &record.host);
     }
     be_sure(ctx, mutagen, record, deadline)?;
+    let until = Instant::now() + deadline;
+    let checked = one(wait(ctx, mutagen, record, deadline)?, record)?;
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() || super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session).is_none() {
+        return Ok(checked);
+    }
     one(wait(ctx, mutagen, record, deadline)?, record)
 }
 

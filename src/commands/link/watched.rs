@@ -128,6 +128,7 @@ impl Watched {
             here: self.eye_here.clone(),
             there: self.eye_there.clone(),
             looking: self.joiner.is_unsure(),
+            unsettled: self.attention.why_unsettled().map(str::to_owned),
             stands: match (&self.stands, self.placed, self.seeking) {
                 (Some(stands), _, _) => Some(stands.clone()),
                 (None, false, true) => Some("its directory on the host is being looked for".to_owned()),

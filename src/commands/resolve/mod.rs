@@ -1,6 +1,7 @@
 //! `sinc resolve`: settles conflicts, by a flag or one after the other on a terminal.
 
 mod apply;
+mod automatic;
 mod base;
 mod both;
 mod edit;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use self::apply::{Done, End, How, Task, apply};
+pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell, settle_locked};
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::super::context::Context;
+use super::super::resolve::Settled;
 use super::ensure::this_program;
 use super::follow::Found;
 use super::watched::{Known, Watched, stands};
@@ -59,6 +60,8 @@ enum Message {
     Followed(String, Result<Found>),
     /// A person was told of conflicts, or could not be.
     Told(String, Noted, bool),
+    /// Conflicts were settled, or could not be.
+    Settled(String, Result<Settled>),
     /// A cycle was stopped.
     Braked(String),
     /// The syncs were connected again.
@@ -233,6 +236,7 @@ impl<'a> Engine<'a> {
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
             Message::Told(id, what, well) => self.take_told(&id, what, well),
+            Message::Settled(id, settled) => self.take_settled(&id, settled),
             Message::Followed(id, found) => self.take_found(now, &id, found),
             Message::Braked(id) => {
                 if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
@@ -463,8 +467,7 @@ impl<'a> Engine<'a> {
                 } else if !stopped {
                     session.minute.note(now, sync.local().files);
                     self.ctx.store.note_checked(id, &self.host.name, super::super::now());
-                    session.attention.cycled(super::super::notify::noted(&sync));
-                    self.see_to_conflicts(index);
+                    self.note_conflicts(index, &sync);
                 }
             }
             Err(why) => {
