@@ -205,30 +205,13 @@ fn logs_show_each_command_of_the_last_runs() {
     );
 }
 
-/// Makes a file that nobody may write to, root included where the tests are root's; undone when dropped.
-struct Locked(PathBuf);
-
-impl Locked {
-    fn new(file: PathBuf) -> Self {
-        let locked = Self(file);
-        locked.set("+i", 0o000);
-        locked
-    }
-
-    fn set(&self, flag: &str, mode: u32) {
-        let root = rustix::process::geteuid().is_root();
-        if root {
-            let done = std::process::Command::new("chattr").arg(flag).arg(&self.0).status();
-            assert!(done.is_ok_and(|status| status.success()), "chattr {flag} {}", self.0.display());
-        } else {
-            steps::set_mode(&self.0, mode);
-        }
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        self.set("-i", 0o644);
+/// Takes the rights on a file away, from root too where the tests are root's, or gives them back.
+#[track_caller]
+fn lock(bed: &Bed, file: &str, lock: bool) {
+    if bed.sandbox.run("id", &["-u"]).success().stdout.trim() == "0" {
+        bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, file]).success();
+    } else {
+        bed.sandbox.run("chmod", &[if lock { "000" } else { "644" }, file]).success();
     }
 }
 
@@ -243,14 +226,19 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     let _socket = std::os::unix::net::UnixListener::bind(there.join("socket")).unwrap();
     sinc(&["flush"]).success();
 
-    let locked = Locked::new(project.join("locked"));
+    steps::write(&there.join("pipe"), "a file there");
+    sinc(&["pause"]).success();
     steps::write(&there.join("locked"), "changed there");
+    lock(&bed, project.join("locked").to_str().unwrap(), true);
+    drop(sinc(&["resume"]));
     symlink("/etc/hostname", project.join("absolute")).unwrap();
     symlink("../../outside", there.join("out")).unwrap();
     symlink("a:b", project.join("odd")).unwrap();
     std::fs::write(there.join(std::ffi::OsStr::from_bytes(b"\xff-name")), "x").unwrap();
-    steps::write(&there.join("pipe"), "a file there");
     let run = sinc(&["flush"]).exits(1);
+    let json = sinc(&["flush", "--json"]).exits(1);
+    // Before anything may fail: the files are to go afterwards.
+    lock(&bed, project.join("locked").to_str().unwrap(), false);
     for line in [
         "locked here: the permissions are missing (",
         "absolute here: a link to an absolute path (",
@@ -262,7 +250,6 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
         assert!(run.stderr.lines().any(|one| one.contains(line)), "{line}: {run}");
     }
     assert!(!run.stderr.contains("Mutagen does not list"), "{run}");
-    let json = sinc(&["flush", "--json"]).exits(1);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&answer["ok"], &answer["error"]["code"]), (&false.into(), &1.into()), "{json}");
     let listed = answer["data"]["sync"]["problems_listed"].as_array().unwrap();
@@ -270,7 +257,6 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     reasons.sort_unstable();
     assert_eq!(reasons, ["absolute-link", "link", "link-out", "name", "permissions"], "{json}");
     assert_eq!(answer["data"]["sync"]["conflicts_listed"][0]["path"], "pipe", "{json}");
-    drop(locked);
 
     // More than Mutagen lists are counted.
     for n in 0..14 {
