@@ -8,6 +8,7 @@ mod support;
 
 mod distance;
 mod lab;
+mod login;
 mod lost_line;
 mod restart;
 mod second_factor;
