@@ -88,19 +88,27 @@ pub struct Failure {
     kind: Kind,
     message: String,
     hints: Vec<String>,
+    data: Option<serde_json::Value>,
 }
 
 impl Failure {
     /// A failure with its message: a fragment in lower case, without a period.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new() }
+        Self { kind, message: message.into(), hints: Vec::new(), data: None }
     }
 
     /// Adds an action that helps.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what is known all the same, for `--json`.
+    #[must_use]
+    pub fn with_data(mut self, data: serde_json::Value) -> Self {
+        self.data = Some(data);
         self
     }
 }
@@ -375,13 +383,17 @@ pub fn print(ui: &Ui, command: &str, error: &anyhow::Error) -> i32 {
         return shown.kind.code();
     }
     if ui.is_json() {
-        let object = serde_json::json!({
+        let mut object = serde_json::json!({
             "version": 1, "command": command, "ok": false,
             "error": {
                 "kind": shown.kind.name(), "code": shown.kind.code(), "message": shown.message,
                 "causes": shown.causes, "hints": shown.hints,
             },
         });
+        let known = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.data.clone());
+        if let (Some(data), Some(object)) = (known, object.as_object_mut()) {
+            object.insert("data".to_owned(), data);
+        }
         ui.data(&object.to_string());
         return shown.kind.code();
     }

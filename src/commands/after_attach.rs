@@ -10,11 +10,13 @@ use anyhow::Result;
 use super::context::Context;
 use super::first_cycle::complaints;
 use super::held_words;
+use super::resolve::Settled;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
 use crate::session::{ending, hold, sync};
-use crate::state::{Held, Record, host_word};
+use crate::state::{Held, Noted, Record, host_word};
+use crate::tools::mutagen::{Mutagen, SyncSession};
 
 /// An ssh that ends sooner may not have attached, but told why it could not.
 const LASTED: Duration = Duration::from_secs(15);
@@ -60,8 +62,8 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if lasted && !asked.said.is_empty() {
         show(&remote, &id, &asked.said.join("; "));
     }
-    if let Some(count) = asked.conflicts.filter(|_| lasted) {
-        super::notify::conflicts(ctx, &remote, &record, count);
+    if let Some(conflicts) = asked.conflicts.filter(|_| lasted) {
+        super::notify::conflicts(ctx, &remote, &record, &conflicts);
     }
     if lasted {
         keep_link(ctx, record, pid);
@@ -84,8 +86,8 @@ struct Asked {
     said: Vec<String>,
     /// Is it paused?
     is_paused: bool,
-    /// How many conflicts, where Mutagen could be asked.
-    conflicts: Option<u64>,
+    /// The conflicts, where Mutagen could be asked.
+    conflicts: Option<Noted>,
 }
 
 impl Asked {
@@ -175,9 +177,13 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
         if let Some(halt) = session.halt() {
             return Ok(said(vec![format!("the sync has stopped itself ({halt}): see `sinc status`")]));
         }
-        let conflicts = session.conflict_count();
+        let settled = settle(ctx, &mutagen, record, session);
+        let after = if settled.is_some() { mutagen.session(&session.identifier).ok() } else { None };
+        let session = after.as_ref().unwrap_or(session);
+        let conflicts = super::notify::noted(session);
         let mut texts = complaints(session);
-        if let (1.., Some(first)) = (conflicts, texts.first_mut()) {
+        texts.extend(settled.and_then(|settled| settled.said()));
+        if let (1.., Some(first)) = (conflicts.count, texts.first_mut()) {
             first.push_str(" (see `sinc conflicts`)");
         }
         Ok(Asked { conflicts: Some(conflicts), ..said(texts) })
@@ -186,6 +192,16 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
         said: vec![format!("the sync could not be asked: {error}")],
         ..Asked::default()
     })
+}
+
+/// Settles conflicts where the session's mode says so and no link does it.
+fn settle(ctx: &Context, mutagen: &Mutagen, record: &Record, session: &SyncSession) -> Option<Settled> {
+    if session.conflict_count() == 0 || ctx.store.link_runs(&record.host).is_some() {
+        return None;
+    }
+    // Another sinc that is at work on the session sees to it.
+    let _lock = ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).ok()?;
+    super::resolve::settle_locked(ctx, record, mutagen, session)
 }
 
 /// Does the process live for this long?

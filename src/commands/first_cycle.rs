@@ -7,7 +7,9 @@ use anyhow::Result;
 use super::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::session::sync::only_unreadable;
-use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Phase, Progress, Side, SyncSession};
+use crate::tools::mutagen::{
+    Checked, Conflict, CycleResult, Mutagen, Phase, Problem, Progress, Side, SyncSession,
+};
 use crate::ui::{bytes, count, plural};
 
 /// How long nothing may move before the wait is given up.
@@ -65,16 +67,11 @@ pub(super) fn unfinished(checked: &Checked) -> anyhow::Error {
 }
 
 /// Counts and names what a person should look at.
-///
-/// # Errors
-/// Mutagen cannot be asked.
-pub(super) fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Result<()> {
-    let session = mutagen.session(sync)?;
-    for text in complaints(&session) {
+pub(super) fn tell_conflicts(ctx: &Context, session: &SyncSession) {
+    for text in complaints(session) {
         ctx.ui.warn(&text);
     }
     hint_at_conflicts(ctx, session.conflict_count());
-    Ok(())
 }
 
 /// Names what shows conflicts and settles them.
@@ -112,10 +109,7 @@ pub(super) fn complaints(session: &SyncSession) -> Vec<String> {
     }
     let problems = session.problem_count();
     if problems > 0 {
-        let named = session.problems().into_iter().map(|problem| {
-            let side = if problem.side == Side::Local { "here" } else { "on the host" };
-            format!("{} {side}: {}", printable(&problem.path), printable(&problem.error))
-        });
+        let named = session.problems().into_iter().map(|problem| problem_line(&problem));
         texts.push(format!(
             "{} not synced: {}",
             plural(problems, "path is", "paths are"),
@@ -123,6 +117,33 @@ pub(super) fn complaints(session: &SyncSession) -> Vec<String> {
         ));
     }
     texts
+}
+
+/// A path that is not synced, with the reason.
+pub(super) fn problem_line(problem: &Problem) -> String {
+    format!("{} {}: {}", printable(&problem.path), problem.side, printable(&why(problem)))
+}
+
+/// Why a path is not synced, with Mutagen's own words.
+pub(super) fn why(problem: &Problem) -> String {
+    match problem.reason().text() {
+        Some(text) => format!("{text} ({})", problem.error),
+        None => problem.error.clone(),
+    }
+}
+
+/// Every conflict and every path that is not synced, as far as Mutagen lists them, each with its reason, and how many it does
+/// not list.
+pub(super) fn each_named(session: &SyncSession) -> Vec<String> {
+    let conflict = |one: &Conflict| format!("{}: {}", printable(&one.root), one.kind(session));
+    let problems = session.problems();
+    let mut lines: Vec<String> = session.conflicts.iter().map(conflict).collect();
+    lines.extend(problems.iter().map(problem_line));
+    let more = session.conflict_count() + session.problem_count() - lines.len() as u64;
+    if more > 0 {
+        lines.push(format!("and {} that Mutagen does not list", plural(more, "more path", "more paths")));
+    }
+    lines
 }
 
 /// A name as a terminal may show it: file names may hold anything.

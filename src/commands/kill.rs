@@ -158,7 +158,7 @@ fn end(
     if !ctx.runner.is_dry_run() {
         ctx.store.forget(id, host)?;
         ctx.store.forget_checked(id, host);
-        ctx.store.note_conflicts(id, host, 0);
+        ctx.store.note_conflicts(id, host, &crate::state::Noted::default());
     }
     let purged = match &purge {
         Some(purge) if !ctx.runner.is_dry_run() => Some(purge.act(ctx)?),

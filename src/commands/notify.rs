@@ -7,28 +7,44 @@ use super::paint::harmless;
 use crate::process::Cmd;
 use crate::remote::Remote;
 use crate::session::ending::set_status_note;
-use crate::state::Record;
+use crate::state::{Noted, Record};
+use crate::tools::mutagen::SyncSession;
 use crate::ui::plural;
 
 /// How long a desktop may take.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Says how many conflicts a session has now, if that is news; none takes the note away again. The desktop only hears of
-/// more than before. That it could not be said is no reason to stop.
-pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, count: u64) {
-    let before = ctx.store.noted_conflicts(&record.id, &record.host);
-    if before == count || ctx.runner.is_dry_run() {
-        return;
+/// The conflicts of a sync, as a person is told of them.
+pub fn noted(sync: &SyncSession) -> Noted {
+    let count = sync.conflict_count();
+    let mut paths: Vec<String> = sync.conflicts.iter().map(|conflict| conflict.root.clone()).collect();
+    paths.sort();
+    if paths.len() as u64 != count {
+        paths.clear();
     }
-    let shown = plural(count, "conflict", "conflicts");
-    let text = if count == 0 { String::new() } else { format!("{shown}: sinc conflicts") };
-    if let Err(error) = set_status_note(remote, &record.id, &text) {
-        tracing::debug!(%error, "the status line could not be set");
-        return;
+    Noted { count, paths }
+}
+
+/// Says which conflicts a session has now, if that is news; none takes the note away again. The desktop only hears of new
+/// ones. That it could not be said is no reason to stop. Is it known now?
+pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -> bool {
+    let before = || ctx.store.noted_conflicts(&record.id, &record.host);
+    if before() == *now || ctx.runner.is_dry_run() {
+        return true;
     }
-    ctx.store.note_conflicts(&record.id, &record.host, count);
-    let wanted = ctx.config().is_ok_and(|config| config.notify.value);
-    if count > before && wanted {
+    // The link and a command may have seen the same.
+    let Ok(_lock) = ctx.store.lock_noted(&record.id, &record.host) else { return false };
+    let before = before();
+    let shown = plural(now.count, "conflict", "conflicts");
+    if before.count != now.count {
+        let text = if now.count == 0 { String::new() } else { format!("{shown}: sinc conflicts") };
+        if let Err(error) = set_status_note(remote, &record.id, &text) {
+            tracing::debug!(%error, "the status line could not be set");
+            return false;
+        }
+    }
+    ctx.store.note_conflicts(&record.id, &record.host, now);
+    if now.has_more_than(&before) && ctx.config().is_ok_and(|config| config.notify.value) {
         let name = record.local.file_name().unwrap_or_default().to_string_lossy();
         let title = format!("sinc: {shown} in {}", harmless(&name));
         let body = format!(
@@ -39,6 +55,7 @@ pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, count: u64) {
             tracing::debug!(%error, "the desktop could not be told");
         }
     }
+    true
 }
 
 /// The command that shows a notification on the desktop.

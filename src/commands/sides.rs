@@ -29,9 +29,16 @@ impl Sides {
     /// # Errors
     /// There is no such session.
     pub(super) fn of(ctx: &Context, id: Option<&str>) -> Result<Self> {
-        let record = ctx.target(id)?;
-        let remote = ctx.remote(&ctx.host_of(&ctx.config()?, &record)?);
-        Ok(Self { record, remote })
+        Self::of_record(ctx, &ctx.target(id)?)
+    }
+
+    /// Those of this session.
+    ///
+    /// # Errors
+    /// Its host is not known any more.
+    pub(super) fn of_record(ctx: &Context, record: &Record) -> Result<Self> {
+        let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?);
+        Ok(Self { record: record.clone(), remote })
     }
 
     /// The directory of a side, as text for the scripts.

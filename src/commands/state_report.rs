@@ -8,7 +8,7 @@ use crate::config::{Host, Transport};
 use crate::remote::{Why, classify};
 use crate::session::survey::{AgentState, HostSession, Marker};
 use crate::state::{Held, Record};
-use crate::tools::mutagen::{Checked, CycleResult, Phase, ProblemStage, Side, Status, SyncSession};
+use crate::tools::mutagen::{Checked, CycleResult, Phase, ProblemStage, Status, SyncSession};
 
 /// `status`, field by field as docs/cli.md describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -67,6 +67,9 @@ pub(super) struct Named {
     pub path: String,
     /// What it is about.
     pub what: String,
+    /// Why it cannot be synced, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
 }
 
 /// The tmux session's part of a report.
@@ -203,14 +206,15 @@ fn conflicts(session: &SyncSession) -> Vec<Named> {
     let named = |conflict: &crate::tools::mutagen::Conflict| Named {
         path: conflict.root.clone(),
         what: conflict.kind(session).to_string(),
+        reason: None,
     };
     session.conflicts.iter().map(named).collect()
 }
 
 fn problems(session: &SyncSession) -> Vec<Named> {
     let named = |problem: crate::tools::mutagen::Problem| {
-        let side = if problem.side == Side::Local { "here" } else { "on the host" };
-        Named { path: problem.path, what: format!("{side}: {}", harmless(&problem.error)) }
+        let what = format!("{}: {}", problem.side, harmless(&super::first_cycle::why(&problem)));
+        Named { reason: Some(problem.reason().word()), path: problem.path, what }
     };
     session.problems().into_iter().map(named).collect()
 }

@@ -15,7 +15,7 @@ use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::remote::Remote;
 use crate::state::{Held, Record, host_word};
-use crate::tools::mutagen::{LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
+use crate::tools::mutagen::{Checked, LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
 
 /// How long a cycle may take that is asked for.
 const CYCLE_DEADLINE: Duration = Duration::from_secs(2);
@@ -172,9 +172,24 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> Sync
         };
     }
     match mutagen.check(&selector, CYCLE_DEADLINE) {
+        Ok(all) if settled(ctx, mutagen, record, &all) => {
+            mutagen.check(&selector, CYCLE_DEADLINE).map_or(SyncSeen::Checked(all), SyncSeen::Checked)
+        }
         Ok(all) => SyncSeen::Checked(all),
         Err(error) => SyncSeen::Unknown(error.to_string()),
     }
+}
+
+/// Where no link does it, the conflicts are settled here, if the session's mode says so. Was there anything?
+fn settled(ctx: &Context, mutagen: &Mutagen, record: &Record, all: &[Checked]) -> bool {
+    let [checked] = all else { return false };
+    // Another sinc that is at work on the session sees to it.
+    let free = || ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {});
+    ctx.store.link_runs(&record.host).is_none()
+        && checked.session.conflict_count() > 0
+        && free().is_ok_and(|_lock| {
+            super::resolve::settle_locked(ctx, record, mutagen, &checked.session).is_some()
+        })
 }
 
 /// The syncs among `all` that belong to a session.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::context::Context;
+use super::first_cycle::each_named;
 use super::state_report::{SyncReport, SyncSeen, is_completed};
 use super::sync_reasons::why_not;
 use super::{held_words, mutagen, now};
@@ -58,7 +59,15 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     }
     note_checked(ctx, &record, &checked);
     if checked.result != CycleResult::Equal {
-        return Err(why_not(&record, &checked));
+        let failure = why_not(&record, &checked);
+        for line in each_named(&checked.session) {
+            ctx.ui.note(&line);
+        }
+        let known = || report(ctx, &record, &SyncSeen::Checked(vec![checked]));
+        return Err(match failure.downcast::<Failure>() {
+            Ok(failure) => failure.with_data(known()).into(),
+            Err(other) => other,
+        });
     }
     let local = checked.session.local();
     let size = bytes(local.total_file_size);
@@ -110,6 +119,12 @@ pub(super) fn flushed(
         super::link::ensure(ctx, &record.host);
     }
     be_sure(ctx, mutagen, record, deadline)?;
+    let until = Instant::now() + deadline;
+    let checked = one(wait(ctx, mutagen, record, deadline)?, record)?;
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() || super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session).is_none() {
+        return Ok(checked);
+    }
     one(wait(ctx, mutagen, record, deadline)?, record)
 }
 
@@ -198,9 +213,12 @@ pub(super) fn print_listed(ctx: &Context, command: &str, record: &Record, mutage
 /// `--json`: the session and its sync, as in `status`.
 fn print(ctx: &Context, command: &str, record: &Record, seen: &SyncSeen) {
     if ctx.ui.is_json() {
-        let held = ctx.store.held(&record.id, &record.host).ok().flatten();
-        let sync = SyncReport::new(seen, held, ctx.store.last_checked(&record.id, &record.host), now());
-        let data = serde_json::json!({ "id": record.id, "host": record.host, "sync": sync });
-        ctx.print_json(command, &data);
+        ctx.print_json(command, &report(ctx, record, seen));
     }
+}
+
+fn report(ctx: &Context, record: &Record, seen: &SyncSeen) -> serde_json::Value {
+    let held = ctx.store.held(&record.id, &record.host).ok().flatten();
+    let sync = SyncReport::new(seen, held, ctx.store.last_checked(&record.id, &record.host), now());
+    serde_json::json!({ "id": record.id, "host": record.host, "sync": sync })
 }

@@ -3,6 +3,7 @@
 //! together.
 
 pub mod asked;
+pub mod attention;
 pub mod brake;
 pub mod exclude;
 pub mod eye;

@@ -24,6 +24,8 @@ pub struct LinkSession {
     pub looking: bool,
     /// Why no cycle is asked for.
     pub stands: Option<String>,
+    /// Why conflicts are open that the session's mode should have settled.
+    pub unsettled: Option<String>,
 }
 
 /// A link.
@@ -67,6 +69,9 @@ impl LinkFile {
         };
         for why in [&session.here.why, &session.there.why].into_iter().flatten() {
             text.push_str(&format!(" ({why})"));
+        }
+        if let Some(why) = &session.unsettled {
+            text.push_str(&format!("; conflicts are not settled: {why}"));
         }
         text
     }

@@ -241,7 +241,7 @@ fn recreate(
 
 /// Would a sync without history make the host like this side?
 fn overwrites(mode: SyncMode) -> bool {
-    matches!(mode, SyncMode::TwoWayResolved | SyncMode::OneWayReplica)
+    mode == SyncMode::OneWayReplica
 }
 
 fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
@@ -446,30 +446,20 @@ mod tests {
             assert_eq!(decide(&found, &held), expected);
         }
         let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
-        for mode in [SyncMode::TwoWayResolved, SyncMode::OneWayReplica] {
-            let mut held = held.clone();
-            held.settings.mode = mode;
-            let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
-            assert!(
-                matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(found)) if *found == mode),
-                "{error}"
-            );
-        }
+        let mut held = held;
+        held.settings.mode = SyncMode::OneWayReplica;
+        let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(SyncMode::OneWayReplica))), "{error}");
     }
 
     #[test]
     fn a_moved_directory_is_not_followed_in_a_mode_that_overwrites() {
         // No program is started: the person is asked before anything is done.
         let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
-        for mode in [SyncMode::TwoWayResolved, SyncMode::OneWayReplica] {
-            let mut wanted = wanted();
-            wanted.settings.mode = mode;
-            let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
-            let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
-            assert!(
-                matches!(error.downcast_ref(), Some(Stuck::Overwrites(found)) if *found == mode),
-                "{error}"
-            );
-        }
+        let mut wanted = wanted();
+        wanted.settings.mode = SyncMode::OneWayReplica;
+        let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
+        let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Stuck::Overwrites(SyncMode::OneWayReplica))), "{error}");
     }
 }

@@ -24,6 +24,7 @@ pub use file::{Damaged, make_private_dir, write_file};
 pub use held::{Held, HeldSide};
 pub use link::Runs;
 pub use lock::{Busy, Lock};
+pub use noted::Noted;
 
 use file::{read_all, read_json, remove, write_json};
 

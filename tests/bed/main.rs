@@ -8,6 +8,7 @@ mod support;
 
 mod distance;
 mod lab;
+mod login;
 mod lost_line;
 mod machine_killed;
 mod restart;

@@ -150,7 +150,7 @@ fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
                what differs is left alone on both sides and listed as a conflict
     two-way-resolved
                what is only there comes here, what is only here goes there,
-               what differs is OVERWRITTEN there by what is here
+               what differs becomes what is here; the host's version is kept in a backup there
     one-way-safe
                what is only there stays there, what is only here goes there,
                what differs is left alone there and listed as a conflict
@@ -163,7 +163,6 @@ fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
 #[test]
 fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
     for (mode, kept) in [
-        ("two-way-resolved", true),
         ("one-way-replica", true),
         // It leaves them alone as well.
         ("one-way-safe", false),

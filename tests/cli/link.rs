@@ -24,12 +24,15 @@ fn systemd_gets_a_unit_and_loses_it_again() {
     let unit = sandbox.read(".config/systemd/user/sinc-link.service");
     let start = format!("ExecStart=\"{}\" link start\n", Sandbox::binary().display());
     assert!(unit.contains(&start), "{run}\n{unit}");
+    // Mutagen may be where only a login's PATH leads.
+    let path = unit.lines().find_map(|line| line.strip_prefix("Environment=\"PATH=")).unwrap_or_default();
+    assert!(path.ends_with('"') && path.contains(":/"), "{unit}");
     sandbox.sinc(&["link", "install", "--remove"]).success();
     assert!(!sandbox.home().join(".config/systemd/user/sinc-link.service").exists());
     assert_eq!(
         fakes.transcript(),
         "$ systemctl --user daemon-reload\n$ systemctl --user enable sinc-link.service\n\
-         $ systemctl --user disable sinc-link.service\n"
+         $ systemctl --user disable --now sinc-link.service\n$ systemctl --user daemon-reload\n"
     );
     // Without systemd it is said what is left, and what works all the same.
     fakes.on("systemctl *", Answer::fails(1, "Failed to connect to bus\n"));

@@ -355,9 +355,8 @@ fn what_was_changed_meanwhile_is_a_conflict_and_not_lost() {
 }
 
 #[test]
-fn in_the_other_modes_beginning_anew_is_refused() {
+fn in_the_modes_that_go_one_way_beginning_anew_is_refused() {
     for (mode, why) in [
-        ("two-way-resolved", "would overwrite what was changed on the host meanwhile"),
         ("one-way-safe", "nothing comes here from the host"),
         ("one-way-replica", "would delete on the host what is missing here"),
     ] {
@@ -393,6 +392,18 @@ fn in_the_other_modes_beginning_anew_is_refused() {
             world.is_whole();
         }
     }
+}
+
+#[test]
+fn where_the_version_here_wins_the_hosts_is_kept_when_it_begins_anew() {
+    let Some(world) = connected_with("[sync]\nmode = \"two-way-resolved\"\n") else { return };
+    world.empty_while_paused(&world.there);
+    steps::write(&world.there.join("src/it's 0.rs"), "by the agent\n");
+    drop(world.sinc(&["resume", "--restore"]).success());
+    drop(world.sinc(&["flush"]).success());
+    world.is_whole();
+    drop(world.sinc(&["backups", "restore", "src/it's 0.rs", "--yes"]).success());
+    assert_eq!(steps::read(&world.there.join("src/it's 0.rs")), "by the agent\n");
 }
 
 #[test]

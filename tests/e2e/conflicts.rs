@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::e2e::Bed;
+use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
 
 /// Names that are hard on shells, and on eyes.
@@ -247,4 +248,67 @@ fn conflicts_are_noticed_where_a_person_looks() {
     });
     drop(sinc(&["conflicts"]).success());
     assert_eq!(option("status-right"), "mine");
+}
+
+#[test]
+fn the_link_tells_of_conflicts_as_they_appear_and_when_they_are_gone() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "1")]) else { return };
+    let id = steps::session_id(&bed.sandbox);
+    let note = || {
+        let shown = steps::tmux_there(&bed, &["show-options", "-qv", "-t", &format!("={id}:"), "@sinc-note"]);
+        shown.stdout.trim_end().to_owned()
+    };
+    let told = bed.host.dir().join("told");
+    let desktop = bed.host.bin().join("notify-send");
+    steps::write(&desktop, &format!("#!/bin/sh\nprintf '%s|' \"$@\" >>{0}; echo >>{0}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
+    let times_told = || std::fs::read_to_string(&told).unwrap_or_default().lines().count();
+    // Nobody asks: the link's own cycles find them.
+    let clash = |name: &str, text: &str| {
+        apart(&bed, &project, || {
+            steps::write(&project.join(name), &format!("{text} here"));
+            steps::write(&there.join(name), &format!("{text} there"));
+        });
+    };
+    clash("a", "one");
+    wait_until("the status line shows it", PATIENCE, || note() == "1 conflict: sinc conflicts");
+    wait_until("the desktop was told", PATIENCE, || times_told() == 1);
+    assert!(steps::read(&told).contains("sinc: 1 conflict in app|"), "{}", steps::read(&told));
+    clash("b", "two");
+    wait_until("the second is shown", PATIENCE, || note() == "2 conflicts: sinc conflicts");
+    wait_until("the desktop was told again", PATIENCE, || times_told() == 2);
+    // More cycles with the same conflicts say nothing.
+    for n in 0..3 {
+        steps::write(&project.join("c"), &n.to_string());
+        wait_until("a cycle", PATIENCE, || {
+            std::fs::read_to_string(there.join("c")).is_ok_and(|text| text == n.to_string())
+        });
+    }
+    assert_eq!(times_told(), 2, "{}", steps::read(&told));
+    // Settled by hand, one by one: the same text on both sides.
+    for (name, left) in [("a", "1 conflict: sinc conflicts"), ("b", "")] {
+        for side in [&project, &there] {
+            steps::write(&side.join(name), "agreed");
+        }
+        wait_until("the note follows", PATIENCE, || note() == left);
+    }
+    // One that takes the place of another is news, though their number is the same.
+    let config = bed.sandbox.read(".config/sinc/config.toml");
+    clash("a", "three");
+    wait_until("the desktop was told of the third", PATIENCE, || times_told() == 3);
+    apart(&bed, &project, || {
+        for side in [&project, &there] {
+            steps::write(&side.join("a"), "agreed again");
+            steps::write(&side.join("b"), &format!("four {}", side.display()));
+        }
+    });
+    wait_until("the desktop was told of the fourth", PATIENCE, || times_told() == 4);
+    assert_eq!(note(), "1 conflict: sinc conflicts");
+    // It can be turned off.
+    bed.sandbox.write(".config/sinc/config.toml", format!("notify = false\n{config}"));
+    clash("a", "five");
+    wait_until("the status line shows both", PATIENCE, || note() == "2 conflicts: sinc conflicts");
+    steps::write(&project.join("c"), "after it");
+    wait_until("a cycle after it", PATIENCE, || steps::read(&there.join("c")) == "after it");
+    assert_eq!(times_told(), 4, "{}", steps::read(&told));
 }

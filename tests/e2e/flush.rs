@@ -204,3 +204,68 @@ fn logs_show_each_command_of_the_last_runs() {
         "{whole}"
     );
 }
+
+/// Takes the rights on a file away, from root too where the tests are root's, or gives them back.
+#[track_caller]
+fn lock(bed: &Bed, file: &str, lock: bool) {
+    if bed.sandbox.run("id", &["-u"]).success().stdout.trim() == "0" {
+        bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, file]).success();
+    } else {
+        bed.sandbox.run("chmod", &[if lock { "000" } else { "644" }, file]).success();
+    }
+}
+
+#[test]
+fn flush_names_each_path_that_is_not_synced_with_its_reason() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let Some((bed, project, there)) = connected(&[("locked", "1"), ("dir/file", "1")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    // A pipe and a socket alone are never synced, and no reason not to be equal.
+    bed.sandbox.run("mkfifo", &[project.join("pipe").to_str().unwrap()]).success();
+    let _socket = std::os::unix::net::UnixListener::bind(there.join("socket")).unwrap();
+    sinc(&["flush"]).success();
+
+    steps::write(&there.join("pipe"), "a file there");
+    sinc(&["pause"]).success();
+    steps::write(&there.join("locked"), "changed there");
+    lock(&bed, project.join("locked").to_str().unwrap(), true);
+    drop(sinc(&["resume"]));
+    symlink("/etc/hostname", project.join("absolute")).unwrap();
+    symlink("../../outside", there.join("out")).unwrap();
+    symlink("a:b", project.join("odd")).unwrap();
+    std::fs::write(there.join(std::ffi::OsStr::from_bytes(b"\xff-name")), "x").unwrap();
+    let run = sinc(&["flush"]).exits(1);
+    let json = sinc(&["flush", "--json"]).exits(1);
+    // Before anything may fail: the files are to go afterwards.
+    lock(&bed, project.join("locked").to_str().unwrap(), false);
+    for line in [
+        "locked here: the permissions are missing (",
+        "absolute here: a link to an absolute path (",
+        "out on the host: a link out of the directory (",
+        "odd here: a link that not every system could follow (",
+        "-name (non-UTF-8) on the host: its name is not allowed (",
+        "pipe: something that is not synced is in its place here",
+    ] {
+        assert!(run.stderr.lines().any(|one| one.contains(line)), "{line}: {run}");
+    }
+    assert!(!run.stderr.contains("Mutagen does not list"), "{run}");
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&answer["ok"], &answer["error"]["code"]), (&false.into(), &1.into()), "{json}");
+    let listed = answer["data"]["sync"]["problems_listed"].as_array().unwrap();
+    let mut reasons: Vec<_> = listed.iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["absolute-link", "link", "link-out", "name", "permissions"], "{json}");
+    assert_eq!(answer["data"]["sync"]["conflicts_listed"][0]["path"], "pipe", "{json}");
+
+    // More than Mutagen lists are counted.
+    for n in 0..14 {
+        symlink("/etc/hostname", project.join(format!("absolute {n:02}"))).unwrap();
+        symlink("/etc/hostname", there.join(format!("there {n:02}"))).unwrap();
+    }
+    let run = sinc(&["flush"]).exits(1);
+    let lines = run.stderr.lines().filter(|line| line.contains(": a link to an absolute path (")).count();
+    assert!(lines >= 17, "{run}");
+    // 16 here and 16 on the host, of which 10 each are listed.
+    assert!(run.stderr.contains("and 12 more paths that Mutagen does not list"), "{run}");
+}

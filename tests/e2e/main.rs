@@ -19,6 +19,7 @@ mod names;
 mod old_tmux;
 mod place;
 mod resolve;
+mod resolved;
 mod run;
 mod shells;
 mod ssh_config;

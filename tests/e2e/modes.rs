@@ -58,7 +58,7 @@ fn two_way_safe() {
 
 #[test]
 fn two_way_resolved() {
-    let said = ["what is only there comes here", "what differs is OVERWRITTEN there by what is here"];
+    let said = ["what is only there comes here", "what differs becomes what is here"];
     taken("two-way-resolved", said, &Then { only_there: [Some("there"); 2], differs: [Some("here"); 2] });
 }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::backups::{Backup, Recovered};
 use crate::commands::context::Context;
+use crate::commands::notify::noted;
 use crate::commands::paint::utc;
 use crate::commands::sides::Sides;
 use crate::commands::state_report::is_completed;
@@ -17,7 +18,7 @@ use crate::ignore::Matcher;
 use crate::process::interrupted;
 use crate::session::conflicts::{Open, gather, wanted};
 use crate::session::sync;
-use crate::state::host_word;
+use crate::state::{Noted, host_word};
 use crate::tools::mutagen::{CycleResult, Mutagen, Side, SyncSession};
 use crate::ui::plural;
 
@@ -34,6 +35,8 @@ pub(in crate::commands) struct Seen {
     pub open: Vec<Open>,
     /// How many Mutagen counts.
     pub counted: u64,
+    /// What a person is told of them.
+    pub noted: Noted,
 }
 
 /// The one sync of the session, which must be where the session is.
@@ -95,7 +98,7 @@ fn once(sides: &Sides, mutagen: &Mutagen, id: &str) -> Result<Seen> {
         sides.add_digests(&wanted(&session, &here, &there), (&mut here, &mut there))?;
         open = gather(&session, &here, &there);
     }
-    Ok(Seen { open, counted })
+    Ok(Seen { open, counted, noted: noted(&session) })
 }
 
 /// Finishes what a `sinc` that was killed had begun, says so, and notes which backups belong to no conflict any more. To be

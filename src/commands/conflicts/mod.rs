@@ -36,7 +36,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
         look::recover(ctx, &sides, &seen.open)?;
     }
     drop(lock);
-    super::notify::conflicts(ctx, &sides.remote, &sides.record, seen.counted);
+    super::notify::conflicts(ctx, &sides.remote, &sides.record, &seen.noted);
     let open = among(ctx, &sides, seen.open, &args.paths)?;
     let diffs = if args.no_diff { BTreeMap::new() } else { diff::diffs(&sides, &open)? };
     if ctx.ui.is_json() {

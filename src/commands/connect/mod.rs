@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::context::Context;
-use super::{first_cycle, held_words, status, terminal};
+use super::{first_cycle, held_words, resolve, status, terminal};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
@@ -273,7 +273,11 @@ impl Plan<'_> {
         record.verify = false;
         self.ctx.store.save(&record)?;
         if held.is_none() {
-            first_cycle::tell_conflicts(self.ctx, &mutagen, &sync)?;
+            let mut seen = mutagen.session(&sync)?;
+            if resolve::settle_locked(self.ctx, &record, &mutagen, &seen).is_some() {
+                seen = mutagen.session(&sync)?;
+            }
+            first_cycle::tell_conflicts(self.ctx, &seen);
         }
 
         let terminal = self.terminal(&record.remote);

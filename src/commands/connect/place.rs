@@ -92,7 +92,9 @@ impl Plan<'_> {
                 SyncMode::TwoWaySafe => {
                     ("comes here", "is left alone on both sides and listed as a conflict")
                 }
-                SyncMode::TwoWayResolved => ("comes here", "is OVERWRITTEN there by what is here"),
+                SyncMode::TwoWayResolved => {
+                    ("comes here", "becomes what is here; the host's version is kept in a backup there")
+                }
                 SyncMode::OneWaySafe => ("stays there", "is left alone there and listed as a conflict"),
                 SyncMode::OneWayReplica => ("is DELETED there", "is OVERWRITTEN there by what is here"),
             };

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::super::context::Context;
 use crate::ignore;
+use crate::link::attention::Attention;
 use crate::link::brake::Minute;
 use crate::link::exclude::Rules;
 use crate::link::joiner::Joiner;
@@ -43,6 +44,8 @@ pub(super) struct Watched {
     pub look: Option<Look>,
     /// Files there when it was looked at last, where it is polled.
     pub polled: Option<u64>,
+    /// What is done about its conflicts.
+    pub attention: Attention,
 }
 
 /// A look that goes on: the files are counted on both sides.
@@ -89,6 +92,7 @@ impl Watched {
             minute: Minute::default(),
             look: None,
             polled: None,
+            attention: Attention::default(),
         }
     }
 
@@ -124,6 +128,7 @@ impl Watched {
             here: self.eye_here.clone(),
             there: self.eye_there.clone(),
             looking: self.joiner.is_unsure(),
+            unsettled: self.attention.why_unsettled().map(str::to_owned),
             stands: match (&self.stands, self.placed, self.seeking) {
                 (Some(stands), _, _) => Some(stands.clone()),
                 (None, false, true) => Some("its directory on the host is being looked for".to_owned()),

@@ -87,6 +87,19 @@ pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<
     let _lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;
+    apply_locked(ctx, sides, mutagen, tasks)
+}
+
+/// As [`apply`], for a caller that holds the session's lock.
+///
+/// # Errors
+/// As there.
+pub(super) fn apply_locked(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    tasks: Vec<Task>,
+) -> Result<Vec<Done>> {
     let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
     let (mut all, mut waiting) = (Vec::new(), tasks);
     while !waiting.is_empty() {

@@ -1,6 +1,7 @@
 //! `sinc resolve`: settles conflicts, by a flag or one after the other on a terminal.
 
 mod apply;
+mod automatic;
 mod base;
 mod both;
 mod edit;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use self::apply::{Done, End, How, Task, apply};
+pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell, settle_locked};
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};
@@ -116,8 +118,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     }
     left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
     if !ctx.runner.is_dry_run() {
-        let count = look::the_sync(&mutagen, &sides)?.conflict_count();
-        super::notify::conflicts(ctx, &sides.remote, &sides.record, count);
+        let left = super::notify::noted(&look::the_sync(&mutagen, &sides)?);
+        super::notify::conflicts(ctx, &sides.remote, &sides.record, &left);
     }
     finish(ctx, &sides, &done, left)
 }

@@ -46,7 +46,7 @@ impl Block {
     }
 
     fn named(&mut self, all: &[Named], total: u64) {
-        for Named { path, what } in all.iter().take(NAMED) {
+        for Named { path, what, .. } in all.iter().take(NAMED) {
             let path = if path.is_empty() { "(the whole directory)".to_owned() } else { harmless(path) };
             self.line("", Tone::Plain, "", &format!("  {path}  {}", self.paint.paint(Tone::Quiet, what)));
         }

@@ -18,6 +18,7 @@ mod ignore;
 mod model;
 mod movement;
 mod progress;
+mod reason;
 mod release;
 mod settings;
 mod status;
@@ -35,6 +36,7 @@ pub use find::{AGENTS, FindError, Found, Origin, Search, Unfit, Why, find, own_p
 pub use ignore::is_valid_ignore;
 pub use model::{Problem, ProblemStage, SessionEnd, SyncSession};
 pub use progress::{Phase, Progress};
+pub use reason::Reason;
 pub use release::{RELEASE, Release};
 pub use settings::{DIRECTORY_MODE_BITS, FILE_MODE_BITS, SettingsError, SyncMode, SyncSettings, Watch};
 pub use status::{Halt, HaltKind, Side, Status};

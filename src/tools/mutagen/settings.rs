@@ -18,7 +18,7 @@ pub enum SyncMode {
     /// Both ways; what excludes each other is left alone and reported.
     #[default]
     TwoWaySafe,
-    /// Both ways; alpha wins.
+    /// Both ways; sinc settles what excludes each other: this side wins, and what loses is kept.
     TwoWayResolved,
     /// From alpha to beta; what only beta has or changed is left alone.
     OneWaySafe,
@@ -31,7 +31,7 @@ impl SyncMode {
     pub const ALL: [Self; 4] =
         [Self::TwoWaySafe, Self::TwoWayResolved, Self::OneWaySafe, Self::OneWayReplica];
 
-    /// The word for it, the same here, in Mutagen and in the configuration.
+    /// The word for it in the configuration, and what it is called everywhere.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -39,6 +39,16 @@ impl SyncMode {
             Self::TwoWayResolved => "two-way-resolved",
             Self::OneWaySafe => "one-way-safe",
             Self::OneWayReplica => "one-way-replica",
+        }
+    }
+
+    /// Mutagen's word for it.
+    #[must_use]
+    pub fn mutagen_word(self) -> &'static str {
+        match self {
+            // Mutagen's own overwrites the host's version and keeps it nowhere.
+            Self::TwoWayResolved => Self::TwoWaySafe.word(),
+            mode => mode.word(),
         }
     }
 
@@ -168,7 +178,7 @@ impl SyncSettings {
              \x20     mode: portable\n\
              \x20     defaultFileMode: \"{file:04o}\"\n\
              \x20     defaultDirectoryMode: \"{directory:04o}\"\n",
-            mode = self.mode.word(),
+            mode = self.mode.mutagen_word(),
             file = self.file_mode,
             directory = self.directory_mode,
         )
@@ -293,6 +303,16 @@ sync:
             asked.yaml()
         );
         assert_ne!(asked.digest(), settings(&[]).digest(), "a sync of the other kind is made again");
+    }
+
+    #[test]
+    fn mutagens_own_two_way_resolved_is_never_asked_for() {
+        let resolved = SyncSettings { mode: SyncMode::TwoWayResolved, ..settings(&[]) };
+        assert_eq!(
+            resolved.yaml(),
+            settings(&[]).yaml(),
+            "one is turned into the other without another sync"
+        );
     }
 
     #[test]

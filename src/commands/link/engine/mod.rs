@@ -1,6 +1,7 @@
 //! The link's loop: what the eyes tell goes in, cycles come out.
 
 mod looking;
+mod noticing;
 mod place;
 mod telling;
 mod there;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::super::context::Context;
+use super::super::resolve::Settled;
 use super::ensure::this_program;
 use super::follow::Found;
 use super::watched::{Known, Watched, stands};
@@ -27,7 +29,7 @@ use crate::link::log::Log;
 use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
-use crate::state::{Busy, host_word};
+use crate::state::{Busy, Noted, host_word};
 use crate::tools::mutagen::{Mutagen, Selector, SyncSession};
 
 /// How long a cycle may take: the first one sends everything.
@@ -60,6 +62,10 @@ enum Message {
     Followed(String, Result<Found>),
     /// Somebody asks what the host knows.
     Asked(UnixStream),
+    /// A person was told of conflicts, or could not be.
+    Told(String, Noted, bool),
+    /// Conflicts were settled, or could not be.
+    Settled(String, Result<Settled>),
     /// A cycle was stopped.
     Braked(String),
     /// The syncs were connected again.
@@ -238,6 +244,8 @@ impl<'a> Engine<'a> {
             Message::Here(..) | Message::There(..) | Message::Stop => {}
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
+            Message::Told(id, what, well) => self.take_told(&id, what, well),
+            Message::Settled(id, settled) => self.take_settled(&id, settled),
             Message::Followed(id, found) => self.take_found(now, &id, found),
             Message::Asked(stream) => self.take_asked(now, stream),
             Message::Braked(id) => {
@@ -448,7 +456,8 @@ impl<'a> Engine<'a> {
     }
 
     fn take_cycle(&mut self, now: Instant, id: &str, ended: Result<Box<SyncSession>, String>) {
-        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let session = &mut self.sessions[index];
         match ended {
             Ok(sync) => {
                 // Of one that we stopped, the news that we did may come later.
@@ -468,6 +477,7 @@ impl<'a> Engine<'a> {
                 } else if !stopped {
                     session.minute.note(now, sync.local().files);
                     self.ctx.store.note_checked(id, &self.host.name, super::super::now());
+                    self.note_conflicts(index, &sync);
                 }
             }
             Err(why) => {
