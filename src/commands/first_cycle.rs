@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::context::Context;
+use super::mode_words;
 use crate::failure::{Failure, Kind};
 use crate::session::sync::only_unreadable;
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Phase, Progress, Side, SyncSession};
@@ -34,11 +35,11 @@ pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> 
     if !complete {
         return Err(unfinished(&result));
     }
-    let local = result.session.local();
+    let source = result.session.source();
     let what = format!(
         "{}, {}, in {:.1} s",
-        plural(local.files, "file", "files"),
-        bytes(local.total_file_size),
+        plural(source.files, "file", "files"),
+        bytes(source.total_file_size),
         started.elapsed().as_secs_f64()
     );
     ctx.ui.status("Synced", &what);
@@ -74,6 +75,9 @@ pub(super) fn tell_conflicts(ctx: &Context, mutagen: &Mutagen, sync: &str) -> Re
         ctx.ui.warn(&text);
     }
     hint_at_conflicts(ctx, session.conflict_count());
+    if let Some(more) = mode_words::more(&session) {
+        ctx.ui.note(&more);
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::context::Context;
 use super::state_report::{SyncReport, SyncSeen, is_completed};
 use super::sync_reasons::why_not;
-use super::{held_words, mutagen, now};
+use super::{held_words, mode_words, mutagen, now};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
@@ -25,6 +25,7 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 /// There is no such session or no sync, or Mutagen fails.
 pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
+    mode_words::refuse_without(&record)?;
     let mutagen = mutagen::present(ctx)?;
     let syncs = syncs(&mutagen, &record)?;
     let running: Vec<_> = syncs.iter().filter(|sync| !sync.is_paused()).collect();
@@ -48,6 +49,7 @@ pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
 /// The two sides are not equal: says why.
 pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
+    mode_words::refuse_without(&record)?;
     let mutagen = mutagen::present(ctx)?;
     held_words::refuse(&record)?;
     let started = Instant::now();
@@ -60,10 +62,13 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     if checked.result != CycleResult::Equal {
         return Err(why_not(&record, &checked));
     }
-    let local = checked.session.local();
-    let size = bytes(local.total_file_size);
-    let files = plural(local.files, "file", "files");
+    let source = checked.session.source();
+    let size = bytes(source.total_file_size);
+    let files = plural(source.files, "file", "files");
     ctx.ui.status("Synced", &format!("{files}, {size}, in {:.1} s", started.elapsed().as_secs_f64()));
+    if let Some(more) = mode_words::more(&checked.session) {
+        ctx.ui.note(&more);
+    }
     print_checked(ctx, "flush", &record, checked);
     Ok(0)
 }
