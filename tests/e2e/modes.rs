@@ -280,6 +280,11 @@ fn at_each_step(when: &str, mode: &str) {
     let mut seen = Vec::new();
     for number in 1.. {
         let name = format!("app{number}");
+        eprintln!(
+            "STEP {number} {:?} {:?}",
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
+            seen.last()
+        );
         let project = bed.project(&name, &[("a", "old"), ("b", "same")]);
         set_mode(&bed, "two-way-safe");
         steps::connect(&bed.sandbox, &project);
