@@ -30,6 +30,8 @@ pub struct Wanted {
     pub settings: SyncSettings,
     /// Its next cycle would delete too much: it stays paused until a person decides.
     pub held: bool,
+    /// What a replica without a history would overwrite was shown to a person.
+    pub shown: bool,
 }
 
 /// What is to be done.
@@ -159,8 +161,14 @@ pub fn ensure(
     found: &[SyncSession],
     tell: &mut dyn FnMut(&Step),
 ) -> Result<Option<String>> {
+    let mode = wanted.settings.mode;
     match decide(found, wanted) {
         Decision::Keep(sync) => Ok(Some(sync)),
+        Decision::Create | Decision::Recreate { moved: false, .. }
+            if mode.is_replica() && !wanted.held && !wanted.shown =>
+        {
+            Err(Stuck::NotShown(mode).into())
+        }
         Decision::Create if wanted.settings.mode == SyncMode::None => Ok(None),
         // It has no history, and so nothing to delete; but this mode would make the host like this side.
         Decision::Create if wanted.held && overwrites(wanted.settings.mode) => {
@@ -259,8 +267,9 @@ pub fn bring_over(
         mutagen.resume(sync)?;
     }
     let mut result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
-    if matches!(result, CycleResult::Disconnected(_)) {
-        // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now.
+    if matches!(result, CycleResult::Disconnected(_) | CycleResult::Paused) {
+        // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now. And the last deed of a
+        // sinc that was killed may have been to pause it.
         interrupted()?;
         mutagen.resume(sync)?;
         result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
@@ -352,6 +361,8 @@ pub enum Stuck {
     Overwrites(SyncMode),
     /// It was held and is gone, and in this mode a new one would overwrite the host.
     HeldAndGone(SyncMode),
+    /// What a replica would overwrite was not shown to anybody.
+    NotShown(SyncMode),
 }
 
 impl std::fmt::Display for Stuck {
@@ -372,6 +383,11 @@ impl std::fmt::Display for Stuck {
             Self::HeldAndGone(mode) => write!(
                 f,
                 "the sync was held and is gone, and in mode {} a new one would make the host like this side",
+                mode.word()
+            ),
+            Self::NotShown(mode) => write!(
+                f,
+                "the sync is to be made in mode {}, and what that would overwrite was not shown yet",
                 mode.word()
             ),
             Self::Ambiguous(lines) => {
@@ -405,6 +421,7 @@ mod tests {
                 watch: crate::tools::mutagen::Watch::Polling(2),
             },
             held: false,
+            shown: false,
         }
     }
 
@@ -504,6 +521,19 @@ mod tests {
                 matches!(error.downcast_ref(), Some(Stuck::Overwrites(found)) if *found == mode),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_replica_is_not_made_before_it_was_shown_what_that_costs() {
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        for mode in [SyncMode::OneWayReplica, SyncMode::OneWayReplicaFromHost] {
+            let mut wanted = wanted();
+            wanted.settings.mode = mode;
+            for found in [vec![], vec![sync(1, &[])]] {
+                let error = ensure(&mutagen, &wanted, &found, &mut |_| {}).unwrap_err();
+                assert!(matches!(error.downcast_ref(), Some(Stuck::NotShown(of)) if *of == mode), "{error}");
+            }
         }
     }
 

@@ -217,6 +217,9 @@ fn there_and_back(mode: &str, question: &str) {
     assert_eq!(sides("a"), before);
     let sync = &steps::syncs(&bed.sandbox)[0];
     assert!(sync["mode"] == "two-way-safe" && sync["paused"] == false, "as it was: {sync}");
+    // The link knows at once that it goes on.
+    steps::write(&project.join("later"), "1");
+    steps::wait_text(&there.join("later"), "1");
 
     let run = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
     let (winner, loser) = if mode.ends_with("from-host") { (1, 0) } else { (0, 1) };
@@ -227,6 +230,13 @@ fn there_and_back(mode: &str, question: &str) {
     assert_eq!(sync["mode"], "one-way-replica");
     assert_eq!(sync["alpha"]["protocol"], if winner == 1 { "ssh" } else { "local" }, "{sync}");
     bed.sandbox.sinc_in(&project, &["flush"]).success();
+    // Put back where it was it would not live long.
+    let refused = bed.sandbox.sinc_in(&project, &["backups", "restore", "a", "--yes"]).exits(1);
+    assert!(
+        refused.stderr.contains("would be overwritten at once") && refused.stderr.contains("copy what"),
+        "{refused}"
+    );
+    assert_eq!(sides("a"), [before[winner].clone(), before[winner].clone()]);
 
     // Back, with a change on the receiving side that no cycle has met: it is not overwritten on the way.
     bed.sandbox.sinc_in(&project, &["pause"]).success();
@@ -278,23 +288,17 @@ fn at_each_step(when: &str, mode: &str) {
     let Some(bed) = Bed::new() else { return };
     let gate = Gate::build(&bed);
     let mut seen = Vec::new();
-    for number in 1.. {
+    // After a step is before the next one: each test takes the half that the other one leaves.
+    for number in (1..).step_by(2) {
         let name = format!("app{number}");
-        eprintln!(
-            "STEP {number} {:?} {:?}",
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
-            seen.last()
-        );
-        let project = bed.project(&name, &[("a", "old"), ("b", "same")]);
-        set_mode(&bed, "two-way-safe");
-        steps::connect(&bed.sandbox, &project);
+        let project = bed.project(&name, &[("a", "here"), ("d/it's \"x\"", "here"), ("b", "same")]);
         let there = steps::there(&bed, &name);
-        apart(&bed, &project, || {
-            for (root, side) in [(&project, "here"), (&there, "there")] {
-                steps::write(&root.join("a"), side);
-                steps::write(&root.join("d/it's \"x\""), side);
-            }
-        });
+        for path in ["a", "d/it's \"x\""] {
+            steps::write(&there.join(path), "there");
+        }
+        set_mode(&bed, "two-way-safe");
+        let run = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
+        assert!(run.stderr.contains("2 conflicts"), "{run}");
         set_mode(&bed, mode);
         let words = ["--no-attach", "--yes"];
         gate.close(when, number);

@@ -31,6 +31,7 @@ impl Plan<'_> {
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
                 held: false,
+                shown: false,
             };
             let mutagen = mutagen::supposed(self.ctx)?;
             let shims = shim_directory(&self.ctx.environment.data_dir());
@@ -44,6 +45,9 @@ impl Plan<'_> {
             ] {
                 self.ctx.runner.run(&cmd)?;
             }
+        }
+        if changed && self.settings.mode.is_replica() && self.record.is_some() {
+            ui.note("what would be overwritten is shown before, and asked about; now: `sinc push --dry-run`, or `pull`");
         }
         let terminal = self.terminal(&remote_dir);
         if self.args.no_attach {

@@ -258,6 +258,7 @@ impl Plan<'_> {
             remote: record.remote.clone(),
             settings: self.settings.clone(),
             held: held.is_some(),
+            shown: true,
         };
         let fresh = answer.place == Place::New;
         let sync = match self.turn_on(&mutagen, &wanted, &syncs, &mut record, fresh)? {

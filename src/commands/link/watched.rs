@@ -156,5 +156,6 @@ pub(in crate::commands) fn wanted(ctx: &Context, record: &Record) -> Result<Want
         remote: record.remote.clone(),
         settings: files.sync_settings(&own.with_project(&files.trusted)),
         held: record.held.is_some(),
+        shown: false,
     })
 }

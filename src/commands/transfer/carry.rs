@@ -124,6 +124,7 @@ impl Transfer<'_> {
             remote: record.remote.clone(),
             settings: self.settings.clone(),
             held: false,
+            shown: true,
         };
         let found = sync::find(&self.mutagen, &record.id, &word)?;
         sync::ensure(&self.mutagen, &wanted, &found, &mut |_| {})?

@@ -85,7 +85,7 @@ pub(super) fn turn_on(
         winner,
         name: settings.mode.word(),
     };
-    let held = old.map(|old| Held::hold(mutagen, old)).transpose()?;
+    let held = old.map(|old| Held::hold(ctx, mutagen, old)).transpose()?;
     let plan = transfer.look()?;
     if plan.losses.is_empty() {
         // What one that was killed had moved away is said.
@@ -132,7 +132,7 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         transfer.print(&plan, None);
         return Ok(0);
     }
-    let held = Held::hold(&transfer.mutagen, &sync)?;
+    let held = Held::hold(ctx, &transfer.mutagen, &sync)?;
     let plan = transfer.agree(transfer.look()?)?;
     if plan.is_empty() {
         drop(held);
@@ -156,16 +156,17 @@ fn settings(ctx: &Context, sides: &Sides) -> Result<SyncSettings> {
 
 /// A sync that stands still. Dropped, it goes on if it did before.
 struct Held<'a> {
+    ctx: &'a Context,
     mutagen: &'a Mutagen,
     id: Option<String>,
 }
 
 impl<'a> Held<'a> {
-    fn hold(mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
+    fn hold(ctx: &'a Context, mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
         if sync.is_paused() {
-            return Ok(Self { mutagen, id: None });
+            return Ok(Self { ctx, mutagen, id: None });
         }
-        let held = Self { mutagen, id: Some(sync.identifier.clone()) };
+        let held = Self { ctx, mutagen, id: Some(sync.identifier.clone()) };
         mutagen.pause(&sync.identifier)?;
         Ok(held)
     }
@@ -183,6 +184,7 @@ impl Drop for Held<'_> {
         if let Err(error) = self.mutagen.resume(id) {
             tracing::warn!(%error, "the sync is paused, and could not be resumed");
         }
+        self.ctx.store.poke_links();
     }
 }
 
