@@ -311,6 +311,7 @@ fn stuck_hints(stuck: &Stuck) -> Vec<String> {
         Stuck::Overwrites(_) => vec![
             "run `SINC_MODE=two-way-safe sinc` once: what differs is listed as a conflict, nothing is overwritten".to_owned(),
         ],
+        Stuck::NotShown(_) => vec!["run `sinc` in its directory: it shows it, and asks".to_owned()],
         Stuck::HeldAndGone(_) => vec![
             "run `SINC_MODE=two-way-safe sinc` once: what is missing comes back, what differs is listed as a conflict".to_owned(),
         ],

@@ -114,6 +114,12 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
     let Some(mut record) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? else {
         return Ok(None);
     };
+    if record.no_sync {
+        record.verify |= directory.is_none();
+        record.remote = directory.map_or(record.remote, str::to_owned);
+        ctx.store.save(&record)?;
+        return Ok(None);
+    }
     let mutagen = super::mutagen::ready(ctx)?;
     let mut syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
     if in_place {
@@ -159,6 +165,9 @@ fn held_text(held: &Held) -> String {
 /// What is not right with the sync.
 fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
     let asked = (|| -> Result<Asked> {
+        if record.no_sync {
+            return Ok(Asked::default());
+        }
         let mutagen = super::mutagen::ready(ctx)?;
         let syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
         let said = |said: Vec<String>| Asked { said, ..Asked::default() };

@@ -16,7 +16,7 @@ use crate::cli::{self, BackupsAction};
 use crate::failure::{Failure, Kind};
 use crate::session::sync;
 use crate::state::host_word;
-use crate::tools::mutagen::{CycleResult, Side};
+use crate::tools::mutagen::{CycleResult, Side, SyncSession};
 use crate::ui::{bytes, plural};
 
 /// How long to wait for another `sinc` that is busy with the same session.
@@ -118,6 +118,7 @@ fn line(side: Side, backup: Backup) -> Line {
 fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Result<i32> {
     let path = sides.relative(ctx, path)?;
     let (side, backup) = choose(ctx, sides, &path, from)?;
+    check_mode(ctx, sides, side, &backup)?;
     let shown = harmless(&path.to_string_lossy());
     let when = format!("{side} until {} UTC", utc(backup.made));
     if ctx.runner.is_dry_run() {
@@ -154,6 +155,19 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
         print(ctx, &path, side, &backup, place, Some(result == Some(CycleResult::Equal)));
     }
     Ok(0)
+}
+
+/// What is put back where a replica receives is overwritten with the next cycle.
+fn check_mode(ctx: &Context, sides: &Sides, side: Side, backup: &Backup) -> Result<()> {
+    let record = &sides.record;
+    let syncs = mutagen::present(ctx).and_then(|it| sync::find(&it, &record.id, &host_word(&record.host)));
+    let mode = syncs.ok().and_then(|syncs| syncs.first().and_then(SyncSession::sync_mode));
+    let Some(mode) = mode.filter(|mode| mode.is_replica() && mode.source() != Some(side)) else {
+        return Ok(());
+    };
+    let place = sides.shown(ctx, side, &Path::new(&backup.place).join("files"));
+    let message = format!("in mode {} what is put back {side} would be overwritten at once", mode.word());
+    Err(Failure::new(Kind::Failed, message).hint(format!("copy what you need from {place}")).into())
 }
 
 fn print(

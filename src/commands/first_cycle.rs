@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::context::Context;
+use super::mode_words;
 use crate::failure::{Failure, Kind};
 use crate::session::sync::only_unreadable;
 use crate::tools::mutagen::{
@@ -36,11 +37,11 @@ pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> 
     if !complete {
         return Err(unfinished(&result));
     }
-    let local = result.session.local();
+    let source = result.session.source();
     let what = format!(
         "{}, {}, in {:.1} s",
-        plural(local.files, "file", "files"),
-        bytes(local.total_file_size),
+        plural(source.files, "file", "files"),
+        bytes(source.total_file_size),
         started.elapsed().as_secs_f64()
     );
     ctx.ui.status("Synced", &what);
@@ -72,6 +73,9 @@ pub(super) fn tell_conflicts(ctx: &Context, session: &SyncSession) {
         ctx.ui.warn(&text);
     }
     hint_at_conflicts(ctx, session.conflict_count());
+    if let Some(more) = mode_words::more(session) {
+        ctx.ui.note(&more);
+    }
 }
 
 /// Names what shows conflicts and settles them.

@@ -35,6 +35,7 @@ pub(super) fn table(rows: &[Row], home: &Path, paint: Paint) -> Vec<String> {
 fn cells(row: &Row, home: &Path) -> [(Tone, String); 6] {
     let sync = match (row.sync.state.as_str(), row.sync.conflicts, row.sync.problems) {
         ("unknown", _, _) => (Tone::Careful, "?".to_owned()),
+        ("none", _, _) if row.sync.off => (Tone::Plain, "none (mode none)".to_owned()),
         ("none", _, _) => (Tone::Careful, "-".to_owned()),
         ("halted" | "held" | "several", _, _) => (Tone::Bad, row.sync.state.clone()),
         ("watching", 0, 0) => (Tone::Good, "watching".to_owned()),
@@ -85,7 +86,7 @@ mod tests {
             host: "box".into(),
             local: Some("/home/me/app".into()),
             remote: None,
-            sync: SyncCell { state: "watching".into(), conflicts, problems: 0, held: None },
+            sync: SyncCell { state: "watching".into(), conflicts, problems: 0, held: None, off: false },
             terminal: Some(TerminalReport { exists: true, attached: 0 }),
             agent: Some(AgentReport { name: Some("claude".into()), state: AgentState::Ended }),
             orphan: None,
@@ -99,7 +100,7 @@ mod tests {
             agent: None,
             orphan: Some(Orphan::OtherComputer),
             notes: vec!["of desktop (/x)".into()],
-            sync: SyncCell { state: "none".into(), conflicts: 0, problems: 0, held: None },
+            sync: SyncCell { state: "none".into(), conflicts: 0, problems: 0, held: None, off: false },
             ..row("sinc-b-123456", 0)
         });
         assert_eq!(

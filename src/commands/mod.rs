@@ -20,6 +20,7 @@ mod list;
 mod list_table;
 mod logs;
 pub mod manual;
+mod mode_words;
 mod mutagen;
 pub mod notify;
 mod paint;

@@ -12,7 +12,7 @@ use super::first_cycle::{self, complaints, hint_at_conflicts};
 use super::state_report::place_note;
 use super::sync_control::{note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
-use super::{held_words, mutagen};
+use super::{held_words, mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::MARKER;
@@ -36,6 +36,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// It cannot go on, or must not: it is held, or the directory on the host is not the session's any more.
 pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     let known = ctx.target(args.id.as_deref())?;
+    mode_words::refuse_without(&known)?;
     let mutagen = mutagen::present(ctx)?;
     let dry_run = ctx.runner.is_dry_run();
     let lock = || {
@@ -160,8 +161,9 @@ fn restore(
     let [sync] = syncs else {
         return Err(Stuck::Ambiguous(syncs.iter().map(|sync| sync.identifier.clone()).collect()).into());
     };
-    if let Some(why) = no_way_back(&sync.mode) {
-        let message = format!("the sync of {} stays held: in mode {}, {why}", record.id, sync.mode);
+    if let Some(why) = no_way_back(sync.sync_mode()) {
+        let mode = sync.sync_mode().map_or("unknown", SyncMode::word);
+        let message = format!("the sync of {} stays held: in mode {mode}, {why}", record.id);
         return Err(Failure::new(Kind::Failed, message)
             .hint(format!(
                 "`sinc kill {}`, then `SINC_MODE=two-way-safe sinc`: what is missing comes back, what differs is listed as a conflict",
@@ -209,16 +211,18 @@ fn restore(
 }
 
 /// Why a sync of this mode that begins anew would not bring back what is missing, or lose something else.
-fn no_way_back(mode: &str) -> Option<&'static str> {
-    match SyncMode::from_word(mode) {
-        Some(SyncMode::TwoWaySafe) => None,
-        // Mutagen leaves its default out.
-        None if mode.is_empty() => None,
+fn no_way_back(mode: Option<SyncMode>) -> Option<&'static str> {
+    match mode {
+        Some(SyncMode::TwoWaySafe | SyncMode::None) => None,
         Some(SyncMode::TwoWayResolved) => {
             Some("beginning anew would overwrite what was changed on the host meanwhile")
         }
         Some(SyncMode::OneWaySafe) => Some("nothing comes here from the host"),
         Some(SyncMode::OneWayReplica) => Some("beginning anew would delete on the host what is missing here"),
+        Some(SyncMode::OneWaySafeFromHost) => Some("nothing goes to the host from here"),
+        Some(SyncMode::OneWayReplicaFromHost) => {
+            Some("beginning anew would delete here what is missing on the host")
+        }
         None => Some("it is not known what beginning anew would do"),
     }
 }

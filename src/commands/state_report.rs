@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::ask::HostAnswer;
+use super::mode_words;
 use super::paint::harmless;
 use crate::config::{Host, Transport};
 use crate::remote::{Why, classify};
@@ -58,6 +59,12 @@ pub(super) struct SyncReport {
     /// A login on the host asks a person, and the sync has none.
     #[serde(skip)]
     pub waits_for_login: bool,
+    /// There is to be none: the mode is `none`.
+    #[serde(skip)]
+    pub off: bool,
+    /// What the receiving side has more, where that is as it should be.
+    #[serde(skip)]
+    pub more: Option<String>,
 }
 
 /// A path that a person should look at.
@@ -96,6 +103,8 @@ pub(super) enum SyncSeen {
     Checked(Vec<Checked>),
     /// No cycle was asked for.
     Listed(Vec<SyncSession>),
+    /// There is none, and is to be none.
+    Off,
 }
 
 impl SyncReport {
@@ -112,6 +121,7 @@ impl SyncReport {
                 (all.len(), first.map(|checked| &checked.session), first.map(|checked| &checked.result))
             }
             SyncSeen::Listed(all) => (all.len(), all.first(), None),
+            SyncSeen::Off => return Self { state: "none".to_owned(), off: true, ..Self::default() },
         };
         let Some(session) = session else {
             return Self { state: "none".to_owned(), held, checked_at: noted, ..Self::default() };
@@ -138,6 +148,8 @@ impl SyncReport {
             error: error.map(harmless),
             conflicts_listed: conflicts(session),
             problems_listed: problems(session),
+            off: false,
+            more: mode_words::more(session),
             waits_for_login: error.is_some_and(|error| classify(error) == Why::LoginRefused),
         }
     }

@@ -135,14 +135,20 @@ pub(super) fn held(ctx: &Context, record: &Record) -> Option<Held> {
 
 /// What Mutagen says, in the order of the subjects.
 pub(super) fn syncs(ctx: &Context, subjects: &[Subject], cycle: bool) -> Vec<SyncSeen> {
-    let unknown = |error: String| vec![SyncSeen::Unknown(error); subjects.len()];
+    if subjects.iter().all(|one| one.record.no_sync) {
+        return vec![SyncSeen::Off; subjects.len()];
+    }
+    let off = |one: &Subject, seen| if one.record.no_sync { SyncSeen::Off } else { seen };
+    let unknown = |error: String| -> Vec<SyncSeen> {
+        subjects.iter().map(|one| off(one, SyncSeen::Unknown(error.clone()))).collect()
+    };
     let mutagen = match mutagen::present(ctx) {
         Ok(mutagen) => mutagen,
         Err(error) => return unknown(error.to_string()),
     };
     if !cycle {
         return match mutagen.list(&Selector::All) {
-            Ok(all) => subjects.iter().map(|one| SyncSeen::Listed(of(&one.record, &all))).collect(),
+            Ok(all) => subjects.iter().map(|one| off(one, SyncSeen::Listed(of(&one.record, &all)))).collect(),
             Err(error) => unknown(error.to_string()),
         };
     }
@@ -155,6 +161,9 @@ pub(super) fn syncs(ctx: &Context, subjects: &[Subject], cycle: bool) -> Vec<Syn
 }
 
 fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> SyncSeen {
+    if record.no_sync {
+        return SyncSeen::Off;
+    }
     if !ctx.runner.is_dry_run()
         && let Err(error) = ctx.refresh_host_file(&ctx.remote(host), None)
     {

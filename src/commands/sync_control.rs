@@ -8,7 +8,7 @@ use super::context::Context;
 use super::first_cycle::each_named;
 use super::state_report::{SyncReport, SyncSeen, is_completed};
 use super::sync_reasons::why_not;
-use super::{held_words, mutagen, now};
+use super::{held_words, mode_words, mutagen, now};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
@@ -26,6 +26,7 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 /// There is no such session or no sync, or Mutagen fails.
 pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
+    mode_words::refuse_without(&record)?;
     let mutagen = mutagen::present(ctx)?;
     let syncs = syncs(&mutagen, &record)?;
     let running: Vec<_> = syncs.iter().filter(|sync| !sync.is_paused()).collect();
@@ -49,6 +50,7 @@ pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
 /// The two sides are not equal: says why.
 pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
+    mode_words::refuse_without(&record)?;
     let mutagen = mutagen::present(ctx)?;
     held_words::refuse(&record)?;
     let started = Instant::now();
@@ -69,10 +71,13 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
             Err(other) => other,
         });
     }
-    let local = checked.session.local();
-    let size = bytes(local.total_file_size);
-    let files = plural(local.files, "file", "files");
+    let source = checked.session.source();
+    let size = bytes(source.total_file_size);
+    let files = plural(source.files, "file", "files");
     ctx.ui.status("Synced", &format!("{files}, {size}, in {:.1} s", started.elapsed().as_secs_f64()));
+    if let Some(more) = mode_words::more(&checked.session) {
+        ctx.ui.note(&more);
+    }
     print_checked(ctx, "flush", &record, checked);
     Ok(0)
 }

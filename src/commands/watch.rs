@@ -70,7 +70,8 @@ pub(super) fn run(ctx: &Context, subjects: &[Subject], cycle: bool) -> Result<i3
             watched[index].note(seen);
         }
         if let Ok(mutagen) = mutagen::present(ctx) {
-            for (index, subject) in subjects.iter().enumerate() {
+            let synced = subjects.iter().enumerate().filter(|(_, subject)| !subject.record.no_sync);
+            for (index, subject) in synced {
                 let (to, stopped, mutagen) = (events.clone(), stop(), mutagen.clone());
                 scope.spawn(move || watch_sync(ctx, &mutagen, index, subject, &to, &stopped));
             }
@@ -136,7 +137,7 @@ impl Watched {
                 (first.map(|first| &first.session), completed)
             }
             SyncSeen::Listed(all) => (all.first(), false),
-            SyncSeen::Unknown(_) => (None, false),
+            SyncSeen::Unknown(_) | SyncSeen::Off => (None, false),
         };
         let cycles = session.map(|session| session.successful_cycles);
         // The count begins anew when the connection does.

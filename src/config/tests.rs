@@ -265,7 +265,7 @@ fn mistakes_in_variables_and_flags_name_them() {
     assert_eq!(
         error.to_string(),
         "--mode: unknown value `mirror`, expected one of `two-way-safe`, `two-way-resolved`, `one-way-safe`, \
-         `one-way-replica`"
+         `one-way-replica`, `one-way-safe-from-host`, `one-way-replica-from-host`, `none`"
     );
     let error =
         resolve("", &[("SINC_TRANSPORT", "shh")], &Flags::default(), &ProjectFile::default()).unwrap_err();

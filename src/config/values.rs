@@ -20,7 +20,7 @@ pub enum Transport {
     Et,
 }
 
-/// What sync does when the two sides differ. Mutagen's words.
+/// What flows where, and what happens when the two sides differ. Mutagen's words, from this side where nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -33,6 +33,12 @@ pub enum Mode {
     OneWaySafe,
     /// To the host only; the host's side becomes a copy.
     OneWayReplica,
+    /// From the host only; what changed here stays.
+    OneWaySafeFromHost,
+    /// From the host only; this side becomes a copy.
+    OneWayReplicaFromHost,
+    /// Nothing is synced.
+    None,
 }
 
 impl fmt::Display for Transport {
@@ -234,6 +240,9 @@ mod tests {
             (Mode::TwoWayResolved, "two-way-resolved"),
             (Mode::OneWaySafe, "one-way-safe"),
             (Mode::OneWayReplica, "one-way-replica"),
+            (Mode::OneWaySafeFromHost, "one-way-safe-from-host"),
+            (Mode::OneWayReplicaFromHost, "one-way-replica-from-host"),
+            (Mode::None, "none"),
         ] {
             assert_eq!(mode.to_string(), text);
             assert_eq!(from_text::<Mode>(text), Ok(mode));

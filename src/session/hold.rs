@@ -11,7 +11,7 @@ use super::sync;
 use crate::link::brake::{self, Files, Verdict};
 use crate::remote::{Remote, RemoteError};
 use crate::state::{Held, Record, Store, host_word};
-use crate::tools::mutagen::{Mutagen, SyncSession};
+use crate::tools::mutagen::{Mutagen, Side, SyncMode, SyncSession};
 
 /// How long the host may count.
 const COUNT_DEADLINE: Duration = Duration::from_secs(10);
@@ -96,20 +96,24 @@ pub fn check(
 /// The host was not reached.
 pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Option<Held>> {
     let root = Path::new(&sync.local().path);
+    // What is deleted on a side that only receives comes back from the other one.
+    let source = sync.sync_mode().and_then(SyncMode::source);
+    let counts = |side| source.is_none_or(|source| source == side);
     let (mut of, mut here) = (0, 0);
     let counted = mutagen.each_known_file(&sync.identifier, &mut |path| {
         of += 1;
-        here += u64::from(is_there(&root.join(path)));
+        here += u64::from(counts(Side::Local) && is_there(&root.join(path)));
     });
     if let Err(error) = counted {
         tracing::warn!(%error, "what both sides had before is not known");
         return Ok(None);
     }
     let last = Some(of);
-    let local = Files { last, now: Some(here), most: None };
-    // In the other modes what is deleted on the host comes back from here.
-    let two_way = !sync.mode.starts_with("one-way");
-    let there = if two_way && of > brake::FEW { count_there(remote, &sync.remote().path, of)? } else { None };
+    let local = Files { last, now: counts(Side::Local).then_some(here), most: None };
+    let there = match counts(Side::Remote) && of > brake::FEW {
+        true => count_there(remote, &sync.remote().path, of)?,
+        false => None,
+    };
     let remote = Files { last, now: there, most: None };
     Ok(match brake::decide(local, remote) {
         Verdict::Go => None,

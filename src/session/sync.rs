@@ -9,7 +9,7 @@ use super::hold;
 use crate::process::{Cmd, interrupted};
 use crate::tools::mutagen::{
     CycleResult, Endpoint, Halt, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, Mutagen, NewSession, Problem,
-    ProblemStage, Selector, SyncMode, SyncSession, SyncSettings,
+    ProblemStage, Selector, Side, SyncMode, SyncSession, SyncSettings,
 };
 
 /// How long a flush may take before a sync is ended or made again.
@@ -30,6 +30,8 @@ pub struct Wanted {
     pub settings: SyncSettings,
     /// Its next cycle would delete too much: it stays paused until a person decides.
     pub held: bool,
+    /// What a replica without a history would overwrite was shown to a person.
+    pub shown: bool,
 }
 
 /// What is to be done.
@@ -124,6 +126,8 @@ pub enum Step {
         /// Did the directory move?
         moved: bool,
     },
+    /// It was ended: there is to be none.
+    Ended,
     /// It is held, and was left alone.
     LeftHeld,
     /// It was left with its old settings, because a change could not be brought over first.
@@ -146,7 +150,8 @@ pub fn find(mutagen: &Mutagen, id: &str, host_word: &str) -> Result<Vec<SyncSess
     Ok(mutagen.list(&Selector::session(id, host_word))?)
 }
 
-/// Brings a session's sync about. Gives the identifier of the one that now exists, and what was done.
+/// Brings a session's sync about, or its end where it is to have none. Gives the identifier of the one that now exists, and
+/// tells what was done.
 ///
 /// # Errors
 /// It cannot be made, or a person has to decide ([`Stuck`]).
@@ -155,9 +160,16 @@ pub fn ensure(
     wanted: &Wanted,
     found: &[SyncSession],
     tell: &mut dyn FnMut(&Step),
-) -> Result<String> {
+) -> Result<Option<String>> {
+    let mode = wanted.settings.mode;
     match decide(found, wanted) {
-        Decision::Keep(sync) => Ok(sync),
+        Decision::Keep(sync) => Ok(Some(sync)),
+        Decision::Create | Decision::Recreate { moved: false, .. }
+            if mode.is_replica() && !wanted.held && !wanted.shown =>
+        {
+            Err(Stuck::NotShown(mode).into())
+        }
+        Decision::Create if wanted.settings.mode == SyncMode::None => Ok(None),
         // It has no history, and so nothing to delete; but this mode would make the host like this side.
         Decision::Create if wanted.held && overwrites(wanted.settings.mode) => {
             Err(Stuck::HeldAndGone(wanted.settings.mode).into())
@@ -165,24 +177,27 @@ pub fn ensure(
         Decision::Create => {
             let sync = create(mutagen, wanted)?;
             tell(&Step::Created);
-            Ok(sync)
+            Ok(Some(sync))
         }
         Decision::Resume(sync) => {
             mutagen.resume(&sync)?;
             tell(&Step::Resumed);
-            Ok(sync)
+            Ok(Some(sync))
         }
         Decision::Reconnect(sync) => {
             // After a lost line Mutagen tries again only every 15 s. Resuming is trying now.
             mutagen.resume(&sync)?;
-            Ok(sync)
+            Ok(Some(sync))
         }
-        Decision::Recreate { sync, moved, paused } => recreate(mutagen, wanted, sync, moved, paused, tell),
+        Decision::Recreate { sync, moved, paused } => {
+            let old = found.iter().find(|old| old.identifier == sync).and_then(SyncSession::sync_mode);
+            recreate(mutagen, wanted, sync, (old, moved, paused), tell)
+        }
         Decision::Halted(halt) => Err(Stuck::Halted(halt).into()),
         Decision::Held(sync) => {
             hold::keep_paused(mutagen, found)?;
             tell(&Step::LeftHeld);
-            Ok(sync)
+            Ok(Some(sync))
         }
         Decision::Doubled { keep, end } => {
             let result = mutagen.flush_checked(&keep, FLUSH_DEADLINE)?.result;
@@ -194,7 +209,7 @@ pub fn ensure(
                 mutagen.terminate(sync)?;
             }
             tell(&Step::Undoubled { ended: end.len() });
-            Ok(keep)
+            Ok(Some(keep))
         }
         Decision::Ambiguous(lines) => Err(Stuck::Ambiguous(lines).into()),
     }
@@ -206,42 +221,65 @@ fn recreate(
     mutagen: &Mutagen,
     wanted: &Wanted,
     sync: String,
-    moved: bool,
-    paused: bool,
+    (old, moved, paused): (Option<SyncMode>, bool, bool),
     tell: &mut dyn FnMut(&Step),
-) -> Result<String> {
-    let overwrites = overwrites(wanted.settings.mode);
+) -> Result<Option<String>> {
+    let mode = wanted.settings.mode;
+    let overwrites = overwrites(mode);
     if moved && overwrites {
-        return Err(Stuck::Overwrites(wanted.settings.mode).into());
+        return Err(Stuck::Overwrites(mode).into());
     }
-    if !moved {
-        if paused {
-            mutagen.resume(&sync)?;
-        }
-        let mut result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
-        if matches!(result, CycleResult::Disconnected(_)) {
-            // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now.
-            interrupted()?;
-            mutagen.resume(&sync)?;
-            result = mutagen.flush_checked(&sync, FLUSH_DEADLINE)?.result;
-        }
-        // The new mode would settle them by overwriting the host's versions.
+    if !moved && let Some(result) = bring_over(mutagen, &sync, old, mode, paused)? {
+        // The new mode would settle them by overwriting one of the versions.
         let lost = overwrites && matches!(result, CycleResult::Conflicts(_));
         if lost || !brought_over(&result) {
             tell(&Step::KeptOld { why: result.to_string() });
-            return Ok(sync);
+            return Ok(Some(sync));
         }
     }
     interrupted()?;
     mutagen.terminate(&sync)?;
+    if mode == SyncMode::None {
+        tell(&Step::Ended);
+        return Ok(None);
+    }
     let sync = create(mutagen, wanted)?;
     tell(&Step::Recreated { moved });
-    Ok(sync)
+    Ok(Some(sync))
 }
 
-/// Would a sync without history make the host like this side?
+/// Brings over what waits, before a sync is made again in the mode `new`. Nothing where that would overwrite what the new one
+/// is to look at: a replica's receiving side, which from now on has a say.
+///
+/// # Errors
+/// Mutagen cannot be asked, or a signal came. What the session says is no error.
+pub fn bring_over(
+    mutagen: &Mutagen,
+    sync: &str,
+    old: Option<SyncMode>,
+    new: SyncMode,
+    paused: bool,
+) -> Result<Option<CycleResult>> {
+    if old.is_some_and(|old| old.is_replica() && new != SyncMode::None && new.source() != old.source()) {
+        return Ok(None);
+    }
+    if paused {
+        mutagen.resume(sync)?;
+    }
+    let mut result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
+    if matches!(result, CycleResult::Disconnected(_) | CycleResult::Paused) {
+        // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now. And the last deed of a
+        // sinc that was killed may have been to pause it.
+        interrupted()?;
+        mutagen.resume(sync)?;
+        result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
+    }
+    Ok(Some(result))
+}
+
+/// Would a sync without history overwrite what differs on one of the sides?
 fn overwrites(mode: SyncMode) -> bool {
-    mode == SyncMode::OneWayReplica
+    mode.is_replica()
 }
 
 fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
@@ -256,9 +294,14 @@ fn create(mutagen: &Mutagen, wanted: &Wanted) -> Result<String> {
 }
 
 impl Wanted {
+    /// The two ends, first the one that everything comes from where it goes one way.
     fn ends(&self) -> (Endpoint, Endpoint) {
-        let beta = Endpoint::Ssh { host: self.host_word.clone(), path: self.remote.clone() };
-        (Endpoint::Local(self.local.clone()), beta)
+        let here = Endpoint::Local(self.local.clone());
+        let there = Endpoint::Ssh { host: self.host_word.clone(), path: self.remote.clone() };
+        match self.settings.mode.source() {
+            Some(Side::Remote) => (there, here),
+            _ => (here, there),
+        }
     }
 
     fn labels(&self) -> [(&'static str, String); 3] {
@@ -318,6 +361,8 @@ pub enum Stuck {
     Overwrites(SyncMode),
     /// It was held and is gone, and in this mode a new one would overwrite the host.
     HeldAndGone(SyncMode),
+    /// What a replica would overwrite was not shown to anybody.
+    NotShown(SyncMode),
 }
 
 impl std::fmt::Display for Stuck {
@@ -338,6 +383,11 @@ impl std::fmt::Display for Stuck {
             Self::HeldAndGone(mode) => write!(
                 f,
                 "the sync was held and is gone, and in mode {} a new one would make the host like this side",
+                mode.word()
+            ),
+            Self::NotShown(mode) => write!(
+                f,
+                "the sync is to be made in mode {}, and what that would overwrite was not shown yet",
                 mode.word()
             ),
             Self::Ambiguous(lines) => {
@@ -371,6 +421,7 @@ mod tests {
                 watch: crate::tools::mutagen::Watch::Polling(2),
             },
             held: false,
+            shown: false,
         }
     }
 
@@ -446,20 +497,84 @@ mod tests {
             assert_eq!(decide(&found, &held), expected);
         }
         let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
-        let mut held = held;
-        held.settings.mode = SyncMode::OneWayReplica;
-        let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
-        assert!(matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(SyncMode::OneWayReplica))), "{error}");
+        for mode in [SyncMode::OneWayReplica, SyncMode::OneWayReplicaFromHost] {
+            let mut held = held.clone();
+            held.settings.mode = mode;
+            let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
+            assert!(
+                matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(found)) if *found == mode),
+                "{error}"
+            );
+        }
     }
 
     #[test]
     fn a_moved_directory_is_not_followed_in_a_mode_that_overwrites() {
         // No program is started: the person is asked before anything is done.
         let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        for mode in [SyncMode::OneWayReplica, SyncMode::OneWayReplicaFromHost] {
+            let mut wanted = wanted();
+            wanted.settings.mode = mode;
+            let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
+            let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
+            assert!(
+                matches!(error.downcast_ref(), Some(Stuck::Overwrites(found)) if *found == mode),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_replica_is_not_made_before_it_was_shown_what_that_costs() {
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        for mode in [SyncMode::OneWayReplica, SyncMode::OneWayReplicaFromHost] {
+            let mut wanted = wanted();
+            wanted.settings.mode = mode;
+            for found in [vec![], vec![sync(1, &[])]] {
+                let error = ensure(&mutagen, &wanted, &found, &mut |_| {}).unwrap_err();
+                assert!(matches!(error.downcast_ref(), Some(Stuck::NotShown(of)) if *of == mode), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_from_the_host_has_it_first() {
+        for mode in SyncMode::ALL {
+            let mut wanted = wanted();
+            wanted.settings.mode = mode;
+            let first = matches!(wanted.ends().0, Endpoint::Ssh { .. });
+            assert_eq!(first, mode.word().ends_with("from-host"), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn in_mode_none_nothing_is_made_and_nothing_that_stands_still_is_ended() {
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
         let mut wanted = wanted();
-        wanted.settings.mode = SyncMode::OneWayReplica;
-        let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
-        let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
-        assert!(matches!(error.downcast_ref(), Some(Stuck::Overwrites(SyncMode::OneWayReplica))), "{error}");
+        wanted.settings.mode = SyncMode::None;
+        assert_eq!(ensure(&mutagen, &wanted, &[], &mut |_| {}).unwrap(), None);
+        let halted = sync(1, &[("/status", "halted-on-root-emptied".into())]);
+        assert!(ensure(&mutagen, &wanted, &[halted], &mut |_| {}).is_err());
+        let again = Decision::Recreate { sync: "sync_1".into(), moved: false, paused: false };
+        assert_eq!(decide(&[sync(1, &[])], &wanted), again);
+    }
+
+    #[test]
+    fn the_receiving_side_of_a_replica_is_not_overwritten_once_more_before_it_has_a_say() {
+        let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
+        use SyncMode::{None as Nothing, OneWayReplica, OneWayReplicaFromHost, OneWaySafe, TwoWaySafe};
+        for (old, new, left) in [
+            (OneWayReplica, TwoWaySafe, true),
+            (OneWayReplica, OneWayReplicaFromHost, true),
+            (OneWayReplicaFromHost, OneWaySafe, true),
+            (OneWayReplica, OneWaySafe, false),
+            (OneWayReplica, Nothing, false),
+            (OneWaySafe, TwoWaySafe, false),
+            (TwoWaySafe, OneWayReplica, false),
+        ] {
+            // A flush fails: there is no program.
+            let flushed = bring_over(&mutagen, "sync_1", Some(old), new, false);
+            assert_eq!(matches!(flushed, Ok(Option::None)), left, "{old:?} {new:?}");
+        }
     }
 }

@@ -55,6 +55,9 @@ pub struct Record {
     /// The next connect must look at the host before it attaches: the last one did not end well.
     #[serde(default)]
     pub verify: bool,
+    /// Its mode is `none`: it has no sync, and is to have none.
+    #[serde(default)]
+    pub no_sync: bool,
     /// The host's address as it sees itself, and ours towards it when we last connected.
     #[serde(default)]
     pub peer: Option<IpAddr>,

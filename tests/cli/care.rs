@@ -133,13 +133,26 @@ fn who_looks_after_an_attach_goes_by_the_same_configuration() {
 #[test]
 fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
     let mut text = String::new();
-    for mode in ["two-way-safe", "two-way-resolved", "one-way-safe", "one-way-replica"] {
+    for mode in [
+        "two-way-safe",
+        "two-way-resolved",
+        "one-way-safe",
+        "one-way-replica",
+        "one-way-safe-from-host",
+        "one-way-replica-from-host",
+        "none",
+    ] {
         let mut world = World::new();
         world.sandbox.set("SINC_MODE", mode);
         world.fakes.on(BOOTSTRAP, host_says("entries 12\nhow occupied\n"));
         let run = world.sinc(&["--no-attach"]).exits(1);
         assert!(!world.calls().contains("sync create"), "{}", world.calls());
-        assert!(run.stderr.contains("there is no terminal to ask on: Sync this project with it?"), "{run}");
+        let question = if mode == "none" { "Use it for this project?" } else { "Sync this project with it?" };
+        assert!(
+            run.stderr.contains(&format!("there is no terminal to ask on: {question}"))
+                && run.stderr.contains("`--yes`"),
+            "{run}"
+        );
         let said = world.normal(&run.stderr);
         let said = said.lines().filter(|line| line.starts_with("          "));
         text.push_str(&format!("{mode}\n{}\n", said.collect::<Vec<_>>().join("\n")));
@@ -156,37 +169,30 @@ fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
                what differs is left alone there and listed as a conflict
     one-way-replica
                what is only there is DELETED there, what is only here goes there,
-               what differs is OVERWRITTEN there by what is here
+               what differs is OVERWRITTEN there by what is here;
+               what goes is shown before, and kept in a backup
+    one-way-safe-from-host
+               what is only there comes here, what is only here stays here,
+               what differs is left alone here and listed as a conflict
+    one-way-replica-from-host
+               what is only there comes here, what is only here is DELETED here,
+               what differs is OVERWRITTEN here by what is there;
+               what goes is shown before, and kept in a backup
+    none
+               both directories stay as they are: in mode none nothing is synced
     ");
 }
 
 #[test]
-fn open_conflicts_keep_a_mode_that_would_overwrite_them_from_taking_over() {
-    for (mode, kept) in [
-        ("one-way-replica", true),
-        // It leaves them alone as well.
-        ("one-way-safe", false),
-    ] {
-        let mut world = World::connected();
-        let text = std::fs::read_to_string(world.sync()).unwrap();
-        let conflicts = "\"conflicts\":[{\"root\":\"a.txt\",\"alphaChanges\":[{\"path\":\"a.txt\",\"new\":{\"kind\":\"file\"}}],\
-                         \"betaChanges\":[{\"path\":\"a.txt\"}]}],\"mood\"";
-        world.change_sync("\"mood\"", conflicts);
-        world.sandbox.set("SINC_MODE", mode);
-        let run = world.sinc(&["--no-attach"]).success();
-        let said = "the sync keeps its old settings for now: what waits could not be brought over first (1 conflict)";
-        assert_eq!(run.stderr.contains(said), kept, "{mode}: {run}");
-        assert_eq!(world.calls().contains("sync terminate"), !kept, "{mode}: {}", world.calls());
-        // Nor the next time, until they are settled.
-        world.forget_calls();
-        let again = world.sinc(&["--no-attach"]).success();
-        assert_eq!(again.stderr.contains(said), kept, "{mode}: {again}");
-        if kept {
-            std::fs::write(world.sync(), &text).unwrap();
-            drop(world.sinc(&["--no-attach"]).success());
-            assert!(world.calls().contains("sync terminate"), "{mode}: {}", world.calls());
-        }
-    }
+fn open_conflicts_do_not_keep_a_mode_that_leaves_them_alone_from_taking_over() {
+    let mut world = World::connected();
+    let conflicts = "\"conflicts\":[{\"root\":\"a.txt\",\"alphaChanges\":[{\"path\":\"a.txt\",\"new\":{\"kind\":\"file\"}}],\
+                     \"betaChanges\":[{\"path\":\"a.txt\"}]}],\"mood\"";
+    world.change_sync("\"mood\"", conflicts);
+    world.sandbox.set("SINC_MODE", "one-way-safe");
+    let run = world.sinc(&["--no-attach"]).success();
+    assert!(!run.stderr.contains("the sync keeps its old settings"), "{run}");
+    assert!(world.calls().contains("sync terminate"), "{}", world.calls());
 }
 
 #[test]

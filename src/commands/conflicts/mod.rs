@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::context::Context;
-use super::mutagen;
 use super::paint::Paint;
 use super::sides::Sides;
+use super::{mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::session::conflicts::Open;
@@ -25,6 +25,7 @@ use crate::ui::plural;
 /// There is no such session, no cycle could be completed, or a side cannot be read.
 pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
     let sides = Sides::of(ctx, args.session.as_deref())?;
+    mode_words::refuse_without(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
     // Another sinc that is at work on this session sees to what was interrupted.
     let lock = match ctx.runner.is_dry_run() {

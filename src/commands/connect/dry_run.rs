@@ -8,6 +8,7 @@ use crate::remote::shim_directory;
 use crate::session::bootstrap::{self, Machine};
 use crate::session::sync::Wanted;
 use crate::state::host_word;
+use crate::tools::mutagen::SyncMode;
 
 impl Plan<'_> {
     /// `--dry-run`: the commands that would change something, ready to paste.
@@ -19,7 +20,10 @@ impl Plan<'_> {
             None => format!("{}/{}", self.host.workspace.value, self.project.name),
         };
         self.ctx.runner.run(&bootstrap::cmd(&self.remote, &self.question(&machine)))?;
-        if self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest()) {
+        let changed = self.record.as_ref().is_none_or(|record| record.settings != self.settings.digest());
+        if changed && self.settings.mode == SyncMode::None {
+            ui.note("in mode none nothing is synced: a sync that there is would be ended");
+        } else if changed {
             let wanted = Wanted {
                 id: self.project.id.to_string(),
                 host_word: host_word(&self.host.name),
@@ -27,6 +31,7 @@ impl Plan<'_> {
                 remote: remote_dir.clone(),
                 settings: self.settings.clone(),
                 held: false,
+                shown: false,
             };
             let mutagen = mutagen::supposed(self.ctx)?;
             let shims = shim_directory(&self.ctx.environment.data_dir());
@@ -40,6 +45,9 @@ impl Plan<'_> {
             ] {
                 self.ctx.runner.run(&cmd)?;
             }
+        }
+        if changed && self.settings.mode.is_replica() && self.record.is_some() {
+            ui.note("what would be overwritten is shown before, and asked about; now: `sinc push --dry-run`, or `pull`");
         }
         let terminal = self.terminal(&remote_dir);
         if self.args.no_attach {

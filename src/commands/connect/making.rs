@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use super::Plan;
+use crate::commands::transfer;
 use crate::remote::{Why, local_address_towards};
 use crate::session::bootstrap::Answer;
 use crate::session::survey;
-use crate::session::sync::{self, Step, Wanted};
+use crate::session::sync::{self, Decision, Step, Wanted};
 use crate::state::Record;
-use crate::tools::mutagen::{Mutagen, MutagenError, SyncSession};
+use crate::tools::mutagen::{Mutagen, MutagenError, Side, SyncMode, SyncSession};
 use crate::ui::plural;
 
 impl Plan<'_> {
@@ -28,8 +29,49 @@ impl Plan<'_> {
             peer: answer.peer,
             address: answer.peer.and_then(local_address_towards),
             others: answer.others.clone(),
+            no_sync: before.is_some_and(|record| record.no_sync),
             held: before.and_then(|record| record.held),
         }
+    }
+
+    /// Where a mode is turned on that makes one side a copy of the other, what that costs is shown and asked about first. Gives
+    /// the sync; nothing where it costs nothing, and the sync is still to be seen to. `fresh`: the directory on the host was
+    /// made just now, and is empty.
+    pub(super) fn turn_on(
+        &self,
+        mutagen: &Mutagen,
+        wanted: &Wanted,
+        found: &[SyncSession],
+        record: &mut Record,
+        fresh: bool,
+    ) -> Result<Option<String>> {
+        let mode = wanted.settings.mode;
+        if !mode.is_replica() || wanted.held || fresh && mode.source() == Some(Side::Local) {
+            return Ok(None);
+        }
+        let old = match sync::decide(found, wanted) {
+            Decision::Create => None,
+            Decision::Recreate { sync, moved: false, paused } => {
+                let before = found.iter().find(|old| old.identifier == sync).and_then(SyncSession::sync_mode);
+                let brought = sync::bring_over(mutagen, &sync, before, mode, paused)?;
+                if let Some(why) = brought.filter(|result| !sync::brought_over(result)) {
+                    self.keep_old(record, &why.to_string());
+                    return Ok(Some(sync));
+                }
+                Some(mutagen.session(&sync)?)
+            }
+            _ => return Ok(None),
+        };
+        let sync = transfer::turn_on(self.ctx, record, mutagen, &wanted.settings, old.as_ref())?;
+        record.filled |= sync.is_some();
+        Ok(sync)
+    }
+
+    fn keep_old(&self, record: &mut Record, why: &str) {
+        record.settings.clear();
+        self.ctx.ui.warn(&format!(
+            "the sync keeps its old settings for now: what waits could not be brought over first ({why})"
+        ));
     }
 
     pub(super) fn ensure_sync(
@@ -38,7 +80,7 @@ impl Plan<'_> {
         wanted: &Wanted,
         found: &[SyncSession],
         record: &mut Record,
-    ) -> Result<String> {
+    ) -> Result<Option<String>> {
         let ui = &self.ctx.ui;
         let known = self.record.as_ref().map(|record| record.settings.clone()).unwrap_or_default();
         let mut tell = |step: &Step| match step {
@@ -52,16 +94,14 @@ impl Plan<'_> {
                 );
             }
             Step::LeftHeld => record.settings = known.clone(),
-            Step::KeptOld { why } => {
-                record.settings.clear();
-                ui.warn(&format!("the sync keeps its old settings for now: what waits could not be brought over first ({why})"));
-            }
+            Step::Ended => ui.status("Ended", "the sync: in mode none nothing is synced; the files stay"),
+            Step::KeptOld { why } => self.keep_old(record, why),
             Step::Undoubled { ended } => {
                 ui.status("Ended", &plural(*ended as u64, "copy of the sync", "copies of the sync"));
             }
         };
         let progress = ui.progress();
-        if found.is_empty() {
+        if found.is_empty() && wanted.settings.mode != SyncMode::None {
             progress.show("Syncing", "starting Mutagen on the host");
         }
         match sync::ensure(mutagen, wanted, found, &mut tell) {

@@ -24,7 +24,7 @@ use crate::session::sync::{self, Wanted};
 use crate::session::terminal::Terminal;
 use crate::session::{self, ending, hold};
 use crate::state::{Record, host_word};
-use crate::tools::mutagen::{Mutagen, SyncSession, SyncSettings};
+use crate::tools::mutagen::{Mutagen, SyncMode, SyncSession, SyncSettings};
 use crate::ui::plural;
 
 /// How long to wait for another `sinc` that is busy with the same session: a first cycle may be long.
@@ -190,7 +190,11 @@ impl Plan<'_> {
         // Another sinc may have been at work while we waited.
         self.record = self.ctx.store.record(self.id(), &self.host.name)?;
         self.check_wishes_against_record()?;
-        let mutagen = super::mutagen::ready(self.ctx)?;
+        // Without a sync it is not needed, and only asked for one that there may still be.
+        let mutagen = match self.settings.mode {
+            SyncMode::None => super::mutagen::supposed(self.ctx)?,
+            _ => super::mutagen::ready(self.ctx)?,
+        };
         shim::install(&shim_directory(&self.ctx.environment.data_dir()), &std::env::current_exe()?)?;
         self.ctx.refresh_host_file(&self.remote, None)?;
         let word = host_word(&self.host.name);
@@ -254,9 +258,15 @@ impl Plan<'_> {
             remote: record.remote.clone(),
             settings: self.settings.clone(),
             held: held.is_some(),
+            shown: true,
         };
-        let sync = self.ensure_sync(&mutagen, &wanted, &syncs, &mut record)?;
-        if held.is_some() && !syncs.iter().any(|old| old.identifier == sync) {
+        let fresh = answer.place == Place::New;
+        let sync = match self.turn_on(&mutagen, &wanted, &syncs, &mut record, fresh)? {
+            None => self.ensure_sync(&mutagen, &wanted, &syncs, &mut record)?,
+            sync => sync,
+        };
+        record.no_sync = sync.is_none();
+        if held.is_some() && !syncs.iter().any(|old| Some(&old.identifier) == sync.as_ref()) {
             // A new one has no history, and so nothing to delete.
             self.ctx.store.release(&record.id, &record.host)?;
             held = None;
@@ -267,12 +277,14 @@ impl Plan<'_> {
             }
             held_words::tell(self.ctx, &record, held);
         } else if !record.filled {
-            first_cycle::wait(self.ctx, &mutagen, &sync, &self.host.name)?;
+            if let Some(sync) = &sync {
+                first_cycle::wait(self.ctx, &mutagen, sync, &self.host.name)?;
+            }
             record.filled = true;
         }
         record.verify = false;
         self.ctx.store.save(&record)?;
-        if held.is_none() {
+        if let Some(sync) = sync.filter(|_| held.is_none()) {
             let mut seen = mutagen.session(&sync)?;
             if resolve::settle_locked(self.ctx, &record, &mutagen, &seen).is_some() {
                 seen = mutagen.session(&sync)?;

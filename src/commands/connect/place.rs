@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::Plan;
+use crate::commands::mode_words;
 use crate::failure::{Failure, Kind};
 use crate::project::{SessionId, separate_session_id};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
@@ -88,19 +89,14 @@ impl Plan<'_> {
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
             self.ctx.ui.warn(&format!("{there} already has {} in it", plural(entries, "entry", "entries")));
-            let (only_there, differs) = match self.settings.mode {
-                SyncMode::TwoWaySafe => {
-                    ("comes here", "is left alone on both sides and listed as a conflict")
-                }
-                SyncMode::TwoWayResolved => {
-                    ("comes here", "becomes what is here; the host's version is kept in a backup there")
-                }
-                SyncMode::OneWaySafe => ("stays there", "is left alone there and listed as a conflict"),
-                SyncMode::OneWayReplica => ("is DELETED there", "is OVERWRITTEN there by what is here"),
+            for line in mode_words::fates(self.settings.mode) {
+                self.ctx.ui.note(line);
+            }
+            let question = match self.settings.mode {
+                SyncMode::None => "Use it for this project?",
+                _ => "Sync this project with it?",
             };
-            self.ctx.ui.note(&format!("what is only there {only_there}, what is only here goes there,"));
-            self.ctx.ui.note(&format!("what differs {differs}"));
-            let wanted = self.ctx.ui.confirm("Sync this project with it?", false).map_err(|error| {
+            let wanted = self.ctx.ui.confirm(question, false).map_err(|error| {
                 error.context(format!("{there} is not empty, and it is not known to belong to this project"))
             })?;
             if !wanted {

@@ -55,6 +55,9 @@ pub(super) struct SyncCell {
     pub problems: u64,
     /// Why it is held.
     pub held: Option<Held>,
+    /// There is to be none: the mode is `none`.
+    #[serde(skip)]
+    pub off: bool,
 }
 
 /// One session.
@@ -131,7 +134,7 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
         host: host.to_owned(),
         local,
         remote,
-        sync: sync_cell(syncs.as_deref(), record.and_then(|record| record.held)),
+        sync: sync_cell(syncs.as_deref(), record),
         terminal: asked.map(|_| TerminalReport {
             exists: there.is_some_and(|there| there.attached.is_some()),
             attached: there.and_then(|there| there.attached).unwrap_or(0),
@@ -146,8 +149,11 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
     }
 }
 
-fn sync_cell(syncs: Option<&[&SyncSession]>, held: Option<Held>) -> SyncCell {
+fn sync_cell(syncs: Option<&[&SyncSession]>, record: Option<&Record>) -> SyncCell {
+    let held = record.and_then(|record| record.held);
+    let off = record.is_some_and(|record| record.no_sync);
     let state = match syncs {
+        None | Some([]) if off => "none".to_owned(),
         None => "unknown".to_owned(),
         Some([]) => "none".to_owned(),
         Some([_]) if held.is_some() => "held".to_owned(),
@@ -160,6 +166,7 @@ fn sync_cell(syncs: Option<&[&SyncSession]>, held: Option<Held>) -> SyncCell {
         conflicts: first.map_or(0, |sync| sync.conflict_count()),
         problems: first.map_or(0, |sync| sync.problem_count()),
         held,
+        off,
     }
 }
 
@@ -175,7 +182,7 @@ fn orphan(
     let mut found: Vec<(Orphan, String)> = Vec::new();
     match (record, there) {
         (Some(record), there) => {
-            if syncs.is_some() && !has_sync {
+            if syncs.is_some() && !has_sync && !record.no_sync {
                 found.push((Orphan::NoSync, "it has no sync: `sinc` makes one".to_owned()));
             }
             if survey.is_some()

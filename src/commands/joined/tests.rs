@@ -15,6 +15,7 @@ fn record(id: &str, host: &str) -> Record {
         created: 1,
         filled: true,
         verify: false,
+        no_sync: false,
         peer: None,
         address: None,
         held: None,
@@ -154,4 +155,23 @@ fn what_could_not_be_asked_is_not_taken_for_absent() {
     )];
     let world = World { surveys: surveys.into(), ..world };
     assert_eq!(world.shown(), ["sinc-a-111111@box unknown ? Some(NoClaim)"]);
+}
+
+#[test]
+fn a_session_of_mode_none_is_whole_without_a_sync() {
+    let a = "sinc-a-000001";
+    let mut world = World {
+        records: vec![Record { no_sync: true, ..record(a, "box") }],
+        syncs: Some(Vec::new()),
+        surveys: on_box(vec![(a, ours(a))]),
+    };
+    for syncs in [Some(Vec::new()), None] {
+        world.syncs = syncs;
+        let rows = world.rows();
+        assert!(rows[0].orphan.is_none() && rows[0].notes.is_empty(), "{rows:?}");
+        assert!(rows[0].sync.off && rows[0].sync.state == "none", "{rows:?}");
+    }
+    // Its end is still to come.
+    world.syncs = Some(vec![sync(a, "box")]);
+    assert_eq!(world.rows()[0].sync.state, "watching");
 }

@@ -48,7 +48,8 @@ pub(in crate::commands) fn ensure_for<'a>(ctx: &Context, records: impl IntoItera
 
 fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
     let config = ctx.config()?;
-    if ctx.runner.is_dry_run() || !config.sync.link.value {
+    let synced = |record: &Record| record.host == host && !record.no_sync;
+    if ctx.runner.is_dry_run() || !config.sync.link.value || !ctx.store.records()?.iter().any(synced) {
         return Ok(());
     }
     if let Some(runs) = ctx.store.link_runs(host) {
@@ -98,7 +99,7 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
     loop {
         ctx.store.wait_for_links_end(&record.host);
         let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
-        let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(_)));
+        let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(record)) if !record.no_sync);
         if !known || ctx.store.link_is_stopped(&record.host) {
             return;
         }

@@ -42,6 +42,9 @@ pub(super) fn run(ctx: &Context, action: &LinkAction) -> Result<i32> {
 
 /// How changes of a session are noticed, in a few words.
 pub(super) fn describe(ctx: &Context, record: &Record) -> String {
+    if record.no_sync {
+        return "nothing to watch".to_owned();
+    }
     if !ctx.config().is_ok_and(|config| config.sync.link.value) {
         return "polling 2s".to_owned();
     }
@@ -127,7 +130,8 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
 
 /// The hosts that have sessions, or whose link runs.
 fn hosts(ctx: &Context) -> Result<Vec<String>> {
-    let mut hosts: Vec<String> = ctx.store.records()?.into_iter().map(|record| record.host).collect();
+    let synced = ctx.store.records()?.into_iter().filter(|record| !record.no_sync);
+    let mut hosts: Vec<String> = synced.map(|record| record.host).collect();
     hosts.sort();
     hosts.dedup();
     hosts.retain(|host| ctx.global.host.as_ref().is_none_or(|wanted| wanted == host));

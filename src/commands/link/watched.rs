@@ -14,7 +14,7 @@ use crate::link::local_eye::Root;
 use crate::link::state::{Eye, LinkSession};
 use crate::session::sync::Wanted;
 use crate::state::{Lock, Record, host_word};
-use crate::tools::mutagen::SyncSession;
+use crate::tools::mutagen::{Side, SyncMode, SyncSession};
 
 /// One session.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Watched {
     pub expression: String,
     /// Its sync, if there is one and only one.
     pub sync: Option<String>,
+    /// The side that everything comes from, where its sync goes one way.
+    pub source: Option<Side>,
     /// Why Mutagen would run no cycle: it is paused, or has halted.
     pub stands: Option<String>,
     /// Is the directory on the host the session's? Not known before the eye has told.
@@ -65,8 +67,8 @@ pub(super) struct Look {
 pub(super) struct Known {
     /// How many there were; none when Mutagen does not know.
     pub of: Option<u64>,
-    /// How many of them are here now.
-    pub here: u64,
+    /// How many of them are here now, where what is gone here would be deleted on the host.
+    pub here: Option<u64>,
 }
 
 impl Watched {
@@ -81,6 +83,7 @@ impl Watched {
             rules,
             expression,
             sync: None,
+            source: None,
             stands: None,
             placed: false,
             seeking: false,
@@ -109,6 +112,7 @@ impl Watched {
         };
         let mut found = all.iter().filter(own);
         let (first, second) = (found.next(), found.next());
+        self.source = first.and_then(SyncSession::sync_mode).and_then(SyncMode::source);
         // Somebody let it go on.
         self.braked &= first.is_some_and(SyncSession::is_paused);
         if self.record.held.is_some() {
@@ -157,5 +161,6 @@ pub(in crate::commands) fn wanted(ctx: &Context, record: &Record) -> Result<Want
         remote: record.remote.clone(),
         settings: files.sync_settings(&own.with_project(&files.trusted)),
         held: record.held.is_some(),
+        shown: false,
     })
 }

@@ -73,7 +73,7 @@ impl Settled {
 /// Is the session in the mode that settles conflicts by itself, and is its sync one that leaves them to sinc?
 pub(in crate::commands) fn is_automatic(ctx: &Context, record: &Record, sync: &SyncSession) -> bool {
     let wanted = crate::commands::link::wanted(ctx, record).map(|wanted| wanted.settings.mode);
-    matches!(wanted, Ok(SyncMode::TwoWayResolved)) && sync.mode == SyncMode::TwoWayResolved.mutagen_word()
+    matches!(wanted, Ok(SyncMode::TwoWayResolved)) && sync.sync_mode() == Some(SyncMode::TwoWaySafe)
 }
 
 /// Settles all conflicts that can be. The caller holds the session's lock.

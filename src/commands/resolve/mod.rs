@@ -20,12 +20,12 @@ use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};
 use super::sides::{Sides, word};
-use super::{held_words, mutagen};
+use super::{held_words, mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::listing::Kind as EntryKind;
 use crate::session::conflicts::Open;
-use crate::tools::mutagen::{Mutagen, Side};
+use crate::tools::mutagen::{Mutagen, Side, SyncMode};
 use crate::ui::plural;
 
 /// How often it starts over with what was changed meanwhile.
@@ -58,15 +58,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         return Err(usage("name the paths, or `--all`"));
     }
     let sides = Sides::of(ctx, args.session.as_deref())?;
+    mode_words::refuse_without(&sides.record)?;
     held_words::refuse(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
-    let mode = look::the_sync(&mutagen, &sides)?.mode;
-    if mode.starts_with("one-way") && (walks || !matches!(way, Some(Way::Local))) {
-        let message =
-            format!("in mode {mode} nothing comes from the host: only the version here can be taken");
-        return Err(Failure::new(Kind::Failed, message)
-            .hint("`sinc resolve --local`; or copy by hand what you need")
-            .into());
+    if let Some(mode) = look::the_sync(&mutagen, &sides)?.sync_mode() {
+        check_mode(mode, way)?;
     }
     let mut done: Vec<Done> = Vec::new();
     let mut left: Vec<String> = Vec::new();
@@ -128,6 +124,24 @@ fn usage(text: &str) -> anyhow::Error {
     Failure::new(Kind::Usage, text)
         .hint("see `sinc resolve --help`; `sinc conflicts` shows what there is")
         .into()
+}
+
+/// Where everything comes from one side, only its version can be taken.
+fn check_mode(mode: SyncMode, way: Option<Way>) -> Result<()> {
+    let (only, message, hint) = match mode.source() {
+        None => return Ok(()),
+        Some(Side::Local) => {
+            (Way::Local, "nothing comes from the host: only the version here", "`sinc resolve --local`")
+        }
+        Some(Side::Remote) => {
+            (Way::Remote, "nothing goes to the host: only the version there", "`sinc resolve --remote`")
+        }
+    };
+    if way == Some(only) {
+        return Ok(());
+    }
+    let message = format!("in mode {} {message} can be taken", mode.word());
+    Err(Failure::new(Kind::Failed, message).hint(format!("{hint}; or copy by hand what you need")).into())
 }
 
 fn way(how: cli::How) -> Option<Way> {

@@ -52,10 +52,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
         words: &args.command,
         tty: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
     };
-    if !args.no_sync {
+    let no_sync = args.no_sync || record.no_sync;
+    if !no_sync {
         held_words::refuse(&record)?;
     }
-    let mutagen = if args.no_sync { None } else { Some(mutagen::present(ctx)?) };
+    let mutagen = if no_sync { None } else { Some(mutagen::present(ctx)?) };
     if ctx.runner.is_dry_run() {
         return show(ctx, &command, &remote, &record, mutagen.as_ref());
     }

@@ -87,6 +87,7 @@ fn words(sync: &SyncReport) -> (Tone, String) {
         }
         "timed-out" => (Tone::Careful, format!("busy: no cycle was completed in the time allowed{error}")),
         "several" => (Tone::Bad, "several syncs run for this session; `sinc` sees to it".to_owned()),
+        "none" if sync.off => (Tone::Plain, "none (mode none)".to_owned()),
         "none" => (Tone::Bad, "none; `sinc` makes it".to_owned()),
         "unknown" => (Tone::Careful, format!("not known{error}")),
         "watching" => (Tone::Plain, "watching for changes".to_owned()),
@@ -112,6 +113,9 @@ fn sync(block: &mut Block, id: &str, sync: &SyncReport, now: u64) {
     }
     let facts = if facts.is_empty() { String::new() } else { format!("({})", facts.join(", ")) };
     block.line("sync", tone, &state, &block.paint.paint(Tone::Quiet, &facts));
+    if let Some(more) = &sync.more {
+        block.line("", Tone::Plain, more, "");
+    }
     if let Some(held) = &sync.held {
         for way in held_words::ways(held, id) {
             block.line("", Tone::Plain, "", &way);

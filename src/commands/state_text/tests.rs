@@ -197,3 +197,25 @@ fn a_terminal_that_is_not_there_or_not_known() {
     one.terminal = None;
     assert!(text(&one).contains("\nterminal  not known\nlocal "), "{}", text(&one));
 }
+
+#[test]
+fn a_sync_that_is_not_to_be_is_said_as_such() {
+    assert_eq!(sync_text(&SyncSeen::Off), "sync      none (mode none)");
+}
+
+#[test]
+fn what_only_the_receiving_side_has_is_said_and_is_no_fault() {
+    let more = |alpha: &str, beta: &str| {
+        let session = session(&format!(
+            r#"{{"mode":"one-way-safe","status":"watching","successfulCycles":2,
+            "alpha":{{"protocol":"{alpha}","connected":true,"files":2}},
+            "beta":{{"protocol":"{beta}","connected":true,"files":3}}}}"#
+        ));
+        sync_text(&SyncSeen::Checked(vec![Checked { result: CycleResult::Equal, session }]))
+    };
+    assert_eq!(
+        more("local", "ssh"),
+        "sync      synced (last cycle just now, 2 cycles)\n          1 file is only on the host, and stays there"
+    );
+    assert!(more("ssh", "local").ends_with("1 file is only here, and stays here"));
+}

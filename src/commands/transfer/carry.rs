@@ -13,8 +13,8 @@ use super::Transfer;
 use super::plan::Plan;
 use crate::backups::{Kept, Outcome};
 use crate::commands::conflicts::look;
-use crate::commands::first_cycle;
 use crate::commands::paint::harmless;
+use crate::commands::{first_cycle, mode_words};
 use crate::failure::{Failure, Kind};
 use crate::process::{Interrupted, divert_signals};
 use crate::session::sync::{self, Wanted};
@@ -30,14 +30,16 @@ const TRIES: u32 = 3;
 pub(super) struct Carried {
     /// Where what went is kept.
     pub(super) backup: Option<String>,
+    /// The new sync.
+    pub(super) sync: String,
 }
 
 impl Transfer<'_> {
-    /// Makes the losing side like the other one.
+    /// Makes the losing side like the other one. `old` is the sync that there is.
     ///
     /// # Errors
     /// Something could not be moved aside, no cycle could be completed, or the sides are not equal.
-    pub(super) fn carry(&self, old: &SyncSession, plan: &Plan) -> Result<Carried> {
+    pub(super) fn carry(&self, old: Option<&SyncSession>, plan: &Plan) -> Result<Carried> {
         let record = &self.sides.record;
         // Whoever comes next looks before it attaches, and waits for the first cycle.
         let unfinished =
@@ -48,10 +50,10 @@ impl Transfer<'_> {
             format!("the sync of {} is ended, and could not be made again; `sinc` makes it", record.id)
         })?;
         if signal != 0 {
-            self.ctx.ui.warn("interrupted: the sync goes on both ways, with what was done by then");
+            self.ctx.ui.warn(&format!("interrupted: {}, with what was done by then", self.goes_on()));
             return Err(Interrupted(signal).into());
         }
-        let kept = kept.context("what goes could not be moved aside; the sync goes on both ways")?;
+        let kept = kept.with_context(|| format!("what goes could not be moved aside; {}", self.goes_on()))?;
         let backup = kept.as_ref().map(|kept| format!("{}/files", kept.place));
         let failed = self.tell_kept(kept.as_ref());
         first_cycle::wait(self.ctx, &self.mutagen, &sync, &record.host)?;
@@ -62,19 +64,36 @@ impl Transfer<'_> {
         }
         // What an earlier one that was killed had moved is said; no conflict is left that it could belong to.
         look::recover(self.ctx, &self.sides, &[])?;
-        self.ctx.ui.status(
-            if self.name() == "push" { "Pushed" } else { "Pulled" },
-            &format!("{}: both sides are equal, and the sync goes on both ways", record.id),
-        );
-        Ok(Carried { backup })
+        let verb = match self.name {
+            "push" => "Pushed",
+            "pull" => "Pulled",
+            _ => "Switched",
+        };
+        self.ctx.ui.status(verb, &format!("{}: both sides are equal, and {}", record.id, self.goes_on()));
+        Ok(Carried { backup, sync })
+    }
+
+    /// What goes on where this broke off.
+    fn again(&self) -> &'static str {
+        match self.name {
+            "push" => "sinc push",
+            "pull" => "sinc pull",
+            _ => "sinc",
+        }
+    }
+
+    fn goes_on(&self) -> &'static str {
+        mode_words::goes_on(self.settings.mode)
     }
 
     /// From the end of the old sync to the new one nothing stops us but a kill. Gives the signal that came.
-    fn swap(&self, old: &SyncSession, plan: &Plan) -> (Result<Option<Kept>>, Result<String>, i32) {
+    fn swap(&self, old: Option<&SyncSession>, plan: &Plan) -> (Result<Option<Kept>>, Result<String>, i32) {
         let came = Arc::<AtomicI32>::default();
         let into = came.clone();
         let diverted = divert_signals(move |signal| into.store(signal, Ordering::SeqCst));
-        if let Err(error) = self.mutagen.terminate(&old.identifier) {
+        if let Some(old) = old
+            && let Err(error) = self.mutagen.terminate(&old.identifier)
+        {
             // It goes on as it was, and nothing has been moved.
             let resumed = self.mutagen.resume(&old.identifier).map(|_| old.identifier.clone());
             return (Err(error.into()), resumed.map_err(Into::into), came.load(Ordering::SeqCst));
@@ -82,7 +101,7 @@ impl Transfer<'_> {
         let paths = plan.paths();
         let kept = match paths.is_empty() || came.load(Ordering::SeqCst) != 0 {
             true => Ok(None),
-            false => self.sides.keep(self.ctx, self.loser(), self.name(), &paths).map(Some),
+            false => self.sides.keep(self.ctx, self.loser(), self.name, &paths).map(Some),
         };
         let mut made = self.make();
         for _ in 1..TRIES {
@@ -105,9 +124,11 @@ impl Transfer<'_> {
             remote: record.remote.clone(),
             settings: self.settings.clone(),
             held: false,
+            shown: true,
         };
         let found = sync::find(&self.mutagen, &record.id, &word)?;
-        sync::ensure(&self.mutagen, &wanted, &found, &mut |_| {})
+        sync::ensure(&self.mutagen, &wanted, &found, &mut |_| {})?
+            .context("a session of mode none has no sync")
     }
 
     /// Says where what went is. Gives what could not be moved.
@@ -148,7 +169,7 @@ impl Transfer<'_> {
         }
         let message = format!("the two sides are not equal: {}", failed.join("; "));
         Err(Failure::new(Kind::Failed, message)
-            .hint(format!("is something being written there? `sinc {}` goes on from here", self.name()))
+            .hint(format!("is something being written there? `{}` goes on from here", self.again()))
             .into())
     }
 }

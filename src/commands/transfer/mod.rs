@@ -1,5 +1,5 @@
-//! `sinc push` and `sinc pull`: make one side like the other. What would be overwritten or deleted is shown, asked about,
-//! and kept in a backup on the side where it is.
+//! `sinc push` and `sinc pull`, and a mode that is turned on and would overwrite: make one side like the other. What would
+//! be overwritten or deleted is shown, asked about, and kept in a backup on the side where it is.
 
 mod carry;
 mod plan;
@@ -14,14 +14,15 @@ use super::context::Context;
 use super::paint::harmless;
 use super::sides::{Sides, word};
 use super::state_report::place_note;
-use super::{held_words, mutagen};
+use super::{held_words, mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
 use crate::listing::{compare, undecided};
 use crate::process::forgive_interrupt;
 use crate::session::survey::HostSession;
-use crate::tools::mutagen::{Mutagen, Side, SyncMode, SyncSession, SyncSettings};
+use crate::state::Record;
+use crate::tools::mutagen::{Mutagen, Side, SyncSession, SyncSettings};
 use crate::ui::{bytes, plural};
 use carry::Carried;
 use plan::Plan;
@@ -55,6 +56,50 @@ struct Transfer<'a> {
     mutagen: Mutagen,
     settings: SyncSettings,
     winner: Side,
+    /// What it is for: the command, or the mode that is turned on.
+    name: &'static str,
+}
+
+/// Before a sync without a history is made in a mode that makes one side a copy of the other: what that would overwrite or
+/// delete is shown, asked about and kept, and then the sync is made. Gives it; nothing where nothing would go, and the sync
+/// is still to be made. To be called with the session's lock held.
+///
+/// # Errors
+/// A side cannot be read, it was declined, nobody can be asked, or the sides are not equal afterwards.
+pub(super) fn turn_on(
+    ctx: &Context,
+    record: &Record,
+    mutagen: &Mutagen,
+    settings: &SyncSettings,
+    old: Option<&SyncSession>,
+) -> Result<Option<String>> {
+    let Some(winner) = settings.mode.source().filter(|_| settings.mode.is_replica()) else {
+        return Ok(None);
+    };
+    let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?);
+    let transfer = Transfer {
+        ctx,
+        sides: Sides { record: record.clone(), remote },
+        mutagen: mutagen.clone(),
+        settings: settings.clone(),
+        winner,
+        name: settings.mode.word(),
+    };
+    let held = old.map(|old| Held::hold(ctx, mutagen, old)).transpose()?;
+    let plan = transfer.look()?;
+    if plan.losses.is_empty() {
+        // What one that was killed had moved away is said.
+        look::recover(ctx, &transfer.sides, &[])?;
+        return Ok(None);
+    }
+    let like =
+        if winner == Side::Local { "the host is made like here" } else { "this side is made like the host" };
+    ctx.ui.warn(&format!("in mode {} {like}, now and from then on", transfer.name));
+    let plan = transfer.agree(plan)?;
+    if let Some(held) = held {
+        held.let_go();
+    }
+    Ok(Some(transfer.carry(old, &plan)?.sync))
 }
 
 /// Makes the other side like the one that wins.
@@ -63,15 +108,13 @@ struct Transfer<'a> {
 /// There is no session or no sync, a side cannot be read, it was declined, or the sides are not equal afterwards.
 fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     let sides = Sides::of(ctx, args.id.as_deref())?;
+    mode_words::refuse_without(&sides.record)?;
     held_words::refuse(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
     let settings = settings(ctx, &sides)?;
-    let one_way = matches!(settings.mode, SyncMode::OneWaySafe | SyncMode::OneWayReplica);
-    if one_way && winner == Side::Remote {
-        let message = format!("in mode {} nothing comes from the host", settings.mode.word());
-        return Err(Failure::new(Kind::Failed, message).hint("`SINC_MODE=two-way-safe sinc pull`").into());
-    }
-    let transfer = Transfer { ctx, sides, mutagen, settings, winner };
+    mode_words::check_winner(settings.mode, winner)?;
+    let name = if winner == Side::Local { "push" } else { "pull" };
+    let transfer = Transfer { ctx, sides, mutagen, settings, winner, name };
     let dry = ctx.runner.is_dry_run();
     let record = &transfer.sides.record;
     let _lock = match dry {
@@ -89,8 +132,8 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         transfer.print(&plan, None);
         return Ok(0);
     }
-    let held = Held::hold(&transfer.mutagen, &sync)?;
-    let plan = transfer.agree()?;
+    let held = Held::hold(ctx, &transfer.mutagen, &sync)?;
+    let plan = transfer.agree(transfer.look()?)?;
     if plan.is_empty() {
         drop(held);
         transfer.mutagen.resume(&sync.identifier)?;
@@ -99,7 +142,7 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         return Ok(0);
     }
     held.let_go();
-    let carried = transfer.carry(&sync, &plan)?;
+    let carried = transfer.carry(Some(&sync), &plan)?;
     transfer.print(&plan, Some(&carried));
     Ok(0)
 }
@@ -113,16 +156,17 @@ fn settings(ctx: &Context, sides: &Sides) -> Result<SyncSettings> {
 
 /// A sync that stands still. Dropped, it goes on if it did before.
 struct Held<'a> {
+    ctx: &'a Context,
     mutagen: &'a Mutagen,
     id: Option<String>,
 }
 
 impl<'a> Held<'a> {
-    fn hold(mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
+    fn hold(ctx: &'a Context, mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
         if sync.is_paused() {
-            return Ok(Self { mutagen, id: None });
+            return Ok(Self { ctx, mutagen, id: None });
         }
-        let held = Self { mutagen, id: Some(sync.identifier.clone()) };
+        let held = Self { ctx, mutagen, id: Some(sync.identifier.clone()) };
         mutagen.pause(&sync.identifier)?;
         Ok(held)
     }
@@ -140,16 +184,13 @@ impl Drop for Held<'_> {
         if let Err(error) = self.mutagen.resume(id) {
             tracing::warn!(%error, "the sync is paused, and could not be resumed");
         }
+        self.ctx.store.poke_links();
     }
 }
 
 impl Transfer<'_> {
     fn loser(&self) -> Side {
         self.winner.other()
-    }
-
-    fn name(&self) -> &'static str {
-        if self.winner == Side::Local { "push" } else { "pull" }
     }
 
     /// The directory on the host must be the session's own.
@@ -195,8 +236,7 @@ impl Transfer<'_> {
     }
 
     /// Shows what would be done and asks, until what is to be done is what was shown.
-    fn agree(&self) -> Result<Plan> {
-        let mut plan = self.look()?;
+    fn agree(&self, mut plan: Plan) -> Result<Plan> {
         for _ in 0..ROUNDS {
             if plan.is_empty() {
                 return Ok(plan);
@@ -268,6 +308,6 @@ impl Transfer<'_> {
             "overwritten": paths(true), "deleted": paths(false), "made": plan.comes,
             "done": carried.is_some(), "backup": backup,
         });
-        self.ctx.print_json(self.name(), &data);
+        self.ctx.print_json(self.name, &data);
     }
 }

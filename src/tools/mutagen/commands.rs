@@ -95,7 +95,7 @@ pub struct NewSession<'a> {
     pub labels: &'a [(&'a str, &'a str)],
     /// The file with its settings ([`SyncSettings::write`](super::SyncSettings::write)).
     pub settings: &'a Path,
-    /// The end that wins where a mode has a winner: this computer, but for a pull.
+    /// The end that everything comes from, or that wins, where a mode has one.
     pub alpha: &'a Endpoint,
     /// The other end.
     pub beta: &'a Endpoint,

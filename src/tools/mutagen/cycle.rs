@@ -20,7 +20,8 @@ const CYCLES: u32 = 3;
 /// What a checked cycle came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CycleResult {
-    /// Everything is on both sides.
+    /// Everything is on both sides; in `one-way-safe`, everything of the one side is on the other, which may have more
+    /// ([`SyncSession::more`]).
     Equal,
     /// The sides have changes that exclude each other; everything else is on both.
     Conflicts(

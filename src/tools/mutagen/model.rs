@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::conflict::Conflict;
 use super::progress::StagingProgress;
+use super::settings::SyncMode;
 use super::status::{Halt, HaltKind, Side, Status};
 
 /// Which part of a cycle a problem is from.
@@ -58,8 +59,7 @@ pub struct SyncSession {
     pub creation_time: String,
     /// The Mutagen that made it.
     pub creating_version: String,
-    /// The mode it was made with; empty for Mutagen's default.
-    pub mode: String,
+    mode: String,
     /// Was it paused?
     pub paused: bool,
     /// What it is doing.
@@ -163,7 +163,13 @@ impl SyncSession {
         &self.ignore.paths
     }
 
-    /// Which side alpha is. A pull has the host as alpha; where both are local (nothing but tests), alpha is.
+    /// The mode it was made with; none where it is one that only a later Mutagen knows.
+    #[must_use]
+    pub fn sync_mode(&self) -> Option<SyncMode> {
+        SyncMode::of_session(&self.mode, self.side_of_alpha())
+    }
+
+    /// Which side alpha is. Where everything comes from the host, it is; where both are local (nothing but tests), alpha is.
     pub(super) fn side_of_alpha(&self) -> Side {
         if self.alpha.protocol == "ssh" && self.beta.protocol != "ssh" { Side::Remote } else { Side::Local }
     }
@@ -178,6 +184,12 @@ impl SyncSession {
     #[must_use]
     pub fn remote(&self) -> &SessionEnd {
         self.end(Side::Remote)
+    }
+
+    /// The end that everything comes from, in a mode that goes one way; the one on this computer in the others.
+    #[must_use]
+    pub fn source(&self) -> &SessionEnd {
+        &self.alpha
     }
 
     /// One end.
@@ -255,11 +267,25 @@ impl SyncSession {
         problems
     }
 
-    /// Did the last scans count the same on both sides? `one-way-safe` lets the target have more, so there it
-    /// says nothing and counts as yes.
+    /// Did the last scans count the same on both sides? `one-way-safe` lets the receiving side have more, but not less.
     #[must_use]
     pub fn counts_agree(&self) -> bool {
-        self.mode == "one-way-safe" || self.alpha.entries() == self.beta.entries()
+        let (from, to) = (self.alpha.entries(), self.beta.entries());
+        let complete = to.0 >= from.0 && to.1 >= from.1 && to.2 >= from.2;
+        from == to || complete && self.leaves_more()
+    }
+
+    fn leaves_more(&self) -> bool {
+        matches!(self.sync_mode(), Some(SyncMode::OneWaySafe | SyncMode::OneWaySafeFromHost))
+    }
+
+    /// What the receiving side of a `one-way-safe` has and keeps that does not come from the other one: the side, and how
+    /// many files and links.
+    #[must_use]
+    pub fn more(&self) -> Option<(Side, u64)> {
+        let count = |end: &SessionEnd| end.files + end.symbolic_links;
+        let more = count(&self.beta).saturating_sub(count(&self.alpha));
+        (more > 0 && self.leaves_more()).then(|| (self.side_of_alpha().other(), more))
     }
 
     /// Is everything on both sides, as far as the last cycle saw?
@@ -377,9 +403,37 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_pull_has_the_host_as_alpha() {
+    fn what_comes_from_the_host_has_it_as_alpha() {
         let json = r#"[{"alpha":{"protocol":"ssh","path":"/r"},"beta":{"protocol":"local","path":"/l"}}]"#;
         let session = &SyncSession::parse_list(json).unwrap()[0];
         assert_eq!((session.local().path.as_str(), session.remote().path.as_str()), ("/l", "/r"));
+        assert_eq!(session.source().path, "/r");
+    }
+
+    #[test]
+    fn one_way_safe_lets_the_receiving_side_have_more_and_never_less() {
+        let session = |mode: &str, protocols: [&str; 2], files: [u64; 2]| {
+            let json = format!(
+                r#"[{{"mode":"{mode}","status":"watching","successfulCycles":2,
+                "alpha":{{"protocol":"{}","connected":true,"directories":1,"files":{}}},
+                "beta":{{"protocol":"{}","connected":true,"directories":1,"files":{}}}}}]"#,
+                protocols[0], files[0], protocols[1], files[1]
+            );
+            SyncSession::parse_list(&json).unwrap().remove(0)
+        };
+        for (protocols, mode, side) in [
+            (["local", "ssh"], SyncMode::OneWaySafe, Side::Remote),
+            (["ssh", "local"], SyncMode::OneWaySafeFromHost, Side::Local),
+        ] {
+            let of = |files| session("one-way-safe", protocols, files);
+            assert_eq!(of([3, 3]).sync_mode(), Some(mode));
+            assert!(of([3, 3]).in_sync() && of([3, 3]).more().is_none());
+            assert!(of([3, 5]).in_sync());
+            assert_eq!(of([3, 5]).more(), Some((side, 2)));
+            assert!(!of([5, 3]).in_sync(), "what was not brought over yet");
+            let replica = session("one-way-replica", protocols, [3, 5]);
+            assert!(!replica.in_sync() && replica.more().is_none());
+        }
+        assert!(!session("two-way-safe", ["local", "ssh"], [3, 5]).in_sync());
     }
 }

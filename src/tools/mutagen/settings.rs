@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::ignore::is_valid_ignore;
+use super::status::Side;
 
-/// How the two sides are brought together (`pkg/synchronization/core/mode.go`).
+/// How the two sides are brought together. Mutagen's own modes (`pkg/synchronization/core/mode.go`) go from alpha to beta:
+/// alpha is the side that files come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncMode {
     /// Both ways; what excludes each other is left alone and reported.
@@ -20,16 +22,29 @@ pub enum SyncMode {
     TwoWaySafe,
     /// Both ways; sinc settles what excludes each other: this side wins, and what loses is kept.
     TwoWayResolved,
-    /// From alpha to beta; what only beta has or changed is left alone.
+    /// To the host; what only it has or changed is left alone.
     OneWaySafe,
-    /// From alpha to beta; beta becomes a copy.
+    /// To the host, which becomes a copy.
     OneWayReplica,
+    /// As [`SyncMode::OneWaySafe`], from the host to here.
+    OneWaySafeFromHost,
+    /// As [`SyncMode::OneWayReplica`], from the host to here.
+    OneWayReplicaFromHost,
+    /// There is no sync.
+    None,
 }
 
 impl SyncMode {
     /// All modes.
-    pub const ALL: [Self; 4] =
-        [Self::TwoWaySafe, Self::TwoWayResolved, Self::OneWaySafe, Self::OneWayReplica];
+    pub const ALL: [Self; 7] = [
+        Self::TwoWaySafe,
+        Self::TwoWayResolved,
+        Self::OneWaySafe,
+        Self::OneWayReplica,
+        Self::OneWaySafeFromHost,
+        Self::OneWayReplicaFromHost,
+        Self::None,
+    ];
 
     /// The word for it in the configuration, and what it is called everywhere.
     #[must_use]
@@ -39,6 +54,9 @@ impl SyncMode {
             Self::TwoWayResolved => "two-way-resolved",
             Self::OneWaySafe => "one-way-safe",
             Self::OneWayReplica => "one-way-replica",
+            Self::OneWaySafeFromHost => "one-way-safe-from-host",
+            Self::OneWayReplicaFromHost => "one-way-replica-from-host",
+            Self::None => "none",
         }
     }
 
@@ -48,14 +66,36 @@ impl SyncMode {
         match self {
             // Mutagen's own overwrites the host's version and keeps it nowhere.
             Self::TwoWayResolved => Self::TwoWaySafe.word(),
+            Self::OneWaySafeFromHost => Self::OneWaySafe.word(),
+            Self::OneWayReplicaFromHost => Self::OneWayReplica.word(),
             mode => mode.word(),
         }
     }
 
-    /// The mode with this word.
+    /// The side that everything comes from, where it goes one way only.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.word() == word)
+    pub fn source(self) -> Option<Side> {
+        match self {
+            Self::OneWaySafe | Self::OneWayReplica => Some(Side::Local),
+            Self::OneWaySafeFromHost | Self::OneWayReplicaFromHost => Some(Side::Remote),
+            Self::TwoWaySafe | Self::TwoWayResolved | Self::None => None,
+        }
+    }
+
+    /// Does it make one side a copy of the other, whatever that side has?
+    #[must_use]
+    pub fn is_replica(self) -> bool {
+        matches!(self, Self::OneWayReplica | Self::OneWayReplicaFromHost)
+    }
+
+    /// The mode of a session that has Mutagen's word for it, and this side as alpha.
+    pub(super) fn of_session(word: &str, alpha: Side) -> Option<Self> {
+        // Mutagen leaves its default out.
+        let word = if word.is_empty() { Self::default().word() } else { word };
+        // An older sinc used Mutagen's own `two-way-resolved`.
+        let is_word = |mode: &Self| [mode.mutagen_word(), mode.word()].contains(&word);
+        let fits = |mode: &Self| is_word(mode) && mode.source().unwrap_or(alpha) == alpha;
+        Self::ALL.into_iter().find(fits)
     }
 }
 
@@ -161,8 +201,10 @@ impl SyncSettings {
             Watch::Asked => "no-watch".to_owned(),
             Watch::Polling(seconds) => format!("portable\n      pollingInterval: {seconds}"),
         };
+        // The order of the two ends is no setting of Mutagen's, but one of ours: another order is another digest.
+        let order = if self.mode.source() == Some(Side::Remote) { "# Alpha is the host.\n" } else { "" };
         format!(
-            "# Written by sinc for Mutagen; changing it changes nothing.\n\
+            "# Written by sinc for Mutagen; changing it changes nothing.\n{order}\
              sync:\n\
              \x20 defaults:\n\
              \x20   mode: {mode}\n\
@@ -336,10 +378,20 @@ sync:
     }
 
     #[test]
-    fn modes_have_words() {
-        for mode in SyncMode::ALL {
-            assert_eq!(SyncMode::from_word(mode.word()), Some(mode));
+    fn a_session_tells_its_mode_by_its_word_and_its_order() {
+        for mode in SyncMode::ALL.into_iter().filter(|mode| *mode != SyncMode::None) {
+            let alpha = mode.source().unwrap_or(Side::Local);
+            assert_eq!(SyncMode::of_session(mode.mutagen_word(), alpha), Some(mode));
         }
-        assert_eq!(SyncMode::from_word("none"), None);
+        assert_eq!(SyncMode::of_session("", Side::Local), Some(SyncMode::TwoWaySafe));
+        assert_eq!(SyncMode::of_session("two-way-safe", Side::Remote), Some(SyncMode::TwoWaySafe));
+        assert_eq!(SyncMode::of_session("something-new", Side::Local), None);
+    }
+
+    #[test]
+    fn another_direction_is_another_digest() {
+        let digests: std::collections::BTreeSet<String> =
+            SyncMode::ALL.into_iter().map(|mode| SyncSettings { mode, ..settings(&[]) }.digest()).collect();
+        assert_eq!(digests.len(), SyncMode::ALL.len());
     }
 }

@@ -8,7 +8,7 @@ use crate::link::brake::{Files, Verdict, decide};
 use crate::link::joiner::Next;
 use crate::session::{ending, hold};
 use crate::state::Held;
-use crate::tools::mutagen::SyncMode;
+use crate::tools::mutagen::Side;
 
 impl Engine<'_> {
     /// Begins to count on both sides. Not while another sinc is at work on the session: it looks itself.
@@ -27,14 +27,12 @@ impl Engine<'_> {
             let _ = session.joiner.looked(now, false);
             return;
         }
-        // In the other modes what is deleted on the host comes back from here.
-        let one_way = matches!(
-            super::super::watched::wanted(self.ctx, &session.record).map(|wanted| wanted.settings.mode),
-            Ok(SyncMode::OneWaySafe | SyncMode::OneWayReplica)
-        );
-        let there = one_way.then_some(None);
+        // What is deleted on a side that only receives comes back from the other one.
+        let counts = |side| session.source.is_none_or(|source| source == side);
+        let (counts_here, counts_there) = (counts(Side::Local), counts(Side::Remote));
+        let there = (!counts_there).then_some(None);
         session.look = Some(Look { since: now, _lock: lock, here: None, there });
-        if let Some(line) = self.line.as_mut().filter(|_| !one_way) {
+        if let Some(line) = self.line.as_mut().filter(|_| counts_there) {
             line.say(&format!("n {}\n", session.record.remote));
         }
         let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
@@ -43,10 +41,11 @@ impl Engine<'_> {
             let (mut of, mut here) = (0, 0);
             let counted = mutagen.each_known_file(&sync, &mut |path| {
                 of += 1;
-                here += u64::from(root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir()));
+                let is_there = || root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir());
+                here += u64::from(counts_here && is_there());
             });
             let of = counted.is_ok().then_some(of);
-            drop(outbox.send(Message::Counted(id, Known { of, here })));
+            drop(outbox.send(Message::Counted(id, Known { of, here: counts_here.then_some(here) })));
         });
     }
 
@@ -63,7 +62,7 @@ impl Engine<'_> {
         // Without a history nothing is deleted.
         let verdict = match known.of {
             None | Some(0) => Verdict::Go,
-            Some(_) => decide(files(Some(known.here)), files(there)),
+            Some(_) => decide(files(known.here), files(there)),
         };
         // The lock is let go at the end of this: the cycle is one like any other.
         let _look = session.look.take();

@@ -289,7 +289,7 @@ impl<'a> Engine<'a> {
     /// Reads the records again. Is any session left?
     fn reread(&mut self, now: Instant) -> Result<bool> {
         let mut records = self.ctx.store.records()?;
-        records.retain(|record| record.host == self.host.name);
+        records.retain(|record| record.host == self.host.name && !record.no_sync);
         if self.line.is_none() {
             // Somebody is at work here, and may have seen to what keeps us out.
             self.try_at = self.try_at.map(|at| at.min(now));
@@ -475,7 +475,7 @@ impl<'a> Engine<'a> {
                         self.walk_at = Some(now);
                     }
                 } else if !stopped {
-                    session.minute.note(now, sync.local().files);
+                    session.minute.note(now, sync.source().files);
                     self.ctx.store.note_checked(id, &self.host.name, super::super::now());
                     self.note_conflicts(index, &sync);
                 }
