@@ -1,7 +1,5 @@
 //! The mode `none`: a directory on the host, a terminal and an agent, and no sync.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use std::path::Path;
 
 use crate::modes::set_mode;
