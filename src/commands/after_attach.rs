@@ -54,7 +54,8 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
         // What happened on the host just before the attach is known by now.
         asked = ask_mutagen(ctx, &record);
     }
-    if (!lasted || !asked.is_quiet())
+    // Without a sync nobody else would notice that the directory was renamed.
+    if (!lasted || !asked.is_quiet() || record.no_sync)
         && let Some(said) = look(ctx, &remote, &record, asked.is_paused)?
     {
         asked.said = vec![said];

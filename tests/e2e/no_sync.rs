@@ -64,6 +64,14 @@ fn a_session_without_a_sync_needs_no_mutagen_and_has_all_the_rest() {
     let run = steps::connect(&bed.sandbox, &project);
     assert!(run.stderr.contains("Followed"), "{run}");
     assert_eq!(steps::syncs(&bed.sandbox).len(), 0);
+    // Also by an attach, which does not ask before.
+    let newer = steps::there(&bed, "app3");
+    std::fs::rename(&new, &newer).unwrap();
+    steps::detach(steps::attach(&bed.sandbox, &project));
+    steps::wait_until_nobody_looks_after(&bed);
+    let run = bed.sandbox.sinc_in(&project, &["run", "--", "pwd"]).success();
+    assert_eq!(run.stdout, format!("{}\n", newer.display()));
+    let new = newer;
     // With another mode it is a session like any other.
     bed.sandbox.set("SINC_MODE", "two-way-safe");
     steps::connect(&bed.sandbox, &project);
@@ -74,6 +82,15 @@ fn a_session_without_a_sync_needs_no_mutagen_and_has_all_the_rest() {
     bed.sandbox.unset("SINC_MODE");
     bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
     assert_eq!(steps::syncs(&bed.sandbox).len(), 0);
+    // From there to a replica: what differs by now is shown.
+    steps::write(&new.join("only-there"), "changed there");
+    set_mode(&bed, "one-way-replica");
+    let refused = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
+    assert!(refused.stderr.contains("overwrite  only-there"), "{refused}");
+    bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
+    assert_eq!(steps::read(&new.join("only-there")), "there");
+    let status = bed.sandbox.sinc_in(&project, &["status"]).success();
+    assert!(status.stdout.contains("sync      synced"), "{status}");
     let killed = bed.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
     assert!(killed.stderr.contains("the files stay"), "{killed}");
     assert_eq!(steps::read(&new.join("only-here")), "here");

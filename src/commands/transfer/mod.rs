@@ -79,7 +79,7 @@ pub(super) fn turn_on(
     let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?);
     let transfer = Transfer {
         ctx,
-        sides: Sides { record: record.clone(), remote },
+        sides: Sides { record: Record { no_sync: false, ..record.clone() }, remote },
         mutagen: mutagen.clone(),
         settings: settings.clone(),
         winner,
