@@ -51,7 +51,7 @@ impl Repo {
         sandbox.show_path(&dir, "$REPO");
         let repo = Self { sandbox, fakes, dir };
         repo.copy();
-        for name in ["cc", "ssh", "sshd", "tmux"] {
+        for name in ["cc", "ssh", "sshd", "tmux", "inotifywait"] {
             repo.program(name);
         }
         repo.on("id -u", "echo 1000");
