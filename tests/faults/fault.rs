@@ -50,7 +50,10 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
         12 => world.reboot(),
         13..19 => {
             let words = command(rng);
-            format!("sinc {}: {}", words.join(" "), world.sinc(words).code)
+            let run = world.sinc(words);
+            let said =
+                run.stderr.lines().filter(|line| !line.starts_with("hint")).next_back().unwrap_or_default();
+            format!("sinc {}: {} {said}", words.join(" "), run.code)
         }
         19 => {
             let (one, other) = (command(rng), command(rng));
