@@ -44,7 +44,13 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
             "all connections break".to_owned()
         }
         7 => world.freeze("the line stands still", "sshd"),
-        8 => world.freeze("the data's line stands still", "mutagen-agent synchronizer"),
+        8 => {
+            // Even ssh itself, which would notice a dead line: only time helps.
+            let seconds = rng.u64(1..20);
+            let said = world.freeze("the data's line stands still", "mutagen-agent synchronizer");
+            world.thaw_after(Duration::from_secs(seconds));
+            format!("{said} for {seconds} s")
+        }
         9 => world.cut(),
         10..12 => world.heal(),
         12 => world.reboot(),
