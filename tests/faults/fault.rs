@@ -57,8 +57,7 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
         13..19 => {
             let words = command(rng);
             let run = world.sinc(words);
-            let said =
-                run.stderr.lines().filter(|line| !line.starts_with("hint")).next_back().unwrap_or_default();
+            let said = run.stderr.lines().rfind(|line| !line.starts_with("hint")).unwrap_or_default();
             format!("sinc {}: {} {said}", words.join(" "), run.code)
         }
         19 => {
