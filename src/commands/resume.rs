@@ -10,7 +10,7 @@ use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
 use super::first_cycle::{self, complaints, hint_at_conflicts};
 use super::state_report::place_note;
-use super::sync_control::{note_checked, one, print_checked, print_listed, syncs, wait};
+use super::sync_control::{be_sure, note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
 use super::{held_words, mode_words, mutagen};
 use crate::cli;
@@ -72,6 +72,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     if dry_run {
         print_listed(ctx, "resume", &record, &mutagen)?;
         return Ok(0);
+    }
+    if !resumed && held.is_none() {
+        // It went on all the time: only what stood still was looked at.
+        be_sure(ctx, &mutagen, &record, CYCLE_DEADLINE)?;
     }
     let checked = one(wait(ctx, &mutagen, &record, CYCLE_DEADLINE)?, &record)?;
     super::link::ensure(ctx, &record.host);

@@ -10,6 +10,7 @@ mod flush;
 mod forwarding;
 mod interrupted;
 mod kill;
+mod killed_link;
 mod kit;
 mod link;
 mod list;

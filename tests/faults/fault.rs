@@ -44,13 +44,21 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
             "all connections break".to_owned()
         }
         7 => world.freeze("the line stands still", "sshd"),
-        8 => world.freeze("the data's line stands still", "mutagen-agent synchronizer"),
+        8 => {
+            // Even ssh itself, which would notice a dead line: only time helps.
+            let seconds = rng.u64(1..20);
+            let said = world.freeze("the data's line stands still", "mutagen-agent synchronizer");
+            world.thaw_after(Duration::from_secs(seconds));
+            format!("{said} for {seconds} s")
+        }
         9 => world.cut(),
         10..12 => world.heal(),
         12 => world.reboot(),
         13..19 => {
             let words = command(rng);
-            format!("sinc {}: {}", words.join(" "), world.sinc(words).code)
+            let run = world.sinc(words);
+            let said = run.stderr.lines().rfind(|line| !line.starts_with("hint")).unwrap_or_default();
+            format!("sinc {}: {} {said}", words.join(" "), run.code)
         }
         19 => {
             let (one, other) = (command(rng), command(rng));

@@ -30,6 +30,13 @@ pub(crate) struct Through {
     pub(crate) gone: usize,
 }
 
+impl Through {
+    /// More than the brake should ever let through.
+    pub(crate) fn most_went(self) -> bool {
+        self.gone > self.files / 2
+    }
+}
+
 impl std::ops::AddAssign for Through {
     fn add_assign(&mut self, other: Self) {
         self.deletions += other.deletions;

@@ -42,6 +42,9 @@ pub(crate) fn run(seed: u64) -> Through {
         Ok(Ok(found)) => {
             let through = run.through;
             let mass = if through.deletions > 0 { format!("; {through}") } else { String::new() };
+            if through.most_went() {
+                say(&run.story);
+            }
             say(&format!("faults: seed {seed} ok: {found}{mass}"));
             through
         }

@@ -154,6 +154,17 @@ impl World {
         "the host reboots".to_owned()
     }
 
+    /// What stands still goes on after this time, whatever happens meanwhile.
+    pub(crate) fn thaw_after(&mut self, time: Duration) {
+        let frozen = self.frozen.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            for pid in frozen {
+                let _ = kill_process(pid, Signal::CONT);
+            }
+        });
+    }
+
     fn thaw(&mut self) {
         for pid in self.frozen.drain(..) {
             let _ = kill_process(pid, Signal::CONT);

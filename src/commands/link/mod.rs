@@ -79,8 +79,8 @@ pub(super) fn note(ctx: &Context, id: &str, host: &str) -> Option<String> {
 }
 
 /// Before a command asks for a cycle: waits until the host's link knows that it would not delete too much. A link that
-/// does not know in time may have lost its line while Mutagen has one: then it is looked here, and held if need be.
-/// Without a link nobody looks.
+/// does not know in time may have lost its line while Mutagen has one, and one that was killed knows nothing: then it is
+/// looked here, and held if need be. Where there is to be no link (`link = false`), nobody looks.
 ///
 /// # Errors
 /// The host was not reached, or Mutagen fails.
@@ -106,14 +106,17 @@ pub(super) fn look_first(
     }
 }
 
-/// Waits until the host's link is sure. No if it is not in time; yes without a link.
+/// Waits until the host's link is sure. No if it is not in time, or none runs that should.
 fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
+    if ctx.runner.is_dry_run() || ctx.config().is_ok_and(|config| !config.sync.link.value) {
+        return true;
+    }
     let until = Instant::now() + deadline;
     loop {
-        if ctx.runner.is_dry_run() || ctx.store.link_runs(&record.host).is_none() {
-            return true;
-        }
+        let Some(runs) = ctx.store.link_runs(&record.host) else { return false };
+        // What one that was killed told last means nothing.
         let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
+        let file = file.filter(|file| runs.pid == Some(file.pid));
         let unsure = file.is_none_or(|file| {
             file.sessions.get(&record.id).is_none_or(|session| session.looking && session.stands.is_none())
         });

@@ -1,0 +1,65 @@
+//! A link that was killed looks at nothing any more, but what it told last is still there: a command that asks for a cycle
+//! looks itself.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::steps;
+use crate::support::e2e::Bed;
+use crate::support::{PATIENCE, wait_until};
+
+const FILES: usize = 80;
+
+/// A session with many files whose link has looked at them and is killed.
+fn killed() -> Option<(Bed, PathBuf, PathBuf)> {
+    let bed = Bed::new()?;
+    let here = bed.project("app", &[("top", "2\n")]);
+    for number in 0..FILES {
+        steps::write(&here.join(format!("src/{number}")), &format!("{number}\n"));
+    }
+    steps::connect(&bed.sandbox, &here);
+    let status = || {
+        let run = bed.sandbox.sinc(&["link", "status", "--json"]).success();
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        json["data"]["links"][0].clone()
+    };
+    wait_until("the link has looked", PATIENCE, || {
+        let sessions = status()["sessions"].as_object().cloned().unwrap_or_default();
+        !sessions.is_empty() && sessions.values().all(|session| session["looking"] == false)
+    });
+    let pid = i32::try_from(status()["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    wait_until("the link is gone", PATIENCE, || status()["runs"] == false);
+    let there = steps::there(&bed, "app");
+    Some((bed, here, there))
+}
+
+#[track_caller]
+fn held(bed: &Bed, here: &Path, words: &[&str]) {
+    let run = bed.sandbox.sinc_in(here, words).exits(1);
+    assert!(run.stderr.contains("--restore"), "{run}");
+    assert_eq!(std::fs::read_dir(here.join("src")).unwrap().count(), FILES, "{run}");
+}
+
+#[test]
+fn every_command_that_asks_for_a_cycle_looks_where_the_link_was_killed() {
+    for words in [&["flush"][..], &["conflicts"], &["resolve", "--all", "--both"], &["resume"]] {
+        let Some((bed, here, there)) = killed() else { return };
+        std::fs::remove_dir_all(there.join("src")).unwrap();
+        held(&bed, &here, words);
+    }
+}
+
+#[test]
+fn what_a_link_that_was_killed_told_last_says_nothing_of_the_next_one() {
+    let Some((bed, here, there)) = killed() else { return };
+    std::fs::remove_dir_all(there.join("src")).unwrap();
+    // This starts a link, which has not looked when the flush asks.
+    let _ = bed.sandbox.sinc_in(&here, &["--no-attach"]);
+    held(&bed, &here, &["flush"]);
+    bed.sandbox.sinc_in(&here, &["resume", "--restore", "--yes"]).success();
+    assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES);
+}
