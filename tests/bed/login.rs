@@ -103,9 +103,8 @@ fn links_are_started_at_login_and_at_boot_until_that_is_removed() {
 
     let said = lab.on_host("~/bin/sinc link install --remove 2>&1");
     assert!(said.contains("not started at login any more"), "{said}");
-    let left = lab.on_host(
-        "find ~/.config/systemd -name '*sinc*'; systemctl --user list-units '*sinc*' --no-legend",
-    );
+    let left = lab
+        .on_host("find ~/.config/systemd -name '*sinc*'; systemctl --user list-units '*sinc*' --no-legend");
     assert_eq!(left.trim(), "", "the unit and what enabled it are gone");
     assert!(inside.links().contains("near"), "what runs goes on");
     inside.syncs("removed");
