@@ -55,34 +55,74 @@ fn what_changed_on_both_sides_during_a_cut_is_synced_after_it() {
     lab.wait_for_local(&root.join("there"), "there");
 }
 
+/// The link, as `sinc link status` has it: is there a line, and is everything watched and nothing to be looked at first?
+fn link(lab: &Lab) -> (serde_json::Value, bool) {
+    let json = lab.sandbox.sinc(&["link", "status", "--json"]).success().stdout;
+    let status: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let link = status["data"]["links"][0].clone();
+    let quiet = link["sessions"].as_object().is_some_and(|all| {
+        all.values().all(|one| one["looking"] == false && one["there"]["by"] == "inotify")
+    });
+    (link, quiet)
+}
+
+fn wait_until_up(lab: &Lab) {
+    wait_until("the link is up", PATIENCE, || {
+        let (link, quiet) = link(lab);
+        link["up"] == true && quiet
+    });
+}
+
+/// Cuts the line, and changes both sides while it is cut.
+fn cut_and_change(lab: &Lab, root: &std::path::Path, text: &str) {
+    lab.on_host(&format!("nohup sh -c 'sleep 4; echo {text} > ~/workspace/app/there' >/dev/null 2>&1 &"));
+    lab.bed(&["cut"]);
+    std::fs::write(root.join("here"), text).unwrap();
+    wait_until("the link knows that the line is lost", PATIENCE, || link(lab).0["up"] == false);
+}
+
 #[test]
 fn the_link_is_back_soon_after_the_line() {
     let lab = Lab::new();
     lab.bed(&["latency", "50"]);
     let root = lab.project("app", 50);
     lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
-    let up = |wanted: bool| {
-        let json = lab.sandbox.sinc(&["link", "status", "--json"]).success().stdout;
-        let status: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let link = status["data"]["links"][0].clone();
-        let quiet = link["sessions"].as_object().is_some_and(|all| {
-            all.values().all(|one| one["looking"] == false && one["there"]["by"] == "inotify")
-        });
-        link["up"] == wanted && (quiet || !wanted)
-    };
-    wait_until("the link is up", PATIENCE, || up(true));
-    lab.on_host("nohup sh -c 'sleep 4; echo there > ~/workspace/app/there' >/dev/null 2>&1 &");
-    lab.bed(&["cut"]);
-    std::fs::write(root.join("here"), "here").unwrap();
-    wait_until("the link knows that the line is lost", PATIENCE, || up(false));
-    let status = lab.sandbox.sinc_in(&root, &["link", "status"]).success();
-    assert!(status.stdout.contains("no line to the host"), "{status}");
+    for round in 0..3 {
+        wait_until_up(&lab);
+        let text = format!("round {round}");
+        cut_and_change(&lab, &root, &text);
+        let status = lab.sandbox.sinc_in(&root, &["link", "status"]).success();
+        assert!(status.stdout.contains("no line to the host"), "{status}");
+        lab.bed(&["restore"]);
+        let back = Instant::now();
+        lab.wait_for_local(&root.join("there"), &text);
+        let took = back.elapsed();
+        lab.wait_for_remote("~/workspace/app/here", &text);
+        // The goal is 3 s. Measured on a busy machine with two cores: thirteen times 2.5 to 3.5 s.
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let _ =
+            std::io::Write::write_all(&mut std::io::stderr(), format!("back after {took:?}\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_link_that_is_killed_while_the_line_is_down_is_brought_back_by_status() {
+    let lab = Lab::new();
+    let root = lab.project("app", 50);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    wait_until_up(&lab);
+    cut_and_change(&lab, &root, "meanwhile");
+    let first = link(&lab).0["pid"].to_string();
+    lab.sandbox.run("kill", &["-9", &first]).success();
+    wait_until("the link is gone", PATIENCE, || link(&lab).0["runs"] == false);
+    // The host cannot be asked; that is said, and the link runs again.
+    let _ = lab.sandbox.sinc_in(&root, &["status"]);
+    wait_until("another link runs", PATIENCE, || {
+        let (link, _) = link(&lab);
+        link["runs"] == true && link["pid"].is_number() && link["pid"].to_string() != first
+    });
+    assert_eq!(link(&lab).0["up"], false);
     lab.bed(&["restore"]);
-    let back = Instant::now();
-    lab.wait_for_local(&root.join("there"), "there");
-    let took = back.elapsed();
-    lab.wait_for_remote("~/workspace/app/here", "here");
-    // The goal is 3 s; a machine that is busy gets some more.
-    assert!(took < Duration::from_secs(6), "{took:?}");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("back after {took:?}\n").as_bytes());
+    lab.wait_for_local(&root.join("there"), "meanwhile");
+    lab.wait_for_remote("~/workspace/app/here", "meanwhile");
 }

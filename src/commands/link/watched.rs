@@ -36,6 +36,8 @@ pub(super) struct Watched {
     pub joiner: Joiner,
     /// Its cycle was stopped by pausing it: it goes on after a look.
     pub braked: bool,
+    /// Its cycle begins when its sync is connected again.
+    pub waits: bool,
     /// Pausing it is under way.
     pub stopping: bool,
     pub eye_here: Eye,
@@ -90,6 +92,7 @@ impl Watched {
             joiner: Joiner::new(now),
             braked: false,
             stopping: false,
+            waits: false,
             eye_here: starting(),
             eye_there: starting(),
             minute: Minute::default(),

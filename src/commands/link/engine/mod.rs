@@ -69,7 +69,7 @@ enum Message {
     /// A cycle was stopped.
     Braked(String),
     /// The syncs were connected again.
-    Revived(Vec<SyncSession>),
+    Revived(u32, Vec<SyncSession>),
     /// A signal came.
     Stop,
 }
@@ -130,8 +130,12 @@ struct Engine<'a> {
     changed_there: Option<Instant>,
     tries: u32,
     try_at: Option<Instant>,
+    tried_at: Instant,
     /// The line was lost since Mutagen's connections were looked at.
     lost: bool,
+    /// They are being connected again; the number says which time.
+    reviving: Option<u32>,
+    revivals: u32,
     reread_at: Option<Instant>,
     recheck_at: Instant,
     file: LinkFile,
@@ -186,7 +190,10 @@ impl<'a> Engine<'a> {
             changed_there: None,
             tries: 0,
             try_at: Some(now),
+            tried_at: now,
             lost: false,
+            reviving: None,
+            revivals: 0,
             reread_at: Some(now),
             recheck_at: now + RECHECK,
             file,
@@ -253,12 +260,11 @@ impl<'a> Engine<'a> {
                     (session.braked, session.stopping) = (true, false);
                 }
             }
-            Message::Revived(syncs) => {
-                for session in &mut self.sessions {
-                    session.note_sync(&syncs);
-                    session.joiner.missed(now);
-                }
+            Message::Revived(number, syncs) if self.reviving == Some(number) => {
+                self.take_revived(now, &syncs)
             }
+            // A later one has begun.
+            Message::Revived(..) => {}
         }
     }
 
@@ -434,7 +440,14 @@ impl<'a> Engine<'a> {
     }
 
     fn begin_cycle(&mut self, index: usize) {
+        if self.lost && self.file.up && self.reviving.is_none() {
+            self.revive();
+        }
         let session = &mut self.sessions[index];
+        if self.reviving.is_some() {
+            session.waits = true;
+            return;
+        }
         let Some(sync) = session.sync.clone() else { return };
         let braked = std::mem::take(&mut session.braked);
         let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
@@ -483,8 +496,9 @@ impl<'a> Engine<'a> {
             Err(why) => {
                 self.log.note(&format!("{id}: no cycle: {why}"));
                 session.joiner.cycled(now, false);
+                // They are connected again when the look before the next cycle has shown that the line lives: over a dead
+                // one that takes long.
                 self.lost = true;
-                self.revive();
             }
         }
     }

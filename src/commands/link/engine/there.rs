@@ -14,12 +14,25 @@ use crate::process::Cmd;
 use crate::remote::{Why, classify};
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
-use crate::tools::mutagen::Selector;
+use crate::tools::mutagen::{Selector, SyncSession};
 
-/// The line is tried again and again without a pause, so that one that comes back is noticed within a second; after so
-/// many tries there are pauses.
-const EAGER_TRIES: u32 = 60;
+/// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
+/// pauses.
+const EAGER_TRIES: u32 = 100;
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the most patient try waits, seconds.
+const LONGEST: u32 = 10;
+
+/// How long a try waits for the host's first words, seconds. A packet that was sent before the line was back is sent again only
+/// after 1 s, 2 s more and 4 s more, so a new try is sooner. A slow host, or one behind others, needs more now and then.
+fn patience(tries: u32) -> u32 {
+    match tries % 12 {
+        11 => LONGEST,
+        3 | 7 => 3,
+        _ => 1,
+    }
+}
 const MOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
@@ -39,6 +52,8 @@ impl Engine<'_> {
                 self.tries = 0;
                 self.poll = None;
                 self.watch_tries = 0;
+                // Beside the walk. It begins no cycle: those are asked for.
+                self.revive();
             }
             FromHost::Over(why) => self.lose_line(now, why),
             FromHost::Said(said) => self.take_said(now, said),
@@ -140,7 +155,9 @@ impl Engine<'_> {
             self.log.note("the line is up");
             (self.file.up, self.file.since, self.file.why) = (true, crate::commands::now(), None);
         }
-        self.revive();
+        if self.reviving.is_none() {
+            self.revive();
+        }
     }
 
     /// Connects Mutagen's sessions again that are not: at once, instead of when it tries by itself. One that may not
@@ -152,19 +169,44 @@ impl Engine<'_> {
         if mine.is_empty() {
             return;
         }
+        self.revivals += 1;
+        let number = self.revivals;
+        self.reviving = Some(number);
         thread("revive", move || {
             let list = || mutagen.list(&Selector::All).unwrap_or_default();
-            for sync in list().iter().filter(|sync| mine.contains(&sync.identifier)) {
+            let revive = |sync: &SyncSession| {
                 if sync.is_paused() || sync.halt().is_some() || (sync.is_connected() && !lost) {
-                    continue;
+                    return;
                 }
                 if sync.is_connected() {
                     let _ = mutagen.pause(&sync.identifier);
                 }
                 let _ = mutagen.resume(&sync.identifier);
-            }
-            drop(outbox.send(Message::Revived(list())));
+            };
+            std::thread::scope(|scope| {
+                for sync in list().into_iter().filter(|sync| mine.contains(&sync.identifier)) {
+                    scope.spawn(move || revive(&sync));
+                }
+            });
+            drop(outbox.send(Message::Revived(number, list())));
         });
+    }
+
+    /// The syncs were connected again, as far as they could be.
+    pub(super) fn take_revived(&mut self, now: Instant, syncs: &[SyncSession]) {
+        self.reviving = None;
+        for index in 0..self.sessions.len() {
+            let session = &mut self.sessions[index];
+            session.note_sync(syncs);
+            if !std::mem::take(&mut session.waits) {
+                session.joiner.missed(now);
+            } else if self.line.is_some() && session.stands.is_none() && !session.joiner.is_unsure() {
+                self.begin_cycle(index);
+            } else {
+                // Something happened after it was looked at.
+                session.joiner.cycled(now, false);
+            }
+        }
     }
 
     pub(super) fn open_line(&mut self, now: Instant) {
@@ -178,8 +220,9 @@ impl Engine<'_> {
             self.try_at = Some(now + Duration::from_secs(1));
             return;
         }
-        // Two seconds send a packet each second; a host behind others may need more now and then.
-        let seconds = if self.tries.is_multiple_of(4) { 10 } else { 2 };
+        // The first one of all has nothing to hurry for.
+        let seconds = if self.lost { patience(self.tries) } else { LONGEST };
+        self.tried_at = now;
         let mut cmd = self.remote.line_cmd("watch the host", &EYE, rides, seconds);
         if let Some(socket) =
             shared.and_then(|host| host.auth_sock).filter(|path| std::path::Path::new(path).exists())
@@ -243,7 +286,8 @@ impl Engine<'_> {
         let refused =
             matches!(kind, Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig);
         let pause = match self.tries.checked_sub(EAGER_TRIES) {
-            None => LEAST_PAUSE,
+            // One that waited for the host has been a pause itself.
+            None => LEAST_PAUSE.saturating_sub(now.duration_since(self.tried_at)),
             Some(more) => (LEAST_PAUSE * (more + 2)).min(MOST_PAUSE),
         };
         self.try_at = Some(now + if refused { REFUSED_PAUSE } else { pause });
