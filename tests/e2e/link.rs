@@ -274,12 +274,11 @@ fn an_inotifywait_that_dies_is_started_again_and_then_not_any_more() {
     linked.edit("polled");
 }
 
-/// How many directories the only inotifywait, or the link, watches.
-fn watches(bed: &Bed, pid: &str) -> usize {
+/// How many directories the only inotifywait, or the link, watches; none if it has ended just now.
+fn watches(pid: &str) -> usize {
     let fds = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
     let text = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path()).unwrap_or_default();
-    let most = fds.map(|entry| text(entry).matches("inotify wd:").count()).max();
-    most.unwrap_or_else(|| panic!("{pid}: {:#?}", living_in(bed.host.dir())))
+    fds.map(|entry| text(entry).matches("inotify wd:").count()).max().unwrap_or(0)
 }
 
 #[test]
@@ -301,12 +300,13 @@ fn ignored_directories_cost_no_watch_also_where_they_are_moved_in_or_made_later(
     let linked = Linked { bed: Rc::new(bed), here, there };
     linked.wait_for("inotify");
     let count = || {
+        // While everything is walked again there is none for a moment.
         let pids = running(&linked.bed, "inotifywait -m");
-        assert_eq!(pids.len(), 1);
-        (watches(&linked.bed, &linked.pid().to_string()), watches(&linked.bed, &pids[0]))
+        let [pid] = &pids[..] else { return (0, 0) };
+        (watches(&linked.pid().to_string()), watches(pid))
     };
     // The directory, src; here also that of the sessions.
-    assert_eq!(count(), (3, 2));
+    wait_until("only what is synced is watched at first", PATIENCE, || count() == (3, 2));
     // A tree that is moved in on the host is watched without what is ignored in it, and it is synced.
     let outside = linked.bed.host.remote_home().join("outside");
     std::fs::create_dir_all(outside.join("lib")).unwrap();
