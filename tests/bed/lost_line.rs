@@ -112,14 +112,14 @@ fn a_link_that_is_killed_while_the_line_is_down_is_brought_back_by_status() {
     lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
     wait_until_up(&lab);
     cut_and_change(&lab, &root, "meanwhile");
-    let first = link(&lab).0["pid"].to_string();
-    lab.sandbox.run("kill", &["-9", &first]).success();
+    let first = link(&lab).0["pid"].clone();
+    lab.sandbox.run("kill", &["-9", &first.to_string()]).success();
     wait_until("the link is gone", PATIENCE, || link(&lab).0["runs"] == false);
     // The host cannot be asked; that is said, and the link runs again.
     let _ = lab.sandbox.sinc_in(&root, &["status"]);
     wait_until("another link runs", PATIENCE, || {
         let (link, _) = link(&lab);
-        link["runs"] == true && link["pid"].is_number() && link["pid"].to_string() != first
+        link["runs"] == true && link["pid"].is_number() && link["pid"] != first
     });
     assert_eq!(link(&lab).0["up"], false);
     lab.bed(&["restore"]);

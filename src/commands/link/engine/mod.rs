@@ -261,7 +261,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Message::Revived(number, syncs) if self.reviving == Some(number) => {
-                self.take_revived(now, &syncs)
+                self.take_revived(now, &syncs);
             }
             // A later one has begun.
             Message::Revived(..) => {}
