@@ -337,7 +337,7 @@ fn a_burst_costs_a_few_cycles_and_nothing_of_it_is_lost() {
     let Some(linked) = linked() else { return };
     linked.edit("before");
     let cycles = || steps::syncs(&linked.bed.sandbox)[0]["successfulCycles"].as_u64().unwrap();
-    let before = cycles();
+    let (before, started) = (cycles(), Instant::now());
     for n in 0..20_000 {
         let dir = linked.there.join(format!("out/{}", n / 200));
         if n % 200 == 0 {
@@ -352,7 +352,9 @@ fn a_burst_costs_a_few_cycles_and_nothing_of_it_is_lost() {
                 .all(|n| linked.here.join(format!("out/{n}")).read_dir().is_ok_and(|dir| dir.count() == 200))
     });
     let took = cycles() - before;
-    assert!(took <= 20, "{took} cycles\n{}", linked.log());
+    // One in two seconds while it lasts, and a few around it. (A busy machine takes long.)
+    let allowed = 10 + started.elapsed().as_secs();
+    assert!(took <= allowed, "{took} cycles, {allowed} allowed\n{}", linked.log());
     // Directories that were made meanwhile are watched, also those whose events were lost.
     linked.wait_for("inotify");
     linked.edit("out/57/more");
