@@ -114,7 +114,10 @@ struct Engine<'a> {
     here_number: u32,
     here_ready: bool,
     line: Option<Line>,
+    /// Lines that have not begun yet, with their numbers: the first that does is the line.
+    trying: Vec<(u32, Line)>,
     line_number: u32,
+    last_number: u32,
     roots: Arc<Roots>,
     waiting: Waiting,
     /// Everything on the host is watched, or polled.
@@ -177,7 +180,9 @@ impl<'a> Engine<'a> {
             here_number: 0,
             here_ready: false,
             line: None,
+            trying: Vec::new(),
             line_number: 0,
+            last_number: 0,
             roots: Arc::default(),
             waiting: Waiting::default(),
             there_ready: false,
@@ -247,8 +252,8 @@ impl<'a> Engine<'a> {
         let now = Instant::now();
         match message {
             Message::Here(number, told) if number == self.here_number => self.take_here(now, told),
-            Message::There(number, said) if number == self.line_number => self.take_there(now, said),
-            Message::Here(..) | Message::There(..) | Message::Stop => {}
+            Message::There(number, said) => self.take_from(now, number, said),
+            Message::Here(..) | Message::Stop => {}
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
             Message::Told(id, what, well) => self.take_told(&id, what, well),

@@ -3,14 +3,11 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-
 use super::{Engine, Message, QUIET, thread};
 use crate::link::asked::{Door, socket};
 use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
-use crate::process::Cmd;
 use crate::remote::{Why, classify};
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
@@ -18,8 +15,11 @@ use crate::tools::mutagen::{Selector, SyncSession};
 
 /// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
 /// pauses.
-const EAGER_TRIES: u32 = 100;
+const EAGER_TRIES: u32 = 150;
 const LEAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// So many tries go on side by side: one waits a second for its first packet to be answered.
+const AT_ONCE: usize = 2;
 
 /// How long the most patient try waits, seconds.
 const LONGEST: u32 = 10;
@@ -46,7 +46,34 @@ pub(super) const WALK_PAUSE: Duration = Duration::from_secs(2);
 const LONG_WALK_PAUSE: Duration = Duration::from_secs(10);
 
 impl Engine<'_> {
-    pub(super) fn take_there(&mut self, now: Instant, said: FromHost) {
+    /// Takes what a line said: the one that is open, or one that is tried.
+    pub(super) fn take_from(&mut self, now: Instant, number: u32, said: FromHost) {
+        if self.line.is_some() && number == self.line_number {
+            return self.take_there(now, said);
+        }
+        let Some(at) = self.trying.iter().position(|(tried, _)| *tried == number) else { return };
+        match said {
+            FromHost::Begun => {
+                self.line = Some(self.trying.swap_remove(at).1);
+                self.line_number = number;
+                // The others are given up.
+                self.trying.clear();
+                self.try_at = None;
+                self.take_there(now, said);
+            }
+            FromHost::Over(why) => {
+                drop(self.trying.swap_remove(at));
+                if self.trying.is_empty() {
+                    self.lose_line(now, why);
+                } else {
+                    self.try_at.get_or_insert(now + LEAST_PAUSE);
+                }
+            }
+            FromHost::Said(_) => {}
+        }
+    }
+
+    fn take_there(&mut self, now: Instant, said: FromHost) {
         match said {
             FromHost::Begun => {
                 self.tries = 0;
@@ -210,7 +237,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn open_line(&mut self, now: Instant) {
-        self.line_number += 1;
+        self.last_number += 1;
         self.try_at = None;
         let shared = self.ctx.store.host(&host_word(&self.host.name)).ok().flatten();
         let rides = shared.as_ref().is_some_and(|host| host.shared);
@@ -230,11 +257,15 @@ impl Engine<'_> {
             cmd = cmd.env("SSH_AUTH_SOCK", socket);
         }
         self.tries += 1;
-        let (outbox, number) = (self.outbox.clone(), self.line_number);
+        let (outbox, number) = (self.outbox.clone(), self.last_number);
         let tell = move |said| drop(outbox.send(Message::There(number, said)));
-        match self.start_line(&cmd, tell) {
-            Ok(line) => self.line = Some(line),
-            Err(error) => self.lose_line(now, format!("{error:#}")),
+        match Line::open(&self.ctx.runner, &cmd, self.roots.clone(), tell) {
+            Ok(line) => self.trying.push((number, line)),
+            Err(error) => return self.lose_line(now, format!("{error:#}")),
+        }
+        // A line that comes back is met by the next try, not by the next packet of the one before.
+        if self.lost && !rides && self.tries < EAGER_TRIES && self.trying.len() < AT_ONCE {
+            self.try_at = Some(now + LEAST_PAUSE);
         }
     }
 
@@ -255,14 +286,10 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn start_line(&self, cmd: &Cmd, tell: impl Fn(FromHost) + Send + 'static) -> Result<Line> {
-        Line::open(&self.ctx.runner, cmd, self.roots.clone(), tell)
-    }
-
     pub(super) fn lose_line(&mut self, now: Instant, why: String) {
         self.line = None;
+        self.trying.clear();
         self.waiting.give_up();
-        self.line_number += 1;
         (self.there_ready, self.lost) = (false, true);
         self.walk_at = None;
         let kind = classify(&why);
