@@ -108,7 +108,8 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<Stri
         };
         let dependants: Vec<&str> = there.iter().filter(needs).map(String::as_str).collect();
         if !dependants.is_empty() {
-            let message = format!("{} on this host needs `{name}`", several(&dependants));
+            let need = if dependants.len() == 1 { "needs" } else { "need" };
+            let message = format!("{} on this host {need} `{name}`", several(&dependants));
             let hint = format!("take them back too: `sinc uninstall {} {name}`", dependants.join(" "));
             return Err(Failure::new(Kind::Failed, message).hint(hint).into());
         }

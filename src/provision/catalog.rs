@@ -210,7 +210,7 @@ mod tests {
         let without = Selection { without: vec!["et".to_owned()], ..minimal.clone() };
         assert_eq!(names(&without).unwrap(), ["user", "base", "node", "codex", "ufw"]);
         let one = Selection { with: vec!["claude".to_owned()], ..Selection::default() };
-        assert_eq!(names(&one).unwrap(), ["base", "node", "claude"]);
+        assert_eq!(names(&one).unwrap(), ["node", "claude"]);
         let needed = Selection { without: vec!["node".to_owned()], ..minimal };
         assert_eq!(names(&needed).unwrap_err(), "`codex` needs `node`, which is left out");
         let unknown = Selection { with: vec!["emacs".to_owned()], ..Selection::default() };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::component::{Architecture, Component, Kind};
+use super::component::{Architecture, Component, Kind, Step};
 use super::program::Program;
 use super::records::Records;
 use super::target::Target;
@@ -229,6 +229,12 @@ impl std::error::Error for NotUnderstood {}
 #[must_use]
 pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String {
     let mut program = Program::probing(target);
+    let mut commands: Vec<&str> = components.iter().flat_map(|it| &it.steps).flat_map(commands_of).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    if !commands.is_empty() {
+        program.call(&[&["ask_versions"], commands.as_slice()].concat());
+    }
     for component in components {
         for (number, step) in component.steps.iter().enumerate() {
             let enough = step.unless.as_ref().map_or("", |enough| &enough.command);
@@ -254,6 +260,15 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
         }
     }
     program.finish()
+}
+
+/// The programs whose versions a step asks for.
+fn commands_of(step: &Step) -> Vec<&str> {
+    let npm = match &step.kind {
+        Kind::Npm(npm) => Some(npm.command.as_str()),
+        _ => None,
+    };
+    step.unless.iter().map(|enough| enough.command.as_str()).chain(npm).collect()
 }
 
 /// Reads the answers to [`probe`] for these components.

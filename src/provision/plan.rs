@@ -180,7 +180,7 @@ pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -
             let undo = shell.undo.as_deref().unwrap_or_default();
             change(
                 format!("make it so that {}", shell.says),
-                Call::new("shell_step", [as_user, &shell.apply, &shell.check, undo]),
+                Call::new("shell_step", [as_user, &shell.apply, &shell.check, undo, &shell.says]),
             )
         }
         _ => Decision::Blocked("the host answered another question".to_owned()),
@@ -381,7 +381,11 @@ fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -
         return match state {
             UfwState::Active => Decision::Satisfied("the firewall is on".to_owned()),
             _ => change(
-                format!("turn the firewall on: only {} stays open", ssh_at(&port_names)),
+                format!(
+                    "turn the firewall on: only {} stays open{}",
+                    ssh_at(&port_names),
+                    and_own(&bare, &ports)
+                ),
                 Call::new("ufw_enable", ports.clone()),
             ),
         };
@@ -421,6 +425,16 @@ fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -
 
 fn ssh_at(ports: &[&str]) -> String {
     format!("ssh (port {})", several(ports))
+}
+
+/// The person's own rules, which stay.
+fn and_own(rules: &[&str], ports: &[String]) -> String {
+    let of_ssh = |rule: &str| ports.iter().any(|port| rule.ends_with(&format!(" {port}/tcp")));
+    match rules.iter().filter(|rule| !of_ssh(rule)).count() {
+        0 => String::new(),
+        1 => ", and what your one rule allows".to_owned(),
+        n => format!(", and what your {n} rules allow"),
+    }
 }
 
 fn are(n: usize) -> &'static str {

@@ -19,6 +19,9 @@ pub struct Undo {
     pub call: Call,
 }
 
+/// How many packages are named in a sentence.
+const MOST_NAMED: usize = 8;
+
 impl Records {
     /// A line `COMPONENT KIND<tab>FIELD…` of the host's answer.
     pub(super) fn add(&mut self, line: &str) -> Option<()> {
@@ -53,7 +56,11 @@ impl Records {
             .filter_map(|fields| undo_one(fields))
             .collect();
         if !packages.is_empty() {
-            let what = format!("remove {}", super::plan::several(&packages));
+            let what = match packages.as_slice() {
+                few if few.len() <= MOST_NAMED => format!("remove {}", super::plan::several(few)),
+                [first, rest @ ..] => format!("remove {first} and {} packages that came with it", rest.len()),
+                [] => String::new(),
+            };
             all.push(Undo { what, call: Call::new("undo_apt", packages) });
         }
         all
@@ -87,10 +94,9 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
             undo(format!("delete the firewall's rule: {}", rule.join(" ")), "undo_ufw", rule)
         }
         ["ufw-on"] => undo("turn the firewall off".to_owned(), "undo_ufw_on", &[]),
-        ["shell", as_user, text] => {
+        ["shell", as_user, text, says] => {
             let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
-            let what = format!("run: {}", text.trim().replace('\n', "; "));
-            undo(what, "undo_shell", &[as_user, &text])
+            undo(format!("not any more: {says}"), "undo_shell", &[as_user, &text])
         }
         _ => None,
     }

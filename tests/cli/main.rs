@@ -14,8 +14,10 @@ mod held;
 mod help;
 mod identity;
 mod install_scripts;
+
 mod kit;
 mod link;
+mod plans;
 mod repo;
 #[path = "../support/mod.rs"]
 mod support;

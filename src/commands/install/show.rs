@@ -96,8 +96,7 @@ pub(super) fn report(ctx: &Context, report: &Report) {
         true => ui.status("Nothing", "to do: everything is as it should be"),
         false => {
             if as_it_was > 0 {
-                parts
-                    .push(format!("{} as it should be before", plural(as_it_was, "component", "components")));
+                parts.push(format!("{} needed nothing", plural(as_it_was, "component", "components")));
             }
             ui.status("Finished", &format!("{}: {}", report.host, parts.join(", ")));
             if report.code() == 1 {

@@ -45,8 +45,15 @@ as_user() {
   fi
 }
 
-# The first number with dots that `COMMAND --version` says.
+# The first number with dots that `COMMAND --version` says. Those that were asked together are asked once.
 version_of() {
+  if [ -n "${versions:-}" ] && [ -e "$versions/$1" ]; then
+    cat "$versions/$1"
+  else
+    ask_version "$1"
+  fi
+}
+ask_version() {
   as_user timeout 30 "$1" --version 2>/dev/null </dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1
 }
 

@@ -40,6 +40,14 @@ ssh_ports() {
   systemctl show -p Listen ssh.socket 2>/dev/null | sed -n 's/.*:\([0-9]*\) (Stream).*/\1/p'
 }
 
+# COMMANDS...: asks all for their versions at once, because some take a second
+ask_versions() {
+  versions=$(mktemp -d) || return 0
+  trap 'rm -rf "$versions"' EXIT
+  for command in "$@"; do ask_version "$command" >"$versions/$command" & done
+  wait
+}
+
 # probe COMPONENT N ENOUGH KIND WORDS...: `fact COMPONENT N VERSION KIND …`
 probe() {
   head="fact $1 $2" enough=- kind=$4

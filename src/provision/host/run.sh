@@ -56,6 +56,7 @@ step() {
 
 run_end() {
   [ ! -e /var/lib/sinc/guard/armed ] || emit "guard armed"
+  rm -rf "$run/npm" "$run/download"
   emit "end"
   # The last ones are kept.
   (cd "$state/runs" && find . -mindepth 1 -maxdepth 1 | sort -r | tail -n +11 | while IFS= read -r old; do rm -rf "$old"; done)

@@ -122,7 +122,7 @@ npm_install() {
   allow=
   [ "$3" = no ] || allow=--allow-scripts=$1
   # A proxy's registry, or a mirror, is in npm's own configuration.
-  timeout 1800 npm install -g ${where:+"$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
+  timeout 1800 npm install -g --cache="$run/npm" ${where:+"$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
     --loglevel=warn "$1@$2" || because "npm could not install $1@$2"
   # npm 12 ends well also when it left the program out.
   [ -n "$(version_of "$4")" ] || because "npm ended well, but \`$4 --version\` says no version"
@@ -248,9 +248,9 @@ user_make() {
   fi
 }
 
-# AS_USER APPLY CHECK UNDO
+# AS_USER APPLY CHECK UNDO SAYS
 shell_step() {
-  [ -z "$4" ] || record shell "$1" "$(printf '%s' "$4" | hex)"
+  [ -z "$4" ] || record shell "$1" "$(printf '%s' "$4" | hex)" "$5"
   run_shell "$1" "$2" || because "its command ended with $?"
   run_shell "$1" "$3" || because "its command ended well, but its check does not hold"
 }

@@ -28,7 +28,7 @@ undo_ppa() { timeout 300 add-apt-repository -y --remove "ppa:$1"; }
 undo_npm() {
   where=
   [ "$me" = 0 ] || where=--prefix=$home/.local
-  [ -z "$(npm_version "$1")" ] || timeout 600 npm rm -g ${where:+"$where"} --no-update-notifier "$1"
+  [ -z "$(npm_version "$1")" ] || timeout 600 npm rm -g --cache="$run/npm" ${where:+"$where"} --no-update-notifier "$1"
   hash -r
 }
 
