@@ -201,8 +201,11 @@ impl Ui {
         if !self.interactive {
             return Err(NobodyToAsk { question: question.to_owned() }.into());
         }
-        let answer =
-            dialoguer::MultiSelect::new().with_prompt(question).items_checked(items.to_vec()).interact_opt();
+        let answer = dialoguer::MultiSelect::new()
+            .with_prompt(question)
+            .report(false)
+            .items_checked(items.to_vec())
+            .interact_opt();
         crate::process::interrupted()?;
         Ok(answer?)
     }

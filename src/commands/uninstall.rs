@@ -46,9 +46,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     let plan: Vec<(String, Vec<Undo>)> =
         chosen.into_iter().map(|name| (name.clone(), facts.records.undo(&name))).collect();
     if !ctx.ui.is_json() {
+        // What is only looked at may be piped.
+        let say = |line: &str| if ctx.global.dry_run { ctx.ui.data(line) } else { ctx.ui.raw(line) };
         for (name, undo) in &plan {
-            ctx.ui.raw(&format!("  {}", ctx.ui.bold(name)));
-            undo.iter().for_each(|undo| ctx.ui.raw(&format!("    - {}", undo.what)));
+            say(&format!("  {}", ctx.ui.bold(name)));
+            undo.iter().for_each(|undo| say(&format!("    - {}", undo.what)));
         }
     }
     if ctx.global.dry_run {

@@ -14,7 +14,7 @@ macro_rules! files {
 
 /// Each file by its name. A test finds the one that is missing here.
 const FILES: &[(&str, &str)] =
-    files!["user", "base", "et", "node", "opencode", "claude", "codex", "gemini", "ufw"];
+    files!["user", "base", "et", "node", "opencode", "claude", "codex", "gemini", "ufw", "et-public"];
 
 /// All components.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@
 mod support;
 
 mod distance;
+mod install;
 mod lab;
 mod lost_line;
 mod restart;

@@ -15,6 +15,7 @@ mod help;
 mod identity;
 mod install_scripts;
 
+mod install;
 mod kit;
 mod link;
 mod plans;

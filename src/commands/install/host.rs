@@ -107,13 +107,12 @@ impl<'a> TheHost<'a> {
             }
         }
         Err(Failure::new(Kind::Privilege, format!("sudo on host `{}` refused", self.remote.name()))
-            .hint(self.for_an_administrator())
+            .hint(self.for_an_administrator(login))
             .into())
     }
 
     /// What gives the login the rights that are missing.
-    pub(super) fn for_an_administrator(&self) -> String {
-        let user = self.remote.destination().user().unwrap_or("USER");
+    pub(super) fn for_an_administrator(&self, user: &str) -> String {
         let line = format!("{user} ALL=(ALL) NOPASSWD: ALL");
         format!(
             "an administrator of the host can run: `echo {} | sudo tee /etc/sudoers.d/{user}`",

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Kind};
 use crate::provision::apply;
 use crate::provision::catalog::{Catalog, Selection, applies};
 use crate::provision::component::{Component, Tier};
-use crate::provision::facts::Facts;
+use crate::provision::facts::{Facts, Rights};
 use crate::provision::plan::{ComponentPlan, Wishes, plan};
 use crate::provision::target::Target;
 pub(super) use host::TheHost;
@@ -171,5 +171,11 @@ fn finish(
         }
     }
     show::report(ctx, &report);
+    if report.code() == 77 && !ctx.ui.is_json() {
+        if facts.host.rights == Rights::MaySudo {
+            ctx.ui.hint("run it on a terminal: the password that sudo wants is asked there");
+        }
+        ctx.ui.hint(&there.for_an_administrator(&facts.host.login));
+    }
     Ok(report.code())
 }
