@@ -390,6 +390,7 @@ fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -
             ),
         };
     }
+    let mut instead = String::new();
     let (what, missing, call) = match (wanted.allow.as_deref().unwrap_or_default(), &wanted.interface) {
         ("ssh", _) => {
             let closed: Vec<&str> = port_names
@@ -399,6 +400,12 @@ fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -
                 .collect();
             let call = Call::new("ufw_ssh", closed.iter().copied());
             let named = if closed.is_empty() { &port_names } else { &closed };
+            let shut = |verb: &str| {
+                let rules = closed.iter().map(move |port| format!("{verb} {port}/tcp"));
+                rules.filter(|rule| bare.contains(&format!("ufw {rule}").as_str())).collect::<Vec<_>>()
+            };
+            let shut: Vec<String> = ["deny", "reject"].into_iter().flat_map(shut).collect();
+            instead = shut.iter().map(|rule| format!(", in the place of your rule `{rule}`")).collect();
             (ssh_at(named), !closed.is_empty(), call)
         }
         (port, interface) => {
@@ -418,7 +425,7 @@ fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -
         }
     };
     match missing {
-        true => change(format!("let {what} through the firewall"), call),
+        true => change(format!("let {what} through the firewall{instead}"), call),
         false => Decision::Satisfied(format!("the firewall lets {what} through")),
     }
 }

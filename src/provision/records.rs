@@ -93,6 +93,9 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
         ["ufw", rule @ ..] if !rule.is_empty() => {
             undo(format!("delete the firewall's rule: {}", rule.join(" ")), "undo_ufw", rule)
         }
+        ["ufw-was", rule @ ..] if !rule.is_empty() => {
+            undo(format!("bring back the firewall's rule: {}", rule.join(" ")), "undo_ufw_was", rule)
+        }
         ["ufw-on"] => undo("turn the firewall off".to_owned(), "undo_ufw_on", &[]),
         ["shell", as_user, text, says] => {
             let text = String::from_utf8(hex::decode(text).ok()?).ok()?;

@@ -67,6 +67,7 @@ pub(crate) mod tests {
             ("run_guard.sh", &crate::session::scripts::RUN_GUARD),
             ("aside.sh", &crate::session::scripts::ASIDE),
             ("eye.sh", &crate::link::eye::EYE),
+            ("enter.sh", &crate::provision::program::ENTER),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

@@ -215,5 +215,10 @@ fn without_a_second_login_the_firewall_goes_back_also_after_a_restart() {
     assert!(host.root("ufw status").starts_with("Status: active"));
     assert!(host.answers(22) && host.answers(2222));
     assert_eq!(host.root("ls /var/lib/sinc/guard 2>/dev/null | wc -l"), "0");
-    host.root("ufw --force delete deny 2222/tcp; ufw --force delete allow 2222/tcp; rm /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh");
+    // Taken back, the person's rule is there again.
+    host.sinc(&["uninstall", "--yes"]).success();
+    assert_eq!(host.root("ufw show added | tail -n +2"), "ufw deny 2222/tcp");
+    host.root(
+        "ufw --force delete deny 2222/tcp; rm /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh",
+    );
 }

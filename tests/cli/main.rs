@@ -4,6 +4,7 @@
 
 mod answers;
 mod care;
+mod components;
 mod config;
 mod connect;
 mod exit_codes;

@@ -71,11 +71,17 @@ guard_confirm() {
 
 guard_take_back() { sh "$guard/take-back.sh"; }
 
-# PORTS: each is opened before all other rules; what is said of it already stays
+# PORTS: each is opened before all other rules; what lets it through already stays. A rule that shuts this very port
+# makes room, and comes back when the port's rule goes.
 ufw_ssh() {
   guard_arm
   for port in "$@"; do
     ufw show added | grep -qE "^ufw (allow|limit) $port(/tcp)?( comment .*)?\$" && continue
+    shut=$(ufw show added | sed -nE "s,^ufw (deny|reject) $port/tcp( comment .*)?\$,\1,p" | head -n 1)
+    if [ -n "$shut" ]; then
+      record ufw-was "$shut" "$port/tcp"
+      ufw --force delete "$shut" "$port/tcp"
+    fi
     record ufw allow "$port/tcp"
     ufw prepend allow "$port/tcp" comment 'sinc:ssh' || ufw allow "$port/tcp" comment 'sinc:ssh'
   done

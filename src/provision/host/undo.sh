@@ -62,6 +62,9 @@ undo_linger() { loginctl disable-linger "$1" || true; }
 # The words of a rule
 undo_ufw() { ! command -v ufw >/dev/null || ufw --force delete "$@"; }
 
+# A rule that was there before.
+undo_ufw_was() { ! command -v ufw >/dev/null || ufw "$@"; }
+
 undo_ufw_on() { ! command -v ufw >/dev/null || ufw disable; }
 
 # AS_USER TEXT
