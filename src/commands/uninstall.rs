@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::context::Context;
-use super::install::TheHost;
 use super::install::working::Working;
+use super::install::{TheHost, own_components};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::provision::apply;
@@ -33,7 +33,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         there.ask_password(&facts.host.login)?;
         facts = there.look(&[], ctx.global.dry_run)?;
     }
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load(own_components(&config).as_deref())?;
     let chosen = chosen(&catalog, &facts, &args.components)?;
     if chosen.is_empty() {
         if ctx.ui.is_json() {
@@ -71,7 +71,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     }
     let mut working = Working::with(ctx, sentences);
     let program = apply::undoing(&there.target, &plan);
-    apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event))?;
+    let worked = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event));
+    working.unless_interrupted(worked)?;
     let outcome = working.finish();
     let log = outcome.run.as_ref().and_then(|run| there.keep_log(run));
     let left = there.look(&[], true)?.records;

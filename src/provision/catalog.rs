@@ -1,6 +1,9 @@
-//! The components that there are: the files in `install/components/`, compiled in.
+//! The components that there are: the files in `install/components/`, compiled in, and a person's own.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
 
 use super::component::{Component, Tier, When};
 use super::facts::HostFacts;
@@ -8,7 +11,7 @@ use crate::config::ConfigError;
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../install/components/", $name, ".toml")))),*]
+        &[$((concat!($name, ".toml"), include_str!(concat!("../../install/components/", $name, ".toml")))),*]
     };
 }
 
@@ -70,39 +73,41 @@ impl std::fmt::Display for SelectionError {
 impl std::error::Error for SelectionError {}
 
 impl Catalog {
-    /// The components of this sinc, each after those that it needs.
+    /// The components of this sinc and those of the directory `own`, each after those that it needs. A file there takes
+    /// the place of a shipped one of the same name.
     ///
     /// # Errors
-    /// One of its files is wrong.
-    pub fn load() -> Result<Self, ConfigError> {
-        Self::of(FILES)
+    /// One of the files is wrong, or cannot be read.
+    pub fn load(own: Option<&Path>) -> Result<Self> {
+        let mut files: Vec<(PathBuf, String)> =
+            FILES.iter().map(|(file, text)| (PathBuf::from(file), (*text).to_owned())).collect();
+        for file in own.map(own_files).transpose()?.unwrap_or_default() {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read `{}`", file.display()))?;
+            match files.iter_mut().find(|(shipped, _)| shipped.file_name() == file.file_name()) {
+                Some(shipped) => *shipped = (file, text),
+                None => files.push((file, text)),
+            }
+        }
+        Ok(Self::of(&files)?)
     }
 
-    fn of(files: &[(&str, &str)]) -> Result<Self, ConfigError> {
+    fn of(files: &[(PathBuf, String)]) -> Result<Self, ConfigError> {
         let mut waiting = Vec::new();
-        for (name, text) in files {
-            waiting.push((Component::parse(name, text)?, *text));
+        for (file, text) in files {
+            waiting.push((Component::parse(file, text)?, file, text));
         }
         let mut components: Vec<Component> = Vec::new();
         while !waiting.is_empty() {
-            let ready = waiting.iter().position(|(component, _)| {
+            let ready = waiting.iter().position(|(component, ..)| {
                 component.needs().all(|need| components.iter().any(|there| there.name == need))
             });
             match ready {
                 Some(at) => components.push(waiting.remove(at).0),
-                None => return Err(Self::unmet(&waiting[0])),
+                None => return Err(unmet(&waiting[0])),
             }
         }
         Ok(Self { components })
-    }
-
-    /// The mistake of a component that needs itself, or one that is not there.
-    fn unmet((component, text): &(Component, &str)) -> ConfigError {
-        let file = format!("{}.toml", component.name);
-        let (span, name) =
-            component.about.needs.first().map_or((0..0, ""), |need| (need.span(), need.get_ref()));
-        let message = format!("`{name}` is no component, or needs this one");
-        ConfigError::at(std::path::Path::new(&file), text, span, message)
     }
 
     /// All of them, each after those that it needs.
@@ -160,6 +165,30 @@ impl Catalog {
     }
 }
 
+/// The component files of a person's own directory, which need not be there.
+fn own_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", dir.display())),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.with_context(|| format!("cannot read `{}`", dir.display()))?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The mistake of a component that needs itself, or one that is not there.
+fn unmet((component, file, text): &(Component, &PathBuf, &String)) -> ConfigError {
+    let (span, name) = component.about.needs.first().map_or((0..0, ""), |need| (need.span(), need.get_ref()));
+    ConfigError::at(file, text, span, format!("`{name}` is no component, or needs this one"))
+}
+
 /// Is it wanted on this host?
 #[must_use]
 pub fn applies(component: &Component, host: &HostFacts, as_root: bool) -> bool {
@@ -174,7 +203,7 @@ mod tests {
     use super::*;
 
     fn names(wanted: &Selection) -> Result<Vec<String>, String> {
-        let catalog = Catalog::load().unwrap();
+        let catalog = Catalog::load(None).unwrap();
         let selected = catalog.select(wanted).map_err(|error| error.to_string())?;
         Ok(selected.iter().map(|component| component.name.clone()).collect())
     }
@@ -186,11 +215,12 @@ mod tests {
             .unwrap()
             .map(|file| file.unwrap().file_name().to_string_lossy().trim_end_matches(".toml").to_owned())
             .collect();
-        let mut listed: Vec<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut listed: Vec<String> =
+            FILES.iter().map(|(file, _)| file.trim_end_matches(".toml").to_owned()).collect();
         shipped.sort();
         listed.sort();
         assert_eq!(shipped, listed);
-        let catalog = Catalog::load().unwrap_or_else(|error| panic!("{error}"));
+        let catalog = Catalog::load(None).unwrap_or_else(|error| panic!("{error}"));
         for (at, component) in catalog.all().iter().enumerate() {
             for need in component.needs() {
                 assert!(catalog.all()[..at].iter().any(|before| before.name == need), "{}", component.name);
@@ -218,9 +248,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_ones_own_comes_besides_or_in_the_place_of_a_shipped_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = |summary| format!("summary = \"{summary}\"\nsource = \"x\"\npinned = \"x\"\nstep = []\n");
+        std::fs::write(dir.path().join("et.toml"), text("mine")).unwrap();
+        std::fs::write(dir.path().join("emacs.toml"), text("an editor")).unwrap();
+        std::fs::write(dir.path().join("README"), "no component").unwrap();
+        let catalog = Catalog::load(Some(dir.path())).unwrap();
+        assert_eq!(catalog.get("et").unwrap().about.summary, "mine");
+        assert_eq!(catalog.all().last().unwrap().name, "emacs");
+        assert_eq!(catalog.all().len(), FILES.len() + 1);
+        assert_eq!(Catalog::load(Some(&dir.path().join("none"))).unwrap().all().len(), FILES.len());
+        std::fs::write(dir.path().join("emacs.toml"), "summary = 1").unwrap();
+        let error = Catalog::load(Some(dir.path())).unwrap_err().to_string();
+        assert!(error.contains("emacs.toml:1:11: invalid type"), "{error}");
+    }
+
+    #[test]
     fn a_need_that_cannot_be_met_is_a_mistake_of_the_file() {
         let text = "summary = \"x\"\nsource = \"x\"\npinned = \"x\"\nneeds = [\"b\"]\nstep = []\n";
-        let error = Catalog::of(&[("a", text)]).unwrap_err().to_string();
+        let error = Catalog::of(&[("a.toml".into(), text.to_owned())]).unwrap_err().to_string();
         assert!(error.starts_with("a.toml:4:10: `b` is no component, or needs this one"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! What a component file may say: `install/components/NAME.toml`. A component is data, a step kind is code.
+//! What a component file may say: `install/components/NAME.toml`, or a person's own. A component is data, a step kind is
+//! code.
 
 use std::path::Path;
 
@@ -184,14 +185,21 @@ fn all_architectures() -> Vec<Architecture> {
 }
 
 impl Component {
-    /// Reads a component's file.
+    /// Reads a component's file, whose name is the component's.
     ///
     /// # Errors
     /// It is wrong: file, line, column and the names that would be right.
-    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
-        let file = format!("{name}.toml");
-        let file = Path::new(&file);
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let mistake = |span, message: String| ConfigError::at(file, text, span, message);
+        // It is a word of programs, and a file's name on the host.
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            return Err(mistake(
+                0..0,
+                format!("`{name}` is no name of a component: lower-case letters, digits, `-`"),
+            ));
+        }
         let mut about: About = toml::from_str(text)
             .map_err(|error| mistake(error.span().unwrap_or(0..0), error.message().to_owned()))?;
         let secrets: Vec<&str> = about.secret.iter().map(|secret| secret.name.as_str()).collect();
@@ -219,7 +227,7 @@ impl Component {
             steps.push(Step { unless, kind });
         }
         about.step.clear();
-        Ok(Self { name: name.to_owned(), about, steps })
+        Ok(Self { name: name.into_owned(), about, steps })
     }
 
     /// The components that must be there first.
@@ -235,7 +243,7 @@ mod tests {
     const HEAD: &str = "summary = \"x\"\nsource = \"Debian\"\npinned = \"2026-11-26\"\n";
 
     fn mistake(steps: &str) -> String {
-        Component::parse("test", &format!("{HEAD}{steps}")).unwrap_err().to_string()
+        Component::parse(Path::new("test.toml"), &format!("{HEAD}{steps}")).unwrap_err().to_string()
     }
 
     #[test]
@@ -252,7 +260,8 @@ mod tests {
                 mistake("[[step]]\nfile = { path = \"/etc/x\", secret = \"key\" }\n"),
                 mistake("[[step]]\nufw = { }\n"),
                 mistake("[[step]]\ndownload = { url = { x86-64 = \"https://a/b\" }, sha256 = { x86-64 = \"ab\" }, destination = \"/opt/x\" }\n"),
-                Component::parse("test", "summary = 1").unwrap_err().to_string(),
+                Component::parse(Path::new("test.toml"), "summary = 1").unwrap_err().to_string(),
+                Component::parse(Path::new("a b.toml"), "").unwrap_err().to_string(),
             ]
             .join("\n\n")
         );
@@ -285,7 +294,7 @@ mod tests {
             [[step]]
             shell = { says = "x is y", check = "true", apply = "true", undo = "true" }
         "#;
-        let component = Component::parse("test", &format!("{HEAD}{text}")).unwrap();
+        let component = Component::parse(Path::new("test.toml"), &format!("{HEAD}{text}")).unwrap();
         assert_eq!(component.steps.len(), 8);
         assert_eq!(component.needs().collect::<Vec<_>>(), ["base"]);
         assert_eq!(component.about.tier, Some(Tier::Standard));

@@ -1,7 +1,7 @@
 //! Keys set in JSON (with comments) and TOML: all else in the file stays as it is, comments too.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
 use serde_json::Value;
 
 use super::kinds::{Edit, Format};
@@ -48,8 +48,7 @@ fn json(edit: &Edit, text: &str) -> Result<String, String> {
     for (key, values) in &edit.add {
         let (parts, last) = split(key);
         let array = below(&parts)?.array_value_or_create(last).ok_or(format!("`{key}` is no list"))?;
-        let there: Vec<Value> =
-            array.elements().iter().filter_map(|element| element.to_serde_value()).collect();
+        let there: Vec<Value> = array.elements().iter().filter_map(CstNode::to_serde_value).collect();
         for value in values.iter().filter(|value| !there.contains(value)) {
             array.append(input(value));
         }

@@ -8,6 +8,7 @@ mod support;
 
 mod distance;
 mod install;
+mod kinds;
 mod lab;
 mod lost_line;
 mod restart;

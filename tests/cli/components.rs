@@ -22,7 +22,7 @@ fn list() -> String {
     let mut text = "\n| component | what it is | tier | needs | opens | disk | from | version | looked at | processors |\n\
                     | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for component in Catalog::load().unwrap().all() {
+    for component in Catalog::load(None).unwrap().all() {
         let about = &component.about;
         let tier = match (about.tier, about.agent) {
             (Some(tier), _) => format!("{tier:?}").to_lowercase(),

@@ -40,9 +40,10 @@ fn show(plans: &[ComponentPlan]) -> String {
 
 #[test]
 fn what_the_host_said_gives_this_plan() {
-    let catalog = Catalog::load().unwrap();
-    let kinds = std::fs::read_to_string(dir().join("kinds.toml")).unwrap();
-    let kinds = Component::parse("kinds", &kinds).unwrap_or_else(|error| panic!("{error}"));
+    let catalog = Catalog::load(None).unwrap();
+    let file = dir().join("kinds.toml");
+    let kinds = Component::parse(&file, &std::fs::read_to_string(&file).unwrap());
+    let kinds = kinds.unwrap_or_else(|error| panic!("{error}"));
     let mut cases: Vec<PathBuf> =
         std::fs::read_dir(dir()).unwrap().map(|file| file.unwrap().path()).collect();
     cases.retain(|file| file.extension().is_some_and(|extension| extension == "facts"));
@@ -73,7 +74,7 @@ fn what_the_host_said_gives_this_plan() {
 
 #[test]
 fn an_answer_that_is_not_understood_is_an_error_and_never_absent() {
-    let catalog = Catalog::load().unwrap();
+    let catalog = Catalog::load(None).unwrap();
     let components = [catalog.get("base").unwrap()];
     let good = std::fs::read_to_string(dir().join("debian-12-fresh.facts")).unwrap();
     let good: String = good

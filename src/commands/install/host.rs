@@ -100,7 +100,7 @@ impl<'a> TheHost<'a> {
             self.password = Some(self.ctx.ui.secret(&question)?);
             match self.access().ask("try the password", ":\n") {
                 Err(error) if error.is::<WrongPassword>() => {
-                    self.ctx.ui.warn("sudo does not take that password")
+                    self.ctx.ui.warn("sudo does not take that password");
                 }
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(()),

@@ -8,12 +8,13 @@ mod show;
 pub(super) mod working;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::context::Context;
 use crate::cli;
-use crate::config::{Agent, BUILT_IN_AGENTS, Environment};
+use crate::config::{Agent, BUILT_IN_AGENTS, Config, Environment};
 use crate::failure::{Failure, Kind};
 use crate::provision::apply;
 use crate::provision::catalog::{Catalog, Selection, applies};
@@ -36,7 +37,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         Failure::new(Kind::Usage, format!("`{}` is no name for a user of the host", args.user))
             .hint("lower-case letters, digits, `-` and `_`; not root")
     })?;
-    let catalog = Catalog::load()?;
+    let catalog = Catalog::load(own_components(&config).as_deref())?;
     let only_looks = args.check || ctx.global.dry_run;
     let remote = ctx.remote(&host);
     let mut there = TheHost::new(ctx, &remote, target);
@@ -88,7 +89,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     let secrets = secrets(ctx, &components, &plans)?;
     let program = apply::program(&there.target, &plans, &secrets);
     let mut working = working::Working::new(ctx, &plans);
-    let own = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event))?;
+    let worked = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event));
+    let own = working.unless_interrupted(worked)?;
     let outcome = working.finish();
     if !own {
         ctx.ui.note("another run was going on, and has ended; run it again for what is left");
@@ -102,6 +104,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         report.log = there.keep_log(run);
     }
     finish(ctx, &there, report, &facts, &components)
+}
+
+/// Where a person keeps component files of their own: beside the configuration.
+pub(super) fn own_components(config: &Config) -> Option<PathBuf> {
+    config.file.parent().map(|dir| dir.join("components"))
 }
 
 /// What the flags select; nothing where a person is asked.

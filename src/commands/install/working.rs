@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::commands::context::Context;
 use crate::commands::paint::harmless;
+use crate::process::Interrupted;
 use crate::provision::apply::Event;
 use crate::provision::plan::ComponentPlan;
 use crate::ui::Progress;
@@ -99,6 +102,15 @@ impl<'a> Working<'a> {
             Event::Broken => self.outcome.broken = true,
             Event::End => {}
         }
+    }
+
+    /// What was interrupted here goes on there.
+    pub(in crate::commands) fn unless_interrupted<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.line = None;
+        if result.as_ref().is_err_and(|error| error.is::<Interrupted>()) && self.outcome.run.is_some() {
+            self.ctx.ui.note("the host goes on by itself; the same command watches it again");
+        }
+        result
     }
 
     /// The end.

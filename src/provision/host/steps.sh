@@ -199,6 +199,7 @@ file_put() {
 # SCOPE UNIT ENABLED RUNNING
 service_up() {
   if [ "$1" = user ] && [ "$me" = 0 ]; then
+    [ -e "/var/lib/systemd/linger/$user" ] || record linger "$user"
     loginctl enable-linger "$user"
     uid=$(id -u "$user") tries=0
     # Its systemd is started by logind.
