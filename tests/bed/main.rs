@@ -7,6 +7,7 @@
 mod support;
 
 mod distance;
+mod hostile;
 mod install;
 mod kinds;
 mod lab;

@@ -83,7 +83,7 @@ npm_version() {
   [ -z "$file" ] || sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$file" | head -n 1
 }
 
-# Is a run going on? Whoever works holds the lock, until its last process ends.
+# Is a run going on? Whoever works holds the lock.
 is_running() { [ -e "$state/lock" ] && ! flock -n "$state/lock" true; }
 
 service_ctl() {
