@@ -54,7 +54,20 @@ version_of() {
   fi
 }
 ask_version() {
-  as_user timeout 30 "$1" --version 2>/dev/null </dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1
+  seen=$(stamp "$1") || return 0
+  known=$(sed -n "s,^$1 ,,p" "$state/versions" 2>/dev/null | tail -n 1)
+  if [ -n "$known" ] && [ "${known#* }" = "$seen" ]; then
+    echo "${known%% *}"
+  else
+    as_user timeout 30 "$1" --version 2>/dev/null </dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1
+  fi
+}
+
+# Which file a command is. Some take seconds to say their version: of one that was run when it was put there, and has
+# not changed since, it is noted.
+stamp() {
+  # shellcheck disable=SC2016 # for the other shell
+  file=$(as_user sh -c 'command -v "$1"' sh "$1") && stat -c '%i %Y %s %n' "$(readlink -f "$file")"
 }
 
 # The pid of a process that holds a lock of dpkg or apt, if one does.

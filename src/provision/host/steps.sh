@@ -125,7 +125,9 @@ npm_install() {
   timeout 1800 npm install -g --cache="$run/npm" ${where:+"$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
     --loglevel=warn "$1@$2" || because "npm could not install $1@$2"
   # npm 12 ends well also when it left the program out.
-  [ -n "$(version_of "$4")" ] || because "npm ended well, but \`$4 --version\` says no version"
+  version=$(version_of "$4")
+  [ -n "$version" ] || because "npm ended well, but \`$4 --version\` says no version"
+  echo "$4 $version $(stamp "$4")" >>"$state/versions"
 }
 
 # URL SHA256 DESTINATION UNPACK MODE
