@@ -58,6 +58,7 @@ tests     infocmp          ncurses-bin
 tests,bed ip               iproute2
 tests,bed unshare          util-linux
 bed       nft              nftables
+bed       gpg              gnupg
 bed       mmdebstrap       mmdebstrap
 bed       systemd-nspawn   systemd-container
 bed       zstd             zstd

@@ -142,6 +142,10 @@ pub enum Command {
     },
     /// Show what the last runs did: each command, its time, its result
     Logs(Logs),
+    /// Put what agents need on a host: shows a plan, asks, does it, checks it; a second run changes nothing
+    Install(Install),
+    /// Take back what `sinc install` put on a host, and nothing else
+    Uninstall(Uninstall),
     /// Show the effective configuration and where each value comes from
     Config(Config),
     /// Show and accept what this project's .sinc.toml or .sincignore would newly do
@@ -383,6 +387,51 @@ pub enum LinkAction {
         /// The host's name
         host: String,
     },
+}
+
+/// `sinc install`.
+#[derive(Debug, Args, Clone, Default)]
+pub struct Install {
+    /// A named set of components [default on a terminal: asked; else minimal, unless --with names some]
+    #[arg(long, value_enum, value_name = "TIER")]
+    pub tier: Option<Tier>,
+    /// Also this component (may be repeated)
+    #[arg(long, value_name = "COMPONENT")]
+    pub with: Vec<String>,
+    /// But not this component (may be repeated)
+    #[arg(long, value_name = "COMPONENT")]
+    pub without: Vec<String>,
+    /// The agent: opencode, claude, codex or gemini [default: the host's, from the config]
+    #[arg(long, value_name = "AGENT")]
+    pub agent: Option<String>,
+    /// Only say what would change, and exit with 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+    /// Move what is older than this sinc's pinned versions to them
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Of a login as root: make no user, and let agents run as root
+    #[arg(long)]
+    pub as_root: bool,
+    /// Of a login as root: the name of the user to make
+    #[arg(long, value_name = "NAME", default_value = "dev", conflicts_with = "as_root")]
+    pub user: String,
+}
+
+/// A named set of components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tier {
+    /// A user, base tools, Eternal Terminal, the agent, a firewall
+    Minimal,
+    /// Only what --with and --agent name
+    Custom,
+}
+
+/// `sinc uninstall`.
+#[derive(Debug, Args, Clone, Default)]
+pub struct Uninstall {
+    /// The components [default: all that sinc put there]
+    pub components: Vec<String>,
 }
 
 /// `sinc trust`.

@@ -188,6 +188,41 @@ impl Ui {
         Ok(answer?)
     }
 
+    /// Asks for several of these; `chosen` are chosen at first. Gives their indices, or nothing when the person wants
+    /// none of it.
+    ///
+    /// # Errors
+    /// Nobody can be asked, or the terminal is gone.
+    pub fn choose_several(
+        &self,
+        question: &str,
+        items: &[(String, bool)],
+    ) -> anyhow::Result<Option<Vec<usize>>> {
+        if !self.interactive {
+            return Err(NobodyToAsk { question: question.to_owned() }.into());
+        }
+        let answer = dialoguer::MultiSelect::new()
+            .with_prompt(question)
+            .report(false)
+            .items_checked(items.to_vec())
+            .interact_opt();
+        crate::process::interrupted()?;
+        Ok(answer?)
+    }
+
+    /// Asks for something that is not shown.
+    ///
+    /// # Errors
+    /// Nobody can be asked, or the terminal is gone.
+    pub fn secret(&self, question: &str) -> anyhow::Result<String> {
+        if !self.interactive {
+            return Err(NobodyToAsk { question: question.to_owned() }.into());
+        }
+        let answer = dialoguer::Password::new().with_prompt(question).allow_empty_password(true).interact();
+        crate::process::interrupted()?;
+        Ok(answer?)
+    }
+
     /// A line that shows how far a long step is; nothing of it off a terminal, with `--quiet` or `--json`.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -205,8 +240,13 @@ impl Ui {
 
     /// One line of `--json-events`.
     pub fn event(&self, kind: &str, text: &str) {
+        self.event_object(&serde_json::json!({ "event": kind, "text": text }));
+    }
+
+    /// One line of `--json-events` that has more to say.
+    pub fn event_object(&self, object: &serde_json::Value) {
         if self.events {
-            say(&serde_json::json!({ "event": kind, "text": text }).to_string());
+            say(&object.to_string());
         }
     }
 }

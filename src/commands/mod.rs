@@ -11,6 +11,7 @@ pub mod context;
 pub mod demo;
 mod first_cycle;
 mod held_words;
+mod install;
 mod joined;
 mod kill;
 mod kill_target;
@@ -39,6 +40,7 @@ mod sync_reasons;
 mod terminal;
 mod transfer;
 pub mod trust;
+mod uninstall;
 mod watch;
 
 use anyhow::Result;
@@ -65,6 +67,8 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Attach(args) => attach::run(ctx, &args),
         Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
         Command::Demo(args) => demo::run(ctx, &args),
+        Command::Install(args) => install::run(ctx, &args),
+        Command::Uninstall(args) => uninstall::run(ctx, &args),
         Command::Config(args) => config::run(ctx, &args),
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
@@ -106,6 +110,8 @@ pub fn name(command: &Command) -> &'static str {
         Command::Backups(_) => "backups",
         Command::Run(_) => "run",
         Command::Logs(_) => "logs",
+        Command::Install(_) => "install",
+        Command::Uninstall(_) => "uninstall",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",
         Command::Demo(_) => "demo",

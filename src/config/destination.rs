@@ -79,6 +79,18 @@ impl Destination {
         self.with_user(&self.host)
     }
 
+    /// The same place for another user.
+    ///
+    /// # Errors
+    /// The user's name is none.
+    pub fn for_user(&self, user: &str) -> Result<Destination, BadDestination> {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        Destination::parse(&match self.port {
+            Some(port) => format!("ssh://{user}@{host}:{port}"),
+            None => format!("{user}@{host}"),
+        })
+    }
+
     /// What `scp` connects to, to stand before `:path`.
     pub fn scp_target(&self) -> String {
         if self.host.contains(':') { self.with_user(&format!("[{}]", self.host)) } else { self.target() }

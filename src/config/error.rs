@@ -43,7 +43,7 @@ pub enum Place {
 
 impl ConfigError {
     /// A mistake at `span` (in bytes) of the text of `file`.
-    pub(super) fn at(file: &Path, text: &str, span: Range<usize>, message: String) -> ConfigError {
+    pub fn at(file: &Path, text: &str, span: Range<usize>, message: String) -> ConfigError {
         let start = floor(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);

@@ -72,6 +72,32 @@ impl Remote {
         }
     }
 
+    /// Gives a script `input` and hands over each line that it answers, as it comes. It may take as long as it needs: a
+    /// dead line ends by itself within 7 s.
+    ///
+    /// # Errors
+    /// The host was not reached, the line was lost, or the script broke. A code of ours is an answer.
+    pub fn stream(
+        &self,
+        why: &str,
+        script: &Script,
+        words: &[&str],
+        input: Vec<u8>,
+        each: &mut dyn FnMut(&str),
+    ) -> Result<i32, RemoteError> {
+        let cmd = self.script_cmd(why, script, words).stdin(input).no_deadline();
+        self.control().prepare();
+        let mut begun = false;
+        let output = self.runner.lines(&cmd, &mut |line| {
+            if begun {
+                each(line);
+            }
+            begun |= line.ends_with(BEGIN);
+            ControlFlow::Continue(())
+        });
+        output.map(|output| output.code).map_err(|error| self.explain(why, error))
+    }
+
     fn collect(&self, cmd: &Cmd) -> Result<Answer, ProcessError> {
         let mut stdout = Vec::new();
         let output = self.runner.watch(cmd, &mut |stream, bytes| {

@@ -69,6 +69,7 @@ pub(crate) mod tests {
             ("eye.sh", &crate::link::eye::EYE),
             ("gate.sh", &crate::remote::shim::GATE),
             ("boot.sh", &crate::remote::shim::BOOT),
+            ("enter.sh", &crate::provision::program::ENTER),
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());

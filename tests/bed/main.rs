@@ -7,6 +7,9 @@
 mod support;
 
 mod distance;
+mod hostile;
+mod install;
+mod kinds;
 mod lab;
 mod login;
 mod lost_line;

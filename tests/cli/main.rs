@@ -4,6 +4,7 @@
 
 mod answers;
 mod care;
+mod components;
 mod config;
 mod connect;
 mod exit_codes;
@@ -14,8 +15,11 @@ mod held;
 mod help;
 mod identity;
 mod install_scripts;
+
+mod install;
 mod kit;
 mod link;
+mod plans;
 mod repo;
 #[path = "../support/mod.rs"]
 mod support;

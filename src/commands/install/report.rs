@@ -1,0 +1,150 @@
+//! What was planned, and what became of it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::working::Outcome;
+use crate::config::Host;
+use crate::provision::facts::{Facts, HostFacts};
+use crate::provision::plan::{ComponentPlan, Decision};
+
+/// What became of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Became {
+    /// It was as it should be.
+    Satisfied,
+    /// It is as it should be now.
+    Changed,
+    /// It would change.
+    WouldChange,
+    /// Nothing can be done.
+    Blocked(String),
+    /// It is not as it should be.
+    Failed(String),
+}
+
+impl Became {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Satisfied => "satisfied",
+            Self::Changed => "changed",
+            Self::WouldChange => "would-change",
+            Self::Blocked(_) => "blocked",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    pub(super) fn why(&self) -> Option<&str> {
+        match self {
+            Self::Blocked(why) | Self::Failed(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// What was planned, and what became of it.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    pub(super) host: String,
+    pub(super) destination: String,
+    pub(super) facts: HostFacts,
+    pub(super) components: Vec<(ComponentPlan, Became)>,
+    pub(super) notes: Vec<String>,
+    pub(super) log: Option<PathBuf>,
+    pub(super) host_log: Option<String>,
+    rights_missing: bool,
+}
+
+impl Report {
+    pub(super) fn new(host: &Host, facts: &Facts, plans: &[ComponentPlan]) -> Self {
+        let became = |plan: &ComponentPlan| match &plan.blocked {
+            Some(why) => Became::Blocked(why.clone()),
+            None if plan.is_satisfied() => Became::Satisfied,
+            None => Became::WouldChange,
+        };
+        Self {
+            host: host.name.clone(),
+            destination: host.destination.value.to_string(),
+            facts: facts.host.clone(),
+            components: plans.iter().map(|plan| (plan.clone(), became(plan))).collect(),
+            notes: Vec::new(),
+            log: None,
+            host_log: None,
+            rights_missing: !facts.host.rights.is_root(),
+        }
+    }
+
+    /// How many steps change something.
+    pub(super) fn changes(&self) -> usize {
+        self.components.iter().map(|(plan, _)| plan.changes().count()).sum()
+    }
+
+    /// After the work: what a new look says decides, not how the commands ended.
+    pub(super) fn settle(&mut self, outcome: &Outcome, now: Vec<ComponentPlan>, facts: &Facts) {
+        self.facts = facts.host.clone();
+        self.host_log.clone_from(&outcome.log);
+        for ((plan, became), now) in self.components.iter_mut().zip(now) {
+            if *became != Became::WouldChange {
+                continue;
+            }
+            let left = now.steps.iter().find_map(|step| match step {
+                Decision::Change(change) => Some(change.what.clone()),
+                Decision::Blocked(why) => Some(why.clone()),
+                Decision::Satisfied(_) => None,
+            });
+            let name = &plan.name;
+            *became = match (outcome.failed.get(name), outcome.skipped.get(name), left) {
+                (Some(why), ..) => Became::Failed(why.clone()),
+                (None, Some(need), _) => Became::Failed(format!("it needs {need}, which failed")),
+                (None, None, None) => Became::Changed,
+                (None, None, Some(_)) if outcome.broken => Became::Failed("the run was cut off".to_owned()),
+                (None, None, Some(left)) => {
+                    Became::Failed(format!("its commands ended well, and this is still to be done: {left}"))
+                }
+            };
+        }
+    }
+
+    /// The exit code.
+    pub(super) fn code(&self) -> i32 {
+        let failed = self.components.iter().any(|(_, became)| matches!(became, Became::Failed(_)));
+        let blocked = self.components.iter().any(|(_, became)| matches!(became, Became::Blocked(_)));
+        match (failed, blocked) {
+            (true, _) => 1,
+            (false, true) if self.rights_missing => 77,
+            (false, true) => 1,
+            (false, false) => 0,
+        }
+    }
+
+    /// For `--json`.
+    pub(super) fn json(&self) -> Value {
+        let components: Vec<Value> = self
+            .components
+            .iter()
+            .map(|(plan, became)| {
+                let steps: Vec<Value> = plan.steps.iter().map(step_json).collect();
+                json!({
+                    "name": plan.name, "summary": plan.summary, "state": became.name(), "why": became.why(),
+                    "needs": plan.needs, "note": plan.note, "steps": steps,
+                })
+            })
+            .collect();
+        json!({
+            "host": self.host, "destination": self.destination, "system": self.facts.os_name,
+            "architecture": self.facts.arch, "user": self.facts.user, "components": components,
+            "notes": self.notes, "log": self.log, "host_log": self.host_log,
+        })
+    }
+}
+
+fn step_json(step: &Decision) -> Value {
+    match step {
+        Decision::Satisfied(what) => json!({ "state": "satisfied", "what": what }),
+        Decision::Change(change) => {
+            json!({ "state": "change", "what": change.what, "does": change.call.to_string() })
+        }
+        Decision::Blocked(why) => json!({ "state": "blocked", "what": why }),
+    }
+}

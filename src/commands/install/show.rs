@@ -1,0 +1,107 @@
+//! The plan and the report as a person reads them.
+
+use crate::commands::context::Context;
+use crate::provision::plan::Decision;
+use crate::ui::plural;
+
+use super::report::{Became, Report};
+
+/// The plan alone, for `--check` and `--dry-run`. Gives the exit code.
+pub(super) fn only(ctx: &Context, report: &Report, check: bool) -> i32 {
+    let open = report.components.iter().any(|(_, became)| *became != Became::Satisfied);
+    if ctx.ui.is_json() {
+        ctx.print_json("install", &report.json());
+    } else {
+        lines(ctx, report).iter().for_each(|line| ctx.ui.data(line));
+        if !open {
+            ctx.ui.status("Nothing", "to do: everything is as it should be");
+        }
+    }
+    i32::from(check && open)
+}
+
+/// The plan before the question.
+pub(super) fn plan(ctx: &Context, report: &Report) {
+    if !ctx.ui.is_json() && !ctx.global.quiet && report.changes() > 0 {
+        lines(ctx, report).iter().for_each(|line| ctx.ui.raw(line));
+    }
+}
+
+fn lines(ctx: &Context, report: &Report) -> Vec<String> {
+    let ui = &ctx.ui;
+    let facts = &report.facts;
+    let at =
+        if report.host == report.destination { String::new() } else { format!(" ({})", report.destination) };
+    let mut lines =
+        vec![format!("{}{at}: {}, {}, {} MB free", report.host, facts.os_name, facts.arch, facts.disk)];
+    for (plan, became) in &report.components {
+        if *became == Became::Satisfied {
+            lines.push(format!("  {}: as it should be", ui.bold(&plan.name)));
+        } else {
+            lines.push(format!("  {}: {}", ui.bold(&plan.name), plan.summary));
+        }
+        for step in &plan.steps {
+            match step {
+                Decision::Satisfied(what) if ctx.global.verbose > 0 => lines.push(format!("    = {what}")),
+                Decision::Satisfied(_) | Decision::Blocked(_) => {}
+                Decision::Change(change) => {
+                    lines.push(format!("    + {}", change.what));
+                    if ctx.global.verbose > 0 {
+                        lines.extend(change.call.to_string().lines().map(|line| format!("        {line}")));
+                        let text = change.call.function_text().lines();
+                        lines.extend(text.map(|line| ui.dim(&format!("        | {line}"))));
+                    }
+                }
+            }
+        }
+        if let Became::Blocked(why) = became {
+            lines.push(format!("    ! cannot be done: {why}"));
+        } else if let Some(note) = plan.note.as_ref().filter(|_| *became == Became::WouldChange) {
+            lines.push(format!("    ({note})"));
+        }
+    }
+    lines.extend(report.notes.iter().map(|note| format!("  {note}")));
+    lines
+}
+
+/// What became of it.
+pub(super) fn report(ctx: &Context, report: &Report) {
+    if ctx.ui.is_json() {
+        ctx.print_json("install", &report.json());
+        return;
+    }
+    let ui = &ctx.ui;
+    for (plan, became) in &report.components {
+        match became {
+            Became::Failed(why) => ui.warn(&format!("{} failed: {why}", plan.name)),
+            Became::Blocked(why) => ui.warn(&format!("{} was left out: {why}", plan.name)),
+            _ => {}
+        }
+    }
+    report.notes.iter().for_each(|note| ui.note(note));
+    if let Some(log) = &report.log {
+        let there = report.host_log.as_ref().map(|log| format!("; on the host: {log}")).unwrap_or_default();
+        ui.note(&format!("all output: {}{there}", log.display()));
+    }
+    let count =
+        |wanted: &str| report.components.iter().filter(|(_, became)| became.name() == wanted).count() as u64;
+    let mut parts = Vec::new();
+    for (state, word) in [("changed", "changed"), ("failed", "failed"), ("blocked", "left out")] {
+        if count(state) > 0 {
+            parts.push(format!("{} {word}", plural(count(state), "component", "components")));
+        }
+    }
+    let as_it_was = count("satisfied");
+    match parts.is_empty() {
+        true => ui.status("Nothing", "to do: everything is as it should be"),
+        false => {
+            if as_it_was > 0 {
+                parts.push(format!("{} needed nothing", plural(as_it_was, "component", "components")));
+            }
+            ui.status("Finished", &format!("{}: {}", report.host, parts.join(", ")));
+            if report.code() == 1 {
+                ui.hint("mend what is named, and run it again: it goes on from there");
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `sinc uninstall`: takes back what `sinc install` put on the host, as it was noted there; what was there before stays.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::context::Context;
+use super::install::working::Working;
+use super::install::{TheHost, own_components};
+use crate::cli;
+use crate::failure::{Failure, Kind};
+use crate::provision::apply;
+use crate::provision::catalog::Catalog;
+use crate::provision::facts::{Facts, Rights};
+use crate::provision::plan::several;
+use crate::provision::records::{Records, Undo};
+use crate::provision::target::{DEFAULT_USER, Target};
+
+/// Runs it.
+///
+/// # Errors
+/// The host was not reached, something else needs a component, rights are missing, or something could not be removed.
+pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
+    let config = ctx.config()?;
+    let host = config.host(None)?;
+    let remote = ctx.remote(&host);
+    let target = Target::new(DEFAULT_USER, false).ok_or_else(|| anyhow::anyhow!("no user"))?;
+    let mut there = TheHost::new(ctx, &remote, target);
+    let mut facts = there.look(&[], ctx.global.dry_run)?;
+    if facts.host.rights == Rights::MaySudo && ctx.ui.is_interactive() {
+        // What root put there is only seen by root.
+        there.ask_password(&facts.host.login)?;
+        facts = there.look(&[], ctx.global.dry_run)?;
+    }
+    let catalog = Catalog::load(own_components(&config).as_deref())?;
+    let chosen = chosen(&catalog, &facts, &args.components)?;
+    if chosen.is_empty() {
+        if ctx.ui.is_json() {
+            ctx.print_json("uninstall", &json!({ "host": host.name, "components": [] }));
+        } else {
+            ctx.ui.status("Nothing", &format!("of sinc's is on {}", host.name));
+        }
+        return Ok(0);
+    }
+    let plan: Vec<(String, Vec<Undo>)> =
+        chosen.into_iter().map(|name| (name.clone(), facts.records.undo(&name))).collect();
+    if !ctx.ui.is_json() {
+        // What is only looked at may be piped.
+        let say = |line: &str| if ctx.global.dry_run { ctx.ui.data(line) } else { ctx.ui.raw(line) };
+        for (name, undo) in &plan {
+            say(&format!("  {}", ctx.ui.bold(name)));
+            undo.iter().for_each(|undo| say(&format!("    - {}", undo.what)));
+        }
+    }
+    if ctx.global.dry_run {
+        if ctx.ui.is_json() {
+            ctx.print_json("uninstall", &as_json(&host.name, &plan, &facts.records));
+        }
+        return Ok(0);
+    }
+    if !ctx.ui.confirm(&format!("Take this back on {}?", host.name), false)? {
+        ctx.ui.note("nothing was changed");
+        return Ok(0);
+    }
+    let mut sentences = BTreeMap::new();
+    for (name, undo) in &plan {
+        for (number, undo) in undo.iter().enumerate() {
+            sentences.insert((name.clone(), number), undo.what.clone());
+        }
+    }
+    let mut working = Working::with(ctx, sentences);
+    let program = apply::undoing(&there.target, &plan);
+    let worked = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event));
+    working.unless_interrupted(worked)?;
+    let outcome = working.finish();
+    let log = outcome.run.as_ref().and_then(|run| there.keep_log(run));
+    let left = there.look(&[], true)?.records;
+    let failed: Vec<&str> =
+        plan.iter().map(|(name, _)| name.as_str()).filter(|name| left.has(name)).collect();
+    if ctx.ui.is_json() {
+        ctx.print_json("uninstall", &as_json(&host.name, &plan, &left));
+    } else {
+        if let Some(log) = log {
+            ctx.ui.note(&format!("all output: {}", log.display()));
+        }
+        let done = plan.len() - failed.len();
+        ctx.ui.status("Finished", &format!("{}: {done} of {} taken back", host.name, plan.len()));
+    }
+    if !failed.is_empty() && !ctx.ui.is_json() {
+        ctx.ui.warn(&format!("not taken back: {}", several(&failed)));
+    }
+    Ok(i32::from(!failed.is_empty()))
+}
+
+/// The components to take back, those that need others first.
+fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<String>> {
+    let there: Vec<String> = facts.records.components().map(str::to_owned).collect();
+    if let Some(missing) = named.iter().find(|name| !there.contains(name)) {
+        let message = format!("sinc has put no `{missing}` on this host");
+        let hint = match there.is_empty() {
+            true => "nothing of sinc's is there".to_owned(),
+            false => format!("what it put there: {}", there.join(", ")),
+        };
+        return Err(Failure::new(Kind::Failed, message).hint(hint).into());
+    }
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|it| it == name);
+    for name in there.iter().filter(|name| wanted(name)) {
+        let needs = |other: &&String| {
+            !wanted(other) && catalog.get(other).is_some_and(|other| other.needs().any(|need| need == name))
+        };
+        let dependants: Vec<&str> = there.iter().filter(needs).map(String::as_str).collect();
+        if !dependants.is_empty() {
+            let need = if dependants.len() == 1 { "needs" } else { "need" };
+            let message = format!("{} on this host {need} `{name}`", several(&dependants));
+            let hint = format!("take them back too: `sinc uninstall {} {name}`", dependants.join(" "));
+            return Err(Failure::new(Kind::Failed, message).hint(hint).into());
+        }
+    }
+    if wanted("user") && there.iter().any(|name| name == "user") && facts.host.login != "root" {
+        let message = "the user that sinc made cannot be removed by its own login";
+        return Err(Failure::new(Kind::Failed, message)
+            .hint("log in as root for that: `sinc uninstall --host root@ADDRESS`")
+            .hint("or name the other components")
+            .into());
+    }
+    let place = |name: &String| catalog.all().iter().position(|it| it.name == *name).unwrap_or(usize::MAX);
+    let mut chosen: Vec<String> = there.into_iter().filter(|name| wanted(name)).collect();
+    chosen.sort_by_key(|name| std::cmp::Reverse(place(name)));
+    Ok(chosen)
+}
+
+fn as_json(host: &str, plan: &[(String, Vec<Undo>)], left: &Records) -> serde_json::Value {
+    let components: Vec<_> = plan
+        .iter()
+        .map(|(name, undo)| {
+            let steps: Vec<&str> = undo.iter().map(|undo| undo.what.as_str()).collect();
+            json!({ "name": name, "removed": !left.has(name), "steps": steps })
+        })
+        .collect();
+    json!({ "host": host, "components": components })
+}

@@ -1,0 +1,295 @@
+//! The work itself: one run on the host, watched from here. A lost line does not end it; it is watched again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::access::Access;
+use super::plan::ComponentPlan;
+use super::program::{Call, Program};
+use super::records::Undo;
+use super::target::Target;
+use crate::process::interrupted;
+use crate::remote::{RemoteError, Why};
+
+/// How long a lost line is tried again.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Something that happened on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The run has this name.
+    Run(String),
+    /// Its output is in this file of the host.
+    Log(String),
+    /// Another run is going on, which is watched now.
+    Busy(String),
+    /// A step begins.
+    Start {
+        /// The component.
+        component: String,
+        /// The step.
+        step: usize,
+    },
+    /// A step is done.
+    Done {
+        /// The component.
+        component: String,
+        /// The step.
+        step: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A step failed.
+    Failed {
+        /// The component.
+        component: String,
+        /// The step.
+        step: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Why a component failed.
+    Because {
+        /// The component.
+        component: String,
+        /// Why.
+        why: String,
+    },
+    /// A line of what the step that failed said at its end.
+    Said {
+        /// The component.
+        component: String,
+        /// The line.
+        line: String,
+    },
+    /// A component is left out.
+    Skipped {
+        /// It.
+        component: String,
+        /// What it needs, and failed.
+        need: String,
+    },
+    /// It waits.
+    Waits(String),
+    /// The change of the firewall was taken back.
+    TakenBack,
+    /// The change of the firewall waits for a login that confirms it.
+    Armed,
+    /// The line was lost.
+    Lost,
+    /// All is done.
+    End,
+    /// The run was cut off in the middle.
+    Broken,
+}
+
+impl Event {
+    /// One line of the host's.
+    fn parse(line: &str) -> Option<Self> {
+        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let owned = |text: &str| text.to_owned();
+        let words: Vec<&str> = rest.split(' ').collect();
+        let millis = |text: &str| text.parse().ok().map(Duration::from_millis);
+        Some(match (key, words.as_slice()) {
+            ("run", [id]) => Self::Run(owned(id)),
+            ("log", _) => Self::Log(owned(rest)),
+            ("busy", [id]) => Self::Busy(owned(id)),
+            ("start", [component, step]) => {
+                Self::Start { component: owned(component), step: step.parse().ok()? }
+            }
+            ("ok", [component, step, took]) => {
+                Self::Done { component: owned(component), step: step.parse().ok()?, took: millis(took)? }
+            }
+            ("fail", [component, step, took, _code]) => {
+                Self::Failed { component: owned(component), step: step.parse().ok()?, took: millis(took)? }
+            }
+            ("why", [component, why @ ..]) => {
+                Self::Because { component: owned(component), why: why.join(" ") }
+            }
+            ("said", [component, line @ ..]) => {
+                Self::Said { component: owned(component), line: line.join(" ") }
+            }
+            ("skip", [component, need]) => Self::Skipped { component: owned(component), need: owned(need) },
+            ("wait", [_component, why @ ..]) => Self::Waits(why.join(" ")),
+            ("guard", ["taken-back"]) => Self::TakenBack,
+            ("guard", ["armed"]) => Self::Armed,
+            ("end", _) => Self::End,
+            ("broken", _) => Self::Broken,
+            _ => return None,
+        })
+    }
+
+    /// Does it stand in the run's own file?
+    fn is_of_run(&self) -> bool {
+        !matches!(self, Self::Run(_) | Self::Log(_) | Self::Busy(_) | Self::Broken | Self::Lost)
+    }
+}
+
+/// The program that does what these plans say. `secrets` are the words that no plan shows.
+#[must_use]
+pub fn program(target: &Target, plans: &[ComponentPlan], secrets: &BTreeMap<String, String>) -> String {
+    let mut program = Program::working(target);
+    for plan in plans.iter().filter(|plan| plan.changes().next().is_some()) {
+        let head = ["component", plan.name.as_str()].into_iter();
+        program.call(&head.chain(plan.needs.iter().map(String::as_str)).collect::<Vec<_>>());
+        for (number, change) in plan.changes() {
+            let secret = change.call.secret.as_ref().map(|name| secrets.get(name).map_or("", String::as_str));
+            step(&mut program, number, &change.call, secret);
+        }
+    }
+    program.call(&["run_end"]);
+    program.finish()
+}
+
+/// The program that takes these components back, in this order.
+#[must_use]
+pub fn undoing(target: &Target, components: &[(String, Vec<Undo>)]) -> String {
+    let mut program = Program::working(target);
+    for (name, undo) in components {
+        program.call(&["component", name]);
+        for (number, undo) in undo.iter().enumerate() {
+            step(&mut program, number, &undo.call, None);
+        }
+        step(&mut program, undo.len(), &Call::new("forget", [""; 0]), None);
+    }
+    program.call(&["run_end"]);
+    program.finish()
+}
+
+fn step(program: &mut Program, number: usize, call: &Call, secret: Option<&str>) {
+    let number = number.to_string();
+    let mut words = vec!["step", &number, call.function];
+    words.extend(call.words.iter().map(String::as_str));
+    words.extend(secret);
+    program.call(&words);
+}
+
+/// Starts a run and watches it to its end, or the one that is going on. `Ok(false)`: it was another one.
+///
+/// # Errors
+/// The host was not reached any more within 10 minutes, or a signal came: the run goes on.
+pub fn run(
+    access: &Access<'_>,
+    target: &Target,
+    program: &str,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<bool> {
+    let start = Program::starting(target, program);
+    follow(access, target, start, None, tell)
+}
+
+/// Watches a run that is going on to its end.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(access: &Access<'_>, target: &Target, run: &str, tell: &mut dyn FnMut(&Event)) -> Result<()> {
+    let watch = Program::watching(target, run, 1);
+    follow(access, target, watch, Some(run.to_owned()), tell).map(drop)
+}
+
+fn follow(
+    access: &Access<'_>,
+    target: &Target,
+    mut program: String,
+    mut run: Option<String>,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<bool> {
+    let (mut seen, mut own, mut ended) = (0, run.is_none(), false);
+    let mut lost_since: Option<Instant> = None;
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let mut came = false;
+        let result = access.follow("put the components there", &program, &mut |line| {
+            let Some(event) = Event::parse(line) else {
+                tracing::debug!(line, "a line of the run that is not understood");
+                return;
+            };
+            came = true;
+            seen += usize::from(event.is_of_run());
+            match &event {
+                Event::Run(id) => run = Some(id.clone()),
+                Event::Busy(id) => (run, own) = (Some(id.clone()), false),
+                Event::End | Event::Broken => ended = true,
+                _ => {}
+            }
+            tell(&event);
+        });
+        interrupted()?;
+        let error = match result {
+            Ok(0) if ended => return Ok(own),
+            Ok(93) => anyhow::bail!("the host does not know that run any more"),
+            Ok(code) => anyhow::bail!("the run on the host could not be started or watched (code {code})"),
+            Err(error) if !may_come_back(&error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        let Some(id) = &run else {
+            return Err(error).context("the line was lost before the work began: nothing was changed");
+        };
+        if came || lost_since.is_none() {
+            (lost_since, pause) = (Some(Instant::now()), Duration::from_secs(1));
+            tell(&Event::Lost);
+        }
+        if lost_since.is_some_and(|since| since.elapsed() > PATIENCE) {
+            return Err(error).context("the line did not come back; the host goes on by itself");
+        }
+        rest(pause)?;
+        pause = (pause * 2).min(Duration::from_secs(10));
+        program = Program::watching(target, id, seen + 1);
+    }
+}
+
+fn may_come_back(error: &RemoteError) -> bool {
+    match error {
+        RemoteError::Ssh { why, .. } => {
+            !matches!(why, Why::HostKeyUnknown | Why::HostKeyChanged | Why::LoginRefused | Why::SshConfig)
+        }
+        RemoteError::Deadline { .. } => true,
+        RemoteError::Script { .. } | RemoteError::Process(_) => false,
+    }
+}
+
+/// Before the next attempt; a signal ends it.
+fn rest(pause: Duration) -> Result<()> {
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        interrupted()?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// Takes the guard of the firewall away, by a login of its own. `access` goes over a connection that is shared with none.
+///
+/// # Errors
+/// There is no such login.
+pub fn confirm(access: &Access<'_>, target: &Target) -> Result<()> {
+    let said = access.ask("log in a second time", &Program::confirming(target))?;
+    match said.trim() {
+        "guard confirmed" | "guard none" => Ok(()),
+        said => anyhow::bail!("the host's guard of the firewall said: {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read() {
+        let read = |line: &str| Event::parse(line).unwrap();
+        assert_eq!(read("run 20261126T1-9"), Event::Run("20261126T1-9".to_owned()));
+        assert_eq!(
+            read("ok base 0 1500"),
+            Event::Done { component: "base".to_owned(), step: 0, took: Duration::from_millis(1500) }
+        );
+        assert_eq!(
+            read("why et no key: a  b"),
+            Event::Because { component: "et".to_owned(), why: "no key: a  b".to_owned() }
+        );
+        assert_eq!(read("end"), Event::End);
+        assert_eq!(Event::parse("ok base x 1"), None);
+        assert_eq!(Event::parse("nonsense"), None);
+    }
+}

@@ -1,0 +1,426 @@
+//! What is on the host: one read-only program asks for all of it in one round trip, one line an answer. A line that is
+//! not understood is an error, never "absent".
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::component::{Architecture, Component, Kind, Step};
+use super::program::Program;
+use super::records::Records;
+use super::target::Target;
+
+/// What the host says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Its distribution, as `/etc/os-release` names it: `debian`.
+    pub os: String,
+    /// Its version: `12`.
+    pub version: String,
+    /// Its code name: `bookworm`.
+    pub codename: String,
+    /// Its name for people.
+    pub os_name: String,
+    /// Its processor, as `uname -m` names it.
+    pub arch: String,
+    /// Who logged in.
+    pub login: String,
+    /// How root's rights can be had.
+    pub rights: Rights,
+    /// Who agents run as.
+    pub user: String,
+    /// Their home directory.
+    pub home: String,
+    /// systemd runs.
+    pub systemd: bool,
+    /// Free space, MB.
+    pub disk: u64,
+    /// Programs without which nothing goes.
+    pub lacks: Vec<String>,
+    /// An installation of packages was cut off.
+    pub dpkg_broken: bool,
+    /// Every port that a login may come by.
+    pub ssh_ports: Vec<u16>,
+    /// The run that is going on.
+    pub running: Option<String>,
+    /// A change of the firewall waits for a login that confirms it.
+    pub guard_armed: bool,
+}
+
+/// How root's rights can be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// The login is root.
+    Root,
+    /// By sudo, which asks nothing.
+    Sudo,
+    /// By sudo with the password that was given.
+    Password,
+    /// Perhaps by sudo with a password.
+    MaySudo,
+    /// Not at all.
+    #[default]
+    None,
+}
+
+impl Rights {
+    /// Does the program have them?
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        matches!(self, Self::Root | Self::Sudo | Self::Password)
+    }
+}
+
+impl HostFacts {
+    /// Its processor, if components exist for it.
+    #[must_use]
+    pub fn architecture(&self) -> Option<Architecture> {
+        match self.arch.as_str() {
+            "x86_64" => Some(Architecture::X86),
+            "aarch64" => Some(Architecture::Arm64),
+            _ => None,
+        }
+    }
+
+    /// Why nothing can be put on this host: everything at once.
+    #[must_use]
+    pub fn unsupported(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        let known = matches!(
+            (self.os.as_str(), self.version.as_str()),
+            ("debian", "12" | "13") | ("ubuntu", "22.04" | "24.04")
+        );
+        if !known {
+            let name = if self.os_name.is_empty() { "an unknown system" } else { &self.os_name };
+            why.push(format!("it runs {name}; sinc knows Debian 12 and 13, Ubuntu 22.04 and 24.04"));
+        }
+        if self.architecture().is_none() {
+            why.push(format!("its processor is {}; sinc knows x86-64 and arm64", self.arch));
+        }
+        why.extend(self.lacks.iter().map(|tool| format!("`{tool}` is missing")));
+        why
+    }
+
+    /// `text` with `{user}`, `{home}`, `{codename}` and `{arch}` replaced.
+    #[must_use]
+    pub fn expand(&self, text: &str) -> String {
+        text.replace("{user}", &self.user)
+            .replace("{home}", &self.home)
+            .replace("{codename}", &self.codename)
+            .replace("{arch}", self.architecture().map_or("?", Architecture::name))
+    }
+}
+
+/// What is there of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFact {
+    /// The version of the program that would be enough.
+    pub enough: Option<String>,
+    /// What is there.
+    pub fact: Fact,
+}
+
+/// What is there of a step, by its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Packages and their versions.
+    Apt(BTreeMap<String, Option<String>>),
+    /// The version of the package, and the one that its program says.
+    Npm {
+        /// Of the package.
+        installed: Option<String>,
+        /// Of the program.
+        runs: Option<String>,
+    },
+    /// The sum of what was downloaded.
+    Download(Option<String>),
+    /// A file.
+    File(FileFact),
+    /// A file with its content.
+    Edit(FileFact, Vec<u8>),
+    /// A unit, as systemd names its state.
+    Service {
+        /// `enabled`, `disabled`, …
+        enabled: String,
+        /// `active`, `inactive`, …
+        active: String,
+    },
+    /// A user.
+    User(Option<UserFact>),
+    /// The firewall.
+    Ufw {
+        /// Its state.
+        state: UfwState,
+        /// Its rules, as `ufw show added` writes them.
+        rules: Vec<String>,
+    },
+    /// Whether the check holds.
+    Shell(bool),
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFact {
+    /// There is none.
+    Absent,
+    /// There is something else of that name.
+    Other,
+    /// There is one.
+    File {
+        /// Its sum.
+        sha256: String,
+        /// Its mode.
+        mode: String,
+        /// Whose it is.
+        owner: String,
+    },
+}
+
+/// A user that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserFact {
+    /// It may become root.
+    pub sudo: bool,
+    /// Its services run without a login.
+    pub linger: bool,
+    /// The login's keys log it in.
+    pub keys: bool,
+}
+
+/// The firewall's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UfwState {
+    /// It is not installed.
+    Absent,
+    /// It is off.
+    Inactive,
+    /// It is on.
+    Active,
+}
+
+/// All answers.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Of the host.
+    pub host: HostFacts,
+    /// Of each step, by component.
+    pub steps: BTreeMap<(String, usize), StepFact>,
+    /// What sinc has put there before.
+    pub records: Records,
+    /// Which components a person has logged in, of those that were asked.
+    pub logged_in: BTreeMap<String, bool>,
+}
+
+/// An answer that is not understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotUnderstood {
+    /// The line, or what is missing.
+    pub what: String,
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the host's answer is not understood: {}", self.what)
+    }
+}
+
+impl std::error::Error for NotUnderstood {}
+
+/// The program that asks; with `logins` also whether what wants a login has one, which takes a second or two.
+#[must_use]
+pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String {
+    let mut program = Program::probing(target);
+    let mut commands: Vec<&str> = components.iter().flat_map(|it| &it.steps).flat_map(commands_of).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    if !commands.is_empty() {
+        program.call(&[&["ask_versions"], commands.as_slice()].concat());
+    }
+    for component in components {
+        for (number, step) in component.steps.iter().enumerate() {
+            let enough = step.unless.as_ref().map_or("", |enough| &enough.command);
+            let number = number.to_string();
+            let mut words = vec!["probe", &component.name, &number, enough, step.kind.name()];
+            match &step.kind {
+                Kind::Apt(apt) => words.extend(apt.packages.iter().map(String::as_str)),
+                Kind::Npm(npm) => words.extend([npm.package.as_str(), &npm.command]),
+                Kind::Download(download) => words.push(&download.destination),
+                Kind::File(file) => words.push(&file.path),
+                Kind::Edit(edit) => words.push(&edit.path),
+                Kind::Service(service) => words.extend([service.scope.name(), &service.unit]),
+                Kind::User(user) => words.push(&user.name),
+                Kind::Ufw(_) => {}
+                Kind::Shell(shell) => {
+                    words.extend([if shell.as_user { "yes" } else { "no" }, &shell.check]);
+                }
+            }
+            program.call(&words);
+        }
+        if let Some(login) = component.about.login.as_ref().filter(|_| logins) {
+            program.call(&["probe_login", &component.name, &login.check]);
+        }
+    }
+    program.finish()
+}
+
+/// The programs whose versions a step asks for.
+fn commands_of(step: &Step) -> Vec<&str> {
+    let npm = match &step.kind {
+        Kind::Npm(npm) => Some(npm.command.as_str()),
+        _ => None,
+    };
+    step.unless.iter().map(|enough| enough.command.as_str()).chain(npm).collect()
+}
+
+/// Reads the answers to [`probe`] for these components.
+///
+/// # Errors
+/// A line is not understood, or one is missing.
+pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUnderstood> {
+    let mut facts = Facts::default();
+    for line in text.lines() {
+        let bad = || NotUnderstood { what: line.to_owned() };
+        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let host = &mut facts.host;
+        match key {
+            "os" => {
+                let mut words = rest.split(' ').map(str::to_owned);
+                let mut next = || words.next().ok_or_else(bad);
+                (host.os, host.version, host.codename) = (next()?, next()?, next()?);
+            }
+            "os-name" => host.os_name = rest.to_owned(),
+            "arch" => host.arch = rest.to_owned(),
+            "login" => host.login = rest.to_owned(),
+            "rights" => {
+                host.rights = match rest {
+                    "root" => Rights::Root,
+                    "sudo" => Rights::Sudo,
+                    "password" => Rights::Password,
+                    "none" => Rights::None,
+                    _ => return Err(bad()),
+                }
+            }
+            "may-sudo" => host.rights = Rights::MaySudo,
+            "user" => host.user = rest.to_owned(),
+            "home" => host.home = rest.to_owned(),
+            "init" => host.systemd = rest == "systemd",
+            "disk" => host.disk = rest.parse().map_err(|_| bad())?,
+            "lacks" => host.lacks.push(rest.to_owned()),
+            "dpkg" => host.dpkg_broken = true,
+            "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),
+            "running" => host.running = Some(rest.to_owned()),
+            "guard" => host.guard_armed = true,
+            "logged-in" => {
+                let (name, yes_or_no) = rest.split_once(' ').ok_or_else(bad)?;
+                facts.logged_in.insert(name.to_owned(), yes(yes_or_no).ok_or_else(bad)?);
+            }
+            "record" => facts.records.add(rest).ok_or_else(bad)?,
+            "fact" => {
+                let words: Vec<&str> = rest.split_whitespace().collect();
+                let [component, number, enough, kind, said @ ..] = words.as_slice() else {
+                    return Err(bad());
+                };
+                let fact = parse_fact(kind, said).ok_or_else(bad)?;
+                let enough = given(enough).map(str::to_owned);
+                let number = number.parse().map_err(|_| bad())?;
+                facts.steps.insert(((*component).to_owned(), number), StepFact { enough, fact });
+            }
+            _ => return Err(bad()),
+        }
+    }
+    if facts.host.user.is_empty() || facts.host.os.is_empty() {
+        return Err(NotUnderstood { what: "it says nothing of the host".to_owned() });
+    }
+    for component in components {
+        for (number, step) in component.steps.iter().enumerate() {
+            let what = format!("nothing on step {number} of {}", component.name);
+            let fact = facts
+                .steps
+                .get(&(component.name.clone(), number))
+                .ok_or(NotUnderstood { what: what.clone() })?;
+            if !fact.fact.is_of(&step.kind) {
+                return Err(NotUnderstood { what });
+            }
+        }
+    }
+    Ok(facts)
+}
+
+fn given(word: &str) -> Option<&str> {
+    Some(word).filter(|word| *word != "-")
+}
+
+fn unhex(word: &str) -> Option<Vec<u8>> {
+    hex::decode(word.strip_prefix('=')?).ok()
+}
+
+fn yes(word: &str) -> Option<bool> {
+    match word {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
+    let owned = |word: &str| word.to_owned();
+    Some(match (kind, said) {
+        ("apt", said) => {
+            let package = |word: &&str| {
+                let (name, version) = word.split_once('=')?;
+                Some((name.to_owned(), Some(version.to_owned()).filter(|version| !version.is_empty())))
+            };
+            Fact::Apt(said.iter().map(package).collect::<Option<_>>()?)
+        }
+        ("npm", [installed, runs]) => {
+            Fact::Npm { installed: given(installed).map(owned), runs: given(runs).map(owned) }
+        }
+        ("download", [sum]) => Fact::Download(given(sum).map(owned)),
+        ("file", ["-"]) => Fact::File(FileFact::Absent),
+        ("file", ["other"]) => Fact::File(FileFact::Other),
+        ("file", [sum, mode, owner]) => {
+            Fact::File(FileFact::File { sha256: owned(sum), mode: owned(mode), owner: owned(owner) })
+        }
+        ("edit", ["-"]) => Fact::Edit(FileFact::Absent, Vec::new()),
+        ("edit", ["other"]) => Fact::Edit(FileFact::Other, Vec::new()),
+        ("edit", [content, mode, owner]) => {
+            use sha2::{Digest, Sha256};
+            let content = unhex(content)?;
+            let sha256 = hex::encode(Sha256::digest(&content));
+            Fact::Edit(FileFact::File { sha256, mode: owned(mode), owner: owned(owner) }, content)
+        }
+        ("service", [enabled, active]) => Fact::Service { enabled: owned(enabled), active: owned(active) },
+        ("user", ["-"]) => Fact::User(None),
+        ("user", [_uid, sudo, linger, keys]) => {
+            Fact::User(Some(UserFact { sudo: yes(sudo)?, linger: yes(linger)?, keys: yes(keys)? }))
+        }
+        ("ufw", [state, rules]) => {
+            let state = match *state {
+                "absent" => UfwState::Absent,
+                "inactive" => UfwState::Inactive,
+                "active" => UfwState::Active,
+                _ => return None,
+            };
+            let rules = String::from_utf8(unhex(rules)?).ok()?;
+            Fact::Ufw { state, rules: rules.lines().map(owned).collect() }
+        }
+        ("shell", [holds]) => Fact::Shell(yes(holds)?),
+        _ => return None,
+    })
+}
+
+impl Fact {
+    fn is_of(&self, kind: &Kind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Apt(_), Kind::Apt(_))
+                | (Self::Npm { .. }, Kind::Npm(_))
+                | (Self::Download(_), Kind::Download(_))
+                | (Self::File(_), Kind::File(_))
+                | (Self::Edit(..), Kind::Edit(_))
+                | (Self::Service { .. }, Kind::Service(_))
+                | (Self::User(_), Kind::User(_))
+                | (Self::Ufw { .. }, Kind::Ufw(_))
+                | (Self::Shell(_), Kind::Shell(_))
+        )
+    }
+}

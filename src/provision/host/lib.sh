@@ -1,0 +1,119 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts of a program use each other's names
+# What every program on the host begins with. Its words: the ssh connection, the login's name and home, and how root's
+# rights came.
+umask 022
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd /
+connection=$1 login=$2 login_home=$3 rights=$4
+me=$(id -u)
+state=/var/lib/sinc
+[ "$me" = 0 ] || state=$login_home/.local/state/sinc
+tab=$(printf '\t')
+private_dir() { (umask 077 && mkdir -p "$1"); }
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+
+# A proxy, or certificates of one: neither sudo nor a unit of systemd reads them.
+if [ -r /etc/environment ]; then
+  while IFS= read -r setting; do
+    name=${setting%%=*} value=${setting#*=}
+    case $name in
+    PATH | '' | *[!A-Za-z0-9_]* | [0-9]*) continue ;;
+    esac
+    value=${value#[\"\']} value=${value%[\"\']}
+    [ "$name" = "$setting" ] || export "$name=$value"
+  done </etc/environment
+fi
+
+# target NAME AS_ROOT: the user that agents run as. A login as root gets one, unless it is to stay root.
+target() {
+  user=$login home=$login_home
+  if [ "$login" = root ] && [ "$2" = no ]; then
+    user=$1
+    home=$(getent passwd "$user" | cut -d: -f6)
+    [ -n "$home" ] || home=/home/$user
+  fi
+}
+
+# Runs a command as that user, where it is there.
+as_user() {
+  if [ "$me" = 0 ] && [ "$user" != root ] && id "$user" >/dev/null 2>&1; then
+    runuser -u "$user" -- env "HOME=$home" "USER=$user" "PATH=$home/.local/bin:$PATH" \
+      "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" "$@"
+  else
+    env "HOME=$home" "PATH=$home/.local/bin:$PATH" "$@"
+  fi
+}
+
+# The first number with dots that `COMMAND --version` says. Those that were asked together are asked once.
+version_of() {
+  if [ -n "${versions:-}" ] && [ -e "$versions/$1" ]; then
+    cat "$versions/$1"
+  else
+    ask_version "$1"
+  fi
+}
+ask_version() {
+  seen=$(stamp "$1") || return 0
+  known=$(sed -n "s,^$1 ,,p" "$state/versions" 2>/dev/null | tail -n 1)
+  if [ -n "$known" ] && [ "${known#* }" = "$seen" ]; then
+    echo "${known%% *}"
+  else
+    as_user timeout 30 "$1" --version 2>/dev/null </dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1
+  fi
+}
+
+# Which file a command is. Some take seconds to say their version: of one that was run when it was put there, and has
+# not changed since, it is noted.
+stamp() {
+  # shellcheck disable=SC2016 # for the other shell
+  file=$(as_user sh -c 'command -v "$1"' sh "$1") && stat -c '%i %Y %s %n' "$(readlink -f "$file")"
+}
+
+# The pid of a process that holds a lock of dpkg or apt, if one does.
+package_lock_holder() {
+  for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+    inode=$(stat -c %i "$lock" 2>/dev/null) || continue
+    pid=$(awk -v inode="$inode" '$2 == "POSIX" { split($6, at, ":"); if (at[3] == inode) { print $5; exit } }' /proc/locks)
+    if [ -n "$pid" ]; then
+      echo "$pid"
+      return
+    fi
+  done
+}
+
+# Where packages of npm are.
+npm_package_file() {
+  for root in "$home/.local/lib/node_modules" /usr/local/lib/node_modules /usr/lib/node_modules; do
+    if [ -r "$root/$1/package.json" ]; then
+      echo "$root/$1/package.json"
+      return
+    fi
+  done
+}
+npm_version() {
+  file=$(npm_package_file "$1")
+  [ -z "$file" ] || sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$file" | head -n 1
+}
+
+# Is a run going on? Whoever works holds the lock.
+is_running() { [ -e "$state/lock" ] && ! flock -n "$state/lock" true; }
+
+service_ctl() {
+  if [ "$1" = user ]; then
+    shift
+    as_user systemctl --user "$@"
+  else
+    shift
+    systemctl "$@"
+  fi
+}
+
+# AS_USER TEXT
+run_shell() {
+  if [ "$1" = yes ]; then
+    as_user env "SINC_USER=$user" "SINC_HOME=$home" sh -euc "$2"
+  else
+    env "SINC_USER=$user" "SINC_HOME=$home" sh -euc "$2"
+  fi
+}

@@ -1,0 +1,169 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# Looks, and changes nothing. One line for each fact.
+
+host_facts() {
+  (
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    echo "os ${ID:-?} ${VERSION_ID:-?} ${VERSION_CODENAME:-?}"
+    echo "os-name ${PRETTY_NAME:-?}"
+  ) 2>/dev/null || echo "os ? ? ?"
+  echo "arch $(uname -m)"
+  echo "login $login"
+  echo "rights $rights"
+  # A person in a group that usually may use sudo: then it is a password that is missing.
+  if [ "$rights" = none ] && command -v sudo >/dev/null && id -nG | grep -qwE 'sudo|admin|wheel'; then echo "may-sudo"; fi
+  echo "user $user"
+  echo "home $home"
+  if [ -d /run/systemd/system ]; then echo "init systemd"; else echo "init other"; fi
+  echo "disk $(df -Pk / | awk 'NR == 2 { print int($4 / 1024) }')"
+  for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
+  if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
+  for port in $(ssh_ports | sort -un); do echo "ssh-port $port"; done
+  if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
+  if [ -e "$state/guard/armed" ]; then echo "guard armed"; fi
+  for record in "$state/installed"/*; do
+    [ -f "$record" ] || continue
+    # shellcheck disable=SC2094 # it only reads
+    while IFS= read -r line; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
+  done
+}
+
+# Every port that a login may come by: this connection's, sshd's, those of the socket that starts sshd.
+ssh_ports() {
+  # shellcheck disable=SC2086 # the four words of SSH_CONNECTION
+  set -- $connection
+  echo "${4:-}"
+  sshd -T 2>/dev/null | awk '$1 == "port" { print $2 } $1 == "listenaddress" { n = split($2, part, ":"); print part[n] }'
+  cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf 2>/dev/null | awk 'tolower($1) == "port" { print $2 }'
+  ss -Hltnp 2>/dev/null | awk '/"sshd"/ { n = split($4, part, ":"); print part[n] }'
+  systemctl show -p Listen ssh.socket 2>/dev/null | sed -n 's/.*:\([0-9]*\) (Stream).*/\1/p'
+}
+
+# COMMANDS...: asks all for their versions at once, because some take a second
+ask_versions() {
+  versions=$(mktemp -d) || return 0
+  trap 'rm -rf "$versions"' EXIT
+  for command in "$@"; do ask_version "$command" >"$versions/$command" & done
+  wait
+}
+
+# probe COMPONENT N ENOUGH KIND WORDS...: `fact COMPONENT N VERSION KIND …`
+probe() {
+  head="fact $1 $2" enough=- kind=$4
+  if [ -n "$3" ]; then
+    enough=$(version_of "$3")
+    enough=${enough:--}
+  fi
+  shift 4
+  said=$("probe_$kind" "$@") || said="failed"
+  echo "$head $enough $kind $said"
+}
+
+# {user} and the like in a word; sets $it.
+expand() {
+  it=$1
+  while :; do
+    case $it in
+    *'{user}'*) it="${it%%'{user}'*}$user${it#*'{user}'}" ;;
+    *'{home}'*) it="${it%%'{home}'*}$home${it#*'{home}'}" ;;
+    *) break ;;
+    esac
+  done
+}
+
+probe_apt() {
+  line=
+  for package in "$@"; do
+    found=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null)
+    case $found in
+    "installed "*) line="$line $package=${found#* }" ;;
+    *) line="$line $package=" ;;
+    esac
+  done
+  echo "$line"
+}
+
+probe_npm() {
+  installed=$(npm_version "$1")
+  runs=$(version_of "$2")
+  echo "${installed:--} ${runs:--}"
+}
+
+# The sum of a file; of a directory the one that it was made from.
+probe_download() {
+  expand "$1"
+  if [ -f "$it/.sinc-sha256" ]; then
+    cat "$it/.sinc-sha256"
+  elif [ -f "$it" ]; then
+    sha256sum <"$it" | cut -d' ' -f1
+  else
+    echo -
+  fi
+}
+
+probe_file() {
+  expand "$1"
+  if [ -f "$it" ]; then
+    echo "$(sha256sum <"$it" | cut -d' ' -f1) $(stat -c '%04a %U' "$it")"
+  elif [ -e "$it" ] || [ -L "$it" ]; then
+    echo other
+  else
+    echo -
+  fi
+}
+
+probe_edit() {
+  expand "$1"
+  if [ -f "$it" ]; then
+    echo "=$(hex <"$it") $(stat -c '%04a %U' "$it")"
+  elif [ -e "$it" ] || [ -L "$it" ]; then
+    echo other
+  else
+    echo -
+  fi
+}
+
+probe_service() {
+  enabled=$(service_ctl "$1" is-enabled "$2" 2>/dev/null)
+  active=$(service_ctl "$1" is-active "$2" 2>/dev/null)
+  echo "${enabled:-none} ${active:-none}"
+}
+
+
+probe_user() {
+  expand "$1"
+  uid=$(id -u "$it" 2>/dev/null) || { echo "-" && return; }
+  sudo=no linger=no keys=yes
+  if [ "$it" = root ] || [ -e "/etc/sudoers.d/sinc-$it" ] || runuser -u "$it" -- sudo -n true 2>/dev/null; then sudo=yes; fi
+  if [ -e "/var/lib/systemd/linger/$it" ]; then linger=yes; fi
+  own=$(getent passwd "$it" | cut -d: -f6)/.ssh/authorized_keys
+  if [ -s "$login_home/.ssh/authorized_keys" ]; then
+    while IFS= read -r key; do
+      case $key in '' | '#'*) continue ;; esac
+      grep -qxF -- "$key" "$own" 2>/dev/null || keys=no
+    done <"$login_home/.ssh/authorized_keys"
+  fi
+  echo "$uid $sudo $linger $keys"
+}
+
+# The firewall's state and its rules, as `ufw show added` writes them.
+probe_ufw() {
+  if ! command -v ufw >/dev/null; then
+    echo "absent ="
+  else
+    on=inactive
+    case $(ufw status 2>/dev/null) in "Status: active"*) on=active ;; esac
+    echo "$on =$(ufw show added 2>/dev/null | grep '^ufw ' | hex)"
+  fi
+}
+
+# AS_USER CHECK
+probe_shell() {
+  if run_shell "$1" "$2" >/dev/null 2>&1 </dev/null; then echo yes; else echo no; fi
+}
+
+# NAME CHECK: whether the person has logged it in
+probe_login() {
+  if as_user timeout 30 sh -c "$2" >/dev/null 2>&1 </dev/null; then echo "logged-in $1 yes"; else echo "logged-in $1 no"; fi
+}

@@ -1,0 +1,63 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# Does the work, and writes what happens into $run/events, one line an event, and all output into $run/log.
+
+emit() { printf '%s\n' "$*" | tee -a "$run/events"; }
+now() { date +%s%3N; }
+
+run_begin() {
+  run=$state/runs/$1 failed=' '
+  exec 9>"$state/lock"
+  flock -n 9 || exit 75
+  echo $$ >"$run/pid"
+  # It may hold secrets, and sh has read all of it.
+  rm -f "$run/program"
+}
+
+# component NAME NEEDS...: what needs something that failed is left out
+component() {
+  component=$1 step_failed=
+  shift
+  for need in "$@"; do
+    case $failed in
+    *" $need "*)
+      failed="$failed$component " step_failed=yes
+      emit "skip $component $need"
+      return
+      ;;
+    esac
+  done
+}
+
+# step N FUNCTION WORDS...
+step() {
+  [ -z "$step_failed" ] || return 0
+  number=$1 began=$(now) size=$(wc -c <"$run/log")
+  shift
+  emit "start $component $number"
+  rm -f "$run/because"
+  (
+    set -eu
+    "$@"
+  ) >>"$run/log" 2>&1 </dev/null 9>&-
+  code=$?
+  if [ $code = 0 ]; then
+    emit "ok $component $number $(($(now) - began))"
+    return
+  fi
+  failed="$failed$component " step_failed=yes
+  emit "fail $component $number $(($(now) - began)) $code"
+  [ ! -e "$run/because" ] || emit "why $component $(cat "$run/because")"
+  tail -c "+$((size + 1))" "$run/log" | tail -n 12 | while IFS= read -r line; do emit "said $component $line"; done
+  if [ -e /var/lib/sinc/guard/armed ] && case $1 in ufw_*) true ;; *) false ;; esac; then
+    guard_take_back >>"$run/log" 2>&1
+    emit "guard taken-back"
+  fi
+}
+
+run_end() {
+  [ ! -e /var/lib/sinc/guard/armed ] || emit "guard armed"
+  rm -rf "$run/npm" "$run/download"
+  emit "end"
+  # The last ones are kept.
+  (cd "$state/runs" && find . -mindepth 1 -maxdepth 1 | sort -r | tail -n +11 | while IFS= read -r old; do rm -rf "$old"; done)
+}

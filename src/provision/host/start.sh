@@ -1,0 +1,57 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# Starts a run that outlives this connection, and watches it.
+
+# start_run PROGRAM
+start_run() {
+  private_dir "$state/runs"
+  # Two that start at once: the second one finds the run of the first.
+  exec 8>"$state/starting"
+  flock -w 60 8 || exit 92
+  if is_running; then
+    exec 8>&-
+    id=$(basename "$(readlink "$state/current")")
+    echo "busy $id"
+    watch_run "$id" 1
+    return
+  fi
+  id=$(date -u +%Y%m%dT%H%M%SZ)-$$
+  run=$state/runs/$id
+  mkdir -m 700 "$run"
+  : >"$run/events"
+  : >"$run/log"
+  (umask 077 && printf '%s' "$1" >"$run/program")
+  if [ "$me" = 0 ] && [ -d /run/systemd/system ]; then
+    systemd-run --quiet --collect --unit=sinc-apply --description='sinc install' --property=RuntimeMaxSec=3h \
+      sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" || exit 92
+  else
+    setsid -f sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" >/dev/null 2>&1 </dev/null 8>&-
+  fi
+  wait_for_pid
+  ln -sfn "$run" "$state/current"
+  exec 8>&-
+  echo "run $id"
+  echo "log $run/log"
+  watch_run "$id" 1
+}
+
+# It holds the lock from then on.
+wait_for_pid() {
+  tries=0
+  until [ -s "$run/pid" ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || exit 92
+    sleep 0.05
+  done
+}
+
+# watch_run ID FROM: its events from this line on, until it ends
+watch_run() {
+  run=$state/runs/$1
+  [ -e "$run/events" ] || exit 93
+  wait_for_pid
+  tail -n "+$2" -s 0.2 --pid="$(cat "$run/pid")" -f "$run/events"
+  # Cut off in the middle, by a reboot or a kill, it has no end.
+  tail -n 1 "$run/events" | grep -qx end || echo "broken"
+}
+
+show_log() { cat "$state/runs/$1/log"; }

@@ -1,0 +1,259 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# What changes something. Each function notes first what it is about to put there, so that it can be taken back also
+# when the run ends in the middle; what was there before is kept.
+
+# record KIND FIELDS...: what this component puts there
+record() {
+  private_dir "$state/installed"
+  line=$1
+  shift
+  for field in "$@"; do line="$line$tab$field"; done
+  grep -qxF -- "$line" "$state/installed/$component" 2>/dev/null || printf '%s\n' "$line" >>"$state/installed/$component"
+}
+
+# because TEXT: ends the step; this is why, for the report
+because() {
+  printf '%s\n' "$*" | tee "$run/because"
+  exit 1
+}
+
+# --- packages ---
+
+wait_for_packages() {
+  deadline=$(($(date +%s) + 900)) told=
+  while holder=$(package_lock_holder) && [ -n "$holder" ]; do
+    name=$(cat "/proc/$holder/comm" 2>/dev/null) || continue
+    [ "$told" = "$name" ] || emit "wait $component the package manager is busy: $name (process $holder)"
+    told=$name
+    [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $name (process $holder)"
+    sleep 1
+  done
+  # What an installation that was cut off left behind.
+  if [ -n "$(ls /var/lib/dpkg/updates)" ] || [ -n "$(dpkg --audit)" ]; then
+    echo "dpkg was interrupted before: dpkg --configure -a"
+    timeout 1800 dpkg --configure -a --force-confdef --force-confold
+  fi
+}
+apt() {
+  timeout 3000 apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef \
+    -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
+    -o Acquire::https::Timeout=30 "$@"
+}
+update_lists() {
+  [ ! -e "$run/updated" ] || return 0
+  : >"$run/updated"
+  apt -o APT::Update::Error-Mode=any update || echo "not all could be fetched" >"$run/updated"
+}
+apt_install() {
+  wait_for_packages
+  # Of a package that was fetched before, a stale list may name a file that is gone.
+  update_lists
+  before=$state/packages-before-$component
+  [ -e "$before" ] || dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u >"$before"
+  for package in "$@"; do
+    grep -qxF -- "$package" "$before" || record apt "$package"
+    if ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1; then
+      [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror?"
+      because "the package lists of this host have no $package"
+    fi
+  done
+  code=0
+  apt install --no-install-recommends "$@" || code=$?
+  # Also what they brought along.
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u >"$run/after"
+  comm -13 "$before" "$run/after" >"$run/new"
+  while IFS= read -r package; do record apt "$package"; done <"$run/new"
+  rm -f "$before"
+  [ "$code" = 0 ] || because "apt-get could not install $*"
+}
+
+# The lists of one repository alone; apt works as before, whatever comes of it.
+lists_of() {
+  apt -o "Dir::Etc::sourcelist=$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+    -o APT::Update::Error-Mode=any update
+}
+# NAME URL SUITE COMPONENTS KEY PACKAGES...
+apt_install_from() {
+  name=$1 url=$2 suite=$3 parts=$4 key=$5
+  shift 5
+  wait_for_packages
+  list=/etc/apt/sources.list.d/sinc-$name.sources
+  if [ ! -e "$list" ]; then
+    command -v curl >/dev/null || apt_install curl ca-certificates
+    fetch "$key" "$run/key" 120 || because "the key of the repository could not be fetched: $key"
+    kind=gpg
+    ! head -c 64 "$run/key" | grep -q 'BEGIN PGP' || kind=asc
+    record repository "$name"
+    mkdir -p /etc/apt/keyrings
+    install -m 644 "$run/key" "/etc/apt/keyrings/sinc-$name.$kind"
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /etc/apt/keyrings/sinc-%s.%s\n' \
+      "$url" "$suite" "$parts" "$name" "$kind" >"$run/list"
+    install -m 644 "$run/list" "$list"
+  fi
+  if ! lists_of "$list"; then
+    rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
+    because "the repository cannot be used, and was taken out again: $url $suite"
+  fi
+  apt_install "$@"
+}
+# PPA PACKAGES...
+apt_install_ppa() {
+  ppa=$1
+  shift
+  wait_for_packages
+  command -v add-apt-repository >/dev/null || apt_install software-properties-common
+  record ppa "$ppa"
+  if ! timeout 300 add-apt-repository -y "ppa:$ppa"; then
+    timeout 300 add-apt-repository -y --remove "ppa:$ppa" || true
+    because "the PPA cannot be used, and was taken out again: $ppa"
+  fi
+  apt_install "$@"
+}
+
+# URL FILE SECONDS
+fetch() { curl -fsSL --proto '=https,http' --retry 2 --connect-timeout 20 --max-time "$3" -o "$2" -- "$1"; }
+
+# PACKAGE VERSION SCRIPTS COMMAND
+npm_install() {
+  command -v npm >/dev/null || because "there is no npm on this host"
+  where=
+  [ "$me" = 0 ] || where=--prefix=$home/.local
+  [ -n "$(npm_version "$1")" ] || record npm "$1"
+  allow=
+  [ "$3" = no ] || allow=--allow-scripts=$1
+  # A proxy's registry, or a mirror, is in npm's own configuration.
+  timeout 1800 npm install -g --cache="$run/npm" ${where:+"$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
+    --loglevel=warn "$1@$2" || because "npm could not install $1@$2"
+  # npm 12 ends well also when it left the program out.
+  version=$(version_of "$4")
+  [ -n "$version" ] || because "npm ended well, but \`$4 --version\` says no version"
+  echo "$4 $version $(stamp "$4")" >>"$state/versions"
+}
+
+# URL SHA256 DESTINATION UNPACK MODE
+download() {
+  dir=$(dirname "$3")
+  mkdir -p "$dir"
+  fetch "$1" "$run/download" 1800 || because "could not fetch $1"
+  sum=$(sha256sum <"$run/download" | cut -d' ' -f1)
+  [ "$sum" = "$2" ] || because "what came from $1 is not what was pinned: its SHA-256 is $sum"
+  record_before path "$3"
+  if [ -n "$4" ]; then
+    rm -rf "$3.sinc-new"
+    mkdir "$3.sinc-new"
+    tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner
+    echo "$2" >"$3.sinc-new/.sinc-sha256"
+    rm -rf "$3.sinc-old"
+    [ ! -e "$3" ] || mv "$3" "$3.sinc-old"
+    mv "$3.sinc-new" "$3"
+    rm -rf "$3.sinc-old"
+  else
+    install -m "$5" "$run/download" "$3.sinc-new"
+    mv "$3.sinc-new" "$3"
+  fi
+  case $3 in "$home"/*) [ "$me" != 0 ] || chown -R "$user:" "$3" ;; esac
+  rm -f "$run/download"
+}
+
+# --- files ---
+
+# record_before KIND PATH: what is there is the person's, unless we put it there; it is kept for the way back
+record_before() {
+  if grep -qE "^$1$tab" "$state/installed/$component" 2>/dev/null &&
+    cut -f1,2 "$state/installed/$component" | grep -qxF -- "$1$tab$2"; then
+    return 0
+  fi
+  kept=
+  if [ -e "$2" ] || [ -L "$2" ]; then
+    kept=$state/kept/$component/$(printf '%s' "$2" | tr / %)
+    private_dir "$(dirname "$kept")"
+    rm -rf "$kept"
+    cp -a "$2" "$kept"
+  fi
+  record "$1" "$2" "$kept"
+}
+
+# PATH MODE OWNER BEFORE CONTENT: BEFORE is the sum of what the plan saw, or "-" for nothing
+file_put() {
+  seen=-
+  [ ! -f "$1" ] || seen=$(sha256sum <"$1" | cut -d' ' -f1)
+  [ "$seen" = "$4" ] || because "$1 was changed meanwhile: run it again"
+  dir=$(dirname "$1")
+  if [ ! -d "$dir" ]; then
+    mkdir -p "$dir"
+    # Below the home directory all of them are the user's.
+    while [ "$me" = 0 ] && case $dir in "$home"/*) true ;; *) false ;; esac; do
+      chown "$3:" "$dir"
+      dir=$(dirname "$dir")
+    done
+  fi
+  record_before file "$1"
+  (umask 077 && printf '%s' "$5" >"$1.sinc-new")
+  chmod "$2" "$1.sinc-new"
+  [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
+  sync "$1.sinc-new"
+  mv "$1.sinc-new" "$1"
+  : >"$run/changed-$component"
+}
+
+# --- services, users, anything else ---
+
+# SCOPE UNIT ENABLED RUNNING
+service_up() {
+  if [ "$1" = user ] && [ "$me" = 0 ]; then
+    [ -e "/var/lib/systemd/linger/$user" ] || record linger "$user"
+    loginctl enable-linger "$user"
+    uid=$(id -u "$user") tries=0
+    # Its systemd is started by logind.
+    until [ -S "/run/user/$uid/systemd/private" ]; do
+      tries=$((tries + 1))
+      [ $tries -lt 100 ] || because "the user's own systemd does not start"
+      sleep 0.1
+    done
+  fi
+  service_ctl "$1" daemon-reload
+  record service "$1" "$2" "$(service_ctl "$1" is-enabled "$2" 2>/dev/null)" "$(service_ctl "$1" is-active "$2" 2>/dev/null)"
+  [ "$3" = no ] || service_ctl "$1" enable "$2"
+  [ "$4" = no ] || service_ctl "$1" restart "$2"
+}
+
+# NAME SUDO LINGER KEYS
+user_make() {
+  if ! id "$1" >/dev/null 2>&1; then
+    record user "$1"
+    useradd -m -s /bin/bash "$1"
+    # No password, and yet not locked: sshd refuses a locked account without PAM.
+    usermod -p '*' "$1"
+  fi
+  home=$(getent passwd "$1" | cut -d: -f6)
+  if [ "$4" = yes ] && [ -s "$login_home/.ssh/authorized_keys" ]; then
+    install -d -m 700 -o "$1" -g "$(id -gn "$1")" "$home/.ssh"
+    own=$home/.ssh/authorized_keys
+    record_before file "$own"
+    { cat "$own" 2>/dev/null || true; } >"$run/keys"
+    while IFS= read -r key; do
+      case $key in '' | '#'*) continue ;; esac
+      grep -qxF -- "$key" "$run/keys" || printf '%s\n' "$key" >>"$run/keys"
+    done <"$login_home/.ssh/authorized_keys"
+    install -m 600 -o "$1" -g "$(id -gn "$1")" "$run/keys" "$own.sinc-new"
+    mv "$own.sinc-new" "$own"
+  fi
+  if [ "$2" = yes ] && [ "$1" != root ] && ! runuser -u "$1" -- sudo -n true 2>/dev/null; then
+    command -v sudo >/dev/null || apt_install sudo
+    record file "/etc/sudoers.d/sinc-$1" ""
+    printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$1" >"$run/sudoers"
+    visudo -q -c -f "$run/sudoers" || because "sudo does not take its new file"
+    install -m 440 "$run/sudoers" "/etc/sudoers.d/sinc-$1"
+  fi
+  if [ "$3" = yes ]; then
+    [ -e "/var/lib/systemd/linger/$1" ] || record linger "$1"
+    loginctl enable-linger "$1"
+  fi
+}
+
+# AS_USER APPLY CHECK UNDO SAYS
+shell_step() {
+  [ -z "$4" ] || record shell "$1" "$(printf '%s' "$4" | hex)" "$5"
+  run_shell "$1" "$2" || because "its command ended with $?"
+  run_shell "$1" "$3" || because "its command ended well, but its check does not hold"
+}

@@ -1,0 +1,17 @@
+//! What can be put on a host, and how: components are data, step kinds are code.
+//!
+//! Probe ([`facts`]: one read-only program, one round trip), plan ([`plan`]: pure), apply ([`apply`]: one run on the
+//! host that outlives the line), probe again.
+
+pub mod access;
+pub mod apply;
+pub mod catalog;
+pub mod component;
+pub mod edit;
+pub mod facts;
+pub mod kinds;
+pub mod plan;
+pub mod program;
+pub mod records;
+pub mod target;
+pub mod version;

@@ -1,0 +1,464 @@
+//! What is to be done: a pure comparison of what a component wants with what is on the host.
+
+use std::collections::BTreeMap;
+
+use super::component::{Component, Kind, Step};
+use super::edit;
+use super::facts::{Fact, Facts, FileFact, HostFacts, StepFact, UfwState};
+use super::kinds::{Apt, Download, FileStep, Npm, Service, Ufw, User};
+use super::program::Call;
+use super::version;
+
+/// What is to be done about a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing: it is so already. A sentence says what is so.
+    Satisfied(String),
+    /// This.
+    Change(Change),
+    /// It cannot be done; a sentence says why.
+    Blocked(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// A sentence.
+    pub what: String,
+    /// What does it.
+    pub call: Call,
+}
+
+/// What is wanted besides what the files say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Move to newer pins.
+    pub upgrade: bool,
+}
+
+/// What is to be done about a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentPlan {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub summary: String,
+    /// The components that must be there first.
+    pub needs: Vec<String>,
+    /// Its steps; empty where nothing can be done.
+    pub steps: Vec<Decision>,
+    /// Why nothing can be done.
+    pub blocked: Option<String>,
+    /// A sentence that a person should read.
+    pub note: Option<String>,
+}
+
+impl ComponentPlan {
+    /// The steps that change something, with their numbers.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, &Change)> {
+        let runs = self.blocked.is_none();
+        self.steps.iter().enumerate().filter_map(move |(number, step)| match step {
+            Decision::Change(change) if runs => Some((number, change)),
+            _ => None,
+        })
+    }
+
+    /// Everything is as it should be.
+    #[must_use]
+    pub fn is_satisfied(&self) -> bool {
+        self.blocked.is_none() && self.steps.iter().all(|step| matches!(step, Decision::Satisfied(_)))
+    }
+}
+
+/// What is to be done about these components, which are in order.
+#[must_use]
+pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<ComponentPlan> {
+    let mut blocked: BTreeMap<&str, String> = BTreeMap::new();
+    let mut plans = Vec::new();
+    for component in components {
+        let mut plan = ComponentPlan {
+            name: component.name.clone(),
+            summary: component.about.summary.clone(),
+            needs: component.needs().map(str::to_owned).collect(),
+            steps: Vec::new(),
+            blocked: None,
+            note: component.about.note.as_ref().map(|note| facts.host.expand(note)),
+        };
+        if let Some(need) = component.needs().find(|need| blocked.contains_key(need)) {
+            plan.blocked = Some(format!("it needs {need}"));
+        } else {
+            fill(&mut plan, component, facts, wishes);
+        }
+        if let Some(why) = &plan.blocked {
+            blocked.insert(&component.name, why.clone());
+        }
+        plans.push(plan);
+    }
+    plans
+}
+
+fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes) {
+    let host = &facts.host;
+    if let Some(architecture) = host.architecture()
+        && !component.about.architectures.contains(&architecture)
+    {
+        plan.blocked = Some(format!("there is none for {}", architecture.name()));
+        return;
+    }
+    // A file that changes restarts the services after it.
+    let mut file_changes = false;
+    for (number, step) in component.steps.iter().enumerate() {
+        let Some(fact) = facts.steps.get(&(component.name.clone(), number)) else {
+            plan.blocked = Some("the host said nothing of it".to_owned());
+            return;
+        };
+        let mut decision = decide(step, fact, host, wishes);
+        if let (Kind::Service(service), Decision::Satisfied(_), true) = (&step.kind, &decision, file_changes)
+        {
+            decision = change(format!("restart {}", service.unit), service_call(service));
+        }
+        match &decision {
+            Decision::Change(_) if needs_root(step, host) && !host.rights.is_root() => {
+                plan.blocked.get_or_insert("it needs root's rights on the host".to_owned());
+            }
+            Decision::Change(_) => {
+                file_changes |= matches!(step.kind, Kind::File(_) | Kind::Edit(_) | Kind::Shell(_));
+            }
+            Decision::Blocked(why) => drop(plan.blocked.get_or_insert(why.clone())),
+            Decision::Satisfied(_) => {}
+        }
+        plan.steps.push(decision);
+    }
+    if plan.changes().next().is_some() && host.disk < component.about.disk + SPARE {
+        let (needed, free) = (component.about.disk, host.disk);
+        plan.blocked = Some(format!("it takes {needed} MB, and the host's disk has {free} MB left"));
+    }
+}
+
+/// What must be left on a disk, MB.
+const SPARE: u64 = 200;
+
+fn needs_root(step: &Step, host: &HostFacts) -> bool {
+    let below_home = |path: &str| host.expand(path).starts_with(&format!("{}/", host.home));
+    match &step.kind {
+        Kind::Apt(_) | Kind::User(_) | Kind::Ufw(_) => true,
+        Kind::Npm(_) => false,
+        Kind::Download(download) => !below_home(&download.destination),
+        Kind::File(file) => !below_home(&file.path),
+        Kind::Edit(edit) => !below_home(&edit.path),
+        Kind::Service(service) => service.scope == super::kinds::Scope::System,
+        Kind::Shell(shell) => !shell.as_user,
+    }
+}
+
+fn change(what: String, call: Call) -> Decision {
+    Decision::Change(Change { what, call })
+}
+
+/// What is to be done about one step.
+#[must_use]
+pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -> Decision {
+    if let (Some(enough), Some(version)) = (&step.unless, &fact.enough)
+        && version::at_least(version, &enough.at_least)
+    {
+        return Decision::Satisfied(format!("{} {version} is there", enough.command));
+    }
+    match (&step.kind, &fact.fact) {
+        (Kind::Apt(apt), Fact::Apt(installed)) => packages(apt, installed, host),
+        (Kind::Npm(npm), Fact::Npm { installed, runs }) => {
+            npm_package(npm, installed.as_deref(), runs.as_deref(), wishes)
+        }
+        (Kind::Download(wanted), Fact::Download(sum)) => download(wanted, sum.as_deref(), host),
+        (Kind::File(wanted), Fact::File(there)) => file(wanted, there, host),
+        (Kind::Edit(wanted), Fact::Edit(there, content)) => edited(wanted, there, content, host),
+        (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
+        (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
+        (Kind::Ufw(wanted), Fact::Ufw { state, rules }) => firewall(wanted, *state, rules, host),
+        (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
+        (Kind::Shell(shell), Fact::Shell(false)) => {
+            let as_user = if shell.as_user { "yes" } else { "no" };
+            let undo = shell.undo.as_deref().unwrap_or_default();
+            change(
+                format!("make it so that {}", shell.says),
+                Call::new("shell_step", [as_user, &shell.apply, &shell.check, undo, &shell.says]),
+            )
+        }
+        _ => Decision::Blocked("the host answered another question".to_owned()),
+    }
+}
+
+fn packages(apt: &Apt, installed: &BTreeMap<String, Option<String>>, host: &HostFacts) -> Decision {
+    let missing: Vec<&str> = apt
+        .packages
+        .iter()
+        .map(String::as_str)
+        .filter(|package| !installed.get(*package).is_some_and(Option::is_some))
+        .collect();
+    if missing.is_empty() {
+        let names: Vec<&str> = apt.packages.iter().map(String::as_str).collect();
+        return Decision::Satisfied(format!("{} {} there", several(&names), are(names.len())));
+    }
+    let what = format!("install {}", several(&missing));
+    let Some(repository) = &apt.repository else {
+        return change(what, Call::new("apt_install", missing));
+    };
+    let source = match host.os.as_str() {
+        "debian" => repository.debian.as_ref(),
+        "ubuntu" => repository.ubuntu.as_ref(),
+        _ => None,
+    };
+    match (source, &repository.ubuntu_ppa) {
+        (Some(source), _) => {
+            let words = [&repository.name, &source.url, &source.suite, &source.components, &source.key];
+            let words = words.into_iter().map(|word| host.expand(word));
+            let call = Call::new("apt_install_from", words.chain(missing.iter().map(|&it| it.to_owned())));
+            change(format!("{what} from {}", host.expand(&source.url)), call)
+        }
+        (None, Some(ppa)) if host.os == "ubuntu" => {
+            let words = std::iter::once(ppa.as_str()).chain(missing);
+            change(format!("{what} from the PPA {ppa}"), Call::new("apt_install_ppa", words))
+        }
+        _ => Decision::Blocked(format!("{} has no repository for {}", repository.name, host.os_name)),
+    }
+}
+
+fn npm_package(npm: &Npm, installed: Option<&str>, runs: Option<&str>, wishes: &Wishes) -> Decision {
+    let Npm { package, version, command, .. } = npm;
+    if let (Some(runs), Some(below)) = (runs, &npm.below)
+        && version::at_least(runs, below)
+    {
+        return Decision::Blocked(format!(
+            "{command} {runs} is there, which is another product than {command} {version}: remove it first"
+        ));
+    }
+    let scripts = if npm.scripts { "yes" } else { "no" };
+    let call = Call::new("npm_install", [package, version, scripts, command]);
+    let Some(runs) = runs else {
+        return change(format!("install {package} {version} with npm"), call);
+    };
+    let old = npm.at_least.as_ref().is_some_and(|least| !version::at_least(runs, least));
+    let pinned = installed.is_some_and(|installed| !version::at_least(installed, version));
+    if old || (wishes.upgrade && pinned) {
+        return change(format!("install {package} {version} with npm, for {command} {runs}"), call);
+    }
+    let newer = if pinned { format!("; {version} with --upgrade") } else { String::new() };
+    Decision::Satisfied(format!("{command} {runs} is there{newer}"))
+}
+
+fn download(wanted: &Download, there: Option<&str>, host: &HostFacts) -> Decision {
+    let destination = host.expand(&wanted.destination);
+    let found = host.architecture().and_then(|it| Some((wanted.url.get(it)?, wanted.sha256.get(it)?)));
+    let Some((url, sum)) = found else {
+        return Decision::Blocked(format!("there is none for {}", host.arch));
+    };
+    if there == Some(sum) {
+        return Decision::Satisfied(format!("{destination} is there"));
+    }
+    let unpack = wanted.unpack.map(|strip| strip.to_string()).unwrap_or_default();
+    change(
+        format!("fetch {destination} from {url}"),
+        Call::new("download", [url, sum, &destination, &unpack, &wanted.mode]),
+    )
+}
+
+fn owner_of(path: &str, owner: Option<&str>, host: &HostFacts) -> String {
+    match owner {
+        Some(owner) => host.expand(owner),
+        None if path.starts_with(&format!("{}/", host.home)) => host.user.clone(),
+        None => "root".to_owned(),
+    }
+}
+
+fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts) -> Decision {
+    let path = host.expand(&wanted.path);
+    let owner = owner_of(&path, wanted.owner.as_deref(), host);
+    let (content, secret) = match (&wanted.content, &wanted.secret) {
+        (Some(content), _) => (host.expand(content), None),
+        (None, secret) => (String::new(), secret.clone()),
+    };
+    let before = match there {
+        FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
+        FileFact::Absent => "-",
+        // What a secret is, nobody compares: once it is there it stays.
+        FileFact::File { sha256, mode, owner: whose } => {
+            let same = secret.is_some() || *sha256 == sum(content.as_bytes());
+            if same && *mode == wanted.mode && *whose == owner {
+                return Decision::Satisfied(format!("{path} is as it should be"));
+            }
+            sha256
+        }
+    };
+    let mut words = vec![path.clone(), wanted.mode.clone(), owner, before.to_owned()];
+    if secret.is_none() {
+        words.push(content);
+    }
+    let verb = if before == "-" { "write" } else { "replace" };
+    change(format!("{verb} {path}"), Call { secret, ..Call::new("file_put", words) })
+}
+
+fn edited(wanted: &super::kinds::Edit, there: &FileFact, content: &[u8], host: &HostFacts) -> Decision {
+    let path = host.expand(&wanted.path);
+    let (before, mode, owner) = match there {
+        FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
+        FileFact::Absent => ("-", "0644".to_owned(), owner_of(&path, None, host)),
+        FileFact::File { sha256, mode, owner } => (sha256.as_str(), mode.clone(), owner.clone()),
+    };
+    let Ok(text) = std::str::from_utf8(content) else {
+        return Decision::Blocked(format!("{path} is not UTF-8"));
+    };
+    match edit::apply(wanted, text) {
+        Err(why) => Decision::Blocked(format!("{path} cannot be edited: {why}")),
+        Ok(new) if new == text && before != "-" => Decision::Satisfied(format!("{path} says what it should")),
+        Ok(new) => {
+            let keys: Vec<&str> = wanted.set.keys().chain(wanted.add.keys()).map(String::as_str).collect();
+            change(
+                format!("set {} in {path}", several(&keys)),
+                Call::new("file_put", [&path, &mode, &owner, before, &new]),
+            )
+        }
+    }
+}
+
+fn service_call(wanted: &Service) -> Call {
+    let yes = |wanted: bool| if wanted { "yes" } else { "no" };
+    let (enabled, running) = (yes(wanted.enabled), yes(wanted.running));
+    Call::new("service_up", [wanted.scope.name(), &wanted.unit, enabled, running])
+}
+
+fn service(wanted: &Service, enabled: &str, active: &str) -> Decision {
+    let unit = &wanted.unit;
+    let starts = !wanted.enabled || matches!(enabled, "enabled" | "static" | "alias");
+    let runs = !wanted.running || active == "active";
+    match (starts, runs) {
+        (true, true) => Decision::Satisfied(format!("{unit} runs")),
+        (false, true) => change(format!("start {unit} at boot"), service_call(wanted)),
+        (true, false) => change(format!("start {unit}"), service_call(wanted)),
+        (false, false) => change(format!("start {unit}, now and at boot"), service_call(wanted)),
+    }
+}
+
+fn user(wanted: &User, there: Option<&super::facts::UserFact>, host: &HostFacts) -> Decision {
+    let name = host.expand(&wanted.name);
+    let (sudo, linger, keys) = there.map_or((false, false, false), |it| (it.sudo, it.linger, it.keys));
+    let mut lacks = Vec::new();
+    if wanted.sudo && !sudo {
+        lacks.push("sudo");
+    }
+    if wanted.linger && !linger {
+        lacks.push("services without a login");
+    }
+    if wanted.keys && !keys {
+        lacks.push("the keys of this login");
+    }
+    if there.is_some() && lacks.is_empty() {
+        return Decision::Satisfied(format!("the user {name} is there"));
+    }
+    let yes = |wanted: bool| if wanted { "yes" } else { "no" };
+    let verb = if there.is_none() { "make the user" } else { "give the user" };
+    let with = match (there.is_none(), lacks.is_empty()) {
+        (_, true) => String::new(),
+        (true, false) => format!(", with {}", several(&lacks)),
+        (false, false) => format!(": {}", several(&lacks)),
+    };
+    change(
+        format!("{verb} {name}{with}"),
+        Call::new("user_make", [&name, yes(wanted.sudo), yes(wanted.linger), yes(wanted.keys)]),
+    )
+}
+
+fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -> Decision {
+    let ports: Vec<String> = host.ssh_ports.iter().map(u16::to_string).collect();
+    if ports.is_empty() && (wanted.enable || wanted.allow.as_deref() == Some("ssh")) {
+        return Decision::Blocked("no port of ssh is known, and a login could be shut out".to_owned());
+    }
+    let bare: Vec<&str> = rules.iter().map(|rule| rule.split(" comment ").next().unwrap_or(rule)).collect();
+    let has = |wanted: &str| {
+        let says = |verb: &str| bare.contains(&format!("ufw {verb} {wanted}").as_str());
+        says("allow") || says("limit")
+    };
+    let port_names: Vec<&str> = ports.iter().map(String::as_str).collect();
+    if wanted.enable {
+        return match state {
+            UfwState::Active => Decision::Satisfied("the firewall is on".to_owned()),
+            _ => change(
+                format!(
+                    "turn the firewall on: only {} stays open{}",
+                    ssh_at(&port_names),
+                    and_own(&bare, &ports)
+                ),
+                Call::new("ufw_enable", ports.clone()),
+            ),
+        };
+    }
+    let mut instead = String::new();
+    let (what, missing, call) = match (wanted.allow.as_deref().unwrap_or_default(), &wanted.interface) {
+        ("ssh", _) => {
+            let closed: Vec<&str> = port_names
+                .iter()
+                .copied()
+                .filter(|port| !has(&format!("{port}/tcp")) && !has(port))
+                .collect();
+            let call = Call::new("ufw_ssh", closed.iter().copied());
+            let named = if closed.is_empty() { &port_names } else { &closed };
+            let shut = |verb: &str| {
+                let rules = closed.iter().map(move |port| format!("{verb} {port}/tcp"));
+                rules.filter(|rule| bare.contains(&format!("ufw {rule}").as_str())).collect::<Vec<_>>()
+            };
+            let shut: Vec<String> = ["deny", "reject"].into_iter().flat_map(shut).collect();
+            instead = shut.iter().map(|rule| format!(", in the place of your rule `{rule}`")).collect();
+            (ssh_at(named), !closed.is_empty(), call)
+        }
+        (port, interface) => {
+            let on = interface.as_deref().unwrap_or_default();
+            let rule = match (port, on, port.split_once('/')) {
+                ("any", on, _) => format!("in on {on}"),
+                (port, "", _) => port.to_owned(),
+                (_, on, Some((port, protocol))) => format!("in on {on} to any port {port} proto {protocol}"),
+                (port, on, None) => format!("in on {on} to any port {port}"),
+            };
+            let what = match on {
+                "" => port.to_owned(),
+                on if port == "any" => format!("all of {on}"),
+                on => format!("{port} on {on}"),
+            };
+            (what, !has(&rule), Call::new("ufw_allow", [port, on]))
+        }
+    };
+    match missing {
+        true => change(format!("let {what} through the firewall{instead}"), call),
+        false => Decision::Satisfied(format!("the firewall lets {what} through")),
+    }
+}
+
+fn ssh_at(ports: &[&str]) -> String {
+    format!("ssh (port {})", several(ports))
+}
+
+/// The person's own rules, which stay.
+fn and_own(rules: &[&str], ports: &[String]) -> String {
+    let of_ssh = |rule: &str| ports.iter().any(|port| rule.ends_with(&format!(" {port}/tcp")));
+    match rules.iter().filter(|rule| !of_ssh(rule)).count() {
+        0 => String::new(),
+        1 => ", and what your one rule allows".to_owned(),
+        n => format!(", and what your {n} rules allow"),
+    }
+}
+
+fn are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
+}
+
+fn sum(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// "a", "a and b", "a, b and c".
+#[must_use]
+pub fn several(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}

@@ -1,0 +1,181 @@
+//! Programs for the host: constant parts from the files in `host/`, and calls of their functions whose words are quoted.
+//! A program travels over standard input, as one braced block: a line that is cut leaves no half of it.
+
+use super::target::Target;
+use crate::process::quote;
+use crate::remote::Script;
+
+/// Runs the program that comes on standard input, with the rights that there are.
+pub static ENTER: Script = Script::new(include_str!("enter.sh"));
+
+const LIB: &str = include_str!("host/lib.sh");
+const PROBE: &str = include_str!("host/probe.sh");
+const STEPS: &str = include_str!("host/steps.sh");
+const FIREWALL: &str = include_str!("host/firewall.sh");
+const UNDO: &str = include_str!("host/undo.sh");
+const RUN: &str = include_str!("host/run.sh");
+const START: &str = include_str!("host/start.sh");
+
+/// A call of one of the functions in `host/`, with its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The function.
+    pub function: &'static str,
+    /// Its words.
+    pub words: Vec<String>,
+    /// The last word is a secret, of this name.
+    pub secret: Option<String>,
+}
+
+impl Call {
+    /// A call.
+    #[must_use]
+    pub fn new<S: Into<String>>(function: &'static str, words: impl IntoIterator<Item = S>) -> Self {
+        Self { function, words: words.into_iter().map(Into::into).collect(), secret: None }
+    }
+
+    /// The text of the function that it calls.
+    #[must_use]
+    pub fn function_text(&self) -> &'static str {
+        let head = format!("\n{}() {{", self.function);
+        for part in [STEPS, FIREWALL, UNDO] {
+            if let Some(start) = part.find(&head).map(|at| at + 1) {
+                let rest = &part[start..];
+                let first = rest.lines().next().unwrap_or_default();
+                let end =
+                    if first.ends_with('}') { first.len() } else { rest.find("\n}").map_or(0, |at| at + 2) };
+                return &rest[..end];
+            }
+        }
+        ""
+    }
+}
+
+impl std::fmt::Display for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.function)?;
+        for word in &self.words {
+            write!(f, " {}", quote::posix(word))?;
+        }
+        match &self.secret {
+            Some(_) => f.write_str(" '***'"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A program that is being put together.
+#[derive(Clone, Debug)]
+pub struct Program {
+    text: String,
+}
+
+impl Program {
+    fn of(parts: &[&str], target: &Target) -> Self {
+        let mut program = Self { text: "{\n".to_owned() };
+        parts.iter().for_each(|part| program.text.push_str(part));
+        program.call(&["target", &target.user, if target.as_root { "yes" } else { "no" }]);
+        program
+    }
+
+    /// A program that looks.
+    #[must_use]
+    pub fn probing(target: &Target) -> Self {
+        let mut program = Self::of(&[LIB, PROBE], target);
+        program.call(&["host_facts"]);
+        program
+    }
+
+    /// A program that changes something; its fifth word is its run's id.
+    #[must_use]
+    pub fn working(target: &Target) -> Self {
+        let mut program = Self::of(&[LIB, STEPS, FIREWALL, UNDO, RUN], target);
+        program.text.push_str("run_begin \"$5\"\n");
+        program
+    }
+
+    /// A program that starts another one, and watches it.
+    #[must_use]
+    pub fn starting(target: &Target, program: &str) -> String {
+        let mut start = Self::of(&[LIB, START], target);
+        start.call(&["start_run", program]);
+        start.finish()
+    }
+
+    /// A program that watches a run from one of its events on.
+    #[must_use]
+    pub fn watching(target: &Target, run: &str, from: usize) -> String {
+        let mut watch = Self::of(&[LIB, START], target);
+        watch.call(&["watch_run", run, &from.to_string()]);
+        watch.finish()
+    }
+
+    /// A program that shows the log of a run.
+    #[must_use]
+    pub fn showing_log(target: &Target, run: &str) -> String {
+        let mut show = Self::of(&[LIB, START], target);
+        show.call(&["show_log", run]);
+        show.finish()
+    }
+
+    /// A program that takes the guard of the firewall away.
+    #[must_use]
+    pub fn confirming(target: &Target) -> String {
+        let mut confirm = Self::of(&[LIB, FIREWALL], target);
+        confirm.call(&["guard_confirm"]);
+        confirm.finish()
+    }
+
+    /// Adds a call.
+    pub fn call(&mut self, words: &[&str]) {
+        let words: Vec<String> = words.iter().map(|word| quote::posix(word)).collect();
+        self.text.push_str(&words.join(" "));
+        self.text.push('\n');
+    }
+
+    /// The whole program.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        self.text.push_str("} </dev/null\n");
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Cmd, Runner};
+
+    #[test]
+    fn every_program_is_one_for_every_shell() {
+        let target = Target::new("dev", false).unwrap();
+        let mut work = Program::working(&target);
+        work.call(&["component", "base"]);
+        work.call(&["step", "0", "file_put", "/a b", "it's\n$(x) `y` \\"]);
+        let work = work.finish();
+        for text in [
+            Program::probing(&target).finish(),
+            Program::starting(&target, &work),
+            Program::watching(&target, "x", 3),
+            Program::confirming(&target),
+            work,
+        ] {
+            for shell in ["sh", "dash", "bash"] {
+                let cmd = Cmd::new(shell, "check a program").args(["-n", "-s"]).stdin(text.clone());
+                match Runner::default().answer(&cmd) {
+                    Ok(output) => assert_eq!(output.stderr, "", "{shell}"),
+                    Err(error) => assert!(error.is_not_found() && shell != "sh", "{shell}: {error}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_function_is_shown_whole() {
+        let text = Call::new("npm_install", ["a"]).function_text();
+        assert!(text.starts_with("npm_install() {") && text.ends_with("\n}"), "{text}");
+        assert_eq!(text.matches("\n}").count(), 1, "{text}");
+        let one = Call::new("undo_linger", ["a"]).function_text();
+        assert!(one.starts_with("undo_linger() {") && !one.contains('\n'), "{one}");
+    }
+}

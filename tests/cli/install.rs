@@ -1,0 +1,244 @@
+//! `sinc install` and `sinc uninstall` as a person sees them: a stand-in of ssh gives the answers of hosts.
+
+use crate::support::fakes::{Answer, Fakes};
+use crate::support::sandbox::Sandbox;
+
+/// The answer that a host gives to a look, from the golden files of the plans.
+fn facts(case: &str) -> String {
+    let file =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/plans/{case}.facts"));
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+}
+
+/// A host that says `before` to every look until the work is done, and `after` from then on; `events` are the work's.
+fn host(before: &str, events: &str, after: &str) -> (Sandbox, Fakes) {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
+    let fakes = Fakes::install(&sandbox, &["ssh"]);
+    for (name, text) in [("before", before), ("events", events), ("after", after)] {
+        sandbox.write(format!("answers/{name}"), text);
+    }
+    let script = r#"
+        cd "$HOME/answers"; program=$(cat); echo "sinc-begin 1"
+        case $program in
+        *"
+show_log "*) echo "apt says something" ;;
+        *"
+start_run '"*) touch done; cat events ;;
+        *"
+watch_run "*) touch done; cat events ;;
+        *"
+guard_confirm
+"*) echo "guard confirmed" ;;
+        *) if [ -e done ]; then cat after; else cat before; fi ;;
+        esac
+    "#;
+    fakes.on("ssh *", Answer { script: Some(script.to_owned()), ..Answer::default() });
+    (sandbox, fakes)
+}
+
+const WORKED: &str = "run 20261126T120000Z-1\nlog /var/lib/sinc/runs/20261126T120000Z-1/log\nstart base 0\n\
+    wait base the package manager is busy: unattended-upgr (process 812)\nok base 0 4100\nstart base 1\nok base 1 12\n\
+    start node 0\nok node 0 21700\nstart node 1\nok node 1 4400\nstart node 2\nok node 2 2200\nstart opencode 0\n\
+    ok opencode 0 7200\nstart ufw 0\nok ufw 0 2000\nstart ufw 1\nok ufw 1 500\nstart ufw 2\nok ufw 2 600\nguard armed\nend\n";
+
+/// A host on which all is as it should be, but for what these lines of facts say.
+fn all_done(login: &str, instead: &[(&str, &str)]) -> String {
+    let mut text = facts("debian-12-done").replace("login root\nrights root", login);
+    for (line, new) in instead {
+        assert!(text.contains(line), "{line}");
+        text = text.replace(line, new);
+    }
+    text
+}
+
+const SUDO: &str = "login dev\nrights sudo";
+
+#[test]
+fn what_would_change_is_shown_and_nothing_is_done() {
+    let (sandbox, fakes) = host(
+        &facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0"),
+        "",
+        "",
+    );
+    insta::assert_snapshot!("install-check", sandbox.sinc(&["install", "--check"]).exits(1).snapshot());
+    let dry = sandbox.sinc(&["install", "--dry-run"]).success();
+    assert!(dry.stdout.contains("+ install nodejs and npm"), "{dry}");
+    // The script itself, with its words.
+    let verbose = sandbox.sinc(&["install", "--check", "-v"]).exits(1);
+    assert!(verbose.stdout.contains("apt_install nodejs npm\n"), "{verbose}");
+    assert!(verbose.stdout.contains("| apt_install() {\n"), "{verbose}");
+    let json = sandbox.sinc(&["install", "--check", "--json", "--without", "et"]).exits(1);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let components = json["data"]["components"].as_array().unwrap();
+    let names: Vec<&str> = components.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["base", "node", "opencode", "ufw"]);
+    assert_eq!(components[3]["state"], "would-change");
+    assert_eq!(components[3]["steps"][2]["does"], "ufw_enable 22");
+    assert!(!fakes.transcript().contains("start_run '"), "something was done");
+}
+
+#[test]
+fn what_is_done_is_told_step_by_step_and_looked_at_again() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let after = all_done(SUDO, &[]) + "logged-in opencode no\n";
+    let (sandbox, _fakes) = host(&before, WORKED, &after);
+    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).success();
+    insta::assert_snapshot!(
+        "install",
+        run.snapshot().replace(&sandbox.home().display().to_string(), "$HOME")
+    );
+    // The host's log is here too.
+    let logs = sandbox.home().join(".local/state/sinc/logs");
+    let kept = std::fs::read_dir(logs).unwrap().map(|file| file.unwrap().path());
+    let kept = kept.filter(|file| file.to_string_lossy().ends_with("20261126T120000Z-1.log"));
+    assert_eq!(
+        kept.map(|file| std::fs::read_to_string(file).unwrap()).collect::<Vec<_>>(),
+        ["apt says something\n"]
+    );
+    insta::assert_snapshot!(
+        "install-again",
+        sandbox.sinc(&["install", "--yes", "--without", "et"]).success().snapshot()
+    );
+    let events = sandbox.sinc(&["install", "--check", "--json-events", "--without", "et"]).success();
+    assert_eq!(events.stdout.lines().count(), 5, "{events}");
+}
+
+#[test]
+fn every_event_is_one_object_of_json() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
+    let run = sandbox.sinc(&["install", "--yes", "--json", "--json-events", "--without", "et"]).success();
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["data"]["components"][0]["state"], "changed");
+    let events: Vec<serde_json::Value> = run
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect();
+    let done = events.iter().filter(|event| event["event"] == "step-done").count();
+    assert_eq!(done, 9, "{run}");
+    assert!(events.iter().any(|event| event["event"] == "waiting"), "{run}");
+}
+
+#[test]
+fn a_component_that_fails_stops_those_that_need_it_and_no_others() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let events = "run r-1\nlog /var/lib/sinc/runs/r-1/log\nstart base 0\nok base 0 4100\nstart base 1\nok base 1 12\n\
+        start et 0\nfail et 0 3100 1\nwhy et the key of the repository could not be fetched: https://example.com/et.gpg\n\
+        said et curl: (6) Could not resolve host: \u{1b}[2Jexample.com\nstart node 0\nfail node 0 900 1\n\
+        skip opencode node\nstart ufw 0\nok ufw 0 100\nstart ufw 1\nok ufw 1 500\nstart ufw 2\nok ufw 2 600\nguard armed\nend\n";
+    let after = all_done(
+        SUDO,
+        &[
+            ("fact et 0 - apt  et=7.0.0-1", "fact et 0 - apt  et="),
+            ("fact node 0 22.23.3 apt  nodejs=18.20.4 npm=9.2.0", "fact node 0 - apt  nodejs= npm="),
+            ("fact opencode 0 - npm 1.18.33 1.18.33", "fact opencode 0 - npm - -"),
+        ],
+    );
+    let (sandbox, _fakes) = host(&before, events, &after);
+    insta::assert_snapshot!("install-failed", sandbox.sinc(&["install", "--yes"]).exits(1).snapshot());
+}
+
+#[test]
+fn a_command_that_ended_well_and_did_nothing_is_a_failure() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let events = "run r-1\nlog /l\nstart base 0\nok base 0 1\nstart base 1\nok base 1 1\nend\n";
+    let (sandbox, _fakes) = host(&before, events, &before);
+    let run = sandbox.sinc(&["install", "--yes", "--tier", "custom", "--with", "base"]).exits(1);
+    let why = "warning: base failed: its commands ended well, and this is still to be done: install ripgrep";
+    assert!(run.stderr.contains(why), "{run}");
+}
+
+#[test]
+fn a_host_that_sinc_does_not_know_is_refused_with_all_that_is_wrong() {
+    let unknown = facts("debian-12-fresh")
+        .replace("os debian 12 bookworm", "os alpine 3.20.3 ?")
+        .replace("Debian GNU/Linux 12 (bookworm)", "Alpine Linux v3.20")
+        .replace("arch x86_64", "arch riscv64\nlacks apt-get\nlacks dpkg-query");
+    let (sandbox, _fakes) = host(&unknown, "", "");
+    insta::assert_snapshot!(
+        "install-unknown-host",
+        sandbox.sinc(&["install", "--yes", "--tier", "custom"]).exits(1).snapshot()
+    );
+}
+
+#[test]
+fn without_rights_what_needs_them_is_left_out_with_what_an_administrator_would_run() {
+    let none = facts("no-rights").replace("fact base 0", "fact user 0 - user 1000 no no yes\nfact base 0");
+    let (sandbox, _fakes) = host(&none, "", "");
+    insta::assert_snapshot!("install-no-rights", sandbox.sinc(&["install", "--yes"]).exits(77).snapshot());
+    let (sandbox, _fakes) = host(&none.replace("rights none", "rights none\nmay-sudo"), "", "");
+    let run = sandbox.sinc(&["install", "--yes"]).exits(77);
+    assert!(
+        run.stderr.contains("hint: run it on a terminal: the password that sudo wants is asked there"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_run_that_is_going_on_is_watched() {
+    let before = all_done(SUDO, &[]) + "running 20261126T115900Z-7\nguard armed\n";
+    let (sandbox, _fakes) = host(&before, "start base 0\nok base 0 4100\nend\n", &all_done(SUDO, &[]));
+    insta::assert_snapshot!(
+        "install-watches",
+        sandbox.sinc(&["install", "--yes", "--without", "et"]).success().snapshot()
+    );
+}
+
+#[test]
+fn a_wrong_word_says_what_there_is() {
+    let (sandbox, _fakes) = host(&facts("debian-12-done"), "", "");
+    let mut text = String::new();
+    for args in [
+        &["install", "--with", "emacs"][..],
+        &["install", "--without", "node"],
+        &["install", "--user", "Root!"],
+        &["install", "--tier", "huge"],
+        &["install", "--agent", "cursor"],
+        &["uninstall", "--yes", "base"],
+    ] {
+        let run = sandbox.sinc(args);
+        assert_ne!(run.code, 0, "{run}");
+        text.push_str(&format!("$ sinc {}\n{}\n", args.join(" "), run.snapshot()));
+    }
+    insta::assert_snapshot!("install-wrong-words", text);
+}
+
+#[test]
+fn an_answer_that_is_not_understood_stops_it() {
+    let (sandbox, _fakes) = host("os debian 12 bookworm\nnonsense\n", "", "");
+    let run = sandbox.sinc(&["install", "--check"]).exits(1);
+    assert!(run.stderr.contains("the host's answer is not understood: nonsense"), "{run}");
+}
+
+#[test]
+fn what_was_put_there_is_shown_and_taken_back() {
+    let records = "record base apt\tripgrep\nrecord base shell\tno\t74727565\tthe host's language is one with UTF-8\n\
+        record node apt\tnodejs\nrecord node npm\tnode\nrecord ufw ufw\tallow\t22/tcp\nrecord ufw ufw-on\n";
+    let head: String = facts("debian-12-fresh")
+        .lines()
+        .filter(|line| !line.starts_with("fact"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 900\nstart ufw 1\nok ufw 1 100\nstart ufw 2\nok ufw 2 1\n\
+        start node 0\nok node 0 900\nstart node 1\nok node 1 100\nstart node 2\nok node 2 1\nend\n";
+    let left: String =
+        records.lines().filter(|line| line.contains("record base")).map(|line| format!("{line}\n")).collect();
+    let (sandbox, _fakes) = host(&format!("{head}{records}"), events, &format!("{head}{left}"));
+    let dry = sandbox.sinc(&["uninstall", "--dry-run"]).success();
+    insta::assert_snapshot!("uninstall-dry-run", dry.snapshot());
+    let needed = sandbox.sinc(&["uninstall", "--yes", "base"]).exits(1);
+    assert!(needed.stderr.contains("ufw on this host needs `base`"), "{needed}");
+    let nobody = sandbox.sinc(&["uninstall", "ufw", "node"]).exits(1);
+    assert!(nobody.stderr.contains("Take this back on box?"), "{nobody}");
+    insta::assert_snapshot!(
+        "uninstall",
+        sandbox.sinc(&["uninstall", "--yes", "ufw", "node"]).success().snapshot()
+    );
+}
