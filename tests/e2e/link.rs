@@ -517,3 +517,48 @@ fn when_the_line_is_back_what_changed_on_both_sides_is_synced() {
     linked.wait_for("inotify");
     linked.edit("afterwards");
 }
+
+/// What people and agents run by mistake. (One that takes the marker too: tests/e2e/place.rs.)
+const MISTAKES: [(&str, &str); 3] = [
+    ("rm -rf", "rm -rf -- *"),
+    ("git clean", "git init -q . && git clean -qfdx -e .sinc-session && rm -rf .git"),
+    (
+        "git checkout",
+        "git init -q . && git add -A -- . :!.sinc-session && git -c user.name=a -c user.email=a@b commit -qm all && \
+         git checkout -q --orphan empty && git rm -rqf . && rm -rf .git",
+    ),
+];
+
+#[test]
+fn what_empties_a_side_by_mistake_is_held_with_the_link_on_either_side() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("top", "1\n")]);
+    for n in 0..300 {
+        steps::write(&here.join(format!("src/{}/{n}", n / 10)), "x");
+    }
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
+    for (name, script) in MISTAKES {
+        for (emptied, other) in [(&linked.there, &linked.here), (&linked.here, &linked.there)] {
+            linked.wait_for("inotify");
+            linked.quiet();
+            let before = files(other);
+            assert!(before > 280, "{name}: {before}\n{}", linked.log());
+            linked
+                .bed
+                .sandbox
+                .run("sh", &["-c", &format!("cd \"$1\" && {script}"), "sh", emptied.to_str().unwrap()])
+                .success();
+            wait_until("it is held", PATIENCE, || {
+                let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+                !sessions.is_empty() && sessions.values().all(|session| session["stands"] == "held")
+            });
+            // A cycle may have met the first few.
+            assert!(files(other) > before / 2, "{name}: {} of {before}\n{}", files(other), linked.log());
+            linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+            assert_eq!(files(emptied), files(other), "{name}\n{}", linked.log());
+        }
+    }
+}
