@@ -12,5 +12,7 @@ mod install;
 mod kinds;
 mod lab;
 mod lost_line;
+mod onlooker;
 mod restart;
+mod rights;
 mod second_factor;
