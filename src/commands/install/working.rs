@@ -107,7 +107,7 @@ impl<'a> Working<'a> {
     /// What was interrupted here goes on there.
     pub(in crate::commands) fn unless_interrupted<T>(&mut self, result: Result<T>) -> Result<T> {
         self.line = None;
-        if result.as_ref().is_err_and(|error| error.is::<Interrupted>()) && self.outcome.run.is_some() {
+        if result.as_ref().is_err_and(anyhow::Error::is::<Interrupted>) && self.outcome.run.is_some() {
             self.ctx.ui.note("the host goes on by itself; the same command watches it again");
         }
         result
