@@ -225,7 +225,8 @@ fn follow(
             Err(error) => error,
         };
         let Some(id) = &run else {
-            return Err(error).context("the line was lost before the work began: nothing was changed");
+            return Err(error)
+                .context("the line was lost before the host said that the work began: run it again to see");
         };
         if came || lost_since.is_none() {
             (lost_since, pause) = (Some(Instant::now()), Duration::from_secs(1));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::answers::{given, parse_fact, yes};
 use super::component::{Architecture, Component, Kind, Step};
 use super::program::Program;
 use super::records::Records;
@@ -343,69 +344,6 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
         }
     }
     Ok(facts)
-}
-
-fn given(word: &str) -> Option<&str> {
-    Some(word).filter(|word| *word != "-")
-}
-
-fn unhex(word: &str) -> Option<Vec<u8>> {
-    hex::decode(word.strip_prefix('=')?).ok()
-}
-
-fn yes(word: &str) -> Option<bool> {
-    match word {
-        "yes" => Some(true),
-        "no" => Some(false),
-        _ => None,
-    }
-}
-
-fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
-    let owned = |word: &str| word.to_owned();
-    Some(match (kind, said) {
-        ("apt", said) => {
-            let package = |word: &&str| {
-                let (name, version) = word.split_once('=')?;
-                Some((name.to_owned(), Some(version.to_owned()).filter(|version| !version.is_empty())))
-            };
-            Fact::Apt(said.iter().map(package).collect::<Option<_>>()?)
-        }
-        ("npm", [installed, runs]) => {
-            Fact::Npm { installed: given(installed).map(owned), runs: given(runs).map(owned) }
-        }
-        ("download", [sum]) => Fact::Download(given(sum).map(owned)),
-        ("file", ["-"]) => Fact::File(FileFact::Absent),
-        ("file", ["other"]) => Fact::File(FileFact::Other),
-        ("file", [sum, mode, owner]) => {
-            Fact::File(FileFact::File { sha256: owned(sum), mode: owned(mode), owner: owned(owner) })
-        }
-        ("edit", ["-"]) => Fact::Edit(FileFact::Absent, Vec::new()),
-        ("edit", ["other"]) => Fact::Edit(FileFact::Other, Vec::new()),
-        ("edit", [content, mode, owner]) => {
-            use sha2::{Digest, Sha256};
-            let content = unhex(content)?;
-            let sha256 = hex::encode(Sha256::digest(&content));
-            Fact::Edit(FileFact::File { sha256, mode: owned(mode), owner: owned(owner) }, content)
-        }
-        ("service", [enabled, active]) => Fact::Service { enabled: owned(enabled), active: owned(active) },
-        ("user", ["-"]) => Fact::User(None),
-        ("user", [_uid, sudo, linger, keys]) => {
-            Fact::User(Some(UserFact { sudo: yes(sudo)?, linger: yes(linger)?, keys: yes(keys)? }))
-        }
-        ("ufw", [state, rules]) => {
-            let state = match *state {
-                "absent" => UfwState::Absent,
-                "inactive" => UfwState::Inactive,
-                "active" => UfwState::Active,
-                _ => return None,
-            };
-            let rules = String::from_utf8(unhex(rules)?).ok()?;
-            Fact::Ufw { state, rules: rules.lines().map(owned).collect() }
-        }
-        ("shell", [holds]) => Fact::Shell(yes(holds)?),
-        _ => return None,
-    })
 }
 
 impl Fact {

@@ -4,11 +4,13 @@
 //! host that outlives the line), probe again.
 
 pub mod access;
+mod answers;
 pub mod apply;
 pub mod catalog;
 pub mod component;
 pub mod edit;
 pub mod facts;
+mod firewall;
 pub mod kinds;
 pub mod plan;
 pub mod program;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::component::{Component, Kind, Step};
 use super::edit;
-use super::facts::{Fact, Facts, FileFact, HostFacts, StepFact, UfwState};
-use super::kinds::{Apt, Download, FileStep, Npm, Service, Ufw, User};
+use super::facts::{Fact, Facts, FileFact, HostFacts, StepFact};
+use super::firewall;
+use super::kinds::{Apt, Download, FileStep, Npm, Service, User};
 use super::program::Call;
 use super::version;
 
@@ -151,7 +152,7 @@ fn needs_root(step: &Step, host: &HostFacts) -> bool {
     }
 }
 
-fn change(what: String, call: Call) -> Decision {
+pub(super) fn change(what: String, call: Call) -> Decision {
     Decision::Change(Change { what, call })
 }
 
@@ -173,7 +174,7 @@ pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -
         (Kind::Edit(wanted), Fact::Edit(there, content)) => edited(wanted, there, content, host),
         (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
         (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
-        (Kind::Ufw(wanted), Fact::Ufw { state, rules }) => firewall(wanted, *state, rules, host),
+        (Kind::Ufw(wanted), Fact::Ufw { state, rules }) => firewall::decide(wanted, *state, rules, host),
         (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
         (Kind::Shell(shell), Fact::Shell(false)) => {
             let as_user = if shell.as_user { "yes" } else { "no" };
@@ -364,84 +365,6 @@ fn user(wanted: &User, there: Option<&super::facts::UserFact>, host: &HostFacts)
         format!("{verb} {name}{with}"),
         Call::new("user_make", [&name, yes(wanted.sudo), yes(wanted.linger), yes(wanted.keys)]),
     )
-}
-
-fn firewall(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -> Decision {
-    let ports: Vec<String> = host.ssh_ports.iter().map(u16::to_string).collect();
-    if ports.is_empty() && (wanted.enable || wanted.allow.as_deref() == Some("ssh")) {
-        return Decision::Blocked("no port of ssh is known, and a login could be shut out".to_owned());
-    }
-    let bare: Vec<&str> = rules.iter().map(|rule| rule.split(" comment ").next().unwrap_or(rule)).collect();
-    let has = |wanted: &str| {
-        let says = |verb: &str| bare.contains(&format!("ufw {verb} {wanted}").as_str());
-        says("allow") || says("limit")
-    };
-    let port_names: Vec<&str> = ports.iter().map(String::as_str).collect();
-    if wanted.enable {
-        return match state {
-            UfwState::Active => Decision::Satisfied("the firewall is on".to_owned()),
-            _ => change(
-                format!(
-                    "turn the firewall on: only {} stays open{}",
-                    ssh_at(&port_names),
-                    and_own(&bare, &ports)
-                ),
-                Call::new("ufw_enable", ports.clone()),
-            ),
-        };
-    }
-    let mut instead = String::new();
-    let (what, missing, call) = match (wanted.allow.as_deref().unwrap_or_default(), &wanted.interface) {
-        ("ssh", _) => {
-            let closed: Vec<&str> = port_names
-                .iter()
-                .copied()
-                .filter(|port| !has(&format!("{port}/tcp")) && !has(port))
-                .collect();
-            let call = Call::new("ufw_ssh", closed.iter().copied());
-            let named = if closed.is_empty() { &port_names } else { &closed };
-            let shut = |verb: &str| {
-                let rules = closed.iter().map(move |port| format!("{verb} {port}/tcp"));
-                rules.filter(|rule| bare.contains(&format!("ufw {rule}").as_str())).collect::<Vec<_>>()
-            };
-            let shut: Vec<String> = ["deny", "reject"].into_iter().flat_map(shut).collect();
-            instead = shut.iter().map(|rule| format!(", in the place of your rule `{rule}`")).collect();
-            (ssh_at(named), !closed.is_empty(), call)
-        }
-        (port, interface) => {
-            let on = interface.as_deref().unwrap_or_default();
-            let rule = match (port, on, port.split_once('/')) {
-                ("any", on, _) => format!("in on {on}"),
-                (port, "", _) => port.to_owned(),
-                (_, on, Some((port, protocol))) => format!("in on {on} to any port {port} proto {protocol}"),
-                (port, on, None) => format!("in on {on} to any port {port}"),
-            };
-            let what = match on {
-                "" => port.to_owned(),
-                on if port == "any" => format!("all of {on}"),
-                on => format!("{port} on {on}"),
-            };
-            (what, !has(&rule), Call::new("ufw_allow", [port, on]))
-        }
-    };
-    match missing {
-        true => change(format!("let {what} through the firewall{instead}"), call),
-        false => Decision::Satisfied(format!("the firewall lets {what} through")),
-    }
-}
-
-fn ssh_at(ports: &[&str]) -> String {
-    format!("ssh (port {})", several(ports))
-}
-
-/// The person's own rules, which stay.
-fn and_own(rules: &[&str], ports: &[String]) -> String {
-    let of_ssh = |rule: &str| ports.iter().any(|port| rule.ends_with(&format!(" {port}/tcp")));
-    match rules.iter().filter(|rule| !of_ssh(rule)).count() {
-        0 => String::new(),
-        1 => ", and what your one rule allows".to_owned(),
-        n => format!(", and what your {n} rules allow"),
-    }
 }
 
 fn are(n: usize) -> &'static str {

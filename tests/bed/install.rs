@@ -168,7 +168,7 @@ fn a_run_whose_sinc_was_killed_is_watched_by_the_next_one_and_power_loss_is_mend
 
     host.sinc(&["uninstall", "--yes"]).success();
     let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
-    host.wait_for_root("dpkg is at work", "pgrep -x dpkg >/dev/null");
+    host.wait_for_root("dpkg is at work", "pgrep -f '[-]-unpack' >/dev/null");
     host.0.bed(&["crash"]);
     host.0.bed(&["boot"]);
     host.0.bed(&["net", "off"]);

@@ -14,5 +14,7 @@ mod lab;
 mod login;
 mod lost_line;
 mod machine_killed;
+mod onlooker;
 mod restart;
+mod rights;
 mod second_factor;

@@ -72,7 +72,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     }
 
     let mut report = Report::new(&host, &facts, &plans);
-    if agent.custom || !BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name) {
+    if selection.tier.is_some()
+        && (agent.custom || !BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name))
+    {
         report.notes.push(format!("the agent `{}` is your own: sinc does not install it", agent.name));
     }
     if only_looks {

@@ -13,6 +13,7 @@ pub(super) fn only(ctx: &Context, report: &Report, check: bool) -> i32 {
         ctx.print_json("install", &report.json());
     } else {
         lines(ctx, report).iter().for_each(|line| ctx.ui.data(line));
+        report.notes.iter().for_each(|note| ctx.ui.note(note));
         if !open {
             ctx.ui.status("Nothing", "to do: everything is as it should be");
         }
@@ -60,7 +61,6 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
             lines.push(format!("    ({note})"));
         }
     }
-    lines.extend(report.notes.iter().map(|note| format!("  {note}")));
     lines
 }
 

@@ -153,7 +153,11 @@ probe_ufw() {
     echo "absent ="
   else
     on=inactive
-    case $(ufw status 2>/dev/null) in "Status: active"*) on=active ;; esac
+    # The file anybody may read; the program tells root alone.
+    if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null; then on=active; fi
+    if [ "$me" = 0 ]; then
+      case $(ufw status 2>/dev/null) in "Status: active"*) on=active ;; *) on=inactive ;; esac
+    fi
     echo "$on =$(ufw show added 2>/dev/null | grep '^ufw ' | hex)"
   fi
 }

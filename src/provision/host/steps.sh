@@ -49,23 +49,28 @@ apt_install() {
   # Of a package that was fetched before, a stale list may name a file that is gone.
   update_lists
   before=$state/packages-before-$component
-  [ -e "$before" ] || dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u >"$before"
-  for package in "$@"; do
-    grep -qxF -- "$package" "$before" || record apt "$package"
-    if ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1; then
-      [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror?"
-      because "the package lists of this host have no $package"
-    fi
-  done
+  private_dir "$state/installed"
+  [ -e "$before" ] || installed_packages >"$before"
+  for package in "$@"; do grep -qxF -- "$package" "$before" || record apt "$package"; done
   code=0
   apt install --no-install-recommends "$@" || code=$?
-  # Also what they brought along.
-  dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u >"$run/after"
-  comm -13 "$before" "$run/after" >"$run/new"
-  while IFS= read -r package; do record apt "$package"; done <"$run/new"
+  # Also what they brought along: hundreds, so all at once.
+  installed_packages | comm -13 "$before" - | sed "s/^/apt$tab/" >"$run/new"
+  noted=$state/installed/$component
+  touch "$noted"
+  { grep -vxFf "$noted" "$run/new" || true; } >"$run/unnoted"
+  cat "$run/unnoted" >>"$noted"
+  [ -s "$noted" ] || rm -f "$noted"
   rm -f "$before"
-  [ "$code" = 0 ] || because "apt-get could not install $*"
+  [ "$code" != 0 ] || return 0
+  for package in "$@"; do
+    ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || continue
+    [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror?"
+    because "the package lists of this host have no $package"
+  done
+  because "apt-get could not install $*"
 }
+installed_packages() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u; }
 
 # The lists of one repository alone; apt works as before, whatever comes of it.
 lists_of() {

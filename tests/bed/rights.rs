@@ -1,0 +1,78 @@
+//! Root's rights: by sudo with a password, and not at all.
+
+use std::time::Duration;
+
+use super::lab::Lab;
+use super::onlooker::Onlooker;
+use super::support::PATIENCE;
+use super::support::terminal::Terminal;
+
+const PASSWORD: &str = "correct horse $x";
+
+/// Two more users of the host: `pat` may use sudo with a password, `nob` may not at all.
+struct People<'a>(&'a Lab);
+
+impl<'a> People<'a> {
+    fn on(lab: &'a Lab) -> Self {
+        let make = format!(
+            "for user in pat nob; do useradd -m -s /bin/bash -p '*' $user; \
+             install -d -m 700 -o $user /home/$user/.ssh; \
+             install -m 600 -o $user /root/.ssh/authorized_keys /home/$user/.ssh/; done; \
+             usermod -aG sudo pat; echo 'pat:{PASSWORD}' | chpasswd"
+        );
+        lab.bed(&["vps", "sh", "-c", &make]);
+        let own = "summary = \"a file\"\nsource = \"a test\"\npinned = \"2026-11-26\"\n[[step]]\nfile = { path = \"PATH\", content = \"x\" }\n";
+        for (name, path) in [("of-root", "/etc/of-root"), ("of-user", "{home}/of-user")] {
+            lab.sandbox.write(format!(".config/sinc/components/{name}.toml"), own.replace("PATH", path));
+        }
+        Self(lab)
+    }
+}
+
+impl Drop for People<'_> {
+    fn drop(&mut self) {
+        let line = "for user in pat nob; do loginctl terminate-user $user; pkill -9 -u $user; userdel -rf $user; done; \
+                    rm -rf /var/lib/sinc /etc/of-root; true";
+        self.0.bed(&["vps", "sh", "-c", line]);
+    }
+}
+
+#[test]
+fn the_password_that_sudo_wants_is_asked_once_and_is_nowhere() {
+    let lab = Lab::new();
+    let _people = People::on(&lab);
+    let args = ["install", "--host", "pat@vps", "--tier", "custom", "--with", "of-root", "--with", "of-user"];
+    let nobody = lab.sandbox.sinc(&[&args[..], &["--yes"]].concat()).exits(77);
+    assert!(nobody.stderr.contains("hint: run it on a terminal"), "{nobody}");
+    let onlooker = Onlooker::on(&lab);
+    let terminal = Terminal::sinc(&lab.sandbox, &lab.sandbox.home(), &args);
+    terminal.wait_for("Password of pat on pat@vps, for sudo", PATIENCE);
+    terminal.type_line("wrong");
+    terminal.wait_for("sudo does not take that password", PATIENCE);
+    terminal.type_line(PASSWORD);
+    terminal.wait_for("Do this on pat@vps?", PATIENCE);
+    terminal.type_line("y");
+    assert_eq!(terminal.wait_exit(Duration::from_secs(60)), 0, "{}", terminal.history());
+    let said = terminal.history();
+    assert_eq!(said.matches("Password of pat").count(), 2, "{said}");
+    assert!(said.contains("1 component changed"), "{said}");
+    assert!(!said.contains(PASSWORD), "{said}");
+    assert_eq!(lab.bed(&["vps", "stat", "-c", "%U", "/etc/of-root"]), "root\n");
+    onlooker.saw_no(PASSWORD);
+}
+
+#[test]
+fn without_rights_what_needs_none_is_done_and_the_rest_is_left_out() {
+    let lab = Lab::new();
+    let _people = People::on(&lab);
+    let args = [
+        "install", "--host", "nob@vps", "--yes", "--tier", "custom", "--with", "of-root", "--with", "of-user",
+    ];
+    let run = lab.sandbox.sinc(&args).exits(77);
+    assert!(run.stderr.contains("of-root was left out: it needs root's rights"), "{run}");
+    assert!(run.stderr.contains("echo 'nob ALL=(ALL) NOPASSWD: ALL' | sudo tee"), "{run}");
+    assert_eq!(lab.bed(&["vps", "stat", "-c", "%U", "/home/nob/of-user"]), "nob\n");
+    lab.sandbox.sinc(&[&args[..4], &["--tier", "custom", "--with", "of-user", "--check"]].concat()).success();
+    lab.sandbox.sinc(&["uninstall", "--host", "nob@vps", "--yes"]).success();
+    assert_eq!(lab.bed(&["vps", "sh", "-c", "ls /home/nob /etc/of-root 2>/dev/null | wc -l"]).trim(), "1");
+}
