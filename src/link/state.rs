@@ -22,6 +22,9 @@ pub struct LinkSession {
     pub there: Eye,
     /// Its files have to be counted before the next cycle.
     pub looking: bool,
+    /// It does not count them, because another sinc is at work on the session: that one looks itself.
+    #[serde(default)]
+    pub busy: bool,
     /// Why no cycle is asked for.
     pub stands: Option<String>,
     /// Why conflicts are open that the session's mode should have settled.

@@ -284,8 +284,9 @@ impl Remote {
     }
 }
 
-/// Was it the shared connection that failed? When ssh itself has then tried a new one, its words are of that.
-fn master_is_dead(error: &ProcessError) -> bool {
+/// Was it the shared connection that failed, in a call that was to go over it? When ssh itself has then tried a new one, its words are of that.
+#[must_use]
+pub fn master_is_dead(error: &ProcessError) -> bool {
     match error.outcome() {
         Outcome::TimedOut(_) => true,
         Outcome::Exit(255) => matches!(classify(error.stderr()), Why::MasterDead | Why::Lost | Why::Unknown),

@@ -506,7 +506,7 @@ fn when_the_line_is_back_what_changed_on_both_sides_is_synced() {
     assert!(
         status["why"]
             .as_str()
-            .is_some_and(|why| why.contains("refused") || why.contains("ended") || why.contains("closed")),
+            .is_some_and(|why| ["refused", "ended", "closed", "reset"].iter().any(|word| why.contains(word))),
         "{status:#}"
     );
     steps::write(&linked.here.join("made here"), "here\n");

@@ -228,11 +228,12 @@ fn an_agent_that_writes_meanwhile_loses_nothing() {
 }
 
 /// Ends a transfer at each of its steps. Nothing is lost, and after the next `sinc` it goes both ways.
-fn at_each_step(when: &str, verb: &str) {
+/// Every second one, from the `first` on: two tests share the steps.
+fn at_each_step(when: &str, verb: &str, first: usize) {
     let Some(bed) = Bed::new() else { return };
     let gate = Gate::build(&bed);
     let mut seen = Vec::new();
-    for number in 1.. {
+    for number in (first..).step_by(2) {
         let name = format!("app{number}");
         let project = bed.project(&name, &OLD);
         steps::connect(&bed.sandbox, &project);
@@ -250,7 +251,7 @@ fn at_each_step(when: &str, verb: &str) {
             if gate.calls() >= number {
                 continue;
             }
-            assert!(done && seen.len() > 6, "{seen:#?}");
+            assert!(done && seen.len() > 2, "{seen:#?}");
             return;
         };
         seen.push(stopped.split(" exec sh -c ").next().unwrap().chars().take(120).collect::<String>());
@@ -276,9 +277,16 @@ fn at_each_step(when: &str, verb: &str) {
                 "{path:?} with {text:?} is lost after {seen:#?}"
             );
         }
-        let syncs = steps::syncs(&bed.sandbox);
-        let own: Vec<_> =
-            syncs.iter().filter(|sync| sync["alpha"]["path"] == project.to_str().unwrap()).collect();
+        let own = || {
+            let mut syncs = steps::syncs(&bed.sandbox);
+            syncs.retain(|sync| sync["alpha"]["path"] == project.to_str().unwrap());
+            syncs
+        };
+        if own().len() == 2 {
+            // Mutagen went on making the sync that the killed one had asked for: the next sinc keeps one of the two.
+            bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
+        }
+        let own = own();
         assert!(own.len() == 1 && own[0]["paused"] == false, "after {seen:#?}: {own:#?}");
         let run = bed.sandbox.sinc_in(&project, &words).success();
         let (winner, text) = if verb == "push" { (&project, "here") } else { (&there, "there") };
@@ -292,13 +300,23 @@ fn at_each_step(when: &str, verb: &str) {
 }
 
 #[test]
-fn a_push_that_is_killed_before_each_step() {
-    at_each_step("before", "push");
+fn a_push_that_is_killed_before_each_odd_step() {
+    at_each_step("before", "push", 1);
 }
 
 #[test]
-fn a_pull_that_is_killed_after_each_step() {
-    at_each_step("after", "pull");
+fn a_push_that_is_killed_before_each_even_step() {
+    at_each_step("before", "push", 2);
+}
+
+#[test]
+fn a_pull_that_is_killed_after_each_odd_step() {
+    at_each_step("after", "pull", 1);
+}
+
+#[test]
+fn a_pull_that_is_killed_after_each_even_step() {
+    at_each_step("after", "pull", 2);
 }
 
 #[test]

@@ -117,9 +117,12 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
         // What one that was killed told last means nothing.
         let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
         let file = file.filter(|file| runs.pid == Some(file.pid));
-        let unsure = file.is_none_or(|file| {
-            file.sessions.get(&record.id).is_none_or(|session| session.looking && session.stands.is_none())
-        });
+        let session = file.and_then(|mut file| file.sessions.remove(&record.id));
+        if session.as_ref().is_some_and(|session| session.busy) {
+            // It may well be us that it waits for.
+            return false;
+        }
+        let unsure = session.is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
             return true;
         }

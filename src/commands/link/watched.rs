@@ -46,6 +46,8 @@ pub(super) struct Watched {
     pub minute: Minute,
     /// What is being counted now.
     pub look: Option<Look>,
+    /// Another sinc is at work on the session.
+    pub busy: bool,
     /// Files there when it was looked at last, where it is polled.
     pub polled: Option<u64>,
     /// What is done about its conflicts.
@@ -97,6 +99,7 @@ impl Watched {
             eye_there: starting(),
             minute: Minute::default(),
             look: None,
+            busy: false,
             polled: None,
             attention: Attention::default(),
         }
@@ -135,6 +138,7 @@ impl Watched {
             here: self.eye_here.clone(),
             there: self.eye_there.clone(),
             looking: self.joiner.is_unsure(),
+            busy: self.busy && self.joiner.is_unsure(),
             unsettled: self.attention.why_unsettled().map(str::to_owned),
             stands: match (&self.stands, self.placed, self.seeking) {
                 (Some(stands), _, _) => Some(stands.clone()),

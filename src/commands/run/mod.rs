@@ -21,7 +21,7 @@ use crate::cli;
 use crate::config::Environment;
 use crate::failure::{Failure, Kind};
 use crate::process::{Cmd, Outcome, Pipes, ProcessError};
-use crate::remote::{Remote, RemoteError};
+use crate::remote::{Remote, RemoteError, master_is_dead};
 use crate::session::running::{Command, variable};
 use crate::session::sync::brought_over;
 use crate::state::Record;
@@ -60,17 +60,22 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
     if ctx.runner.is_dry_run() {
         return show(ctx, &command, &remote, &record, mutagen.as_ref());
     }
-    let shared = connect(ctx, &command, &remote)?;
+    let mut shared = connect(ctx, &command, &remote)?;
     let guard_cmd = command.guard_cmd(&remote);
     // The host gets ready while what waits is brought over.
     let mut guard = Guard::start(&ctx.runner, &guard_cmd, shared, &vars)?;
     if let Some(mutagen) = &mutagen {
         bring_over(ctx, mutagen, &record)?;
     }
-    let place = match guard.wait_for(&guard_cmd, "run", READY_DEADLINE) {
-        Ok(place) => place,
-        Err(error) => return Err(not_ready(&remote, error)),
-    };
+    let mut ready = guard.wait_for(&guard_cmd, "run", READY_DEADLINE);
+    if shared && ready.as_ref().is_err_and(lost_its_master) {
+        // The shared connection was dead: a new one.
+        remote.drop_master();
+        shared = connect(ctx, &command, &remote)?;
+        guard = Guard::start(&ctx.runner, &guard_cmd, shared, &vars)?;
+        ready = guard.wait_for(&guard_cmd, "run", READY_DEADLINE);
+    }
+    let place = ready.map_err(|error| not_ready(&remote, error))?;
     // What rc files print is no part of what the command prints.
     let mark = guard.noisy || !guard.said().is_empty();
     let pipes = match (mark, command.tty) {
@@ -188,6 +193,12 @@ fn connect(ctx: &Context, command: &Command, remote: &Remote) -> Result<bool> {
 fn moved(said: &str) -> Failure {
     Failure::new(Kind::Failed, said.trim().trim_start_matches("sinc: ").to_owned())
         .hint("run `sinc` in the project: it looks for the directory and says what can be done")
+}
+
+/// Did it end because the connection that it was to share was dead?
+fn lost_its_master(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<ProcessError>();
+    error.is_some_and(|error| matches!(error.outcome(), Outcome::Exit(255)) && master_is_dead(error))
 }
 
 /// Why the guard did not get ready.

@@ -18,9 +18,11 @@ impl Engine<'_> {
         let (Some(sync), Ok(lock)) =
             (session.sync.clone(), self.ctx.store.lock(id, host, Duration::ZERO, &mut || {}))
         else {
+            session.busy = session.sync.is_some();
             let _ = session.joiner.looked(now, false);
             return;
         };
+        session.busy = false;
         // Held already: whoever lets it go on has the lock until the cycle is done, so it is not held a second time.
         if !matches!(self.ctx.store.held(id, host), Ok(None)) {
             session.stands = Some("held".to_owned());
