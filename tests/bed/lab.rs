@@ -56,7 +56,7 @@ impl Lab {
             env.into_iter().filter(|(_, value): &(std::ffi::OsString, std::ffi::OsString)| !value.is_empty());
         let left = Program::new(bed, env.collect(), Path::new("/"))
             .args(words)
-            .patience(Duration::from_secs(60))
+            .patience(Duration::from_secs(200))
             .run();
         assert_eq!(left.code, 0, "testbed {words:?}: {}", left.stderr);
         left.stdout

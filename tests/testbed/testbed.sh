@@ -240,6 +240,12 @@ up() {
     install -m 600 "$inst/id_ed25519.pub" "$inst/root/$h/.ssh/authorized_keys"
   done
   chown -R 1000:1000 "$inst/root/home/dev/.ssh"
+  # What does not end by itself is ended sooner than after 90 s, or tests would wait for it at each reboot.
+  install -d "$inst/root/etc/systemd/system.conf.d" "$inst/root/etc/systemd/user.conf.d" "$inst/root/etc/systemd/system/user@.service.d"
+  echo '[Manager]
+DefaultTimeoutStopSec=20s' | tee "$inst/root/etc/systemd/system.conf.d/stop.conf" >"$inst/root/etc/systemd/user.conf.d/stop.conf"
+  echo '[Service]
+TimeoutStopSec=25s' >"$inst/root/etc/systemd/system/user@.service.d/stop.conf"
   # for `net on`: this machine's way to names, and the certificates that it trusts today
   cp -L /etc/resolv.conf "$inst/root/etc/resolv.conf"
   cp -L /etc/ssl/certs/ca-certificates.crt "$inst/root/etc/ssl/certs/ca-certificates.crt"
@@ -372,7 +378,7 @@ link) wan "${1:-{\}}" ;;
 reboot)
   was=$(boot_id)
   in_vps systemctl reboot
-  wait_for 60 "the reboot" running "$was"
+  wait_for 180 "the reboot" running "$was"
   ;;
 crash)
   ip -n "$vps" link set eth0 down # the laptop sees nothing but silence

@@ -98,10 +98,18 @@ pub fn roll_back(data_dir: &Path, host_word: &str) -> io::Result<usize> {
         let older = older.into_iter().filter_map(|path| Some((written(&path)?, path)));
         let best = older.filter(|(time, _)| on_disk(*time, alive)).max_by_key(|(time, _)| *time);
         // An empty one remembers nothing.
-        let bytes = best.map_or(Ok(Vec::new()), |(_, path)| fs::read(path))?;
+        let (time, bytes) = match best {
+            Some((time, path)) => (time, fs::read(path)?),
+            None => (SystemTime::UNIX_EPOCH, Vec::new()),
+        };
         let temporary = kept(data_dir, &id, "back");
         fs::write(&temporary, bytes)?;
-        fs::File::open(&temporary)?.sync_all()?;
+        // With its own time: rolled back once more, it is still the one that is old enough, and what was younger is gone.
+        let file = fs::File::options().append(true).open(&temporary)?;
+        file.set_modified(time)?;
+        file.sync_all()?;
+        let _ = fs::remove_file(kept(data_dir, &id, "new"));
+        link(&temporary, &kept(data_dir, &id, "old"))?;
         fs::rename(&temporary, &archive)?;
         count += 1;
     }
@@ -199,6 +207,24 @@ mod tests {
         }
         let back: u64 = data.rolled_back().parse().unwrap();
         assert!((75..=92).contains(&back), "{back} of 99, ten seconds each");
+    }
+
+    #[test]
+    fn rolled_back_twice_it_is_the_same_memory() {
+        let mut data = Data::new();
+        for cycle in 1..20 {
+            data.cycle(10, &format!("{cycle}"));
+        }
+        let first = data.rolled_back();
+        assert_eq!(data.rolled_back(), first);
+        // A cycle, and the power is gone again before that is on the disk.
+        data.cycle(20, "after");
+        assert_eq!(data.rolled_back(), first);
+        let mut young = Data::new();
+        young.cycle(1, "second");
+        assert_eq!((young.rolled_back(), young.rolled_back()), (String::new(), String::new()));
+        young.cycle(20, "after");
+        assert_eq!(young.rolled_back(), "");
     }
 
     #[test]

@@ -172,7 +172,11 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn reset(&self, id: &str) -> Result<Done, MutagenError> {
-        self.change(&self.reset_cmd(id), id, Side::Local).map(done)
+        // What was known before it must not come back; a cycle may end meanwhile.
+        self.forget_before(id);
+        let done = self.change(&self.reset_cmd(id), id, Side::Local).map(done);
+        self.forget_before(id);
+        done
     }
 
     /// Stops the daemon; none is running is no error (`mutagen daemon stop` then ends with 0 too).

@@ -45,6 +45,11 @@ const WATCH_TRIES: u32 = 2;
 pub(super) const WALK_PAUSE: Duration = Duration::from_secs(2);
 const LONG_WALK_PAUSE: Duration = Duration::from_secs(10);
 
+/// Is it something that a person has to see to? To be refused again and again could get this address shut out.
+fn is_refusal(why: &str) -> bool {
+    matches!(classify(why), Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig)
+}
+
 impl Engine<'_> {
     /// Takes what a line said: the one that is open, or one that is tried.
     pub(super) fn take_from(&mut self, now: Instant, number: u32, said: FromHost) {
@@ -63,7 +68,8 @@ impl Engine<'_> {
             }
             FromHost::Over(why) => {
                 drop(self.trying.swap_remove(at));
-                if self.trying.is_empty() {
+                // What refuses one refuses the other too.
+                if self.trying.is_empty() || is_refusal(&why) {
                     self.lose_line(now, why);
                 } else {
                     self.try_at.get_or_insert(now + LEAST_PAUSE);
@@ -292,7 +298,7 @@ impl Engine<'_> {
         self.waiting.give_up();
         (self.there_ready, self.lost) = (false, true);
         self.walk_at = None;
-        let kind = classify(&why);
+        let refused = is_refusal(&why);
         let why = why.lines().last().unwrap_or_default().trim().to_owned();
         let why = if why.is_empty() { "the connection ended".to_owned() } else { why };
         if self.file.up || self.file.why.as_ref() != Some(&why) {
@@ -309,9 +315,6 @@ impl Engine<'_> {
                 let _ = session.joiner.looked(now, false);
             }
         }
-        // To be refused again and again could get this address shut out.
-        let refused =
-            matches!(kind, Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig);
         let pause = match self.tries.checked_sub(EAGER_TRIES) {
             // One that waited for the host has been a pause itself.
             None => LEAST_PAUSE.saturating_sub(now.duration_since(self.tried_at)),
