@@ -32,8 +32,10 @@ END
   : >"$guard/armed"
   sync
   systemctl daemon-reload
-  systemctl enable --now sinc-guard.timer
-  systemctl is-active --quiet sinc-guard.timer || because "the timer that would take the firewall back does not run"
+  systemctl enable sinc-guard.timer
+  # Not `--now`: one that has run out is still active for systemd, and would not begin again.
+  systemctl restart sinc-guard.timer
+  [ "$(systemctl show -p SubState --value sinc-guard.timer)" = waiting ] || because "the timer that would take the firewall back does not run"
 }
 
 # What the timer runs; it stands alone. When ufw itself fails, the kernel's own tables are opened.
