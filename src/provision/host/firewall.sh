@@ -12,6 +12,8 @@ guard_arm() {
     [ ! -e "/etc/ufw/$file" ] || cp -a "/etc/ufw/$file" "$guard/before/$file"
   done
   cp -a /etc/default/ufw "$guard/before/defaults"
+  # Whether it is on now; what its file says may never have been loaded.
+  if ufw status | grep -q '^Status: active'; then : >"$guard/before/active"; fi
   printf '%s\n' "$guard_script" >"$guard/take-back.sh"
   cat >/etc/systemd/system/sinc-guard.service <<'END'
 [Unit]
@@ -45,7 +47,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 guard=/var/lib/sinc/guard
 [ -e "$guard/armed" ] || exit 0
 on=no
-if grep -q "^ENABLED=yes" "$guard/before/ufw.conf" 2>/dev/null; then on=yes; fi
+if [ -e "$guard/before/active" ]; then on=yes; fi
 ufw --force disable || for tables in iptables ip6tables; do "$tables" -P INPUT ACCEPT && "$tables" -F INPUT; done
 for file in ufw.conf user.rules user6.rules; do
   [ ! -e "$guard/before/$file" ] || cp -a "$guard/before/$file" "/etc/ufw/$file"
