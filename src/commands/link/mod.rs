@@ -112,15 +112,19 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
         return true;
     }
     let until = Instant::now() + deadline;
+    let mut asked = false;
     loop {
         let Some(runs) = ctx.store.link_runs(&record.host) else { return false };
         // What one that was killed told last means nothing.
         let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
         let file = file.filter(|file| runs.pid == Some(file.pid));
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
-        if session.as_ref().is_some_and(|session| session.busy) {
-            // It may well be us that it waits for.
-            return false;
+        if !asked && session.as_ref().is_some_and(|session| session.busy) {
+            asked = true;
+            // It may well be us that it waits for. Where nobody is at work any more, it looks in a moment.
+            if ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).is_err() {
+                return false;
+            }
         }
         let unsure = session.is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
