@@ -171,8 +171,7 @@ impl Ui {
             return Err(NobodyToAsk { question: question.to_owned() }.into());
         }
         let answer = dialoguer::Confirm::new().with_prompt(question).default(default).interact_opt();
-        crate::process::interrupted()?;
-        Ok(answer?.unwrap_or(false))
+        Ok(answered(answer)?.unwrap_or(false))
     }
 
     /// Asks for one of several answers; gives its index, or nothing when the person wants none of them.
@@ -184,8 +183,7 @@ impl Ui {
             return Err(NobodyToAsk { question: question.to_owned() }.into());
         }
         let answer = dialoguer::Select::new().with_prompt(question).items(answers).default(0).interact_opt();
-        crate::process::interrupted()?;
-        Ok(answer?)
+        answered(answer)
     }
 
     /// Asks for several of these; `chosen` are chosen at first. Gives their indices, or nothing when the person wants
@@ -206,8 +204,7 @@ impl Ui {
             .report(false)
             .items_checked(items.to_vec())
             .interact_opt();
-        crate::process::interrupted()?;
-        Ok(answer?)
+        answered(answer)
     }
 
     /// Asks for something that is not shown.
@@ -219,8 +216,7 @@ impl Ui {
             return Err(NobodyToAsk { question: question.to_owned() }.into());
         }
         let answer = dialoguer::Password::new().with_prompt(question).allow_empty_password(true).interact();
-        crate::process::interrupted()?;
-        Ok(answer?)
+        answered(answer)
     }
 
     /// A line that shows how far a long step is; nothing of it off a terminal, with `--quiet` or `--json`.
@@ -249,6 +245,17 @@ impl Ui {
             say(&object.to_string());
         }
     }
+}
+
+/// What a person answered. A question that a signal ends leaves the cursor hidden (dialoguer 0.12 shows it again only after an
+/// answer).
+fn answered<T>(answer: dialoguer::Result<T>) -> anyhow::Result<T> {
+    let interrupted = crate::process::interrupted();
+    if answer.is_err() || interrupted.is_err() {
+        let _ = dialoguer::console::Term::stderr().show_cursor();
+    }
+    interrupted?;
+    Ok(answer?)
 }
 
 /// A live line. It goes away when dropped.

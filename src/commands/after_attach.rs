@@ -56,7 +56,7 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     }
     // Without a sync nobody else would notice that the directory was renamed.
     if (!lasted || !asked.is_quiet() || record.no_sync)
-        && let Some(said) = look(ctx, &remote, &record, asked.is_paused)?
+        && let Some(said) = look(ctx, &remote, &record, &asked)?
     {
         asked.said = vec![said];
     }
@@ -87,6 +87,8 @@ struct Asked {
     said: Vec<String>,
     /// Is it paused?
     is_paused: bool,
+    /// There is not one sync, but none, or several.
+    is_amiss: bool,
     /// The conflicts, where Mutagen could be asked.
     conflicts: Option<Noted>,
 }
@@ -100,12 +102,12 @@ impl Asked {
 /// Is the session still where it was? Then a paused sync goes on: not before, because an empty directory in its
 /// place would count as everything deleted, here too. One that was renamed is followed; otherwise the sync is paused,
 /// and the next `sinc` looks at the host first. If the host cannot be asked, nothing is known and nothing done.
-fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Result<Option<String>> {
+fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Result<Option<String>> {
     let Ok(survey) = survey::ask(remote, &|_| {}) else { return Ok(None) };
     let there = survey.sessions.get(&record.id).filter(|session| session.marker == Marker::Right);
     let directory = there.and_then(|session| session.directory.as_deref());
     let in_place = directory == Some(&record.remote);
-    if in_place && !is_paused {
+    if in_place && !asked.is_paused && !asked.is_amiss {
         return Ok(None);
     }
     // Another sinc that is at work on this session sees to it.
@@ -118,6 +120,12 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, is_paused: bool) -> Res
     if record.no_sync {
         record.verify |= directory.is_none();
         record.remote = directory.map_or(record.remote, str::to_owned);
+        ctx.store.save(&record)?;
+        return Ok(None);
+    }
+    if in_place && asked.is_amiss {
+        // The next `sinc` goes the careful way, which makes it, or tells them apart.
+        record.verify = true;
         ctx.store.save(&record)?;
         return Ok(None);
     }
@@ -174,9 +182,8 @@ fn ask_mutagen(ctx: &Context, record: &Record) -> Asked {
         let said = |said: Vec<String>| Asked { said, ..Asked::default() };
         let [session] = &syncs[..] else {
             let how_many = if syncs.is_empty() { "no sync runs" } else { "several syncs run" };
-            return Ok(said(vec![format!(
-                "{how_many} for this session: leave it and run `sinc --no-attach`"
-            )]));
+            let texts = vec![format!("{how_many} for this session: leave it and run `sinc` again")];
+            return Ok(Asked { is_amiss: true, ..said(texts) });
         };
         if let Some(held) = ctx.store.held(&record.id, &record.host)? {
             return Ok(Asked { said: vec![held_text(&held)], is_paused: true, ..Asked::default() });

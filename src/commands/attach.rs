@@ -33,6 +33,10 @@ pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let terminal = Terminal { id: &id, directory: None, agent: None, size: size() };
     if ctx.runner.is_dry_run() {
         terminal::show(ctx, &host, &remote, &terminal)?;
+        if ctx.ui.is_json() {
+            let data = serde_json::json!({ "id": id, "host": host.name, "dry_run": true });
+            ctx.print_json("attach", &data);
+        }
         return Ok(0);
     }
     terminal::prepare(ctx, &host, &remote, &terminal)?;

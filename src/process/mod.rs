@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 pub use beside::{Beside, Pipes, end_beside};
@@ -97,8 +98,21 @@ impl Runner {
     /// # Errors
     /// As [`Runner::read`], but any bytes are fine.
     pub fn answer(&self, cmd: &Cmd) -> Result<Output, ProcessError> {
+        self.collect(cmd, None)
+    }
+
+    /// As [`Runner::answer`], but the program is started at once and gets its input only when something comes from
+    /// `moment`, or nothing can come any more: it has got over its own start by then.
+    ///
+    /// # Errors
+    /// As [`Runner::answer`].
+    pub fn answer_at(&self, cmd: &Cmd, moment: Receiver<()>) -> Result<Output, ProcessError> {
+        self.collect(cmd, Some(moment))
+    }
+
+    fn collect(&self, cmd: &Cmd, moment: Option<Receiver<()>>) -> Result<Output, ProcessError> {
         let mut stdout = Vec::new();
-        let mut output = self.watch(cmd, &mut |stream, bytes| {
+        let mut output = self.follow(cmd, moment, &mut |stream, bytes| {
             if stream == Stream::Stdout {
                 stdout.extend_from_slice(bytes);
             }
@@ -152,10 +166,19 @@ impl Runner {
         cmd: &Cmd,
         each: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> Result<Output, ProcessError> {
+        self.follow(cmd, None, each)
+    }
+
+    fn follow(
+        &self,
+        cmd: &Cmd,
+        moment: Option<Receiver<()>>,
+        each: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+    ) -> Result<Output, ProcessError> {
         let started = Instant::now();
         let shows = tracing::enabled!(tracing::Level::TRACE);
         let mut said = Vec::new();
-        let result = wait::supervise(cmd, &mut |stream, bytes| {
+        let result = wait::supervise(cmd, moment, &mut |stream, bytes| {
             if shows && stream == Stream::Stdout {
                 let room = MOST_SHOWN - said.len();
                 said.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::signals::{Running, interrupted};
@@ -41,8 +41,11 @@ pub(super) fn code_of(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
+/// Runs the command to its end. With `moment` its input is written only when something comes from there, or nothing
+/// can come any more.
 pub(super) fn supervise(
     cmd: &Cmd,
+    moment: Option<Receiver<()>>,
     each: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
 ) -> Result<Output, ProcessError> {
     if let Err(signal) = interrupted() {
@@ -63,7 +66,12 @@ pub(super) fn supervise(
     if let Some(mut stdin) = child.stdin.take() {
         let bytes = cmd.input().to_vec();
         // A program that ends without reading its input is judged by its exit code.
-        std::thread::spawn(move || drop(stdin.write_all(&bytes)));
+        std::thread::spawn(move || {
+            if let Some(moment) = moment {
+                let _ = moment.recv();
+            }
+            drop(stdin.write_all(&bytes));
+        });
     }
     std::thread::spawn(move || drop(events.send(Event::Exit(child.wait()))));
 
@@ -218,6 +226,26 @@ mod tests {
             })
             .unwrap();
         assert_eq!(seen, ["one", "two"]);
+    }
+
+    #[test]
+    fn input_waits_for_its_moment() {
+        let (now, moment) = channel();
+        let (started, seen) = channel();
+        let cmd = sh("echo started; cat").stdin("asked");
+        let runs = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            supervise(&cmd, Some(moment), &mut |_, bytes| {
+                said.extend_from_slice(bytes);
+                drop(started.send(()));
+                ControlFlow::Continue(())
+            })
+            .map(|_| said)
+        });
+        seen.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(!runs.is_finished());
+        now.send(()).unwrap();
+        assert_eq!(runs.join().unwrap().unwrap(), b"started\nasked");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::tools::mutagen::{
 };
 
 /// How long a flush may take before a sync is ended or made again.
-const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+pub const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The sync that a session is to have.
 #[derive(Clone, Debug)]

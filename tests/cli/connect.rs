@@ -243,11 +243,25 @@ fn a_first_connect_on_a_terminal_ends_in_it() {
 
 #[test]
 fn inside_of_a_local_tmux_its_prefix_is_told_once() {
-    let mut world = World::new();
+    if !have(&["tmux"]) {
+        return;
+    }
+    let mut world = World::connected();
     world.sandbox.set("TMUX", "/tmp/tmux-0/default,1,0");
     let note = "you are inside a tmux here";
-    assert!(world.sinc(&[]).success().stderr.contains(note));
-    assert!(!world.sinc(&[]).success().stderr.contains(note));
+    // Who attaches to nothing is told nothing, and is told when it matters.
+    for args in [&[][..], &["--no-attach"], &["--dry-run"]] {
+        assert!(!world.sinc(args).success().stderr.contains(note), "{args:?}");
+    }
+    let stays = Answer { script: Some("echo attached; exec sleep 60".to_owned()), ..Answer::default() };
+    world.fakes.on(ATTACH, stays);
+    for told in [true, false] {
+        let terminal = Terminal::sinc(&world.sandbox, &world.project(), &[]);
+        terminal.wait_for("attached", PATIENCE);
+        assert_eq!(terminal.screen().contains(note), told, "{}", terminal.screen());
+        drop(terminal);
+        world.wait_until_nobody_looks();
+    }
 }
 
 /// A connected world whose host is reached by Eternal Terminal, which says that it is there and stays.
@@ -309,7 +323,8 @@ fn a_dry_run_shows_eternal_terminal_where_it_is_asked_for() {
     let world = with_et();
     let attach = world.sandbox.sinc(&["attach", &world.id(), "--dry-run"]).success();
     let connect = world.sinc(&["--dry-run"]).success();
-    assert_eq!(world.calls(), "");
+    let calls = world.calls();
+    assert!(calls.lines().all(|call| call.starts_with("$ mutagen sync list ")), "{calls}");
     insta::assert_snapshot!("attach-et-dry-run", world.left(&attach));
     // The same two, with what makes the tmux session.
     let why = ["# make the terminal session\n", "# attach to the session\net --telemetry=false "];
@@ -381,7 +396,7 @@ fn verbose_shows_each_command_with_its_time() {
     DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync flush --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="flush the sync"
     DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' -- sync_1 why="list the sync sessions"
     DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="list the sync sessions"
-    DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template '{{json .}}' --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="list the sync sessions"
+    DEBUG MUTAGEN_DATA_DIRECTORY=$HOME/.local/share/sinc/mutagen MUTAGEN_SSH_PATH=$HOME/.local/share/sinc/mutagen-ssh $ROOT/bin/mutagen sync list --template-file /dev/stdin --label-selector sinc-id=sinc-app-[hash],sinc-host=sinc-[hash] why="list the sync sessions"
     DEBUG ssh
     DEBUG ssh
     DEBUG ssh
@@ -417,4 +432,48 @@ fn the_binary_that_mutagen_calls_as_ssh_goes_to_the_host() {
     --- stderr
     sinc: `scp` is not on PATH: cannot find binary path
     ");
+}
+
+#[test]
+fn a_dry_run_of_a_session_whose_settings_changed_leads_to_one_sync() {
+    let world = World::connected();
+    world.sandbox.write("app/.sincignore", "dist\n");
+    let before = tree(&world.sandbox.home());
+    let run = world.sinc(&["--dry-run"]).success();
+    assert!(tree(&world.sandbox.home()) == before, "something was changed");
+    let calls = pasted(&world, &run.stdout);
+    let steps: Vec<_> = ["sync flush", "sync terminate", "sync create"].map(|step| calls.find(step)).into();
+    assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{calls}");
+    // What was pasted is what is wanted: nothing is made again.
+    world.forget_calls();
+    drop(world.sinc(&["--no-attach"]).success());
+    let calls = world.calls();
+    assert!(!calls.contains("sync create") && !calls.contains("sync terminate"), "{calls}");
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_about_the_sync_that_there_is() {
+    let world = World::connected();
+    drop(world.sinc(&["pause"]).success());
+    let run = world.sinc(&["--dry-run"]).success();
+    assert!(run.stdout.contains("mutagen sync resume -- sync_1"), "{}", run.stdout);
+    assert!(!run.stdout.contains("sync create"), "{}", run.stdout);
+    // Lost, as with Mutagen's data.
+    std::fs::remove_file(world.sync()).unwrap();
+    let run = world.sinc(&["--dry-run"]).success();
+    assert!(run.stdout.contains("sync create"), "{}", run.stdout);
+    assert!(world.sinc(&["--new", "--dry-run"]).exits(1).stderr.contains("exists already"));
+}
+
+#[test]
+fn a_dry_run_as_json_is_one_object() {
+    let world = World::connected();
+    for (args, command) in
+        [(&["--dry-run", "--json"][..], "connect"), (&["attach", "--dry-run", "--json"], "attach")]
+    {
+        let run = world.sinc(args).success();
+        let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((&answer["command"], &answer["data"]["dry_run"]), (&command.into(), &true.into()));
+        assert!(run.stderr.contains(" -t -- "), "{}", run.stderr);
+    }
 }

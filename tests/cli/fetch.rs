@@ -4,9 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use sinc::process::quote;
+
 use crate::support::PATIENCE;
 use crate::support::e2e::have;
-use crate::support::sandbox::{CONFIG, Run};
+use crate::support::sandbox::{CONFIG, Run, Sandbox};
 use crate::support::terminal::Terminal;
 use crate::world::World;
 
@@ -141,6 +143,22 @@ fn no_on_a_terminal_fetches_nothing() {
     terminal.type_text("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 69);
     assert_eq!(world.calls(), "");
+}
+
+#[test]
+fn ctrl_c_at_a_question_gives_the_cursor_back() {
+    let Some(world) = without_mutagen() else { return };
+    // In the person's shell, which stays: tmux hides the cursor of a program that has ended.
+    let sinc = format!(
+        "{} --no-attach; echo ended with $?; read line",
+        quote::posix(Sandbox::binary().to_str().unwrap())
+    );
+    let terminal = Terminal::open(&world.sandbox, &world.project(), &["sh", "-c", &sinc]);
+    terminal.wait_for("Fetch it?", PATIENCE);
+    assert_eq!(terminal.cursor(), "0", "a question hides it");
+    terminal.type_keys(&["C-c"]);
+    terminal.wait_for("ended with 130", PATIENCE);
+    assert_eq!(terminal.cursor(), "1");
 }
 
 #[test]

@@ -153,7 +153,8 @@ impl World {
         // Mutagen is asked at the same time as the host: the host is shown first.
         for at in 1..calls.len() {
             let beside = |call: &str| {
-                call.starts_with("$ mutagen daemon start") || call.contains(" --label-selector ")
+                ["$ mutagen daemon start", "  < {{json .}}"].iter().any(|words| call.starts_with(words))
+                    || call.contains(" --label-selector ")
             };
             let before = calls[..at].iter().rev().take_while(|call| beside(call)).count();
             if ["<bootstrap.sh>", "<survey.sh>"].iter().any(|script| calls[at].contains(script)) {

@@ -32,6 +32,27 @@ fn pause(bed: &Bed) {
 }
 
 #[test]
+fn one_that_is_gone_is_said_inside_and_made_again_by_the_next_sinc() {
+    let Some((bed, project, there, _)) = connected() else { return };
+    steps::mutagen(&bed.sandbox, &["sync", "terminate", "--all"]).success();
+    std::fs::remove_file(there.join("top")).unwrap();
+    // On a terminal one ssh attaches, whatever Mutagen has.
+    let terminal = steps::attach(&bed.sandbox, &project);
+    terminal.wait_for("no sync runs for this session", PATIENCE);
+    steps::detach(terminal);
+    steps::wait_until_nobody_looks_after(&bed);
+    assert_eq!(steps::syncs(&bed.sandbox).len(), 0);
+    let terminal = steps::attach(&bed.sandbox, &project);
+    assert_eq!(steps::syncs(&bed.sandbox).len(), 1);
+    // The new one does not know what was deleted, and takes nothing for it.
+    steps::wait_text(&there.join("top"), "3\n");
+    steps::detach(terminal);
+    steps::wait_until_nobody_looks_after(&bed);
+    // And from now on one ssh is enough again.
+    assert_eq!(steps::record(&bed.sandbox)["verify"], false);
+}
+
+#[test]
 fn other_settings_make_it_anew_and_lose_nothing() {
     let Some((bed, project, there, _)) = connected() else { return };
     let before = steps::syncs(&bed.sandbox)[0]["identifier"].clone();

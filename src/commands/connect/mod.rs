@@ -75,7 +75,8 @@ pub fn run(ctx: &Context, args: &cli::Connect) -> Result<i32> {
             ctx.store.accept(&project.root, &counts)?;
         }
     }
-    if ctx.environment.get("TMUX").is_some() && !args.no_attach && !ctx.store.told_before("nested-tmux") {
+    let attaches = !args.no_attach && !ctx.runner.is_dry_run() && on_terminal(ctx);
+    if attaches && ctx.environment.get("TMUX").is_some() && !ctx.store.told_before("nested-tmux") {
         ctx.ui.note("you are inside a tmux here: its prefix key pressed twice reaches the one on the host");
     }
     let remote = ctx.remote(&host);

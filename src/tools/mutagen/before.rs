@@ -119,6 +119,9 @@ pub fn roll_back(data_dir: &Path, host_word: &str) -> io::Result<usize> {
 impl Mutagen {
     /// Before a cycle. That it failed is no reason not to sync.
     pub(super) fn keep_before(&self) {
+        if self.runner().is_dry_run() {
+            return;
+        }
         if let Err(error) = keep(&self.data_dir, SystemTime::now()) {
             tracing::warn!(%error, "what both sides had before the cycle is not kept");
         }
@@ -126,11 +129,17 @@ impl Mutagen {
 
     /// A cycle of this session has ended: both sides were there.
     pub(super) fn note_alive(&self, id: &str) {
+        if self.runner().is_dry_run() {
+            return;
+        }
         let _ = fs::write(kept(&self.data_dir, id, "alive"), "");
     }
 
     /// The session has ended.
     pub(super) fn forget_before(&self, id: &str) {
+        if self.runner().is_dry_run() {
+            return;
+        }
         for ending in ["old", "new", "alive"] {
             let _ = fs::remove_file(kept(&self.data_dir, id, ending));
         }

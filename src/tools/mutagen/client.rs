@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::commands::{Endpoint, NewSession, Selector};
@@ -10,7 +11,7 @@ use super::error::{
 };
 use super::model::SyncSession;
 use super::status::Side;
-use crate::process::{Cmd, Done, Output, ProcessError, Runner};
+use crate::process::{Cmd, DEFAULT_DEADLINE, Done, Output, ProcessError, Runner};
 
 /// Where the daemon listens, below its data directory (`pkg/daemon/paths.go`).
 const SOCKET: &str = "daemon/daemon.sock";
@@ -77,6 +78,22 @@ impl Mutagen {
         };
         SyncSession::parse_list(&json)
             .map_err(|_| MutagenError::Answer { why: cmd.why().to_owned(), answer: json })
+    }
+
+    /// As [`Mutagen::list`], by a program that is started at once and asks when something comes from `moment`: most of
+    /// the time of a `list` is the program's own start. Nothing when that did not come to an answer.
+    pub(super) fn list_at(
+        &self,
+        selector: &Selector,
+        moment: Receiver<()>,
+        within: Duration,
+    ) -> Option<Vec<SyncSession>> {
+        if self.runner.is_dry_run() || !self.daemon_runs() {
+            return None;
+        }
+        let cmd = self.list_when_told_cmd(selector).deadline(within + DEFAULT_DEADLINE);
+        let output = self.runner.answer_at(&cmd, moment).ok()?;
+        SyncSession::parse_list(&String::from_utf8_lossy(&output.stdout)).ok()
     }
 
     /// The session with this identifier.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::client::Mutagen;
@@ -206,14 +207,21 @@ impl Mutagen {
     /// Mutagen cannot be asked.
     pub fn check(&self, selector: &Selector, deadline: Duration) -> Result<Vec<Checked>, MutagenError> {
         let end = Instant::now() + deadline;
-        let flushed = match self.flush_all(selector, deadline) {
+        let (done, moment) = channel();
+        let (flushed, listed) = std::thread::scope(|scope| {
+            let listed = scope.spawn(|| self.list_at(selector, moment, deadline));
+            let flushed = self.flush_all(selector, deadline);
+            drop(done);
+            (flushed, listed.join().ok().flatten())
+        });
+        let flushed = match flushed {
             Err(MutagenError::NoSuchSession(_)) => return Ok(Vec::new()),
             flushed => flushed,
         };
         let would_run = matches!(flushed, Ok(Done::WouldRun));
         let failed = failed_command(flushed)?;
         let mut all = Vec::new();
-        for session in self.list(selector)? {
+        for session in listed.map_or_else(|| self.list(selector), Ok)? {
             let result = match would_run {
                 true => CycleResult::WouldRun,
                 false => after_flush(failed.as_deref(), &session),
