@@ -40,6 +40,7 @@ pub(super) fn prepare(ctx: &Context, host: &Host, remote: &Remote, terminal: &Te
 pub(super) fn attach(ctx: &Context, host: &Host, remote: &Remote, terminal: &Terminal<'_>) -> Result<i32> {
     let cmd = attach_cmd(ctx, host, remote, terminal)?;
     remote.control().prepare();
+    remote.drop_frozen_master();
     ctx.runner.replace(&cmd)?;
     Ok(0)
 }

@@ -1,9 +1,12 @@
 //! The socket of the shared connection, and whether its master can still be alive.
 
+use std::io::Read;
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +16,9 @@ use crate::config::Destination;
 /// and the system's limit is 108 on Linux and 104 on macOS: one byte more and the whole ssh fails (measured:
 /// 91 on Linux with OpenSSH 9.2).
 const LONGEST: usize = 86;
+
+/// How long a master may take to greet. It does so at once, whatever the line does.
+const GREETS: Duration = Duration::from_secs(1);
 
 /// Where the shared connection's socket lies.
 #[derive(Clone, Debug)]
@@ -61,6 +67,15 @@ impl ControlSocket {
             .is_some_and(|meta| meta.file_type().is_socket())
     }
 
+    /// Does the master at the socket greet, as it does whoever connects (`PROTOCOL.mux` of OpenSSH)? One that is frozen does
+    /// not, and an ssh that goes through it would wait without end. Asking costs no process and no round trip.
+    #[must_use]
+    pub fn greets(&self) -> bool {
+        let Some(Ok(mut master)) = self.path().map(UnixStream::connect) else { return false };
+        let mut length = [0; 4];
+        master.set_read_timeout(Some(GREETS)).is_ok() && master.read_exact(&mut length).is_ok()
+    }
+
     /// Makes the private directory. If that fails, ssh says so.
     pub fn prepare(&self) {
         if self.path.is_some() && !self.directory.is_dir() {
@@ -96,6 +111,24 @@ mod tests {
         let long = PathBuf::from(format!("/{}", "x".repeat(80)));
         assert!(ControlSocket::new(&long, &destination, false).path().is_none());
         assert!(ControlSocket::new(Path::new("/home/a b/.sinc/cm"), &destination, false).path().is_none());
+    }
+
+    #[test]
+    fn a_master_that_takes_the_call_and_says_nothing_does_not_greet() {
+        let dir = tempfile::tempdir().unwrap();
+        let destination = Destination::parse("dev@box").unwrap();
+        let control = ControlSocket::new(dir.path(), &destination, false);
+        assert!(!control.greets(), "nobody is there");
+        let master = std::os::unix::net::UnixListener::bind(control.path().unwrap()).unwrap();
+        assert!(!control.greets());
+        let greeter = std::thread::spawn(move || {
+            // The first one in the queue is the one from before.
+            for _ in 0..2 {
+                let _ = std::io::Write::write_all(&mut master.accept().unwrap().0, &[0, 0, 0, 8]);
+            }
+        });
+        assert!(control.greets());
+        greeter.join().unwrap();
     }
 
     #[test]

@@ -251,6 +251,17 @@ impl Remote {
         }
     }
 
+    /// Before an ssh that nobody supervises: one that would go through a master that is frozen connects by itself.
+    pub fn drop_frozen_master(&self) {
+        if self.control.exists() && !self.control.greets() {
+            tracing::debug!("the shared connection does not answer: connecting anew");
+            if let Some(path) = self.control.path() {
+                // It would not answer to `-O stop` either.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+
     fn options(&self, terminal: bool) -> Vec<String> {
         let mut options: Vec<String> = Vec::new();
         let mut set = |option: &str| options.extend(["-o".to_owned(), option.to_owned()]);

@@ -477,3 +477,15 @@ fn a_dry_run_as_json_is_one_object() {
         assert!(run.stderr.contains(" -t -- "), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_home_in_which_no_connection_can_be_shared_is_said() {
+    let mut world = World::new();
+    let warning = "connections to this host are not shared";
+    assert!(!world.sinc(&["--no-attach"]).success().stderr.contains(warning));
+    let spaced = world.sandbox.root().join("a home");
+    std::os::unix::fs::symlink(world.sandbox.home(), &spaced).unwrap();
+    world.sandbox.set("HOME", &spaced);
+    let run = world.sinc(&["--no-attach"]).success();
+    assert!(run.stderr.contains(warning), "{run}");
+}

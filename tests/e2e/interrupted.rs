@@ -250,14 +250,28 @@ fn a_shared_connection_that_hangs_is_given_up() {
     let Some(bed) = Bed::new() else { return };
     let project = bed.project("app", &[("a", "1")]);
     steps::connect(&bed.sandbox, &project);
-    let masters = bed.sandbox.run("pgrep", &["-f", &format!("^ssh: {}", bed.host.dir().display())]).success();
-    for master in masters.stdout.lines() {
-        bed.sandbox.run("kill", &["-STOP", master]).success();
-    }
+    let private = [".sinc", ".sinc/cm"].map(|dir| steps::mode(&bed.sandbox.home().join(dir)));
+    assert_eq!(private, [0o700; 2]);
+    let mut frozen = Vec::new();
+    let mut freeze = || {
+        let all = bed.sandbox.run("pgrep", &["-f", &format!("^ssh: {}", bed.host.dir().display())]).success();
+        for master in all.stdout.lines() {
+            bed.sandbox.run("kill", &["-STOP", master]).success();
+            frozen.push(master.to_owned());
+        }
+    };
+    freeze();
     let started = std::time::Instant::now();
     let run = steps::connect(&bed.sandbox, &project);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?} {run}", started.elapsed());
-    for master in masters.stdout.lines() {
-        let _ = bed.sandbox.run("kill", &["-KILL", master]);
+    // On a terminal ssh itself takes over, which would wait for it without end.
+    freeze();
+    let started = std::time::Instant::now();
+    let terminal = steps::attach(&bed.sandbox, &project);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    steps::detach(terminal);
+    steps::wait_until_nobody_looks_after(&bed);
+    for master in frozen {
+        let _ = bed.sandbox.run("kill", &["-KILL", &master]);
     }
 }

@@ -200,6 +200,12 @@ impl Plan<'_> {
         self.ctx.refresh_host_file(&self.remote, None)?;
         let word = host_word(&self.host.name);
 
+        if self.remote.control().path().is_none() {
+            ui.warn(
+                "connections to this host are not shared, so each command logs in anew: the path of ~/.sinc/cm is too long \
+                 for a socket, or has a space, a quote, `%` or `$` in it",
+            );
+        }
         if !self.remote.control().exists() {
             // No live line here: ssh may put questions of its own on the terminal.
             ui.status("Connecting", &format!("to {}", self.host.name));
