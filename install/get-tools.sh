@@ -52,6 +52,7 @@ tests     busybox          busybox
 tests     shellcheck       shellcheck
 tests     strace           strace
 tests     rsync            rsync
+tests     groff            groff-base
 tests,bed python3          python3
 tests,bed ps               procps
 tests     infocmp          ncurses-bin

@@ -203,3 +203,39 @@ pub(super) fn words_for(phase: Phase) -> &'static str {
         Phase::Watching => "checking",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_it_is_in_files_bytes_and_a_rate() {
+        let sending = Progress {
+            phase: Phase::Sending,
+            to: Some(Side::Remote),
+            files: 1200,
+            files_total: Some(10_000),
+            bytes: 3 << 20,
+            bytes_total: Some(20 << 20),
+            path: None,
+            cycles: 0,
+        };
+        let mut rate = Rate::default();
+        assert_eq!(
+            describe(&sending, &mut rate),
+            "to the host: 1,200 of 10,000 files, 3.00 MiB of 20.00 MiB"
+        );
+        let began = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
+        rate.began = Some((began, 1 << 20));
+        let line =
+            describe(&Progress { to: Some(Side::Local), bytes_total: None, ..sending.clone() }, &mut rate);
+        assert!(
+            line.starts_with("to here: 1,200 of 10,000 files, 3.00 MiB, ") && line.ends_with("/s"),
+            "{line}"
+        );
+        assert_eq!(
+            describe(&Progress { phase: Phase::Scanning, ..sending }, &mut rate),
+            "looking at both sides"
+        );
+    }
+}

@@ -1,7 +1,10 @@
 //! What becomes of each answer: of the host about the session's directory, of Mutagen about its sync.
 
+use crate::support::PATIENCE;
+use crate::support::e2e::have;
 use crate::support::fakes::Answer;
 use crate::support::sandbox::Run;
+use crate::support::terminal::Terminal;
 use crate::world::{BOOTSTRAP, World, host_says};
 
 /// What Mutagen was called with, but for asking.
@@ -163,6 +166,32 @@ fn a_separate_session_for_this_computer_and_it_is_remembered() {
     drop(world.sinc(&["--no-attach"]).success());
     let asked = world.fakes.transcript();
     assert!(!asked.contains(&world.id()), "{}", world.calls());
+}
+
+#[test]
+fn a_person_is_asked_whose_session_it_is() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let other = host_says("machine 00aa00aa00aa laptop /home/me/app\nhow other\n");
+    for (keys, code, says) in [
+        (&["Enter"][..], 0, "Synced"),
+        (&["Down", "Enter"], 0, "Separate session sinc-app-"),
+        (&["Escape"], 1, "nothing was done"),
+    ] {
+        let world = World::new();
+        world.fakes.on(BOOTSTRAP, host_says("how new\n"));
+        world.fakes.on(BOOTSTRAP, Answer { once: true, ..other.clone() });
+        let terminal = Terminal::sinc(&world.sandbox, &world.project(), &["--no-attach"]);
+        terminal.wait_for("belongs to laptop /home/me/app. This directory is", PATIENCE);
+        terminal.type_keys(keys);
+        assert_eq!(terminal.wait_exit(PATIENCE), code, "{keys:?} {}", terminal.history());
+        assert!(terminal.history().contains(says), "{keys:?} {}", terminal.history());
+        let calls = world.fakes.transcript();
+        let same = calls.contains(&format!("--name {} ", world.id()));
+        assert_eq!(same, code == 0 && keys.len() == 1, "{keys:?}");
+        assert_eq!(calls.contains("sync create"), code == 0, "{keys:?}");
+    }
 }
 
 #[test]

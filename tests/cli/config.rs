@@ -405,8 +405,8 @@ fn a_projects_file_may_say_nothing_that_concerns_this_computer() {
         "default-host = \"evil@example.com\"\n",
         "[host.box]\ndestination = \"evil@example.com\"\n",
         "[sync]\nmode = \"two-way-resolved\"\n",
-        "[sync]\nfile-mode = \"0777\"\n",
-        "[mutagen]\npath = \"./mutagen\"\n",
+        "[sync]\nfile-mode = \"0600\"\n",
+        "[mutagen]\npath = \"/usr/bin/mutagen\"\n",
         "[mutagen]\nurl = \"https://evil/x.tar.gz\"\n",
         "[sync]\nignroe = []\n",
     ] {

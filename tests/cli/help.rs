@@ -162,7 +162,8 @@ fn manual_pages_are_whole_and_render() {
             Some(command) => sandbox.sinc(&["man", command]),
         };
         assert_eq!(shown.success().stdout, text, "{name}");
-        if let Ok(groff) = which::which("groff") {
+        if have(&["groff"]) {
+            let groff = which::which("groff").unwrap();
             let args = ["-man", "-Tutf8", "-P-cbou", "-ww", page.to_str().unwrap()];
             sandbox_render(&sandbox, groff.to_str().unwrap(), &args);
         }

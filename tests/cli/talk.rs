@@ -144,3 +144,16 @@ fn a_live_line_on_a_terminal_and_none_for_who_wants_quiet_or_json() {
     let text = written(&world, &["--no-attach"]);
     assert!(text.contains("Synced") && !text.contains("Syncing") && !text.contains('\x1b'), "{text:?}");
 }
+
+#[test]
+fn events_of_a_connect_are_one_object_a_line() {
+    let world = World::new();
+    let run = world.sinc(&["--no-attach", "--json", "--json-events"]).success();
+    let events: Vec<serde_json::Value> =
+        run.stderr.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let kinds: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"status") && kinds.contains(&"progress"), "{kinds:?}");
+    let texts = events.iter().map(|event| event["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n");
+    assert!(texts.contains("Synced 3 files"), "{texts}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()["ok"], true);
+}

@@ -1,6 +1,9 @@
 //! What the project's own files newly say counts at once where it keeps more files at home, and waits for
 //! `sinc trust` where it would send some.
 
+use crate::support::PATIENCE;
+use crate::support::e2e::have;
+use crate::support::terminal::Terminal;
 use crate::world::World;
 
 /// A project that has been connected to with these lines in `.sincignore`.
@@ -163,4 +166,21 @@ fn gitignore_counts_when_it_is_turned_on_and_off_again_waits() {
     insta::assert_snapshot!(run.stdout, @"  `gitignore` is off now: files that .gitignore keeps here would be sent");
     drop(world.sinc(&["trust", "--yes"]).success());
     assert!(ignored(&world).is_empty());
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_and_no_is_the_answer_that_enter_gives() {
+    if !have(&["tmux"]) {
+        return;
+    }
+    let world = with_ignores("dist\nsecrets\n");
+    world.sandbox.write("app/.sincignore", "dist\n");
+    for (key, code, says) in [("Enter", 1, "nothing was accepted"), ("y", 0, "Accepted 1 change")] {
+        let terminal = Terminal::sinc(&world.sandbox, &world.project(), &["trust"]);
+        terminal.wait_for("Accept this change?", PATIENCE);
+        terminal.type_keys(&[key]);
+        assert_eq!(terminal.wait_exit(PATIENCE), code, "{}", terminal.history());
+        assert!(terminal.history().contains(says), "{}", terminal.history());
+    }
+    assert!(world.sinc(&["trust"]).success().stderr.contains("nothing waits"));
 }

@@ -153,3 +153,28 @@ fn a_file_name_that_is_not_utf8_is_named_and_the_rest_is_synced() {
     assert!(run.stderr.contains("1 path is not synced: odd"), "{run}");
     assert_eq!(steps::read(&steps::there(&bed, "app").join("plain")), "1");
 }
+
+#[test]
+fn git_in_every_spelling_stays_where_it_is() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    let there = steps::there(&bed, "app");
+    // What a host could plant to have something run here: directories, a file and a link in git's place.
+    for dir in [".GIT", "sub/.Git", "sub/git~1", ".git "] {
+        steps::write(&there.join(dir).join("config"), "[core]\nfsmonitor = \"touch pwn\"\n");
+    }
+    steps::write(&there.join("one/.git"), "gitdir: ../evil\n");
+    steps::write(&there.join("evil/HEAD"), "ref: refs/heads/main\n");
+    std::fs::create_dir(there.join("two")).unwrap();
+    std::os::unix::fs::symlink("../evil", there.join("two/.git")).unwrap();
+    steps::flush(&bed.sandbox);
+    let here: Vec<_> = steps::tree(&project)
+        .into_iter()
+        .filter(|(path, _)| path.to_string_lossy().to_lowercase().contains("git"))
+        .collect();
+    assert!(here.is_empty(), "{here:?}");
+    assert!(
+        project.join("evil/HEAD").exists() && project.join("one").is_dir() && project.join("two").is_dir()
+    );
+}

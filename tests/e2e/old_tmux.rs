@@ -63,3 +63,41 @@ fn a_session_on_it_is_made_attached_to_and_ended() {
     assert_eq!(steps::sessions_there(&bed), Vec::<String>::new());
     assert!(through(&home).contains("kill-session"), "{}", through(&home));
 }
+
+/// A computer whose host has lost its tmux, or never had one.
+#[track_caller]
+fn without_tmux(rc: &str) -> Option<Bed> {
+    let options = Options { rc: Some(rc.to_owned()), ..Options::default() };
+    Bed::with_shell("bash", options)
+}
+
+#[test]
+fn a_host_without_tmux_is_told_what_to_install() {
+    // The directory comes first on PATH, and is the whole of it once the file is there.
+    let rc = "if [ -e \"$HOME/no-tmux\" ]; then PATH=\"$HOME/bare\"; fi\n";
+    let Some(bed) = without_tmux(rc) else { return };
+    let home = bed.host.remote_home();
+    std::fs::create_dir(home.join("bare")).unwrap();
+    let bin = std::collections::BTreeMap::from(
+        [
+            "sh", "bash", "find", "grep", "sed", "df", "tail", "head", "mkdir", "mv", "rm", "ln", "sync",
+            "date", "cat",
+        ]
+        .map(|name| (name, which::which(name).expect("the test's own machine has it"))),
+    );
+    for (name, program) in &bin {
+        std::os::unix::fs::symlink(program, home.join("bare").join(name)).unwrap();
+    }
+    steps::write(&home.join("no-tmux"), "");
+    let project = bed.project("app", &[("a", "1")]);
+    let run = bed.sandbox.sinc_in(&project, &["--no-attach"]);
+    assert_ne!(run.code, 0, "{run}");
+    assert!(run.stderr.contains("tmux is not installed on") && run.stderr.contains("install tmux"), "{run}");
+    // One that had it, and a session: the attach itself says so.
+    std::fs::remove_file(home.join("no-tmux")).unwrap();
+    steps::connect(&bed.sandbox, &project);
+    steps::write(&home.join("no-tmux"), "");
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 92, "{}", terminal.screen());
+    assert!(terminal.screen().contains("tmux is not installed on this host"), "{}", terminal.screen());
+}

@@ -194,6 +194,8 @@ fn a_terminal_that_is_not_there_or_not_known() {
     one.terminal = Some(TerminalReport { exists: true, attached: 0 });
     one.agent = Some(AgentReport { name: Some("claude".into()), state: AgentState::Ended });
     assert!(text(&one).contains("\nterminal  detached\nagent     claude ended; a shell is in its place\n"));
+    one.agent = Some(AgentReport { name: None, state: AgentState::None });
+    assert!(text(&one).contains("\nterminal  detached\nagent     none\n"), "{}", text(&one));
     one.terminal = None;
     assert!(text(&one).contains("\nterminal  not known\nlocal "), "{}", text(&one));
 }

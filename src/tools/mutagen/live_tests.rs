@@ -2,6 +2,7 @@
 //! script and starts the agent right here.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -43,6 +44,15 @@ fn program() -> Option<PathBuf> {
     let found = which::which("mutagen").ok();
     let must = std::env::var_os("SINC_E2E").is_some();
     assert!(found.is_some() || !must, "SINC_E2E is set, and there is no mutagen on PATH");
+    if found.is_none() {
+        // As tests/support/e2e.rs does for the others: past the runner, which keeps what a passing test prints.
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: there is no mutagen on PATH");
+        if let Some(list) = std::env::var_os("SINC_LEFT_OUT") {
+            let mut list = fs::OpenOptions::new().append(true).open(list).unwrap();
+            writeln!(list, "{test}: there is no mutagen on PATH").unwrap();
+        }
+    }
     found
 }
 
