@@ -237,7 +237,7 @@ mod tests {
             let mut said = Vec::new();
             supervise(&cmd, Some(moment), &mut |_, bytes| {
                 said.extend_from_slice(bytes);
-                drop(started.send(()));
+                let _ = started.send(());
                 ControlFlow::Continue(())
             })
             .map(|_| said)
