@@ -66,6 +66,8 @@ fn goes_both_ways(bed: &Bed, project: &Path, there: &Path) {
 #[test]
 fn push_makes_the_host_like_here() {
     let Some((bed, project, there)) = connected(&OLD) else { return };
+    let dry = bed.sandbox.sinc_in(&project, &["push", "--dry-run"]).success();
+    assert!(dry.stderr.contains("both sides are equal: nothing to do"), "{dry}");
     drift(&bed, &project, &there);
     let before = steps::tree(&project);
     let dry = bed.sandbox.sinc_in(&project, &["push", "--dry-run"]).success();

@@ -128,7 +128,7 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     if dry {
         let plan = transfer.look()?;
         transfer.show(&plan);
-        ctx.ui.note("nothing was changed");
+        ctx.ui.note(if plan.is_empty() { "both sides are equal: nothing to do" } else { "nothing was changed" });
         transfer.print(&plan, None);
         return Ok(0);
     }
