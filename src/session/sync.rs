@@ -193,7 +193,9 @@ pub fn ensure(
             let old = found.iter().find(|old| old.identifier == sync).and_then(SyncSession::sync_mode);
             recreate(mutagen, wanted, sync, (old, moved, paused), tell)
         }
-        Decision::Halted(halt) => Err(Stuck::Halted(halt).into()),
+        Decision::Halted(halt) => {
+            Err(Stuck::Halted(halt, found.first().and_then(SyncSession::sync_mode)).into())
+        }
         Decision::Held(sync) => {
             hold::keep_paused(mutagen, found)?;
             tell(&Step::LeftHeld);
@@ -348,8 +350,8 @@ pub fn only_unreadable(problems: &[Problem]) -> bool {
 /// A sync that needs a person.
 #[derive(Debug)]
 pub enum Stuck {
-    /// It has halted.
-    Halted(Halt),
+    /// It has halted, in this mode.
+    Halted(Halt, Option<SyncMode>),
     /// There are copies of it, and one of them could not be completed.
     Doubled {
         /// Why.
@@ -368,7 +370,7 @@ pub enum Stuck {
 impl std::fmt::Display for Stuck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Halted(halt) => write!(f, "the sync has stopped itself: {halt}"),
+            Self::Halted(halt, _) => write!(f, "the sync has stopped itself: {halt}"),
             Self::Doubled { why } => {
                 write!(
                     f,

@@ -68,8 +68,8 @@ enum Message {
     Settled(String, Result<Settled>),
     /// A cycle was stopped.
     Braked(String),
-    /// The syncs were connected again.
-    Revived(u32, Vec<SyncSession>),
+    /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
+    Revived(u32, Option<Vec<SyncSession>>),
     /// A signal came.
     Stop,
 }
@@ -134,10 +134,8 @@ struct Engine<'a> {
     tries: u32,
     try_at: Option<Instant>,
     tried_at: Instant,
-    /// The line was lost since Mutagen's connections were looked at.
+    /// The line was lost, and is not back yet.
     lost: bool,
-    /// They are being connected again; the number says which time.
-    reviving: Option<u32>,
     revivals: u32,
     reread_at: Option<Instant>,
     recheck_at: Instant,
@@ -197,7 +195,6 @@ impl<'a> Engine<'a> {
             try_at: Some(now),
             tried_at: now,
             lost: false,
-            reviving: None,
             revivals: 0,
             reread_at: Some(now),
             recheck_at: now + RECHECK,
@@ -265,11 +262,7 @@ impl<'a> Engine<'a> {
                     (session.braked, session.stopping) = (true, false);
                 }
             }
-            Message::Revived(number, syncs) if self.reviving == Some(number) => {
-                self.take_revived(now, &syncs);
-            }
-            // A later one has begun.
-            Message::Revived(..) => {}
+            Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),
         }
     }
 
@@ -445,11 +438,11 @@ impl<'a> Engine<'a> {
     }
 
     fn begin_cycle(&mut self, index: usize) {
-        if self.lost && self.file.up && self.reviving.is_none() {
-            self.revive();
+        if self.sessions[index].lost && self.file.up && self.sessions[index].reviving.is_none() {
+            self.revive_one(index);
         }
         let session = &mut self.sessions[index];
-        if self.reviving.is_some() {
+        if session.reviving.is_some() {
             session.waits = true;
             return;
         }
@@ -501,9 +494,9 @@ impl<'a> Engine<'a> {
             Err(why) => {
                 self.log.note(&format!("{id}: no cycle: {why}"));
                 session.joiner.cycled(now, false);
-                // They are connected again when the look before the next cycle has shown that the line lives: over a dead
+                // It is connected again when the look before the next cycle has shown that the line lives: over a dead
                 // one that takes long.
-                self.lost = true;
+                session.lost = true;
             }
         }
     }
