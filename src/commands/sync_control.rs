@@ -31,8 +31,11 @@ pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let syncs = syncs(&mutagen, &record)?;
     let was_paused = syncs.iter().all(SyncSession::is_paused);
     for sync in &syncs {
-        // Also one that is paused already: it may be so for a moment only, to connect anew.
-        mutagen.pause(&sync.identifier)?;
+        match record.held {
+            Some(_) if sync.is_paused() => mutagen.stays_paused(&sync.identifier),
+            // Also one that is paused already: it may be so for a moment only, to connect anew.
+            _ => drop(mutagen.pause(&sync.identifier)?),
+        }
     }
     if let Some(held) = &record.held {
         held_words::tell(ctx, &record, held);
