@@ -303,7 +303,11 @@ fn choice_hints(error: &ChoiceError) -> Vec<String> {
 
 fn stuck_hints(stuck: &Stuck) -> Vec<String> {
     match stuck {
-        Stuck::Halted(_) => vec![
+        Stuck::Halted(halt, mode) if halt.is_of_source(*mode) => vec![
+            "if that was a mistake, put the files back there, then `sinc resume`".to_owned(),
+            "`sinc resume` tells the other ways: in this mode nothing comes back from the other side".to_owned(),
+        ],
+        Stuck::Halted(..) => vec![
             "if that was a mistake, put the files back there, then `sinc resume`".to_owned(),
             "if it was meant, or to fill that side again from the other: `sinc kill`, then `sinc`; no file is deleted".to_owned(),
         ],

@@ -117,6 +117,10 @@ if there "$dst"; then name_to_disk "$dst" "$b"; rm -rf -- "$tmp"; return; fi;
 mkdir -p -- "${dst%/*}" 2>/dev/null;
 if carry "$tmp" "$dst" "$b"; then put recovered "$name"; else put stuck "$tmp"; fi;
 };
+# The bytes of all files, as a person counts them; the disk may take more, and the limits count that.
+sizes() {
+if stat -c %s / >/dev/null 2>&1; then find "$1" -type f -exec stat -c %s "{}" +; else find "$1" -type f -exec stat -f %z "{}" +; fi 2>/dev/null;
+};
 list_all() {
 for b in "$base"/*; do
 [ -f "$b/index" ] || continue;
@@ -125,6 +129,7 @@ put place "$b";
 head -n 14 "$b/index" | grep -v "^end$";
 put count "$(grep -c -e "^path " -e "^coded " "$b/index")";
 put kib "$(du -sk "$b" 2>/dev/null | cut -f 1)";
+put bytes "$(sizes "$b/files" | { sum=0; while IFS= read -r size; do sum=$((sum + size)); done; echo "$sum"; })";
 if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
 done;
 };

@@ -59,8 +59,10 @@ pub struct Backup {
     pub paths: Vec<PathBuf>,
     /// How many paths.
     pub count: u64,
-    /// Its size, KiB.
+    /// What it takes of the disk, KiB: what the limit counts.
     pub kib: u64,
+    /// The sizes of all files in it, bytes.
+    pub bytes: u64,
     /// Its conflict is over, so it may go when its time has come.
     pub settled: bool,
 }
@@ -308,6 +310,7 @@ fn read(reply: &Reply) -> Vec<Backup> {
             "path" | "coded" => backup.paths.extend(decode(value)),
             "count" => backup.count = value.parse().unwrap_or(0),
             "kib" => backup.kib = value.parse().unwrap_or(0),
+            "bytes" => backup.bytes = value.parse().unwrap_or(0),
             "settled" => backup.settled = value == "yes",
             _ => {}
         }

@@ -112,6 +112,12 @@ fn what_cannot_be_moved_stays_and_what_was_moved_can_be_put_back() {
         std::fs::write(bench.root().join(name), name).unwrap();
     }
     let kept = bench.keep(&["a", "b"].map(PathBuf::from));
+    let listed = bench.keeper().list().unwrap();
+    assert_eq!(
+        (listed[0].bytes, listed[0].kib > 2),
+        (2, true),
+        "the files' own size, and what they take of the disk"
+    );
     std::fs::write(bench.root().join("b"), "another").unwrap();
     let root = bench.root();
     assert_eq!(bench.keeper().unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 1);

@@ -160,9 +160,7 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Resul
     }
     record.verify = true;
     ctx.store.save(&record)?;
-    for sync in syncs.iter().filter(|sync| !sync.is_paused()) {
-        mutagen.pause(&sync.identifier)?;
-    }
+    hold::keep_paused(&mutagen, &syncs)?;
     Ok(None)
 }
 
@@ -217,8 +215,8 @@ fn settle(ctx: &Context, mutagen: &Mutagen, record: &Record, session: &SyncSessi
         return None;
     }
     // Another sinc that is at work on the session sees to it.
-    let _lock = ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).ok()?;
-    super::resolve::settle_locked(ctx, record, mutagen, session)
+    let lock = ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).ok()?;
+    super::resolve::settle_and_tell(ctx, record, mutagen, session, Some(&lock))
 }
 
 /// Does the process live for this long?

@@ -15,7 +15,7 @@ use crate::backups::{Backup, Outcome};
 use crate::cli::{self, BackupsAction};
 use crate::failure::{Failure, Kind};
 use crate::session::sync;
-use crate::state::host_word;
+use crate::state::{Lock, host_word};
 use crate::tools::mutagen::{CycleResult, Side, SyncSession};
 use crate::ui::{bytes, plural};
 
@@ -81,7 +81,7 @@ fn list(ctx: &Context, sides: &Sides) -> Result<i32> {
         let age = ago(now().saturating_sub(backup.made));
         let head = format!("{} {side}, {age}: {}", backup.name, harmless(&backup.why));
         let size =
-            format!("({files}, {}{})", bytes(backup.kib * 1024), if backup.settled { "" } else { ", open" });
+            format!("({files}, {}{})", bytes(backup.bytes), if backup.settled { "" } else { ", open" });
         ctx.ui.data(&format!("{} {}", paint.paint(Tone::Strong, &head), paint.paint(Tone::Quiet, &size)));
         for path in &backup.paths {
             ctx.ui.data(&format!("    {}", harmless(&path.to_string_lossy())));
@@ -109,7 +109,7 @@ fn line(side: Side, backup: Backup) -> Line {
         why: backup.why,
         paths: backup.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         count: backup.count,
-        bytes: backup.kib * 1024,
+        bytes: backup.bytes,
         settled: backup.settled,
     }
 }
@@ -133,7 +133,7 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
         return Err(Failure::new(Kind::Failed, format!("{shown} was not restored")).into());
     }
     let (id, host) = (&sides.record.id, &sides.record.host);
-    let _lock = ctx.store.lock(id, host, LOCK_PATIENCE, &mut || {
+    let lock = ctx.store.lock(id, host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;
     let keeper = sides.keeper(ctx, side)?;
@@ -147,7 +147,7 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
     if let Some(place) = &place {
         ctx.ui.note(&format!("what was there is kept in {}", sides.shown(ctx, side, Path::new(place))));
     }
-    let result = flush(ctx, sides);
+    let result = flush(ctx, sides, &lock);
     if let Some(result) = result.as_ref().filter(|result| **result != CycleResult::Equal) {
         ctx.ui.warn(&format!("the two sides are not equal yet: {result}"));
     }
@@ -213,12 +213,12 @@ fn choose(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Resu
 }
 
 /// Has the session go through a cycle, if it has a sync that runs.
-pub(super) fn flush(ctx: &Context, sides: &Sides) -> Option<CycleResult> {
+fn flush(ctx: &Context, sides: &Sides, own: &Lock) -> Option<CycleResult> {
     let asked = (|| -> Result<Option<CycleResult>> {
         let mutagen = mutagen::present(ctx)?;
         let syncs = sync::find(&mutagen, &sides.record.id, &host_word(&sides.record.host))?;
         let Some(first) = syncs.first() else { return Ok(None) };
-        be_sure(ctx, &mutagen, &sides.record, FLUSH_DEADLINE)?;
+        be_sure(ctx, &mutagen, &sides.record, Some(own), FLUSH_DEADLINE)?;
         Ok(Some(mutagen.flush_checked(&first.identifier, FLUSH_DEADLINE)?.result))
     })();
     asked.inspect_err(|error| tracing::debug!(%error, "the cycle could not be asked for")).ok().flatten()

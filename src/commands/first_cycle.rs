@@ -9,23 +9,37 @@ use super::mode_words;
 use crate::failure::{Failure, Kind};
 use crate::session::sync::only_unreadable;
 use crate::tools::mutagen::{
-    Checked, Conflict, CycleResult, Mutagen, Phase, Problem, Progress, Side, SyncSession,
+    Checked, Conflict, CycleResult, Mutagen, Patience, Phase, Problem, Progress, Side, SyncSession,
 };
 use crate::ui::{bytes, count, plural};
 
 /// How long nothing may move before the wait is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Patience = Patience { idle: Duration::from_secs(60), busy: Duration::from_secs(600) };
 
 /// Waits until the first cycle has been completed and checked; gives what came of it.
 ///
 /// # Errors
 /// Nothing moves any more, the sync has halted, or something could not be brought over.
 pub(super) fn wait(ctx: &Context, mutagen: &Mutagen, sync: &str, host: &str) -> Result<Checked> {
+    wait_within(ctx, mutagen, sync, host, PATIENCE)
+}
+
+/// The same with a patience of the caller's.
+///
+/// # Errors
+/// As [`wait`].
+pub(super) fn wait_within(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    sync: &str,
+    host: &str,
+    patience: Patience,
+) -> Result<Checked> {
     let started = Instant::now();
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {host}"));
     let mut rate = Rate::default();
-    let result = mutagen.wait_first_cycle(sync, PATIENCE, &mut |progress| {
+    let result = mutagen.wait_first_cycle(sync, patience, &mut |progress| {
         line.show("Syncing", &describe(progress, &mut rate));
     })?;
     drop(line);

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
 use crate::session::bootstrap::Machine;
 use crate::session::{ending, sync};
-use crate::state::{PendingEnd, host_word};
+use crate::state::{Lock, PendingEnd, host_word};
 use crate::tools::mutagen::{CycleResult, LABEL_HOST, LABEL_ID, Mutagen, SyncSession};
 use crate::ui::plural;
 
@@ -108,7 +108,7 @@ fn end(
 ) -> Result<Ended> {
     let ui = &ctx.ui;
     let (id, host) = (target.id.as_str(), target.host_name.as_str());
-    let _lock = match ctx.runner.is_dry_run() {
+    let lock = match ctx.runner.is_dry_run() {
         true => None,
         false => Some(ctx.store.lock(id, host, LOCK_PATIENCE, &mut || {
             ui.note("another sinc is busy with this session: waiting for it");
@@ -135,7 +135,7 @@ fn end(
     ask_person(ctx, id, &reasons(target, &facts), "End it?")?;
     let syncs = syncs.unwrap_or_default();
     let brought_over = match (mutagen, &syncs[..]) {
-        (Ok(mutagen), [first, ..]) => bring_over(ctx, target, mutagen, first, &facts)?,
+        (Ok(mutagen), [first, ..]) => bring_over(ctx, target, (mutagen, first), lock.as_ref(), &facts)?,
         _ => None,
     };
     if let Some(purge) = &purge {
@@ -217,8 +217,8 @@ fn is_over(result: &CycleResult) -> bool {
 fn bring_over(
     ctx: &Context,
     target: &Target,
-    mutagen: &Mutagen,
-    sync: &SyncSession,
+    (mutagen, sync): (&Mutagen, &SyncSession),
+    own: Option<&Lock>,
     facts: &Facts,
 ) -> Result<Option<bool>> {
     let id = target.id.as_str();
@@ -226,7 +226,7 @@ fn bring_over(
         return Ok(None);
     }
     if let Some(record) = target.record.as_ref().filter(|_| facts.unreachable.is_none()) {
-        be_sure(ctx, mutagen, record, FLUSH_DEADLINE)?;
+        be_sure(ctx, mutagen, record, own, FLUSH_DEADLINE)?;
     }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");

@@ -39,12 +39,12 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     mode_words::refuse_without(&known)?;
     let mutagen = mutagen::present(ctx)?;
     let dry_run = ctx.runner.is_dry_run();
-    let lock = || {
+    let locked = || {
         ctx.store.lock(&known.id, &known.host, LOCK_PATIENCE, &mut || {
             ctx.ui.note("another sinc is busy with this session: waiting for it");
         })
     };
-    let _lock = if dry_run { None } else { Some(lock()?) };
+    let lock = if dry_run { None } else { Some(locked()?) };
     let record = ctx.target(args.id.as_deref())?;
     let mut syncs = syncs(&mutagen, &record)?;
     let remote = check_place(ctx, &record, &syncs)?;
@@ -75,9 +75,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     }
     if !resumed && held.is_none() {
         // It went on all the time: only what stood still was looked at.
-        be_sure(ctx, &mutagen, &record, CYCLE_DEADLINE)?;
+        be_sure(ctx, &mutagen, &record, lock.as_ref(), CYCLE_DEADLINE)?;
     }
-    let checked = one(wait(ctx, &mutagen, &record, CYCLE_DEADLINE)?, &record)?;
+    let checked = one(wait(ctx, &mutagen, &record, lock.as_ref(), CYCLE_DEADLINE)?, &record)?;
     super::link::ensure(ctx, &record.host);
     ctx.store.poke_links();
     conclude(ctx, &record, checked, if resumed { "Resumed" } else { "Synced" })
@@ -104,8 +104,9 @@ impl Drop for Placeholder {
 /// Says how it stands after a cycle.
 fn conclude(ctx: &Context, record: &Record, checked: Checked, verb: &str) -> Result<i32> {
     if let CycleResult::Halted(halt) = checked.result {
-        tell_halt(ctx, record, halt);
-        return Err(Stuck::Halted(halt).into());
+        let mode = checked.session.sync_mode();
+        tell_halt(ctx, record, halt, mode);
+        return Err(Stuck::Halted(halt, mode).into());
     }
     note_checked(ctx, record, &checked);
     ctx.ui.status(verb, &format!("the sync of {}", record.id));
@@ -249,8 +250,8 @@ fn check_place(ctx: &Context, record: &Record, syncs: &[SyncSession]) -> Result<
         note => note,
     };
     let Some(note) = note else { return Ok(ctx.remote(&host).with_person(deadline.is_none())) };
-    if let Some(halt) = syncs.iter().find_map(SyncSession::halt) {
-        tell_halt(ctx, record, halt);
+    if let Some((halt, mode)) = syncs.iter().find_map(|sync| Some((sync.halt()?, sync.sync_mode()))) {
+        tell_halt(ctx, record, halt, mode);
     }
     Err(Failure::new(
         Kind::Failed,

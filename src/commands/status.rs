@@ -14,7 +14,7 @@ use crate::cli;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::remote::Remote;
-use crate::state::{Held, Record, host_word};
+use crate::state::{Held, Lock, Record, host_word};
 use crate::tools::mutagen::{Checked, LABEL_HOST, LABEL_ID, Mutagen, Selector, SyncSession};
 
 /// How long a cycle may take that is asked for.
@@ -153,14 +153,16 @@ pub(super) fn syncs(ctx: &Context, subjects: &[Subject], cycle: bool) -> Vec<Syn
         };
     }
     std::thread::scope(|scope| {
-        let asked: Vec<_> =
-            subjects.iter().map(|one| scope.spawn(|| check(ctx, &mutagen, &one.record, &one.host))).collect();
+        let asked: Vec<_> = subjects
+            .iter()
+            .map(|one| scope.spawn(|| check(ctx, &mutagen, &one.record, &one.host, None)))
+            .collect();
         let broke = || SyncSeen::Unknown("asking Mutagen broke off".to_owned());
         asked.into_iter().map(|thread| thread.join().unwrap_or_else(|_| broke())).collect()
     })
 }
 
-fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> SyncSeen {
+fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host, own: Option<&Lock>) -> SyncSeen {
     if record.no_sync {
         return SyncSeen::Off;
     }
@@ -170,7 +172,7 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host) -> Sync
         tracing::debug!(%error, "what Mutagen's ssh needs could not be written");
     }
     let selector = Selector::session(&record.id, &host_word(&record.host));
-    if let Err(error) = super::link::look_first(ctx, mutagen, record, CYCLE_DEADLINE) {
+    if let Err(error) = super::link::look_first(ctx, mutagen, record, own, CYCLE_DEADLINE) {
         return SyncSeen::Unknown(error.to_string());
     }
     if held(ctx, record).is_some() {
@@ -196,8 +198,8 @@ fn settled(ctx: &Context, mutagen: &Mutagen, record: &Record, all: &[Checked]) -
     let free = || ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {});
     ctx.store.link_runs(&record.host).is_none()
         && checked.session.conflict_count() > 0
-        && free().is_ok_and(|_lock| {
-            super::resolve::settle_locked(ctx, record, mutagen, &checked.session).is_some()
+        && free().is_ok_and(|lock| {
+            super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session, Some(&lock)).is_some()
         })
 }
 
@@ -221,28 +223,28 @@ fn print(ctx: &Context, reports: &[Report]) {
     }
 }
 
-/// Prints the state of one session whose cycle was checked just now, for another command.
+/// Prints the state of one session whose cycle was checked just now, for a connect that has its lock.
 ///
 /// # Errors
 /// It cannot be put into JSON.
 pub(super) fn print_one(
     ctx: &Context,
-    command: &str,
     remote: &Remote,
     record: &Record,
     mutagen: &Mutagen,
+    own: &Lock,
 ) -> Result<()> {
     let config = ctx.config()?;
     let subject = Subject { record: record.clone(), host: ctx.host_of(&config, record)? };
     let (seen, answer) = std::thread::scope(|scope| {
-        let asked = scope.spawn(|| check(ctx, mutagen, record, &subject.host));
+        let asked = scope.spawn(|| check(ctx, mutagen, record, &subject.host, Some(own)));
         let survey = crate::session::survey::ask(remote, &|line| ctx.ui.note(line));
         let broke = |_| SyncSeen::Unknown("asking Mutagen broke off".to_owned());
         (asked.join().unwrap_or_else(broke), HostAnswer { survey, finished: Vec::new() })
     });
     let report = report(ctx, &subject, sync_report(ctx, record, &seen), Some(&answer));
     if ctx.ui.is_json() {
-        ctx.print_json(command, &serde_json::to_value(&report)?);
+        ctx.print_json("connect", &serde_json::to_value(&report)?);
     } else {
         print(ctx, &[report]);
     }

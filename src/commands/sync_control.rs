@@ -13,7 +13,7 @@ use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
 use crate::session::sync::{self, Stuck};
-use crate::state::{Record, host_word};
+use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Selector, SyncSession};
 use crate::ui::{bytes, plural};
 
@@ -29,13 +29,17 @@ pub(super) fn pause(ctx: &Context, args: &cli::Target) -> Result<i32> {
     mode_words::refuse_without(&record)?;
     let mutagen = mutagen::present(ctx)?;
     let syncs = syncs(&mutagen, &record)?;
-    let running: Vec<_> = syncs.iter().filter(|sync| !sync.is_paused()).collect();
-    for sync in &running {
-        mutagen.pause(&sync.identifier)?;
+    let was_paused = syncs.iter().all(SyncSession::is_paused);
+    for sync in &syncs {
+        match record.held {
+            Some(_) if sync.is_paused() => mutagen.stays_paused(&sync.identifier),
+            // Also one that is paused already: it may be so for a moment only, to connect anew.
+            _ => drop(mutagen.pause(&sync.identifier)?),
+        }
     }
     if let Some(held) = &record.held {
         held_words::tell(ctx, &record, held);
-    } else if running.is_empty() {
+    } else if was_paused {
         ctx.ui.note("it was paused already; `sinc resume` goes on");
     } else if !ctx.runner.is_dry_run() {
         ctx.ui.status("Paused", &format!("the sync of {}; `sinc resume` goes on", record.id));
@@ -123,31 +127,39 @@ pub(super) fn flushed(
     if !ctx.runner.is_dry_run() {
         super::link::ensure(ctx, &record.host);
     }
-    be_sure(ctx, mutagen, record, deadline)?;
+    be_sure(ctx, mutagen, record, None, deadline)?;
     let until = Instant::now() + deadline;
-    let checked = one(wait(ctx, mutagen, record, deadline)?, record)?;
+    let checked = one(wait(ctx, mutagen, record, None, deadline)?, record)?;
     let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() || super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session).is_none() {
+    let settle = || super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session, None);
+    if left.is_zero() || settle().is_none() {
         return Ok(checked);
     }
-    one(wait(ctx, mutagen, record, deadline)?, record)
+    one(wait(ctx, mutagen, record, None, deadline)?, record)
 }
 
-/// Before a cycle is asked for: its link has looked at what it would delete.
+/// Before a cycle is asked for: its link has looked at what it would delete. `own` is the session's lock, if the caller has it.
 ///
 /// # Errors
 /// The sync is held, or could not be looked at.
-pub(super) fn be_sure(ctx: &Context, mutagen: &Mutagen, record: &Record, deadline: Duration) -> Result<()> {
-    super::link::look_first(ctx, mutagen, record, LOOK_DEADLINE.min(deadline))?;
+pub(super) fn be_sure(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    own: Option<&Lock>,
+    deadline: Duration,
+) -> Result<()> {
+    super::link::look_first(ctx, mutagen, record, own, LOOK_DEADLINE.min(deadline))?;
     let held = ctx.store.held(&record.id, &record.host)?;
     held.map_or(Ok(()), |held| Err(held_words::failure(record, &held)))
 }
 
-/// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.
+/// Asks for cycles until both sides are equal, something keeps them from it, or the time is up. `own` as for [`be_sure`].
 pub(super) fn wait(
     ctx: &Context,
     mutagen: &Mutagen,
     record: &Record,
+    own: Option<&Lock>,
     deadline: Duration,
 ) -> Result<Vec<Checked>> {
     let selector = Selector::session(&record.id, &host_word(&record.host));
@@ -162,7 +174,7 @@ pub(super) fn wait(
         if !reconnected && reconnect(mutagen, &all) {
             reconnected = true;
             // Nobody watched while the line was lost.
-            be_sure(ctx, mutagen, record, left)?;
+            be_sure(ctx, mutagen, record, own, left)?;
             continue;
         }
         if !all.iter().any(|checked| checked.result == CycleResult::StillChanging) || Instant::now() >= until

@@ -5,18 +5,45 @@ use super::first_cycle::{complaints, words_for};
 use crate::failure::{Failure, Kind};
 use crate::session::sync::Stuck;
 use crate::state::Record;
-use crate::tools::mutagen::{Checked, CycleResult, Halt};
+use crate::tools::mutagen::{Checked, CycleResult, Halt, Side, SyncMode};
 
 /// What happened, and what each way out does.
-pub(super) fn tell_halt(ctx: &Context, record: &Record, halt: Halt) {
-    let id = &record.id;
-    let note = |text: &str| ctx.ui.note(text);
-    note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
-    note("- a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on");
-    note(&format!(
-        "- fill that side again from the other: `sinc kill {id}`, then `sinc`; no file is deleted"
-    ));
-    note("- meant for both sides? Delete the files on the other side too, then the same");
+pub(super) fn tell_halt(ctx: &Context, record: &Record, halt: Halt, mode: Option<SyncMode>) {
+    ctx.ui.note(&format!("{halt}; the sync has stopped before it did the same on the other side"));
+    for way in halt_ways(&record.id, halt, mode) {
+        ctx.ui.note(&format!("- {way}"));
+    }
+}
+
+/// The ways out. What a side that only receives cannot give back comes from nowhere.
+fn halt_ways(id: &str, halt: Halt, mode: Option<SyncMode>) -> [String; 3] {
+    let anew = format!("`sinc kill {id}`, then `sinc`");
+    let back = "a mistake? Put the files back there, then `sinc resume`: it compares both sides and goes on"
+        .to_owned();
+    if !halt.is_of_source(mode) {
+        return [
+            back,
+            format!("fill that side again from the other: {anew}; no file is deleted"),
+            "meant for both sides? Delete the files on the other side too, then the same".to_owned(),
+        ];
+    }
+    let two_way = match mode.and_then(SyncMode::source) {
+        Some(Side::Remote) => "push",
+        _ => "pull",
+    };
+    let meant = match mode.is_some_and(SyncMode::is_replica) {
+        true => {
+            format!("meant for both sides? {anew}: it shows what goes on the other side, asks, and keeps it")
+        }
+        false => format!("meant for both sides? Delete the files on the other side too, then {anew}"),
+    };
+    [
+        back,
+        format!(
+            "in this mode nothing comes back from the other side; once, all of it: `SINC_MODE=two-way-safe sinc {two_way}`"
+        ),
+        meant,
+    ]
 }
 
 /// Why the two sides are not equal.
@@ -46,7 +73,7 @@ pub(super) fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
             Failure::new(Kind::Failed, format!("the two sides of {id} are not equal: {named}"))
                 .hint("mend what it names, or ignore it in .sincignore")
         }
-        CycleResult::Halted(halt) => return anyhow::Error::from(Stuck::Halted(*halt)),
+        CycleResult::Halted(halt) => return Stuck::Halted(*halt, checked.session.sync_mode()).into(),
         CycleResult::Paused => {
             Failure::new(Kind::Failed, format!("the sync of {id} is paused")).hint("`sinc resume` goes on")
         }
@@ -67,12 +94,38 @@ mod tests {
 
     use super::*;
     use crate::failure::explain;
-    use crate::tools::mutagen::{Phase, SyncSession};
+    use crate::tools::mutagen::{HaltKind, Phase, SyncSession};
 
     fn record() -> Record {
         let json = r#"{"id":"sinc-app-123456","host":"box","destination":"box","local":"/","remote":"/r",
             "settings":"","agent":"a","created":1,"filled":true}"#;
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_ways_out_of_a_halt_go_the_way_that_the_files_go() {
+        let ways = |side, mode| {
+            let halt = Halt { kind: HaltKind::Emptied, side };
+            halt_ways("sinc-app-123456", halt, mode).join("\n")
+        };
+        for mode in SyncMode::ALL {
+            for side in [Some(Side::Local), Some(Side::Remote), None] {
+                let said = ways(side, Some(mode));
+                let fills = mode.source().is_none() || side.is_some() && side != mode.source();
+                assert_eq!(
+                    said.contains("fill that side again from the other"),
+                    fills,
+                    "{mode:?} {side:?}: {said}"
+                );
+                let back = match mode.source() {
+                    Some(Side::Local) => "sinc pull`",
+                    _ => "sinc push`",
+                };
+                assert_eq!(said.contains(back), !fills, "{mode:?} {side:?}: {said}");
+                assert_eq!(said.contains("asks, and keeps it"), !fills && mode.is_replica());
+            }
+        }
+        assert!(ways(Some(Side::Local), None).contains("fill that side again from the other"));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub const VARIABLES: &[&str] = &[
     "SSH_AUTH_SOCK",
     "VISUAL",
     "EDITOR",
+    "MUTAGEN_PROGRAM",
     "SINC_CONFIG",
     "SINC_HOST",
     "SINC_AGENT",

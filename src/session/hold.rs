@@ -38,8 +38,11 @@ pub fn hold(mutagen: &Mutagen, store: &Store, id: &str, host: &str, held: &Held)
 /// # Errors
 /// Mutagen fails.
 pub fn keep_paused(mutagen: &Mutagen, syncs: &[SyncSession]) -> Result<()> {
-    for sync in syncs.iter().filter(|sync| !sync.is_paused()) {
-        mutagen.pause(&sync.identifier)?;
+    for sync in syncs {
+        match sync.is_paused() {
+            true => mutagen.stays_paused(&sync.identifier),
+            false => drop(mutagen.pause(&sync.identifier)?),
+        }
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! `sinc flush`, `pause`, `resume`: equal on both sides, or the reason why not.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
 use std::path::PathBuf;
 
-use crate::support::e2e::{Bed, living_in};
+use crate::support::e2e::{Bed, left_out, living_in};
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
@@ -268,4 +270,41 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     assert!(lines >= 17, "{run}");
     // 16 here and 16 on the host, of which 10 each are listed.
     assert!(run.stderr.contains("and 12 more paths that Mutagen does not list"), "{run}");
+}
+
+/// A small disk over a directory, for as long as this lives.
+struct SmallDisk<'a>(&'a Bed, PathBuf);
+
+impl<'a> SmallDisk<'a> {
+    fn over(bed: &'a Bed, place: PathBuf) -> Self {
+        std::fs::create_dir_all(&place).unwrap();
+        let words = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", place.to_str().unwrap()];
+        bed.sandbox.run("mount", &words).success();
+        Self(bed, place)
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.host.turn_off();
+        let _ = self.0.sandbox.run("umount", &["-l", self.1.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn flush_says_that_no_space_is_left_on_the_host() {
+    if !rustix::process::geteuid().is_root() {
+        return left_out("a small disk needs root");
+    }
+    let Some(bed) = Bed::new() else { return };
+    let _disk = SmallDisk::over(&bed, bed.host.remote_home().join("workspace"));
+    let project = bed.project("app", &[("a", "1")]);
+    steps::connect(&bed.sandbox, &project);
+    std::fs::write(project.join("large"), vec![7; 3_000_000]).unwrap();
+    steps::write(&project.join("a"), "2");
+    let run = bed.sandbox.sinc_in(&project, &["flush"]).exits(1);
+    assert!(run.stderr.lines().any(|line| line.contains("large on the host: no space is left (")), "{run}");
+    assert_eq!(steps::read(&steps::there(&bed, "app").join("a")), "2", "all else is there");
+    std::fs::remove_file(project.join("large")).unwrap();
+    bed.sandbox.sinc_in(&project, &["flush"]).success();
 }

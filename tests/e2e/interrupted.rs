@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::steps;
 use crate::support::e2e::Bed;
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, poll, wait_until};
 
@@ -75,10 +76,51 @@ impl Gate {
         std::fs::read_dir(self.now()).unwrap().flatten().filter(|entry| entry.path().is_dir()).count()
     }
 
+    /// Runs sinc in the background and kills it at the step with this number, which is noted in `seen`.
+    #[track_caller]
+    pub(crate) fn kill_at(
+        &self,
+        (when, number): (&str, usize),
+        (bed, project, words): (&Bed, &Path, &[&str]),
+        seen: &mut Vec<String>,
+    ) -> Killed {
+        self.close(when, number);
+        let mut child = bed.sandbox.program(Sandbox::binary(), project).args(words).start();
+        let mut done = false;
+        let came = poll(PATIENCE, || {
+            done = child.try_wait().unwrap().is_some();
+            done || self.stopped().is_some()
+        });
+        assert!(came, "step {number} after {seen:#?}");
+        let Some(stopped) = self.stopped() else {
+            if self.calls() >= number {
+                return Killed::Lasts;
+            }
+            assert!(done && seen.len() > 2, "{seen:#?}");
+            return Killed::Done;
+        };
+        seen.push(stopped.split(" exec sh -c ").next().unwrap().chars().take(120).collect());
+        let _ = child.kill();
+        child.wait().unwrap();
+        self.open();
+        Killed::Here
+    }
+
     /// The command line that was stopped.
     pub(crate) fn stopped(&self) -> Option<String> {
         std::fs::read_to_string(self.now().join("stopped")).ok()
     }
+}
+
+/// Was it killed at a step?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Killed {
+    /// It was.
+    Here,
+    /// That step is a call that lasts: another one's turn.
+    Lasts,
+    /// It had ended before: every step has had its turn.
+    Done,
 }
 
 /// Everything is there, once.

@@ -361,16 +361,21 @@ fn a_burst_costs_a_few_cycles_and_nothing_of_it_is_lost() {
     linked.edit("out/99/more");
 }
 
-#[test]
-fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
-    let Some(bed) = Bed::new() else { return };
+/// A session with so many files that the brake is for it.
+fn of_many_files() -> Option<Linked> {
+    let bed = Bed::new()?;
     let here = bed.project("app", &[("top", "1\n")]);
     for n in 0..300 {
         steps::write(&here.join(format!("src/{}/{n}", n / 10)), "x");
     }
     steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
-    let linked = Linked { bed: Rc::new(bed), here, there };
+    Some(Linked { bed: Rc::new(bed), here, there })
+}
+
+#[test]
+fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
+    let Some(linked) = of_many_files() else { return };
     linked.wait_for("inotify");
     linked.edit("note");
     let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
@@ -531,14 +536,7 @@ const MISTAKES: [(&str, &str); 3] = [
 
 #[test]
 fn what_empties_a_side_by_mistake_is_held_with_the_link_on_either_side() {
-    let Some(bed) = Bed::new() else { return };
-    let here = bed.project("app", &[("top", "1\n")]);
-    for n in 0..300 {
-        steps::write(&here.join(format!("src/{}/{n}", n / 10)), "x");
-    }
-    steps::connect(&bed.sandbox, &here);
-    let there = steps::there(&bed, "app");
-    let linked = Linked { bed: Rc::new(bed), here, there };
+    let Some(linked) = of_many_files() else { return };
     let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
     for (name, script) in MISTAKES {
         for (emptied, other) in [(&linked.there, &linked.here), (&linked.here, &linked.there)] {

@@ -28,6 +28,7 @@ mod shells;
 mod ssh_config;
 mod status;
 mod steps;
+mod still;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync;

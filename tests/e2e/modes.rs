@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::conflicts::{apart, connected};
-use crate::interrupted::Gate;
+use crate::interrupted::{Gate, Killed};
 use crate::steps;
 use crate::support::e2e::Bed;
-use crate::support::sandbox::{CONFIG, Sandbox};
+use crate::support::sandbox::CONFIG;
 use crate::support::terminal::Terminal;
-use crate::support::{PATIENCE, poll, wait_until};
+use crate::support::{PATIENCE, wait_until};
 
 /// Sets the mode in the person's configuration.
 #[track_caller]
@@ -301,24 +301,11 @@ fn at_each_step(when: &str, mode: &str) {
         assert!(run.stderr.contains("2 conflicts"), "{run}");
         set_mode(&bed, mode);
         let words = ["--no-attach", "--yes"];
-        gate.close(when, number);
-        let mut child = bed.sandbox.program(Sandbox::binary(), &project).args(words).start();
-        let mut done = false;
-        assert!(poll(PATIENCE, || {
-            done = child.try_wait().unwrap().is_some();
-            done || gate.stopped().is_some()
-        }));
-        let Some(stopped) = gate.stopped() else {
-            if gate.calls() >= number {
-                continue;
-            }
-            assert!(done && seen.len() > 6, "{seen:#?}");
-            return;
-        };
-        seen.push(stopped.split(" exec sh -c ").next().unwrap().chars().take(120).collect::<String>());
-        let _ = child.kill();
-        child.wait().unwrap();
-        gate.open();
+        match gate.kill_at((when, number), (&bed, &project, &words), &mut seen) {
+            Killed::Here => {}
+            Killed::Lasts => continue,
+            Killed::Done => return assert!(seen.len() > 6, "{seen:#?}"),
+        }
         let nothing_lost = || {
             for path in ["a", "d/it's \"x\""] {
                 for text in ["here", "there"] {

@@ -7,21 +7,20 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::conflicts::connected;
-use crate::interrupted::Gate;
+use crate::interrupted::{Gate, Killed};
 use crate::support::e2e::Bed;
-use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
-use crate::support::{PATIENCE, poll, wait_until};
+use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
 
 /// A name that is hard on shells and on lists.
 const HARD: &str = "d/it's $(touch pwn) \"x\"\nline";
 
-const OLD: [(&str, &str); 6] =
+pub(crate) const OLD: [(&str, &str); 6] =
     [("both", "old"), (HARD, "old"), ("gone/here", "g"), ("gone/too", "g"), ("kind", "file"), ("same", "s")];
 
 /// Both sides change apart: both ways, deletes, a directory against a file, what is ignored; and the sync is paused.
-fn drift(bed: &Bed, project: &Path, there: &Path) {
+pub(crate) fn drift(bed: &Bed, project: &Path, there: &Path) {
     bed.sandbox.sinc_in(project, &["pause"]).success();
     for (root, side) in [(project, "here"), (there, "there")] {
         steps::write(&root.join("both"), side);
@@ -42,7 +41,7 @@ fn transfer(bed: &Bed, project: &Path, words: &[&str]) -> Value {
 
 /// No conflict, equal, and a change on either side goes to the other.
 #[track_caller]
-fn goes_both_ways(bed: &Bed, project: &Path, there: &Path) {
+pub(crate) fn goes_both_ways(bed: &Bed, project: &Path, there: &Path) {
     bed.sandbox.sinc_in(project, &["flush"]).success();
     let synced = |root: &Path| -> Vec<_> {
         steps::tree(root).into_iter().filter(|(path, _)| !path.starts_with("node_modules")).collect()
@@ -136,7 +135,7 @@ fn pull_makes_here_like_the_host() {
 }
 
 /// Is there a file with this text in here?
-fn found(dir: &Path, text: &str) -> bool {
+pub(crate) fn found(dir: &Path, text: &str) -> bool {
     dir.is_dir() && steps::tree(dir).iter().any(|(_, content)| content.as_deref() == Some(text))
 }
 
@@ -241,25 +240,12 @@ fn at_each_step(when: &str, verb: &str, first: usize) {
         steps::connect(&bed.sandbox, &project);
         let there = steps::there(&bed, &name);
         drift(&bed, &project, &there);
-        gate.close(when, number);
         let words = [verb, "--yes"];
-        let mut child = bed.sandbox.program(Sandbox::binary(), &project).args(words).start();
-        let mut done = false;
-        assert!(poll(PATIENCE, || {
-            done = child.try_wait().unwrap().is_some();
-            done || gate.stopped().is_some()
-        }));
-        let Some(stopped) = gate.stopped() else {
-            if gate.calls() >= number {
-                continue;
-            }
-            assert!(done && seen.len() > 2, "{seen:#?}");
-            return;
-        };
-        seen.push(stopped.split(" exec sh -c ").next().unwrap().chars().take(120).collect::<String>());
-        let _ = child.kill();
-        child.wait().unwrap();
-        gate.open();
+        match gate.kill_at((when, number), (&bed, &project, &words), &mut seen) {
+            Killed::Here => {}
+            Killed::Lasts => continue,
+            Killed::Done => return,
+        }
         bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
         let backups =
             [bed.host.remote_home(), bed.sandbox.home()].map(|home| home.join(".local/state/sinc/backups"));

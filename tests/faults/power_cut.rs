@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use sinc::demo::Options;
 
 use super::disk::{Disk, can_mount};
 use super::support::e2e::{Bed, left_out};
+use super::support::{PATIENCE, wait_until};
 
 /// A session whose host has a disk that can lose power.
 struct Cut {
@@ -36,7 +38,7 @@ impl Cut {
         let disk = Disk::in_place_of(&bed.sandbox, &bed.host.remote_home(), "host-disk", 64);
         let project = bed.project("app", &[("kept", "kept\n")]);
         let cut = Self { bed, disk, project, programs };
-        cut.was("crash");
+        cut.was("reboot");
         cut.sinc(&["--no-attach"]);
         Some(cut)
     }
@@ -60,8 +62,10 @@ impl Cut {
 
     /// What `last` tells there to have been before this start.
     fn was(&self, before: &str) {
+        // A shutdown, or another start that nothing has ended.
         let text = format!(
-            "#!/bin/sh\nprintf '%s\\n' 'dev pts/0' 'reboot system boot' 'runlevel (to lvl 5)' '{before} x'\n"
+            "#!/bin/sh\necho \"reboot system boot x $(date -Iseconds) still running\"\n\
+             echo \"{before} system down x $(date -Iseconds -d '-1 minute') - x\"\n"
         );
         self.bed.sandbox.write_program(self.programs.path().join("last"), &text);
     }
@@ -176,6 +180,81 @@ fn a_file_that_the_power_cut_emptied_empties_nothing_here() {
     assert!(said.contains("conflict"), "{said}");
     cut.sinc(&["resolve", "--all", "--local"]);
     assert_eq!(std::fs::read_to_string(cut.there().join("fresh")).unwrap(), "fresh\n");
+}
+
+/// What both sides have now was there a while ago: as it is when a project was left alone for some minutes.
+fn minutes_pass(cut: &Cut) {
+    cut.sinc(&["flush"]);
+    let archives = cut.bed.sandbox.home().join(".local/share/sinc/mutagen/archives");
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+    for archive in std::fs::read_dir(archives).unwrap().flatten() {
+        std::fs::File::options().append(true).open(archive.path()).unwrap().set_modified(then).unwrap();
+    }
+    cut.sinc(&["flush"]);
+}
+
+#[test]
+fn a_file_that_became_again_what_it_was_is_not_lost_with_the_hosts_last_minute() {
+    for lost in [Some("between\n"), Some(""), None] {
+        let Some(cut) = Cut::new() else { return };
+        std::fs::write(cut.project.join("other"), "other\n").unwrap();
+        minutes_pass(&cut);
+        for text in ["between\n", "kept\n"] {
+            std::fs::write(cut.project.join("kept"), text).unwrap();
+            cut.sinc(&["flush"]);
+            assert_eq!(std::fs::read_to_string(cut.there().join("kept")).unwrap(), text);
+        }
+        cut.bed.host.turn_off().unwrap();
+        // What the host's disk has of it, and a change from before that was long on both sides.
+        match lost {
+            Some(text) => std::fs::write(cut.there().join("kept"), text).unwrap(),
+            None => std::fs::remove_file(cut.there().join("kept")).unwrap(),
+        }
+        std::fs::write(cut.project.join("other"), "changed while it was off\n").unwrap();
+        cut.start();
+        let said = back(&cut);
+        assert_eq!(std::fs::read_to_string(cut.project.join("kept")).unwrap(), "kept\n", "{lost:?}: {said}");
+        assert_eq!(said.contains("conflict"), lost.is_some(), "{lost:?}: {said}");
+        if lost.is_none() {
+            assert_eq!(std::fs::read_to_string(cut.there().join("kept")).unwrap(), "kept\n");
+        }
+        let other = std::fs::read_to_string(cut.there().join("other")).unwrap();
+        assert_eq!(other, "changed while it was off\n", "what was not touched in that minute is no conflict");
+    }
+}
+
+#[test]
+fn a_sync_in_the_middle_of_a_cycle_goes_back_when_it_connects_again() {
+    let Some(cut) = Cut::new() else { return };
+    let agents = || cut.bed.agents();
+    let first = agents();
+    let second = cut.bed.project("second", &[("fresh", "fresh\n")]);
+    cut.bed.sandbox.sinc_in(&second, &["--no-attach"]).success();
+    let there = cut.bed.host.remote_home().join("workspace/second");
+    let own: Vec<_> = agents().into_iter().filter(|pid| !first.contains(pid)).collect();
+    assert!(!first.is_empty() && !own.is_empty());
+    // Its next cycle hangs at its beginning, and it does not know that the machine was started again.
+    Bed::signal(&own, Signal::STOP);
+    std::fs::write(second.join("more"), "more\n").unwrap();
+    std::fs::write(there.join("fresh"), "").unwrap();
+    std::fs::write(cut.bed.host.dir().join("boot-id"), "second\n").unwrap();
+    Bed::signal(&first, Signal::KILL);
+    let owed = || {
+        let boots = cut.bed.sandbox.home().join(".local/state/sinc/boots");
+        let files = std::fs::read_dir(boots).unwrap().flatten().map(|entry| entry.path());
+        let json = files.filter(|path| path.extension().is_some_and(|it| it == "json"));
+        let json: Vec<String> = json.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        assert_eq!(json.len(), 1);
+        let boots: serde_json::Value = serde_json::from_str(&json[0]).unwrap();
+        (boots["there"] == "second").then(|| boots["owed"].as_array().unwrap().len())
+    };
+    wait_until("the first one is back, and the second one's memory is owed", PATIENCE, || owed() == Some(1));
+    Bed::signal(&own, Signal::KILL);
+    wait_until("the second one is back, and nothing is owed", PATIENCE, || owed() == Some(0));
+    let said = cut.bed.sandbox.sinc_in(&second, &["flush"]).stderr;
+    assert!(said.contains("conflict"), "{said}");
+    assert_eq!(std::fs::read_to_string(second.join("fresh")).unwrap(), "fresh\n");
+    assert_eq!(std::fs::read_to_string(there.join("more")).unwrap(), "more\n");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal, kill_process};
 use sinc::demo::{LoopbackHost, Missing, Options};
 use sinc::process::Runner;
 
@@ -77,6 +78,21 @@ impl Bed {
             self.sandbox.write(dir.join(file), text);
         }
         dir
+    }
+
+    /// What Mutagen's agents on the host consist of: the agents, and what passes on what they say.
+    pub(crate) fn agents(&self) -> Vec<Pid> {
+        let lines = living_in(self.host.dir());
+        let found = lines.iter().filter_map(|line| line.split_once(": "));
+        let found = found.filter(|(_, line)| line.contains("mutagen-agent synchronizer"));
+        found.filter_map(|(pid, _)| Pid::from_raw(pid.parse().ok()?)).collect()
+    }
+
+    /// Sends these processes a signal, those that have not ended.
+    pub(crate) fn signal(pids: &[Pid], signal: Signal) {
+        for pid in pids {
+            let _ = kill_process(*pid, signal);
+        }
     }
 
     /// Another computer of the same person, with a home of its own, that knows the same host.

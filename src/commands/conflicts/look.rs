@@ -18,7 +18,7 @@ use crate::ignore::Matcher;
 use crate::process::interrupted;
 use crate::session::conflicts::{Open, gather, wanted};
 use crate::session::sync;
-use crate::state::{Noted, host_word};
+use crate::state::{Lock, Noted, host_word};
 use crate::tools::mutagen::{CycleResult, Mutagen, Side, SyncSession};
 use crate::ui::plural;
 
@@ -58,13 +58,18 @@ pub(in crate::commands) fn the_sync(mutagen: &Mutagen, sides: &Sides) -> Result<
     Err(failure.into())
 }
 
-/// Has the session go through a cycle and finds all conflicts that are left.
+/// Has the session go through a cycle and finds all conflicts that are left. `own` is the session's lock, if the caller has it.
 ///
 /// # Errors
 /// No cycle could be completed, or a side cannot be read.
-pub(in crate::commands) fn look(ctx: &Context, sides: &Sides, mutagen: &Mutagen) -> Result<Seen> {
+pub(in crate::commands) fn look(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    own: Option<&Lock>,
+) -> Result<Seen> {
     let id = the_sync(mutagen, sides)?.identifier;
-    be_sure(ctx, mutagen, &sides.record, CYCLE_DEADLINE)?;
+    be_sure(ctx, mutagen, &sides.record, own, CYCLE_DEADLINE)?;
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {}", sides.record.host));
     let mut seen = once(sides, mutagen, &id)?;

@@ -32,7 +32,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
         true => None,
         false => ctx.store.lock(&sides.record.id, &sides.record.host, Duration::ZERO, &mut || {}).ok(),
     };
-    let seen = look::look(ctx, &sides, &mutagen)?;
+    let seen = look::look(ctx, &sides, &mutagen, lock.as_ref())?;
     if lock.is_some() {
         look::recover(ctx, &sides, &seen.open)?;
     }

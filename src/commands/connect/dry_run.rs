@@ -86,7 +86,10 @@ impl Plan<'_> {
                 }
             }
             Decision::Held(_) => ui.note("the sync is held, and would be left so: see `sinc status`"),
-            Decision::Halted(halt) => return Err(Stuck::Halted(halt).into()),
+            Decision::Halted(halt) => {
+                let mode = found.first().and_then(SyncSession::sync_mode);
+                return Err(Stuck::Halted(halt, mode).into());
+            }
             Decision::Ambiguous(lines) => return Err(Stuck::Ambiguous(lines).into()),
             Decision::Doubled { keep, end } => {
                 mutagen.flush(&keep, sync::FLUSH_DEADLINE)?;

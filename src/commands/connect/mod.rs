@@ -187,7 +187,7 @@ impl Plan<'_> {
             return self.show();
         }
         let ui = &self.ctx.ui;
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         // Another sinc may have been at work while we waited.
         self.record = self.ctx.store.record(self.id(), &self.host.name)?;
         self.check_wishes_against_record()?;
@@ -293,7 +293,7 @@ impl Plan<'_> {
         self.ctx.store.save(&record)?;
         if let Some(sync) = sync.filter(|_| held.is_none()) {
             let mut seen = mutagen.session(&sync)?;
-            if resolve::settle_locked(self.ctx, &record, &mutagen, &seen).is_some() {
+            if resolve::settle_and_tell(self.ctx, &record, &mutagen, &seen, Some(&lock)).is_some() {
                 seen = mutagen.session(&sync)?;
             }
             first_cycle::tell_conflicts(self.ctx, &seen);
@@ -306,7 +306,7 @@ impl Plan<'_> {
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }
-            status::print_one(self.ctx, "connect", &self.remote, &record, &mutagen)?;
+            status::print_one(self.ctx, &self.remote, &record, &mutagen, &lock)?;
             return Ok(0);
         }
         terminal::prepare(self.ctx, &self.host, &self.remote, &terminal)?;

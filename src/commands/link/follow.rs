@@ -9,6 +9,7 @@ use super::watched::wanted;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::bootstrap::{self, Place, Question};
+use crate::session::hold;
 use crate::session::scripts::ASIDE;
 use crate::session::sync::{self, Step};
 use crate::state::{Record, host_word};
@@ -102,9 +103,7 @@ fn ensure_at(
 }
 
 fn pause(ctx: &Context, mutagen: &Mutagen, syncs: &[SyncSession], record: &mut Record) -> Result<()> {
-    for sync in syncs.iter().filter(|sync| !sync.is_paused()) {
-        mutagen.pause(&sync.identifier)?;
-    }
+    hold::keep_paused(mutagen, syncs)?;
     let Some(mut known) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? else {
         return Ok(());
     };

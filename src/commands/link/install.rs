@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::super::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::process::{Cmd, quote};
+use crate::process::Cmd;
 use crate::state::write_file;
 
 const UNIT: &str = "sinc-link.service";
@@ -141,9 +141,10 @@ fn unit(start: &Start) -> String {
 /// The same for launchd.
 fn agent(start: &Start) -> String {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let config =
-        start.config.as_deref().map(|file| format!(" --config {}", quote::posix(file))).unwrap_or_default();
-    let shell = escaped(&format!("exec {}{config} link start", quote::posix(&start.program)));
+    let config = start.config.as_deref().map(|file| ["--config", file]);
+    let words =
+        [start.program.as_str()].into_iter().chain(config.into_iter().flatten()).chain(["link", "start"]);
+    let words: String = words.map(|word| format!("<string>{}</string>", escaped(word))).collect();
     let variables: String = start
         .variables
         .iter()
@@ -155,7 +156,7 @@ fn agent(start: &Start) -> String {
          <plist version=\"1.0\"><dict>\n\
          <key>Label</key><string>sinc.link</string>\n\
          <key>EnvironmentVariables</key><dict>{variables}</dict>\n\
-         <key>ProgramArguments</key><array><string>/bin/sh</string><string>-c</string><string>{shell}</string></array>\n\
+         <key>ProgramArguments</key><array>{words}</array>\n\
          <key>RunAtLoad</key><true/>\n\
          <key>AbandonProcessGroup</key><true/>\n\
          </dict></plist>\n"
@@ -179,8 +180,28 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("Environment=\"PATH=/a b:/c&d%%\\\"$\"\n"), "{text}");
-        let text = agent(&start("/a b&c/sinc", None));
-        assert!(text.contains("exec '/a b&amp;c/sinc' link start</string>"), "{text}");
-        assert!(text.contains("<key>PATH</key><string>/a b:/c&amp;d%\"$</string>"), "{text}");
+    }
+
+    /// Nobody has run it on a Mac yet: it was read by Python's plistlib, and says what launchd.plist(5) asks for.
+    #[test]
+    fn launchds_file_is_whole() {
+        let variables = vec![("PATH", "/a b:/c&d%\"$".to_owned()), ("XDG_DATA_HOME", "/x<y>".to_owned())];
+        let start =
+            Start { program: "/a b&c/sinc".to_owned(), config: Some("/x y.toml".to_owned()), variables };
+        assert_eq!(
+            agent(&start),
+            r#"<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0"><dict>
+<key>Label</key><string>sinc.link</string>
+<key>EnvironmentVariables</key><dict><key>PATH</key><string>/a b:/c&amp;d%"$</string><key>XDG_DATA_HOME</key><string>/x&lt;y&gt;</string></dict>
+<key>ProgramArguments</key><array><string>/a b&amp;c/sinc</string><string>--config</string><string>/x y.toml</string><string>link</string><string>start</string></array>
+<key>RunAtLoad</key><true/>
+<key>AbandonProcessGroup</key><true/>
+</dict></plist>
+"#
+        );
+        let start = Start { config: None, variables: Vec::new(), ..start };
+        assert!(agent(&start).contains("sinc</string><string>link</string><string>start</string></array>"));
     }
 }

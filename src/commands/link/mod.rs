@@ -20,7 +20,7 @@ use crate::link::state::LinkFile;
 use crate::process::interrupted;
 use crate::session::survey::{self, Survey};
 use crate::session::{hold, sync};
-use crate::state::{Record, host_word};
+use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::Mutagen;
 
 pub(super) use ensure::{ensure, ensure_for, keep};
@@ -80,7 +80,8 @@ pub(super) fn note(ctx: &Context, id: &str, host: &str) -> Option<String> {
 
 /// Before a command asks for a cycle: waits until the host's link knows that it would not delete too much. A link that
 /// does not know in time may have lost its line while Mutagen has one, and one that was killed knows nothing: then it is
-/// looked here, and held if need be. Where there is to be no link (`link = false`), nobody looks.
+/// looked here, and held if need be. So it is for a caller that has the session's lock (`own`), for which a link waits. Where there is
+/// to be no link (`link = false`), nobody looks.
 ///
 /// # Errors
 /// The host was not reached, or Mutagen fails.
@@ -88,8 +89,10 @@ pub(super) fn look_first(
     ctx: &Context,
     mutagen: &Mutagen,
     record: &Record,
+    own: Option<&Lock>,
     patience: Duration,
 ) -> Result<()> {
+    let patience = if own.is_some() { Duration::ZERO } else { patience };
     if wait_until_sure(ctx, record, patience) {
         return Ok(());
     }
@@ -106,7 +109,8 @@ pub(super) fn look_first(
     }
 }
 
-/// Waits until the host's link is sure. No if it is not in time, or none runs that should.
+/// Waits until the host's link is sure. No if it is not in time, if another sinc is at work on the session, for which it waits
+/// too, or if none runs that should.
 fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
     if ctx.runner.is_dry_run() || ctx.config().is_ok_and(|config| !config.sync.link.value) {
         return true;
@@ -119,19 +123,19 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
         let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
         let file = file.filter(|file| runs.pid == Some(file.pid));
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
-        if !asked && session.as_ref().is_some_and(|session| session.busy) {
-            asked = true;
-            // It may well be us that it waits for. Where nobody is at work any more, it looks in a moment.
-            if ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).is_err() {
-                return false;
-            }
-        }
-        let unsure = session.is_none_or(|session| session.looking && session.stands.is_none());
+        let unsure = session.as_ref().is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
             return true;
         }
         if Instant::now() >= until {
             return false;
+        }
+        if !asked && session.is_some_and(|session| session.busy) {
+            asked = true;
+            // Where nobody is at work any more, it looks in a moment.
+            if ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).is_err() {
+                return false;
+            }
         }
         // The link says it by a small file, renamed into its place: macOS has no inotify to wait for that with.
         std::thread::sleep(Duration::from_millis(20));

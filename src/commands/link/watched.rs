@@ -36,6 +36,10 @@ pub(super) struct Watched {
     pub joiner: Joiner,
     /// Its cycle was stopped by pausing it: it goes on after a look.
     pub braked: bool,
+    /// Its connection may be dead without its knowing.
+    pub lost: bool,
+    /// Its sync is being connected again; the number says which time.
+    pub reviving: Option<u32>,
     /// Its cycle begins when its sync is connected again.
     pub waits: bool,
     /// Pausing it is under way.
@@ -94,6 +98,8 @@ impl Watched {
             joiner: Joiner::new(now),
             braked: false,
             stopping: false,
+            lost: false,
+            reviving: None,
             waits: false,
             eye_here: starting(),
             eye_there: starting(),

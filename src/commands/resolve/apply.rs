@@ -15,6 +15,7 @@ use crate::commands::sides::Sides;
 use crate::ignore::Matcher;
 use crate::listing::{self, Entry, Kind, Listing, compare, settled};
 use crate::session::conflicts::{Open, same};
+use crate::state::Lock;
 use crate::tools::mutagen::{Mutagen, Side};
 
 /// How a conflict is to be settled.
@@ -84,10 +85,10 @@ pub(super) struct Done {
 /// # Errors
 /// Nothing could be tried, or the line was cut: what was moved aside by then is in its backup, and the next run says so.
 pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<Task>) -> Result<Vec<Done>> {
-    let _lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
+    let lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;
-    apply_locked(ctx, sides, mutagen, tasks)
+    apply_locked(ctx, sides, mutagen, &lock, tasks)
 }
 
 /// As [`apply`], for a caller that holds the session's lock.
@@ -98,12 +99,13 @@ pub(super) fn apply_locked(
     ctx: &Context,
     sides: &Sides,
     mutagen: &Mutagen,
+    own: &Lock,
     tasks: Vec<Task>,
 ) -> Result<Vec<Done>> {
     let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
     let (mut all, mut waiting) = (Vec::new(), tasks);
     while !waiting.is_empty() {
-        let (done, later) = batch(ctx, sides, mutagen, &ignored, waiting)?;
+        let (done, later) = batch((ctx, sides, mutagen), own, &ignored, waiting)?;
         all.extend(done);
         waiting = later;
     }
@@ -113,9 +115,8 @@ pub(super) fn apply_locked(
 /// Settles these, but for one that is left for later where a side would have nothing any more: Mutagen would take that for
 /// an emptied directory, and stop itself.
 fn batch(
-    ctx: &Context,
-    sides: &Sides,
-    mutagen: &Mutagen,
+    (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
+    own: &Lock,
     ignored: &Matcher,
     mut tasks: Vec<Task>,
 ) -> Result<(Vec<Done>, Vec<Task>)> {
@@ -155,7 +156,7 @@ fn batch(
         backups.extend(name.map(|name| (loser, name)));
     }
     if all.iter().any(|done| done.end == End::Settled) {
-        check(ctx, sides, mutagen, ignored, &mut all)?;
+        check((ctx, sides, mutagen), own, ignored, &mut all)?;
     }
     if all.iter().all(|done| done.end == End::Settled) {
         for (side, name) in backups {
@@ -258,8 +259,13 @@ pub(super) fn moved(sides: &Sides, ignored: &Matcher, side: Side, kept: &Kept) -
 }
 
 /// Settled is what a completed cycle leaves without conflict and equal on both sides.
-fn check(ctx: &Context, sides: &Sides, mutagen: &Mutagen, ignored: &Matcher, all: &mut [Done]) -> Result<()> {
-    let mut seen = look(ctx, sides, mutagen)?;
+fn check(
+    (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
+    own: &Lock,
+    ignored: &Matcher,
+    all: &mut [Done],
+) -> Result<()> {
+    let mut seen = look(ctx, sides, mutagen, Some(own))?;
     let roots: Vec<PathBuf> = all
         .iter()
         .filter(|done| done.end == End::Settled)
@@ -268,7 +274,7 @@ fn check(ctx: &Context, sides: &Sides, mutagen: &Mutagen, ignored: &Matcher, all
     let (mut here, mut there) = read(sides, ignored, &roots)?;
     if settled(&compare(&here, &there), &roots).next().is_some() {
         // Somebody writes there: one more cycle.
-        seen = look(ctx, sides, mutagen)?;
+        seen = look(ctx, sides, mutagen, Some(own))?;
         (here, there) = read(sides, ignored, &roots)?;
     }
     let differences = compare(&here, &there);

@@ -13,7 +13,7 @@ use crate::commands::context::Context;
 use crate::commands::paint::harmless;
 use crate::commands::sides::Sides;
 use crate::process::interrupted;
-use crate::state::{Noted, Record};
+use crate::state::{Lock, Noted, Record};
 use crate::tools::mutagen::{ConflictKind, Mutagen, SyncMode, SyncSession};
 use crate::ui::plural;
 
@@ -76,17 +76,22 @@ pub(in crate::commands) fn is_automatic(ctx: &Context, record: &Record, sync: &S
     matches!(wanted, Ok(SyncMode::TwoWayResolved)) && sync.sync_mode() == Some(SyncMode::TwoWaySafe)
 }
 
-/// Settles all conflicts that can be. The caller holds the session's lock.
+/// Settles all conflicts that can be. The caller has the session's lock.
 ///
 /// # Errors
 /// No cycle could be completed, or a side not be reached: what was moved aside by then is in its backup.
-pub(in crate::commands) fn settle(ctx: &Context, sides: &Sides, mutagen: &Mutagen) -> Result<Settled> {
+pub(in crate::commands) fn settle(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    own: &Lock,
+) -> Result<Settled> {
     let mut all: Vec<Done> = Vec::new();
     let mut stuck: BTreeMap<PathBuf, String> = BTreeMap::new();
     let (mut recovered, mut rounds) = (false, 0);
     loop {
         interrupted()?;
-        let seen = look::look(ctx, sides, mutagen)?;
+        let seen = look::look(ctx, sides, mutagen, Some(own))?;
         if !std::mem::replace(&mut recovered, true) {
             look::recover(ctx, sides, &seen.open)?;
         }
@@ -109,7 +114,7 @@ pub(in crate::commands) fn settle(ctx: &Context, sides: &Sides, mutagen: &Mutage
             return Ok(Settled { done: all, left: seen.noted, why: changing.or(why) });
         }
         rounds += 1;
-        for one in apply_locked(ctx, sides, mutagen, tasks)? {
+        for one in apply_locked(ctx, sides, mutagen, own, tasks)? {
             match &one.end {
                 End::Changed => continue,
                 End::Settled => rounds = 0,
@@ -120,54 +125,33 @@ pub(in crate::commands) fn settle(ctx: &Context, sides: &Sides, mutagen: &Mutage
     }
 }
 
-fn is_due(ctx: &Context, record: &Record, sync: &SyncSession) -> bool {
-    !ctx.runner.is_dry_run() && sync.conflict_count() > 0 && is_automatic(ctx, record, sync)
-}
-
-/// Settles the conflicts of this sync, if its mode says so, and tells a person what was settled. Not where somebody else is at
-/// work on the session for long. Is there news?
+/// Settles the conflicts of this sync, if its mode says so, and tells a person what was settled. `own` is the session's lock, if
+/// the caller has it; where somebody else is at work on the session for long, nothing is done. Is there news?
 pub(in crate::commands) fn settle_and_tell(
     ctx: &Context,
     record: &Record,
     mutagen: &Mutagen,
     sync: &SyncSession,
+    own: Option<&Lock>,
 ) -> Option<Settled> {
-    if !is_due(ctx, record, sync) {
+    if ctx.runner.is_dry_run() || sync.conflict_count() == 0 || !is_automatic(ctx, record, sync) {
         return None;
     }
-    let lock = ctx.store.lock(&record.id, &record.host, PATIENCE, &mut || {
-        ctx.ui.note("another sinc is busy with this session: waiting for it");
-    });
-    match lock {
-        Ok(_lock) => settle_locked(ctx, record, mutagen, sync),
-        Err(error) => {
-            ctx.ui.warn(&format!("the conflicts could not be settled: {error:#}"));
-            None
-        }
-    }
-}
-
-/// As [`settle_and_tell`], for a caller that holds the session's lock.
-pub(in crate::commands) fn settle_locked(
-    ctx: &Context,
-    record: &Record,
-    mutagen: &Mutagen,
-    sync: &SyncSession,
-) -> Option<Settled> {
-    if !is_due(ctx, record, sync) {
-        return None;
-    }
-    let settled = Sides::of_record(ctx, record).and_then(|sides| {
-        let settled = settle(ctx, &sides, mutagen)?;
+    let settle_with = |own: &Lock| {
+        let sides = Sides::of_record(ctx, record)?;
+        let settled = settle(ctx, &sides, mutagen, own)?;
         settled.done.iter().for_each(|one| tell(ctx, &sides, one));
         crate::commands::notify::conflicts(ctx, &sides.remote, record, &settled.left);
         Ok(settled)
-    });
-    match settled {
-        Ok(settled) => Some(settled),
-        Err(error) => {
-            ctx.ui.warn(&format!("the conflicts could not be settled: {error:#}"));
-            None
+    };
+    let settled = match own {
+        Some(own) => settle_with(own),
+        None => {
+            let waits = || ctx.ui.note("another sinc is busy with this session: waiting for it");
+            ctx.store
+                .lock(&record.id, &record.host, PATIENCE, &mut { waits })
+                .and_then(|lock| settle_with(&lock))
         }
-    }
+    };
+    settled.inspect_err(|error| ctx.ui.warn(&format!("the conflicts could not be settled: {error:#}"))).ok()
 }

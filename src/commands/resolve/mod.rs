@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use self::apply::{Done, End, How, Task, apply};
-pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell, settle_locked};
+pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell};
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};
@@ -163,7 +163,7 @@ fn find(
     args: &cli::Resolve,
     again: Option<&BTreeSet<PathBuf>>,
 ) -> Result<Vec<Open>> {
-    let seen = look::look(ctx, sides, mutagen)?;
+    let seen = look::look(ctx, sides, mutagen, None)?;
     let Some(again) = again else {
         let free = ctx.store.lock(&sides.record.id, &sides.record.host, Duration::ZERO, &mut || {});
         if free.is_ok() {
@@ -264,7 +264,7 @@ fn walk(
         for ended in apply(ctx, sides, mutagen, vec![Task { open: one.clone(), how }])? {
             if ended.end == End::Changed {
                 ctx.ui.note(&format!("{path} was changed meanwhile: it starts over"));
-                let fresh = look::look(ctx, sides, mutagen)?.open;
+                let fresh = look::look(ctx, sides, mutagen, None)?.open;
                 let fresh: Vec<Open> = fresh.into_iter().filter(|open| open.path == one.path).collect();
                 let mut diffs = diff::diffs(sides, &fresh)?;
                 for open in fresh {

@@ -15,7 +15,7 @@ use crate::backups::{Kept, Outcome};
 use crate::commands::conflicts::look;
 use crate::commands::paint::harmless;
 use crate::commands::{first_cycle, mode_words};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, explain};
 use crate::process::{Interrupted, divert_signals};
 use crate::session::sync::{self, Wanted};
 use crate::state::{Record, host_word};
@@ -46,6 +46,7 @@ impl Transfer<'_> {
             Record { filled: false, verify: true, settings: self.settings.digest(), ..record.clone() };
         self.ctx.store.save(&unfinished)?;
         let (kept, made, signal) = self.swap(old, plan);
+        let failed = self.tell_kept(kept.as_ref().ok().and_then(Option::as_ref));
         let sync = made.with_context(|| {
             format!("the sync of {} is ended, and could not be made again; `sinc` makes it", record.id)
         })?;
@@ -55,8 +56,7 @@ impl Transfer<'_> {
         }
         let kept = kept.with_context(|| format!("what goes could not be moved aside; {}", self.goes_on()))?;
         let backup = kept.as_ref().map(|kept| format!("{}/files", kept.place));
-        let failed = self.tell_kept(kept.as_ref());
-        first_cycle::wait(self.ctx, &self.mutagen, &sync, &record.host)?;
+        self.wait(&sync)?;
         self.ctx.store.save(&Record { filled: true, verify: false, ..unfinished })?;
         self.check(&sync, failed)?;
         if let Some(kept) = kept {
@@ -71,6 +71,14 @@ impl Transfer<'_> {
         };
         self.ctx.ui.status(verb, &format!("{}: both sides are equal, and {}", record.id, self.goes_on()));
         Ok(Carried { backup, sync })
+    }
+
+    /// Waits for a cycle. What goes is kept by now, and what comes of the cycle is no loss either way.
+    fn wait(&self, sync: &str) -> Result<()> {
+        let host = &self.sides.record.host;
+        first_cycle::wait_within(self.ctx, &self.mutagen, sync, host, self.patience())
+            .map(drop)
+            .with_context(|| format!("not everything is brought over yet; {}", self.goes_on()))
     }
 
     /// What goes on where this broke off.
@@ -105,8 +113,10 @@ impl Transfer<'_> {
         };
         let mut made = self.make();
         for _ in 1..TRIES {
-            if made.is_err() {
-                made = self.make();
+            match &made {
+                // A line that stands still does so the next time too.
+                Err(error) if explain(error).kind != Kind::TimedOut => made = self.make(),
+                _ => break,
             }
         }
         drop(diverted);
@@ -150,7 +160,7 @@ impl Transfer<'_> {
     fn check(&self, sync: &str, mut failed: Vec<String>) -> Result<()> {
         let mut plan = self.look()?;
         if !plan.is_empty() {
-            first_cycle::wait(self.ctx, &self.mutagen, sync, &self.sides.record.host)?;
+            self.wait(sync)?;
             plan = self.look()?;
         }
         failed.extend(

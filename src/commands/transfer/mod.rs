@@ -4,7 +4,10 @@
 mod carry;
 mod plan;
 
-use anyhow::Result;
+use std::cell::Cell;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::ask::{self, SURVEY_DEADLINE};
@@ -18,17 +21,24 @@ use super::{held_words, mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
-use crate::listing::{compare, undecided};
+use crate::listing::{Listing, compare, undecided};
 use crate::process::forgive_interrupt;
 use crate::session::survey::HostSession;
 use crate::state::Record;
-use crate::tools::mutagen::{Mutagen, Side, SyncSession, SyncSettings};
+use crate::tools::mutagen::{Mutagen, Patience, Side, SyncSession, SyncSettings};
 use crate::ui::{bytes, plural};
 use carry::Carried;
 use plan::Plan;
 
 /// How many paths are named on a terminal.
 const NAMED: usize = 20;
+
+/// How long nothing may move: a data line that stands still without anybody being told.
+const STILL: Duration = Duration::from_secs(30);
+
+/// So much is read in a second at the least where a side is scanned, which tells nothing until it is done.
+const FILES_A_SECOND: u64 = 1000;
+const BYTES_A_SECOND: u64 = 10_000_000;
 
 /// How often it starts over because something was changed between the look and the answer.
 const ROUNDS: u32 = 5;
@@ -58,6 +68,8 @@ struct Transfer<'a> {
     winner: Side,
     /// What it is for: the command, or the mode that is turned on.
     name: &'static str,
+    /// How long a scan of the larger side may take.
+    scan: Cell<Duration>,
 }
 
 /// Before a sync without a history is made in a mode that makes one side a copy of the other: what that would overwrite or
@@ -80,10 +92,11 @@ pub(super) fn turn_on(
     let transfer = Transfer {
         ctx,
         sides: Sides { record: Record { no_sync: false, ..record.clone() }, remote },
-        mutagen: mutagen.clone(),
+        mutagen: mutagen.clone().connecting_within(STILL),
         settings: settings.clone(),
         winner,
         name: settings.mode.word(),
+        scan: Cell::default(),
     };
     let held = old.map(|old| Held::hold(ctx, mutagen, old)).transpose()?;
     let plan = transfer.look()?;
@@ -110,11 +123,11 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     let sides = Sides::of(ctx, args.id.as_deref())?;
     mode_words::refuse_without(&sides.record)?;
     held_words::refuse(&sides.record)?;
-    let mutagen = mutagen::present(ctx)?;
+    let mutagen = mutagen::present(ctx)?.connecting_within(STILL);
     let settings = settings(ctx, &sides)?;
     mode_words::check_winner(settings.mode, winner)?;
     let name = if winner == Side::Local { "push" } else { "pull" };
-    let transfer = Transfer { ctx, sides, mutagen, settings, winner, name };
+    let transfer = Transfer { ctx, sides, mutagen, settings, winner, name, scan: Cell::default() };
     let dry = ctx.runner.is_dry_run();
     let record = &transfer.sides.record;
     let _lock = match dry {
@@ -128,7 +141,11 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     if dry {
         let plan = transfer.look()?;
         transfer.show(&plan);
-        ctx.ui.note(if plan.is_empty() { "both sides are equal: nothing to do" } else { "nothing was changed" });
+        ctx.ui.note(if plan.is_empty() {
+            "both sides are equal: nothing to do"
+        } else {
+            "nothing was changed"
+        });
         transfer.print(&plan, None);
         return Ok(0);
     }
@@ -154,6 +171,13 @@ fn settings(ctx: &Context, sides: &Sides) -> Result<SyncSettings> {
     Ok(files.sync_settings(&own.with_project(&files.trusted)))
 }
 
+/// How long a scan of what is listed may take, each file read.
+fn scan_time(listing: &Listing) -> Duration {
+    let files = listing.entries.len() as u64;
+    let bytes: u64 = listing.entries.values().map(|entry| entry.size).sum();
+    Duration::from_secs(files / FILES_A_SECOND + bytes / BYTES_A_SECOND)
+}
+
 /// A sync that stands still. Dropped, it goes on if it did before.
 struct Held<'a> {
     ctx: &'a Context,
@@ -163,11 +187,9 @@ struct Held<'a> {
 
 impl<'a> Held<'a> {
     fn hold(ctx: &'a Context, mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
-        if sync.is_paused() {
-            return Ok(Self { ctx, mutagen, id: None });
-        }
-        let held = Self { ctx, mutagen, id: Some(sync.identifier.clone()) };
-        mutagen.pause(&sync.identifier)?;
+        let held = Self { ctx, mutagen, id: (!sync.is_paused()).then(|| sync.identifier.clone()) };
+        // Also one that is paused already: it may be so for a moment only, to connect anew.
+        mutagen.pause(&sync.identifier).context("nothing was changed: the sync does not stand still")?;
         Ok(held)
     }
 
@@ -191,6 +213,11 @@ impl Drop for Held<'_> {
 impl Transfer<'_> {
     fn loser(&self) -> Side {
         self.winner.other()
+    }
+
+    /// How long nothing may move.
+    fn patience(&self) -> Patience {
+        Patience { idle: STILL, busy: STILL + self.scan.get() }
     }
 
     /// The directory on the host must be the session's own.
@@ -223,6 +250,7 @@ impl Transfer<'_> {
                     .into());
             }
         }
+        self.scan.set(scan_time(&here).max(scan_time(&there)));
         let asked = undecided(&compare(&here, &there));
         self.sides.add_digests(&asked, (&mut here, &mut there))?;
         let differences = compare(&here, &there);

@@ -11,12 +11,12 @@ use std::io;
 use super::client::Mutagen;
 
 /// `Archive.content`; in an entry of the map, the name and the entry.
-const CONTENT: u64 = 1;
-const NAME: u64 = 1;
-const ENTRY: u64 = 2;
+pub(super) const CONTENT: u64 = 1;
+pub(super) const NAME: u64 = 1;
+pub(super) const ENTRY: u64 = 2;
 /// `Entry.kind` and `Entry.contents`.
 const KIND: u64 = 1;
-const CONTENTS: u64 = 5;
+pub(super) const CONTENTS: u64 = 5;
 /// `EntryKind_File`.
 const FILE: u64 = 1;
 
@@ -76,14 +76,14 @@ fn entry(bytes: &[u8], path: &mut String, depth: usize, each: &mut dyn FnMut(&st
 }
 
 /// The value of a field, as far as the wire tells its type.
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
     Other,
 }
 
 /// The fields of a message, in order; nothing, once it is not one.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
     fn number(&mut self) -> Option<u64> {
@@ -105,7 +105,7 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
-    fn field(&mut self) -> Option<(u64, Value<'a>)> {
+    pub(super) fn field(&mut self) -> Option<(u64, Value<'a>)> {
         let tag = self.number()?;
         let value = match tag & 7 {
             0 => Value::Number(self.number()?),
@@ -139,28 +139,12 @@ impl<'a> Iterator for Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::mutagen::test_kit::{field as bytes, named};
 
     fn files(archive: &[u8]) -> Option<Vec<String>> {
         let mut found = Vec::new();
         read(archive, &mut |path| found.push(path.to_owned()))?;
         Some(found)
-    }
-
-    /// A field with bytes.
-    fn bytes(field: u8, value: &[u8]) -> Vec<u8> {
-        let mut all = vec![field << 3 | 2];
-        let mut length = value.len();
-        while length >= 0x80 {
-            all.push((length & 0x7f) as u8 | 0x80);
-            length >>= 7;
-        }
-        all.push(length as u8);
-        all.extend(value);
-        all
-    }
-
-    fn named(name: &str, entry: &[u8]) -> Vec<u8> {
-        bytes(5, &[bytes(1, name.as_bytes()), bytes(2, entry)].concat())
     }
 
     #[test]

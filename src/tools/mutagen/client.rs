@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::commands::{Endpoint, NewSession, Selector};
+use super::commands::{CONNECT_DEADLINE, Endpoint, NewSession, Selector};
 use super::error::{
     MutagenError, SOCKET_PATH_LIMIT, explain, is_daemon_lost, is_prompter_late, is_version_mismatch,
 };
@@ -29,6 +29,7 @@ pub struct Mutagen {
     pub(super) program: PathBuf,
     pub(super) data_dir: PathBuf,
     pub(super) ssh_dir: PathBuf,
+    pub(super) connects_within: Duration,
     runner: Runner,
 }
 
@@ -49,7 +50,14 @@ impl Mutagen {
         if socket.as_os_str().len() >= SOCKET_PATH_LIMIT {
             return Err(MutagenError::SocketPathTooLong { path: socket });
         }
-        Ok(Self { program: program.into(), data_dir, ssh_dir: ssh_dir.into(), runner })
+        let (program, ssh_dir) = (program.into(), ssh_dir.into());
+        Ok(Self { program, data_dir, ssh_dir, connects_within: CONNECT_DEADLINE, runner })
+    }
+
+    /// The same, but a session is to be made or to be connected within this time.
+    #[must_use]
+    pub fn connecting_within(self, time: Duration) -> Self {
+        Self { connects_within: time, ..self }
     }
 
     /// The daemon's data directory.
@@ -131,7 +139,7 @@ impl Mutagen {
     /// # Errors
     /// The session cannot sync now, or did not within the deadline.
     pub fn flush(&self, id: &str, deadline: Duration) -> Result<Done, MutagenError> {
-        self.keep_before();
+        self.keep_before(Some(id));
         let done = self.change(&self.flush_cmd(id, deadline), id, Side::Local).map(done)?;
         self.note_alive(id);
         Ok(done)
@@ -145,32 +153,10 @@ impl Mutagen {
         if !self.daemon_runs() && !self.has_saved_sessions() {
             return Err(MutagenError::NoSuchSession(selector.words().join(" ")));
         }
-        self.keep_before();
-        self.change(&self.flush_all_cmd(selector, deadline), "", Side::Local).map(done)
-    }
-
-    /// Pauses a session.
-    ///
-    /// # Errors
-    /// There is no such session, or Mutagen fails.
-    pub fn pause(&self, id: &str) -> Result<Done, MutagenError> {
-        self.change(&self.pause_cmd(id), id, Side::Local).map(done)
-    }
-
-    /// Resumes a session, and waits until it is connected.
-    ///
-    /// # Errors
-    /// A side cannot be reached (Mutagen goes on trying), or there is no such session.
-    pub fn resume(&self, id: &str) -> Result<Done, MutagenError> {
-        let result = self.change(&self.resume_cmd(id), id, Side::Local).map(done);
-        match result {
-            Err(MutagenError::Connect { side, reason, ssh }) => {
-                // The message says alpha or beta; which side that is, only the session knows.
-                let flip = self.session(id).is_ok_and(|session| session.side_of_alpha() == Side::Remote);
-                Err(MutagenError::Connect { side: if flip { side.other() } else { side }, reason, ssh })
-            }
-            result => result,
-        }
+        self.keep_before(None);
+        let done = self.change(&self.flush_all_cmd(selector, deadline), "", Side::Local).map(done)?;
+        self.keep_before(None);
+        Ok(done)
     }
 
     /// Ends a session. The files stay on both sides.
@@ -180,7 +166,26 @@ impl Mutagen {
     pub fn terminate(&self, id: &str) -> Result<Done, MutagenError> {
         let done = self.change(&self.terminate_cmd(id), id, Side::Local).map(done)?;
         self.forget_before(id);
+        self.forget_wish(id);
         Ok(done)
+    }
+
+    /// The sessions that are in a cycle, or could be: what they remember, they may write down at any moment. Asks the daemon that
+    /// runs, of whatever version.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn at_work(&self) -> Result<Vec<String>, MutagenError> {
+        let asked = self.runner.answer(&self.list_cmd(&Selector::All));
+        let json = match asked.map_err(|error| explain(error, "", Side::Local)) {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+            Err(MutagenError::NoSuchSession(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let all = SyncSession::parse_list(&json);
+        let all =
+            all.map_err(|_| MutagenError::Answer { why: "list the sync sessions".to_owned(), answer: json })?;
+        Ok(all.into_iter().filter(SyncSession::is_at_work).map(|session| session.identifier).collect())
     }
 
     /// Has a session forget what both sides had in common, as if it were new: in `two-way-safe`, what is missing on one
@@ -224,7 +229,7 @@ impl Mutagen {
     }
 
     /// Runs a command that changes something; only shows it in a dry run.
-    fn change(&self, cmd: &Cmd, id: &str, alpha: Side) -> Result<Option<Output>, MutagenError> {
+    pub(super) fn change(&self, cmd: &Cmd, id: &str, alpha: Side) -> Result<Option<Output>, MutagenError> {
         if self.runner.is_dry_run() {
             return self.runner.run(cmd).map(|_| None).map_err(|error| explain(error, id, alpha));
         }
@@ -273,7 +278,7 @@ impl Mutagen {
     }
 }
 
-fn done(output: Option<Output>) -> Done {
+pub(super) fn done(output: Option<Output>) -> Done {
     output.map_or(Done::WouldRun, |_| Done::Ran)
 }
 

@@ -18,9 +18,12 @@ pub const LABEL_HOST: &str = "sinc-host";
 /// The label with [`SyncSettings::digest`](super::SyncSettings::digest).
 pub const LABEL_SETTINGS: &str = "sinc-settings";
 
+/// The variable that tells a daemon's own children which program it is.
+pub const PROGRAM_VARIABLE: &str = "MUTAGEN_PROGRAM";
+
 /// How long `create` and `resume` may take: they connect, and the first time they copy an agent of 8 MB, which
 /// is a minute at 1 Mbit/s.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(300);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Which sessions are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl Mutagen {
         for (key, value) in new.labels {
             cmd = cmd.arg("--label").arg(format!("{key}={value}"));
         }
-        cmd.arg("--").arg(new.alpha.url()).arg(new.beta.url()).deadline(CONNECT_DEADLINE)
+        cmd.arg("--").arg(new.alpha.url()).arg(new.beta.url()).deadline(self.connects_within)
     }
 
     /// The command that makes a session go through a full cycle and waits for its end.
@@ -178,7 +181,7 @@ impl Mutagen {
     /// The command that resumes a session; one that waits to connect again does so at once.
     #[must_use]
     pub fn resume_cmd(&self, id: &str) -> Cmd {
-        self.cmd("resume the sync").args(["sync", "resume", "--", id]).deadline(CONNECT_DEADLINE)
+        self.cmd("resume the sync").args(["sync", "resume", "--", id]).deadline(self.connects_within)
     }
 
     /// The command that has a session forget what both sides had in common.
@@ -199,7 +202,11 @@ impl Mutagen {
     pub fn daemon_start_cmd(&self) -> Cmd {
         // A cycle looks at every file, and a third of that was Go's collector: a cycle of 10,000 files took 65 ms instead of 80
         // with this on both sides, for 10 MB on each (`remote/gate.sh` has the other one).
-        self.cmd("start Mutagen's daemon").env("GOGC", "200").args(["daemon", "start"]).dir("/")
+        self.cmd("start Mutagen's daemon")
+            .env("GOGC", "200")
+            .args(["daemon", "start"])
+            .env(PROGRAM_VARIABLE, &self.program)
+            .dir("/")
     }
 
     /// The command that stops the daemon. The sessions stay, and go on when the next command starts it again.
@@ -276,7 +283,10 @@ mod tests {
         assert_eq!(shown(mutagen.resume_cmd("sync_x")), "/opt/mutagen sync resume -- sync_x");
         assert_eq!(shown(mutagen.reset_cmd("sync_x")), "/opt/mutagen sync reset -- sync_x");
         assert_eq!(shown(mutagen.terminate_cmd("sync_x")), "/opt/mutagen sync terminate -- sync_x");
-        assert_eq!(shown(mutagen.daemon_start_cmd()), "GOGC=200 /opt/mutagen daemon start");
+        assert_eq!(
+            shown(mutagen.daemon_start_cmd()),
+            "GOGC=200 MUTAGEN_PROGRAM=/opt/mutagen /opt/mutagen daemon start"
+        );
         assert_eq!(shown(mutagen.daemon_stop_cmd()), "/opt/mutagen daemon stop");
         assert_eq!(
             create(

@@ -9,7 +9,7 @@ use super::client::Mutagen;
 use super::commands::Selector;
 use super::error::{MutagenError, explain, is_daemon_lost};
 use super::model::{Problem, ProblemStage, SyncSession};
-use super::movement::{Movement, PATIENCE_WHILE_BUSY};
+use super::movement::{Movement, Patience};
 use super::progress::{Phase, Progress};
 use super::status::{Halt, Side};
 use crate::process::{Done, Outcome, ProcessError, interrupted};
@@ -240,8 +240,7 @@ impl Mutagen {
     }
 
     /// Waits for the first cycle of a session, tells how far it is, and checks what came of it with a cycle more.
-    /// There is no limit to how long it takes, only to how long nothing moves (ten times as long while
-    /// Mutagen scans, sends or writes).
+    /// There is no limit to how long it takes, only to how long nothing moves.
     ///
     /// # Errors
     /// There is no such session (any more), Mutagen cannot be asked, or a signal came. What the session says is no
@@ -249,10 +248,10 @@ impl Mutagen {
     pub fn wait_first_cycle(
         &self,
         id: &str,
-        deadline_without_progress: Duration,
+        patience: Patience,
         report: &mut dyn FnMut(&Progress),
     ) -> Result<Checked, MutagenError> {
-        let mut movement = Movement::new(Instant::now(), deadline_without_progress);
+        let mut movement = Movement::new(Instant::now(), patience);
         loop {
             interrupted().map_err(MutagenError::Interrupted)?;
             let Some(left) = movement.time_left(Instant::now()) else {
@@ -270,7 +269,7 @@ impl Mutagen {
                     return Ok(Checked { result: after_cycle(&session), session });
                 }
                 Some(_) => {
-                    return self.flush_checked(id, deadline_without_progress * PATIENCE_WHILE_BUSY);
+                    return self.flush_checked(id, patience.busy);
                 }
             }
         }

@@ -13,6 +13,8 @@ use super::*;
 use crate::process::{Cmd, Done, Runner};
 
 const LONG: Duration = Duration::from_secs(60);
+const PATIENT: Patience = Patience { idle: LONG, busy: LONG };
+const IMPATIENT: Patience = Patience { idle: Duration::from_secs(1), busy: Duration::from_secs(10) };
 
 /// `$FAKE_HOST` is the home of the host. A file `down` in it makes it unreachable; `pid` is the agent's process.
 const SSH: &str = r#"#!/bin/sh
@@ -101,7 +103,7 @@ impl Kit {
     }
 
     fn first_cycle(&self, id: &str) -> Checked {
-        self.mutagen.wait_first_cycle(id, LONG, &mut |_| ()).unwrap()
+        self.mutagen.wait_first_cycle(id, PATIENT, &mut |_| ()).unwrap()
     }
 
     fn flush(&self, id: &str) -> CycleResult {
@@ -137,7 +139,7 @@ fn a_session_from_its_making_to_its_end() {
 
     let mut phases = Vec::new();
     let checked =
-        kit.mutagen.wait_first_cycle(&id, LONG, &mut |progress| phases.push(progress.phase)).unwrap();
+        kit.mutagen.wait_first_cycle(&id, PATIENT, &mut |progress| phases.push(progress.phase)).unwrap();
     assert_eq!(checked.result, CycleResult::Equal);
     assert!(!phases.is_empty());
     assert_eq!(fs::read_to_string(remote.join("src/main.rs")).unwrap(), "src/main.rs");
@@ -183,7 +185,7 @@ fn a_session_from_its_making_to_its_end() {
         assert!(matches!(result, Err(MutagenError::NoSuchSession(_))), "{result:?}");
     }
     assert!(matches!(
-        kit.mutagen.wait_first_cycle(&id, LONG, &mut |_| ()),
+        kit.mutagen.wait_first_cycle(&id, PATIENT, &mut |_| ()),
         Err(MutagenError::NoSuchSession(_))
     ));
     assert!(kit.mutagen.list(&Selector::Identifier(id)).unwrap().is_empty());
@@ -240,7 +242,7 @@ fn a_first_cycle_reports_what_arrives() {
     let id = kit.create(SyncMode::TwoWaySafe, &[], &Endpoint::Local(local), &kit.host(&remote));
     let mut seen = Vec::new();
     let checked =
-        kit.mutagen.wait_first_cycle(&id, LONG, &mut |progress| seen.push(progress.clone())).unwrap();
+        kit.mutagen.wait_first_cycle(&id, PATIENT, &mut |progress| seen.push(progress.clone())).unwrap();
     assert_eq!(checked.result, CycleResult::Equal);
     assert_eq!(checked.session.remote().files, 600);
     assert_eq!(checked.session.remote().host, "sinc-host");
@@ -312,7 +314,7 @@ fn a_host_that_goes_away_and_comes_back() {
     Runner::default().answer(&Cmd::new("kill", "end the agent").arg(agent.trim())).unwrap();
     assert!(matches!(kit.flush(&id), CycleResult::Disconnected(_)));
     let started = Instant::now();
-    let waited = kit.mutagen.wait_first_cycle(&id, Duration::from_secs(1), &mut |_| ()).unwrap();
+    let waited = kit.mutagen.wait_first_cycle(&id, IMPATIENT, &mut |_| ()).unwrap();
     assert!(matches!(waited.result, CycleResult::Disconnected(_)), "{waited:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
 

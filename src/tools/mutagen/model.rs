@@ -235,6 +235,15 @@ impl SyncSession {
         !self.paused && self.halt().is_none() && self.alpha.connected && self.beta.connected
     }
 
+    /// Is it in a cycle, or could it begin one? Not while it is paused, has halted, or connects.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        use Status::{ConnectingAlpha, ConnectingBeta, Disconnected};
+        !self.paused
+            && self.halt().is_none()
+            && !matches!(self.status, Disconnected | ConnectingAlpha | ConnectingBeta)
+    }
+
     /// All conflicts, those that Mutagen does not list included (it lists ten, `manager.go`).
     #[must_use]
     pub fn conflict_count(&self) -> u64 {

@@ -4,14 +4,20 @@ use std::time::{Duration, Instant};
 
 use super::progress::{Phase, Progress};
 
-/// While Mutagen scans, sends or writes it may say nothing for long (it reports no progress inside of a scan),
-/// and a dead line is found by ssh itself: so it gets this many times the time that a wait for a connection gets.
-pub(super) const PATIENCE_WHILE_BUSY: u32 = 10;
+/// How long nothing may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// While there is no connection, or nothing to be busy with.
+    pub idle: Duration,
+    /// While Mutagen scans, sends or writes: then it may say nothing for long (it reports no progress inside of a scan). A dead
+    /// line is found by ssh itself.
+    pub busy: Duration,
+}
 
 /// Does anything move? More bytes or files than a moment ago do, and a phase further than any since then: a line
 /// that comes and goes without anything being sent does not.
 pub(super) struct Movement {
-    allowed: Duration,
+    patience: Patience,
     since: Instant,
     furthest: Phase,
     last: Option<(u64, u64, u64)>,
@@ -19,8 +25,8 @@ pub(super) struct Movement {
 }
 
 impl Movement {
-    pub(super) fn new(now: Instant, allowed: Duration) -> Self {
-        Self { allowed, since: now, furthest: Phase::Paused, last: None, busy: false }
+    pub(super) fn new(now: Instant, patience: Patience) -> Self {
+        Self { patience, since: now, furthest: Phase::Paused, last: None, busy: false }
     }
 
     pub(super) fn note(&mut self, progress: &Progress, now: Instant) {
@@ -40,7 +46,7 @@ impl Movement {
     }
 
     pub(super) fn allowed(&self) -> Duration {
-        if self.busy { self.allowed * PATIENCE_WHILE_BUSY } else { self.allowed }
+        if self.busy { self.patience.busy } else { self.patience.idle }
     }
 
     /// How long it may still be without movement; nothing if it was too long.
@@ -71,7 +77,8 @@ mod tests {
     fn bytes_and_new_phases_are_movement_and_a_line_that_comes_and_goes_is_not() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut movement = Movement::new(start, Duration::from_secs(10));
+        let patience = Patience { idle: Duration::from_secs(10), busy: Duration::from_secs(100) };
+        let mut movement = Movement::new(start, patience);
         movement.note(&at(Phase::Sending, 5), after(8));
         movement.note(&at(Phase::Sending, 6), after(90));
         movement.note(&at(Phase::Connecting, 6), after(91));
@@ -80,6 +87,6 @@ mod tests {
         movement.note(&at(Phase::Connecting, 6), after(99));
         assert_eq!(movement.time_left(after(100)), None);
         movement.note(&at(Phase::Sending, 7), after(101));
-        assert_eq!(movement.time_left(after(102)), Some(Duration::from_secs(99)), "busy: ten times as long");
+        assert_eq!(movement.time_left(after(102)), Some(Duration::from_secs(99)), "busy: longer");
     }
 }

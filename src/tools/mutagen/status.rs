@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::settings::SyncMode;
+
 /// One of the two computers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -115,6 +117,15 @@ pub struct Halt {
     pub kind: HaltKind,
     /// Where.
     pub side: Option<Side>,
+}
+
+impl Halt {
+    /// Is it, or may it be, the side that everything comes from in this mode? Then the other one gives nothing back.
+    #[must_use]
+    pub fn is_of_source(&self, mode: Option<SyncMode>) -> bool {
+        let source = mode.and_then(SyncMode::source);
+        source.is_some() && self.side.is_none_or(|side| Some(side) == source)
+    }
 }
 
 impl fmt::Display for Halt {

@@ -13,3 +13,32 @@ pub(super) fn write_program(path: &Path, text: &str) {
         .stdin(text);
     Runner::default().answer(&write).unwrap();
 }
+
+/// A field of a memory with bytes.
+pub(super) fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    let mut all = vec![number << 3 | 2];
+    let mut length = value.len();
+    while length >= 0x80 {
+        all.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    all.push(length as u8);
+    all.extend(value);
+    all
+}
+
+/// What a directory in a memory has under this name.
+pub(super) fn named(name: &str, entry: &[u8]) -> Vec<u8> {
+    field(5, &[field(1, name.as_bytes()), field(2, entry)].concat())
+}
+
+/// A file in a memory; the number stands for its content.
+pub(super) fn file(content: u8) -> Vec<u8> {
+    [vec![8, 1], field(8, &[content; 20])].concat()
+}
+
+/// A memory of a directory with these files.
+pub(super) fn memory(files: &[(&str, u8)]) -> Vec<u8> {
+    let entries: Vec<u8> = files.iter().flat_map(|(name, content)| named(name, &file(*content))).collect();
+    field(1, &entries)
+}

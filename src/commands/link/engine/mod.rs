@@ -1,8 +1,10 @@
 //! The link's loop: what the eyes tell goes in, cycles come out.
 
+mod cycles;
 mod looking;
 mod noticing;
 mod place;
+mod records;
 mod telling;
 mod there;
 
@@ -17,7 +19,7 @@ use super::super::context::Context;
 use super::super::resolve::Settled;
 use super::ensure::this_program;
 use super::follow::Found;
-use super::watched::{Known, Watched, stands};
+use super::watched::{Known, Watched};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::link::asked::Waiting;
@@ -30,10 +32,7 @@ use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
 use crate::state::{Busy, Noted, host_word};
-use crate::tools::mutagen::{Mutagen, Selector, SyncSession};
-
-/// How long a cycle may take: the first one sends everything.
-const CYCLE: Duration = Duration::from_secs(60 * 60);
+use crate::tools::mutagen::{Mutagen, SyncSession};
 
 /// How often Mutagen is asked how a session does that runs no cycle.
 const RECHECK: Duration = Duration::from_secs(10);
@@ -68,8 +67,8 @@ enum Message {
     Settled(String, Result<Settled>),
     /// A cycle was stopped.
     Braked(String),
-    /// The syncs were connected again.
-    Revived(u32, Vec<SyncSession>),
+    /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
+    Revived(u32, Option<Vec<SyncSession>>),
     /// A signal came.
     Stop,
 }
@@ -134,10 +133,8 @@ struct Engine<'a> {
     tries: u32,
     try_at: Option<Instant>,
     tried_at: Instant,
-    /// The line was lost since Mutagen's connections were looked at.
+    /// The line was lost, and is not back yet.
     lost: bool,
-    /// They are being connected again; the number says which time.
-    reviving: Option<u32>,
     revivals: u32,
     reread_at: Option<Instant>,
     recheck_at: Instant,
@@ -197,7 +194,6 @@ impl<'a> Engine<'a> {
             try_at: Some(now),
             tried_at: now,
             lost: false,
-            reviving: None,
             revivals: 0,
             reread_at: Some(now),
             recheck_at: now + RECHECK,
@@ -265,11 +261,7 @@ impl<'a> Engine<'a> {
                     (session.braked, session.stopping) = (true, false);
                 }
             }
-            Message::Revived(number, syncs) if self.reviving == Some(number) => {
-                self.take_revived(now, &syncs);
-            }
-            // A later one has begun.
-            Message::Revived(..) => {}
+            Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),
         }
     }
 
@@ -297,58 +289,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Reads the records again. Is any session left?
-    fn reread(&mut self, now: Instant) -> Result<bool> {
-        let mut records = self.ctx.store.records()?;
-        records.retain(|record| record.host == self.host.name && !record.no_sync);
-        if self.line.is_none() {
-            // Somebody is at work here, and may have seen to what keeps us out.
-            self.try_at = self.try_at.map(|at| at.min(now));
-        }
-        if records.is_empty() {
-            return Ok(false);
-        }
-        let roots = |sessions: &[Watched]| -> Vec<_> {
-            sessions.iter().map(|session| (session.record.local.clone(), session.rules.clone())).collect()
-        };
-        let places = |sessions: &[Watched]| -> Vec<_> {
-            sessions
-                .iter()
-                .map(|session| (session.record.remote.clone(), session.expression.clone()))
-                .collect()
-        };
-        let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
-        let mut before = std::mem::take(&mut self.sessions);
-        for record in records {
-            let fresh = Watched::new(self.ctx, record, now);
-            let known = before.iter().position(|old| {
-                old.record.id == fresh.record.id
-                    && old.record.remote == fresh.record.remote
-                    && old.record.local == fresh.record.local
-                    && old.rules == fresh.rules
-            });
-            self.sessions.push(match known {
-                Some(at) => {
-                    let mut old = before.swap_remove(at);
-                    if old.record.held.is_some() && fresh.record.held.is_none() {
-                        // A person has decided: what was there before is no measure any more.
-                        old.minute = fresh.minute;
-                    }
-                    Watched { record: fresh.record, ..old }
-                }
-                None => fresh,
-            });
-        }
-        self.list_syncs();
-        if roots(&self.sessions) != roots_before {
-            self.watch_here();
-        }
-        if places(&self.sessions) != places_before {
-            self.watch_there();
-        }
-        Ok(true)
-    }
-
     fn watch_here(&mut self) {
         self.here_number += 1;
         self.here_ready = false;
@@ -358,45 +298,6 @@ impl<'a> Engine<'a> {
         match LocalEye::start(roots, self.ctx.store.sessions_dir(), tell) {
             Ok(eye) => self.here = Some(eye),
             Err(error) => self.log.note(&format!("nothing is watched here: {error}")),
-        }
-    }
-
-    /// What Mutagen has for the sessions. If it cannot be asked, they keep what is known.
-    fn list_syncs(&mut self) {
-        match self.mutagen.list(&Selector::All) {
-            Ok(all) => {
-                for session in &mut self.sessions {
-                    let stood = session.stands.is_some();
-                    session.note_sync(&all);
-                    if stood && session.stands.is_none() {
-                        session.joiner.missed(Instant::now());
-                        if !session.placed && !session.seeking {
-                            // Somebody has seen to it: whether the directory is the session's is asked anew.
-                            self.walk_at = Some(Instant::now());
-                        }
-                    }
-                }
-            }
-            Err(error) => self.log.note(&format!("Mutagen could not be asked: {error}")),
-        }
-    }
-
-    /// Looks at what runs no cycle, and so tells nothing by itself.
-    fn recheck(&mut self, now: Instant) {
-        self.recheck_at = now + RECHECK;
-        if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
-            self.list_syncs();
-        }
-        for session in &mut self.sessions {
-            if session.look.as_ref().is_some_and(|look| now.duration_since(look.since) > LOOK) {
-                session.look = None;
-                let _ = session.joiner.looked(now, false);
-            }
-        }
-        // A walk that never ended: inotifywait may have died before it said so.
-        if self.line.is_some() && self.file.up && !self.there_ready && now.duration_since(self.walked) > LOOK
-        {
-            self.watch_there();
         }
     }
 
@@ -421,89 +322,6 @@ impl<'a> Engine<'a> {
             Next::Cycle => {
                 self.begin_cycle(index);
                 None
-            }
-        }
-    }
-
-    /// Stops a cycle that began before many deletions: paused, it does not apply what it has found so far.
-    fn brake(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        let files = session.minute.most(Instant::now());
-        if !session.joiner.must_stop(files) {
-            return;
-        }
-        session.joiner.stopped();
-        session.stopping = true;
-        let Some(sync) = session.sync.clone() else { return };
-        self.log.note(&format!("{}: its cycle is stopped: many files are being deleted", session.record.id));
-        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
-        thread("brake", move || {
-            if mutagen.pause(&sync).is_ok() {
-                drop(outbox.send(Message::Braked(id)));
-            }
-        });
-    }
-
-    fn begin_cycle(&mut self, index: usize) {
-        if self.lost && self.file.up && self.reviving.is_none() {
-            self.revive();
-        }
-        let session = &mut self.sessions[index];
-        if self.reviving.is_some() {
-            session.waits = true;
-            return;
-        }
-        let Some(sync) = session.sync.clone() else { return };
-        let braked = std::mem::take(&mut session.braked);
-        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
-        thread("cycle", move || {
-            if braked {
-                // What fails here fails there too.
-                let _ = mutagen.resume(&sync);
-            }
-            let flushed = mutagen.flush(&sync, CYCLE);
-            let session = mutagen.session(&sync).map(Box::new).map_err(|error| error.to_string());
-            let ended = match (flushed, session) {
-                (Ok(_), session) => session,
-                // It says itself why.
-                (Err(_), Ok(session)) if stands(&session).is_some() => Ok(session),
-                (Err(error), _) => Err(error.to_string()),
-            };
-            drop(outbox.send(Message::Cycled(id, ended)));
-        });
-    }
-
-    fn take_cycle(&mut self, now: Instant, id: &str, ended: Result<Box<SyncSession>, String>) {
-        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
-        let session = &mut self.sessions[index];
-        match ended {
-            Ok(sync) => {
-                // Of one that we stopped, the news that we did may come later.
-                let stopped =
-                    session.braked || (sync.is_paused() && session.joiner.is_unsure() && session.stopping);
-                // That it is held was found out while this cycle ended.
-                let held = session.stands.take().filter(|stands| stands == "held");
-                session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
-                session.joiner.cycled(now, session.stands.is_none() && !stopped);
-                if let Some(stands) = &session.stands {
-                    self.log.note(&format!("{id}: {stands}"));
-                    if sync.halt().is_some() {
-                        // Its directory may have been renamed at this very moment.
-                        session.placed = false;
-                        self.walk_at = Some(now);
-                    }
-                } else if !stopped {
-                    session.minute.note(now, sync.source().files);
-                    self.ctx.store.note_checked(id, &self.host.name, super::super::now());
-                    self.note_conflicts(index, &sync);
-                }
-            }
-            Err(why) => {
-                self.log.note(&format!("{id}: no cycle: {why}"));
-                session.joiner.cycled(now, false);
-                // They are connected again when the look before the next cycle has shown that the line lives: over a dead
-                // one that takes long.
-                self.lost = true;
             }
         }
     }

@@ -44,7 +44,7 @@ impl Engine<'_> {
                     let settled = ctx
                         .store
                         .lock(&id, &record.host, PATIENCE, &mut || {})
-                        .and_then(|_lock| settle(&ctx, &Sides { record, remote }, &mutagen));
+                        .and_then(|lock| settle(&ctx, &Sides { record, remote }, &mutagen, &lock));
                     drop(outbox.send(Message::Settled(id, settled)));
                 });
             }

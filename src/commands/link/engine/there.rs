@@ -188,57 +188,56 @@ impl Engine<'_> {
             self.log.note("the line is up");
             (self.file.up, self.file.since, self.file.why) = (true, crate::commands::now(), None);
         }
-        if self.reviving.is_none() {
-            self.revive();
+        for index in 0..self.sessions.len() {
+            if self.sessions[index].reviving.is_none() {
+                self.revive_one(index);
+            }
         }
     }
 
     /// Connects Mutagen's sessions again that are not: at once, instead of when it tries by itself. One that may not
     /// know yet that its line is dead begins anew.
     pub(super) fn revive(&mut self) {
-        let (mutagen, outbox, lost) =
-            (self.mutagen.clone(), self.outbox.clone(), std::mem::take(&mut self.lost));
-        let mine: Vec<String> = self.sessions.iter().filter_map(|session| session.sync.clone()).collect();
-        if mine.is_empty() {
-            return;
+        self.lost = false;
+        for index in 0..self.sessions.len() {
+            self.revive_one(index);
         }
+    }
+
+    /// The same for one of them: none waits for another one.
+    pub(super) fn revive_one(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        let Some(sync) = session.sync.clone() else { return };
+        let anew = std::mem::take(&mut session.lost);
         self.revivals += 1;
         let number = self.revivals;
-        self.reviving = Some(number);
+        session.reviving = Some(number);
+        let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
         thread("revive", move || {
-            let list = || mutagen.list(&Selector::All).unwrap_or_default();
-            let revive = |sync: &SyncSession| {
-                if sync.is_paused() || sync.halt().is_some() || (sync.is_connected() && !lost) {
-                    return;
-                }
-                if sync.is_connected() {
-                    let _ = mutagen.pause(&sync.identifier);
-                }
-                let _ = mutagen.resume(&sync.identifier);
-            };
-            std::thread::scope(|scope| {
-                for sync in list().into_iter().filter(|sync| mine.contains(&sync.identifier)) {
-                    scope.spawn(move || revive(&sync));
-                }
-            });
-            drop(outbox.send(Message::Revived(number, list())));
+            // Why it does not connect, its next cycle says.
+            let _ = mutagen.connect_anew(&sync, anew);
+            drop(outbox.send(Message::Revived(number, mutagen.list(&Selector::All).ok())));
         });
     }
 
-    /// The syncs were connected again, as far as they could be.
-    pub(super) fn take_revived(&mut self, now: Instant, syncs: &[SyncSession]) {
-        self.reviving = None;
-        for index in 0..self.sessions.len() {
-            let session = &mut self.sessions[index];
+    /// A sync was connected again, if it could be.
+    pub(super) fn take_revived(&mut self, now: Instant, number: u32, syncs: Option<&[SyncSession]>) {
+        // A later one may have begun.
+        let Some(index) = self.sessions.iter().position(|session| session.reviving == Some(number)) else {
+            return;
+        };
+        let session = &mut self.sessions[index];
+        session.reviving = None;
+        if let Some(syncs) = syncs {
             session.note_sync(syncs);
-            if !std::mem::take(&mut session.waits) {
-                session.joiner.missed(now);
-            } else if self.line.is_some() && session.stands.is_none() && !session.joiner.is_unsure() {
-                self.begin_cycle(index);
-            } else {
-                // Something happened after it was looked at.
-                session.joiner.cycled(now, false);
-            }
+        }
+        if !std::mem::take(&mut session.waits) {
+            session.joiner.missed(now);
+        } else if self.line.is_some() && session.stands.is_none() && !session.joiner.is_unsure() {
+            self.begin_cycle(index);
+        } else {
+            // Something happened after it was looked at.
+            session.joiner.cycled(now, false);
         }
     }
 
@@ -309,7 +308,7 @@ impl Engine<'_> {
         }
         self.file.why = Some(why);
         for session in &mut self.sessions {
-            session.placed = false;
+            (session.placed, session.lost) = (false, true);
             session.joiner.missed(now);
             if session.look.take().is_some() {
                 let _ = session.joiner.looked(now, false);

@@ -1,0 +1,95 @@
+//! Cycles: begun, stopped, and what came of them.
+
+use std::time::{Duration, Instant};
+
+use super::super::watched::stands;
+use super::{Engine, Message, thread};
+use crate::tools::mutagen::SyncSession;
+
+/// How long a cycle may take: the first one sends everything.
+const CYCLE: Duration = Duration::from_secs(60 * 60);
+
+impl Engine<'_> {
+    /// Stops a cycle that began before many deletions: paused, it does not apply what it has found so far.
+    pub(super) fn brake(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        let files = session.minute.most(Instant::now());
+        if !session.joiner.must_stop(files) {
+            return;
+        }
+        session.joiner.stopped();
+        session.stopping = true;
+        let Some(sync) = session.sync.clone() else { return };
+        self.log.note(&format!("{}: its cycle is stopped: many files are being deleted", session.record.id));
+        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
+        thread("brake", move || {
+            if mutagen.pause(&sync).is_ok() {
+                drop(outbox.send(Message::Braked(id)));
+            }
+        });
+    }
+
+    pub(super) fn begin_cycle(&mut self, index: usize) {
+        if self.sessions[index].lost && self.file.up && self.sessions[index].reviving.is_none() {
+            self.revive_one(index);
+        }
+        let session = &mut self.sessions[index];
+        if session.reviving.is_some() {
+            session.waits = true;
+            return;
+        }
+        let Some(sync) = session.sync.clone() else { return };
+        let braked = std::mem::take(&mut session.braked);
+        let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
+        thread("cycle", move || {
+            if braked {
+                // What fails here fails there too.
+                let _ = mutagen.resume(&sync);
+            }
+            let flushed = mutagen.flush(&sync, CYCLE);
+            let session = mutagen.session(&sync).map(Box::new).map_err(|error| error.to_string());
+            let ended = match (flushed, session) {
+                (Ok(_), session) => session,
+                // It says itself why.
+                (Err(_), Ok(session)) if stands(&session).is_some() => Ok(session),
+                (Err(error), _) => Err(error.to_string()),
+            };
+            drop(outbox.send(Message::Cycled(id, ended)));
+        });
+    }
+
+    pub(super) fn take_cycle(&mut self, now: Instant, id: &str, ended: Result<Box<SyncSession>, String>) {
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let session = &mut self.sessions[index];
+        match ended {
+            Ok(sync) => {
+                // Of one that we stopped, the news that we did may come later.
+                let stopped =
+                    session.braked || (sync.is_paused() && session.joiner.is_unsure() && session.stopping);
+                // That it is held was found out while this cycle ended.
+                let held = session.stands.take().filter(|stands| stands == "held");
+                session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
+                session.joiner.cycled(now, session.stands.is_none() && !stopped);
+                if let Some(stands) = &session.stands {
+                    self.log.note(&format!("{id}: {stands}"));
+                    if sync.halt().is_some() {
+                        // Its directory may have been renamed at this very moment.
+                        session.placed = false;
+                        self.walk_at = Some(now);
+                    }
+                } else if !stopped {
+                    session.minute.note(now, sync.source().files);
+                    self.ctx.store.note_checked(id, &self.host.name, crate::commands::now());
+                    self.note_conflicts(index, &sync);
+                }
+            }
+            Err(why) => {
+                self.log.note(&format!("{id}: no cycle: {why}"));
+                session.joiner.cycled(now, false);
+                // It is connected again when the look before the next cycle has shown that the line lives: over a dead
+                // one that takes long.
+                session.lost = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The sessions that the link has, and what Mutagen has for them.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::super::watched::Watched;
+use super::{Engine, LOOK, RECHECK};
+use crate::tools::mutagen::Selector;
+
+impl Engine<'_> {
+    /// Reads the records again. Is any session left?
+    pub(super) fn reread(&mut self, now: Instant) -> Result<bool> {
+        let mut records = self.ctx.store.records()?;
+        records.retain(|record| record.host == self.host.name && !record.no_sync);
+        if self.line.is_none() {
+            // Somebody is at work here, and may have seen to what keeps us out.
+            self.try_at = self.try_at.map(|at| at.min(now));
+        }
+        if records.is_empty() {
+            return Ok(false);
+        }
+        let roots = |sessions: &[Watched]| -> Vec<_> {
+            sessions.iter().map(|session| (session.record.local.clone(), session.rules.clone())).collect()
+        };
+        let places = |sessions: &[Watched]| -> Vec<_> {
+            sessions
+                .iter()
+                .map(|session| (session.record.remote.clone(), session.expression.clone()))
+                .collect()
+        };
+        let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
+        let mut before = std::mem::take(&mut self.sessions);
+        for record in records {
+            let fresh = Watched::new(self.ctx, record, now);
+            let known = before.iter().position(|old| {
+                old.record.id == fresh.record.id
+                    && old.record.remote == fresh.record.remote
+                    && old.record.local == fresh.record.local
+                    && old.rules == fresh.rules
+            });
+            self.sessions.push(match known {
+                Some(at) => {
+                    let mut old = before.swap_remove(at);
+                    if old.record.held.is_some() && fresh.record.held.is_none() {
+                        // A person has decided: what was there before is no measure any more.
+                        old.minute = fresh.minute;
+                    }
+                    Watched { record: fresh.record, ..old }
+                }
+                None => fresh,
+            });
+        }
+        self.list_syncs();
+        if roots(&self.sessions) != roots_before {
+            self.watch_here();
+        }
+        if places(&self.sessions) != places_before {
+            self.watch_there();
+        }
+        Ok(true)
+    }
+
+    /// What Mutagen has for the sessions. If it cannot be asked, they keep what is known.
+    pub(super) fn list_syncs(&mut self) {
+        match self.mutagen.list(&Selector::All) {
+            Ok(all) => {
+                for session in &mut self.sessions {
+                    let stood = session.stands.is_some();
+                    session.note_sync(&all);
+                    if stood && session.stands.is_none() {
+                        session.joiner.missed(Instant::now());
+                        if !session.placed && !session.seeking {
+                            // Somebody has seen to it: whether the directory is the session's is asked anew.
+                            self.walk_at = Some(Instant::now());
+                        }
+                    }
+                }
+            }
+            Err(error) => self.log.note(&format!("Mutagen could not be asked: {error}")),
+        }
+    }
+
+    /// Looks at what runs no cycle, and so tells nothing by itself.
+    pub(super) fn recheck(&mut self, now: Instant) {
+        self.recheck_at = now + RECHECK;
+        if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
+            self.list_syncs();
+        }
+        for session in &mut self.sessions {
+            if session.look.as_ref().is_some_and(|look| now.duration_since(look.since) > LOOK) {
+                session.look = None;
+                let _ = session.joiner.looked(now, false);
+            }
+        }
+        // A walk that never ended: inotifywait may have died before it said so.
+        if self.line.is_some() && self.file.up && !self.there_ready && now.duration_since(self.walked) > LOOK
+        {
+            self.watch_there();
+        }
+    }
+}
