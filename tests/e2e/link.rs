@@ -19,7 +19,7 @@ pub(crate) struct Linked {
 }
 
 #[track_caller]
-fn linked() -> Option<Linked> {
+pub(crate) fn linked() -> Option<Linked> {
     let bed = Bed::new()?;
     let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n")]);
     steps::connect(&bed.sandbox, &here);
@@ -37,7 +37,7 @@ impl Linked {
 
     /// What `sinc link status --json` says of the only link.
     #[track_caller]
-    fn status(&self) -> serde_json::Value {
+    pub(crate) fn status(&self) -> serde_json::Value {
         let run = self.bed.sandbox.sinc(&["link", "status", "--json"]).success();
         let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         json["data"]["links"][0].clone()
@@ -45,7 +45,7 @@ impl Linked {
 
     /// Waits until the only session is watched like this on the host, and a first cycle has been let through.
     #[track_caller]
-    fn wait_for(&self, by: &str) {
+    pub(crate) fn wait_for(&self, by: &str) {
         let mut last = serde_json::Value::Null;
         let done = crate::support::poll(PATIENCE, || {
             last = self.status();
@@ -72,7 +72,7 @@ impl Linked {
     /// Waits until no cycle runs: what is deleted while one does, it may have met already (docs/sync.md, the brake), and
     /// a test of what is held is not about that. After an edit one more cycle follows, for what Mutagen wrote itself.
     #[track_caller]
-    fn quiet(&self) {
+    pub(crate) fn quiet(&self) {
         let mut cycles = (0, Instant::now());
         wait_until("no cycle runs", PATIENCE, || {
             let sync = &steps::syncs(&self.bed.sandbox)[0];
@@ -88,7 +88,7 @@ impl Linked {
         self.status()["pid"].as_i64().unwrap_or(0)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let dir = self.bed.sandbox.home().join(".local/state/sinc/logs");
         let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
         let logs = files.filter(|file| file.to_string_lossy().ends_with(".log"));
@@ -97,7 +97,7 @@ impl Linked {
 
     /// An edit each way, which must arrive. Gives the times.
     #[track_caller]
-    fn edit(&self, name: &str) -> [Duration; 2] {
+    pub(crate) fn edit(&self, name: &str) -> [Duration; 2] {
         let time = |from: &Path, to: &Path, text: &str| {
             let started = Instant::now();
             steps::write(from, text);
@@ -223,7 +223,7 @@ fn a_newer_program_takes_over_and_an_older_one_does_not() {
 
 /// A bed whose host has this program in the place of inotifywait.
 #[track_caller]
-fn with_inotifywait(script: &str) -> Option<Linked> {
+pub(crate) fn with_inotifywait(script: &str) -> Option<Linked> {
     let bed = Bed::new()?;
     bed.host.add_program("inotifywait", script).unwrap();
     // A login for a single command has it on its PATH too.
@@ -370,9 +370,18 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     }
     steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
+    let told = bed.host.dir().join("told");
+    let desktop = bed.host.bin().join("notify-send");
+    steps::write(&desktop, &format!("#!/bin/sh\nprintf '%s|' \"$@\" >>{0}; echo >>{0}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
     let linked = Linked { bed: Rc::new(bed), here, there };
     linked.wait_for("inotify");
     linked.edit("note");
+    let id = steps::session_id(&linked.bed.sandbox);
+    let shown = || {
+        let args = ["show-options", "-qv", "-t", &format!("={id}:"), "@sinc-note"];
+        steps::tmux_there(&linked.bed, &args).stdout.trim_end().to_owned()
+    };
     let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
     linked.quiet();
     // An agent that runs amok.
@@ -388,7 +397,13 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     assert!(status.stdout.contains("held"), "{status}");
     linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).exits(1);
     assert_eq!(files(&linked.here), left);
+    // It is said where a person looks, for as long as it lasts.
+    wait_until("the status line shows it", PATIENCE, || shown() == "sync held: sinc status");
+    wait_until("the desktop was told", PATIENCE, || told.exists());
+    assert!(steps::read(&told).contains("sinc: the sync of app is held|"), "{}", steps::read(&told));
     linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+    wait_until("the status line is as it was", PATIENCE, || shown().is_empty());
+    assert_eq!(steps::read(&told).lines().count(), 1, "{}", steps::read(&told));
     assert_eq!(files(&linked.there), left);
     linked.wait_for("inotify");
     linked.edit("after");
@@ -561,4 +576,112 @@ fn what_empties_a_side_by_mistake_is_held_with_the_link_on_either_side() {
             assert_eq!(files(emptied), files(other), "{name}\n{}", linked.log());
         }
     }
+}
+
+#[test]
+fn a_directory_here_that_is_replaced_is_watched_like_the_one_before() {
+    let Some(linked) = linked() else { return };
+    let sandbox = &linked.bed.sandbox;
+    // The next cycle by itself is 30 s away: what comes sooner was seen.
+    let seen = |name: &str| {
+        sandbox.sinc_in(&linked.here, &["flush"]).success();
+        for text in ["one", "two"] {
+            steps::write(&linked.here.join(name), text);
+            steps::wait_text_within(&linked.there.join(name), text, Duration::from_secs(15));
+        }
+    };
+    let other = linked.here.with_file_name("clone");
+    let copy = || {
+        sandbox.run("cp", &["-a", linked.here.to_str().unwrap(), other.to_str().unwrap()]).success();
+        steps::write(&other.join("src/new"), "new\n");
+    };
+    // Another one is moved into its place.
+    copy();
+    let old = linked.here.with_file_name("old");
+    std::fs::rename(&linked.here, &old).unwrap();
+    std::fs::rename(&other, &linked.here).unwrap();
+    steps::wait_text(&linked.there.join("src/new"), "new\n");
+    seen("src/first");
+    // What goes on in the one that was moved away is nobody's business any more.
+    steps::write(&old.join("src/elsewhere"), "1\n");
+    // Deleted and made again, while nothing is synced; somebody stands in the old one.
+    copy();
+    sandbox.sinc_in(&linked.here, &["pause"]).success();
+    let mut inside = sandbox.program("sleep", &linked.here).args(["60"]).start();
+    std::fs::remove_dir_all(&linked.here).unwrap();
+    std::fs::rename(&other, &linked.here).unwrap();
+    sandbox.sinc_in(&linked.here, &["resume"]).success();
+    linked.wait_for("inotify");
+    seen("src/second");
+    seen("third");
+    let _ = inside.kill();
+    inside.wait().unwrap();
+    assert!(!linked.there.join("src/elsewhere").exists());
+    assert_eq!(steps::tree(&linked.here), steps::tree(&linked.there));
+}
+
+/// A project with many files below one directory, whose link watches.
+#[track_caller]
+fn linked_with_many() -> Option<Linked> {
+    let bed = Bed::new()?;
+    let here = bed.project("app", &[("top", "1\n")]);
+    for n in 0..300 {
+        steps::write(&here.join(format!("src/{}/{n}", n / 10)), "x");
+    }
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    linked.wait_for("inotify");
+    linked.quiet();
+    Some(linked)
+}
+
+#[test]
+fn what_was_deleted_while_the_line_was_cut_is_held_and_nothing_of_it_goes_through() {
+    let Some(linked) = linked_with_many() else { return };
+    let whole = steps::tree(&linked.here);
+    for (emptied, other) in [(&linked.there, &linked.here), (&linked.here, &linked.there)] {
+        linked.bed.host.stop_sshd().unwrap();
+        linked.bed.host.break_connections().unwrap();
+        wait_until("the link knows", PATIENCE, || linked.status()["up"] == false);
+        std::fs::remove_dir_all(emptied.join("src")).unwrap();
+        linked.bed.host.start_sshd().unwrap();
+        wait_until("it is held", PATIENCE, || {
+            let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+            !sessions.is_empty() && sessions.values().all(|session| session["stands"] == "held")
+        });
+        assert_eq!(steps::tree(other), whole, "{}", linked.log());
+        linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+        assert_eq!(steps::tree(emptied), whole, "{}", linked.log());
+        linked.wait_for("inotify");
+        linked.quiet();
+    }
+}
+
+/// What people type. It takes the marker too.
+#[test]
+fn git_clean_as_it_is_typed_on_the_host_takes_nothing_here() {
+    let Some(linked) = linked_with_many() else { return };
+    let whole = steps::tree(&linked.here);
+    let clean = "cd \"$1\" && git init -q . && git clean -fdxq && rm -rf .git";
+    linked.bed.sandbox.run("sh", &["-c", clean, "sh", linked.there.to_str().unwrap()]).success();
+    assert!(!linked.there.join(".sinc-session").exists() && steps::tree(&linked.there).is_empty());
+    wait_until("no cycle runs any more", PATIENCE, || steps::syncs(&linked.bed.sandbox)[0]["paused"] == true);
+    let left = steps::tree(&linked.here).len();
+    assert!(left > whole.len() / 2, "{left} of {}\n{}", whole.len(), linked.log());
+    // Nothing goes on by itself, whatever is asked.
+    for words in [&["flush"][..], &["resume"], &["push", "--yes"], &["pull", "--yes"]] {
+        linked.bed.sandbox.sinc_in(&linked.here, words).exits(1);
+        assert_eq!(steps::tree(&linked.here).len(), left, "{words:?}\n{}", linked.log());
+    }
+    let run = linked.bed.sandbox.sinc_in(&linked.here, &["--no-attach"]);
+    assert_eq!(steps::tree(&linked.here).len(), left, "{run}\n{}", linked.log());
+    assert!(run.code != 0, "{run}");
+    // What it says leads out.
+    assert!(run.stderr.contains("sinc kill"), "{run}");
+    linked.bed.sandbox.sinc_in(&linked.here, &["kill", "--yes"]).success();
+    steps::connect(&linked.bed.sandbox, &linked.here);
+    linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).success();
+    assert_eq!(steps::tree(&linked.there), steps::tree(&linked.here));
+    assert_eq!(steps::tree(&linked.here).len(), left);
 }

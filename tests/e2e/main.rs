@@ -35,4 +35,5 @@ mod terminal;
 mod transfer;
 mod two_computers;
 mod two_hosts;
+mod unmounted;
 mod unreached;

@@ -63,7 +63,7 @@ impl Transfer<'_> {
             self.sides.keeper(self.ctx, self.loser())?.settle(&[kept.name])?;
         }
         // What an earlier one that was killed had moved is said; no conflict is left that it could belong to.
-        look::recover(self.ctx, &self.sides, &[])?;
+        look::recover(self.ctx, &self.sides, &[], false)?;
         let verb = match self.name {
             "push" => "Pushed",
             "pull" => "Pulled",

@@ -333,6 +333,7 @@ impl<'a> Engine<'a> {
                     if old.record.held.is_some() && fresh.record.held.is_none() {
                         // A person has decided: what was there before is no measure any more.
                         old.minute = fresh.minute;
+                        old.attention.untold();
                     }
                     Watched { record: fresh.record, ..old }
                 }
