@@ -2,8 +2,10 @@
 
 mod backups;
 mod brake;
+mod bursts;
 mod conflicts;
 mod connect;
+mod cut_transfer;
 mod demo;
 mod documented;
 mod flush;

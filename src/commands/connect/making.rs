@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Plan;
+use crate::commands::conflicts::look;
 use crate::commands::first_cycle::complaints;
+use crate::commands::sides::Sides;
 use crate::commands::sync_control::be_sure;
 use crate::commands::transfer;
 use crate::failure::{Failure, Kind};
@@ -115,6 +117,16 @@ impl Plan<'_> {
         }
         record.resolved = true;
         self.ctx.store.save(record)
+    }
+
+    /// What a command that was killed had moved aside is said: which backups are over is found out by the next one that
+    /// knows all conflicts.
+    pub(super) fn tell_unfinished(&self, record: &Record) {
+        let told =
+            Sides::of_record(self.ctx, record).and_then(|sides| look::recover(self.ctx, &sides, &[], true));
+        if let Err(error) = told {
+            tracing::warn!(%error, "whether something was moved aside is not known");
+        }
     }
 
     fn keep_old(&self, record: &mut Record, why: &str) {

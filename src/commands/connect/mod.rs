@@ -271,6 +271,9 @@ impl Plan<'_> {
         }
         record.verify = false;
         self.ctx.store.save(&record)?;
+        if self.record.as_ref().is_some_and(|before| before.verify) {
+            self.tell_unfinished(&record);
+        }
         if let Some(sync) = sync.filter(|_| held.is_none()) {
             self.agree_to_settle(&mutagen, &sync, &mut record)?;
             let mut seen = mutagen.session(&sync)?;
