@@ -39,3 +39,4 @@ mod two_computers;
 mod two_hosts;
 mod unmounted;
 mod unreached;
+mod uprooted;
