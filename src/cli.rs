@@ -174,6 +174,9 @@ pub enum Command {
         host: String,
         /// The process that attaches
         pid: i32,
+        /// See to the link, and leave the sync alone
+        #[arg(long)]
+        link_only: bool,
     },
 }
 

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::first_cycle::complaints;
 use super::held_words;
 use super::resolve::Settled;
+use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
@@ -28,11 +29,28 @@ const HEAD_START: Duration = Duration::from_millis(500);
 /// How long an attach gets before a message is shown in it: shown too soon, it goes to nobody.
 const SETTLED: Duration = Duration::from_secs(3);
 
+/// Starts it, for the process that this one is about to become. `link_only`: it leaves the sync alone.
+pub(super) fn start(ctx: &Context, record: &Record, link_only: bool) {
+    let Ok(this) = std::env::current_exe() else { return };
+    let mut cmd = Cmd::new(this, "look after the attach")
+        .args(["after-attach", &record.id, &record.host])
+        .arg(std::process::id().to_string());
+    if link_only {
+        cmd = cmd.arg("--link-only");
+    }
+    if let Some(config) = &ctx.global.config {
+        cmd = cmd.arg("--config").arg(ctx.cwd.join(config));
+    }
+    if let Err(error) = ctx.runner.spawn_detached(&cmd) {
+        tracing::warn!(%error, "nobody looks after this attach");
+    }
+}
+
 /// Runs it.
 ///
 /// # Errors
 /// The session is not known, or cannot be written.
-pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
+pub fn run(ctx: &Context, id: &str, host: &str, pid: i32, link_only: bool) -> Result<i32> {
     // Ctrl-C in the terminal is not for this process.
     let _ = rustix::process::setsid();
     let id = SessionId::parse(id)?;
@@ -47,6 +65,12 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32) -> Result<i32> {
     if began {
         super::link::ensure(ctx, &record.host);
         ctx.store.poke_links();
+    }
+    if link_only {
+        if began {
+            keep_link(ctx, record, pid);
+        }
+        return Ok(0);
     }
     let mut asked = if began { ask_mutagen(ctx, &record) } else { Asked::default() };
     let lasted = began && lasts(pid, if asked.is_quiet() { LASTED } else { SETTLED });
@@ -133,6 +157,7 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Resul
     let mut syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
     if in_place {
         if let Some(held) = hold::check(&mutagen, &ctx.store, remote, &record, &mut syncs)? {
+            super::notify::held(ctx, remote, &record, &held);
             return Ok(Some(held_text(&held)));
         }
         for sync in syncs.iter().filter(|sync| sync.is_paused() && sync.remote().path == record.remote) {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::context::Context;
-use super::terminal;
+use super::{after_attach, terminal};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::project::SessionId;
@@ -15,13 +15,15 @@ use crate::session::terminal::{Terminal, size};
 /// There is no such session, or no terminal.
 pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
     let config = ctx.config()?;
+    let mut known = None;
     let named = args.id.as_deref().and_then(|id| SessionId::parse(id).ok());
     let (id, host) = match named {
         // A session that this computer has never seen can still be attached to, on the host that is named.
         Some(id) if ctx.records_of(&id)?.is_empty() => (id, config.host(ctx.global.host.as_deref())?),
         _ => {
             let record = ctx.target(args.id.as_deref())?;
-            (SessionId::parse(&record.id)?, ctx.host_of(&config, &record)?)
+            let record = known.insert(record);
+            (SessionId::parse(&record.id)?, ctx.host_of(&config, record)?)
         }
     };
     if !ctx.ui.is_interactive() && !ctx.runner.is_dry_run() {
@@ -40,5 +42,8 @@ pub fn run(ctx: &Context, args: &cli::Target) -> Result<i32> {
         return Ok(0);
     }
     terminal::prepare(ctx, &host, &remote, &terminal)?;
+    if let Some(record) = &known {
+        after_attach::start(ctx, record, true);
+    }
     terminal::attach(ctx, &host, &remote, &terminal)
 }

@@ -133,6 +133,7 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
         return Err(Failure::new(Kind::Failed, format!("{shown} was not restored")).into());
     }
     let (id, host) = (&sides.record.id, &sides.record.host);
+    super::link::ensure(ctx, host);
     let lock = ctx.store.lock(id, host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;

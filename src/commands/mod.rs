@@ -65,7 +65,9 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
     match command {
         Command::Connect(args) => connect::run(ctx, &args),
         Command::Attach(args) => attach::run(ctx, &args),
-        Command::AfterAttach { id, host, pid } => after_attach::run(ctx, &id, &host, pid),
+        Command::AfterAttach { id, host, pid, link_only } => {
+            after_attach::run(ctx, &id, &host, pid, link_only)
+        }
         Command::Demo(args) => demo::run(ctx, &args),
         Command::Install(args) => install::run(ctx, &args),
         Command::Uninstall(args) => uninstall::run(ctx, &args),

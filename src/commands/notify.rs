@@ -1,13 +1,14 @@
-//! Says that a session has conflicts, where the person looks: in its tmux status line, and on this computer's desktop.
+//! Says that a session has conflicts, or is held, where the person looks: in its tmux status line, and on this computer's desktop.
 
 use std::time::Duration;
 
 use super::context::Context;
+use super::held_words;
 use super::paint::harmless;
 use crate::process::Cmd;
 use crate::remote::Remote;
 use crate::session::ending::set_status_note;
-use crate::state::{Noted, Record};
+use crate::state::{Held, Noted, Record};
 use crate::tools::mutagen::SyncSession;
 use crate::ui::plural;
 
@@ -22,12 +23,24 @@ pub fn noted(sync: &SyncSession) -> Noted {
     if paths.len() as u64 != count {
         paths.clear();
     }
-    Noted { count, paths }
+    Noted { count, paths, held: false }
 }
 
-/// Says which conflicts a session has now, if that is news; none takes the note away again. The desktop only hears of new
-/// ones. That it could not be said is no reason to stop. Is it known now?
+/// Says which conflicts a session has now, if that is news; none takes the note away again, unless it is held. The desktop
+/// only hears of new ones. That it could not be said is no reason to stop. Is it known now?
 pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -> bool {
+    let held = ctx.store.held(&record.id, &record.host).ok().flatten();
+    tell(ctx, remote, record, now, held.as_ref())
+}
+
+/// Says that a session is held, if that is news.
+pub fn held(ctx: &Context, remote: &Remote, record: &Record, held: &Held) {
+    let before = ctx.store.noted_conflicts(&record.id, &record.host);
+    tell(ctx, remote, record, &before, Some(held));
+}
+
+fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Option<&Held>) -> bool {
+    let now = &Noted { held: held.is_some(), ..now.clone() };
     let before = || ctx.store.noted_conflicts(&record.id, &record.host);
     if before() == *now || ctx.runner.is_dry_run() {
         return true;
@@ -36,26 +49,45 @@ pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -
     let Ok(_lock) = ctx.store.lock_noted(&record.id, &record.host) else { return false };
     let before = before();
     let shown = plural(now.count, "conflict", "conflicts");
-    if before.count != now.count {
-        let text = if now.count == 0 { String::new() } else { format!("{shown}: sinc conflicts") };
+    if (before.count, before.held) != (now.count, now.held) {
+        let text = match (now.held, now.count) {
+            (true, _) => "sync held: sinc status".to_owned(),
+            (false, 0) => String::new(),
+            (false, _) => format!("{shown}: sinc conflicts"),
+        };
         if let Err(error) = set_status_note(remote, &record.id, &text) {
             tracing::debug!(%error, "the status line could not be set");
             return false;
         }
     }
     ctx.store.note_conflicts(&record.id, &record.host, now);
-    if now.has_more_than(&before) && ctx.config().is_ok_and(|config| config.notify.value) {
-        let name = record.local.file_name().unwrap_or_default().to_string_lossy();
-        let title = format!("sinc: {shown} in {}", harmless(&name));
+    let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+    let name = harmless(&name);
+    if let Some(held) = held.filter(|_| !before.held) {
+        let body = format!(
+            "{}: nothing is deleted, and nothing synced, until you decide: `sinc status` says how",
+            held_words::missing(held)
+        );
+        notify(ctx, &format!("sinc: the sync of {name} is held"), &body);
+    }
+    if now.has_more_than(&before) {
         let body = format!(
             "changed here and on {}, left alone on both sides: `sinc conflicts` shows them",
             record.host
         );
-        if let Err(error) = ctx.runner.answer(&desktop(&title, &body)) {
-            tracing::debug!(%error, "the desktop could not be told");
-        }
+        notify(ctx, &format!("sinc: {shown} in {name}"), &body);
     }
     true
+}
+
+/// Shows it on the desktop, if the person has not turned that off.
+fn notify(ctx: &Context, title: &str, body: &str) {
+    if !ctx.config().is_ok_and(|config| config.notify.value) {
+        return;
+    }
+    if let Err(error) = ctx.runner.answer(&desktop(title, body)) {
+        tracing::debug!(%error, "the desktop could not be told");
+    }
 }
 
 /// The command that shows a notification on the desktop.

@@ -12,7 +12,7 @@ use super::first_cycle::{self, complaints, hint_at_conflicts};
 use super::state_report::place_note;
 use super::sync_control::{be_sure, note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
-use super::{held_words, mode_words, mutagen};
+use super::{held_words, mode_words, mutagen, notify};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::MARKER;
@@ -53,11 +53,14 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         false => hold::check(&mutagen, &ctx.store, &remote, &record, &mut syncs)?,
     };
     match held {
-        Some(held) if args.restore => return restore(ctx, &mutagen, &record, &held, &syncs),
+        Some(held) if args.restore => return restore(ctx, &mutagen, &remote, &record, &held, &syncs),
         Some(held) if args.allow_deletions => {
             allow_deletions(ctx, &mutagen, &remote, &record, &held, &syncs)?;
         }
-        Some(held) => return Err(held_words::failure(&record, &held)),
+        Some(held) => {
+            notify::held(ctx, &remote, &record, &held);
+            return Err(held_words::failure(&record, &held));
+        }
         None if args.restore || args.allow_deletions => {
             ctx.ui.note("it is not held: it goes on as without the option");
         }
@@ -80,7 +83,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     let checked = one(wait(ctx, &mutagen, &record, lock.as_ref(), CYCLE_DEADLINE)?, &record)?;
     super::link::ensure(ctx, &record.host);
     ctx.store.poke_links();
-    conclude(ctx, &record, checked, if resumed { "Resumed" } else { "Synced" })
+    conclude(ctx, &remote, &record, checked, if resumed { "Resumed" } else { "Synced" })
 }
 
 /// Something in a directory that is empty here, and not synced. Mutagen does not bring over that everything is gone, though a
@@ -102,13 +105,17 @@ impl Drop for Placeholder {
 }
 
 /// Says how it stands after a cycle.
-fn conclude(ctx: &Context, record: &Record, checked: Checked, verb: &str) -> Result<i32> {
+fn conclude(ctx: &Context, remote: &Remote, record: &Record, checked: Checked, verb: &str) -> Result<i32> {
     if let CycleResult::Halted(halt) = checked.result {
         let mode = checked.session.sync_mode();
         tell_halt(ctx, record, halt, mode);
         return Err(Stuck::Halted(halt, mode).into());
     }
     note_checked(ctx, record, &checked);
+    // That it is held is not so any more; what the link sees first it says itself.
+    if ctx.store.noted_conflicts(&record.id, &record.host).held {
+        notify::conflicts(ctx, remote, record, &notify::noted(&checked.session));
+    }
     ctx.ui.status(verb, &format!("the sync of {}", record.id));
     for text in complaints(&checked.session) {
         ctx.ui.warn(&text);
@@ -159,6 +166,7 @@ fn allow_deletions(
 fn restore(
     ctx: &Context,
     mutagen: &Mutagen,
+    remote: &Remote,
     record: &Record,
     held: &Held,
     syncs: &[SyncSession],
@@ -212,7 +220,7 @@ fn restore(
             count(held.of.saturating_sub(held.missing))
         ),
     );
-    conclude(ctx, record, checked, "Resumed")
+    conclude(ctx, remote, record, checked, "Resumed")
 }
 
 /// Why a sync of this mode that begins anew would not bring back what is missing, or lose something else.

@@ -83,6 +83,11 @@ impl Attention {
         }
     }
 
+    /// What a person was told last may not be what is shown any more: the next cycle tells again.
+    pub fn untold(&mut self) {
+        self.told = None;
+    }
+
     /// What is left, as far as it is known, and why.
     pub fn settled(&mut self, now: Instant, left: Option<Noted>, why: Option<String>) {
         self.busy = false;
@@ -110,7 +115,7 @@ mod tests {
     use super::*;
 
     fn noted(count: u64) -> Noted {
-        Noted { count, paths: Vec::new() }
+        Noted { count, ..Noted::default() }
     }
 
     #[test]
@@ -130,6 +135,8 @@ mod tests {
         attention.told(noted(0), true);
         attention.cycled(noted(0), false);
         assert_eq!(attention.next(now), Next::Nothing);
+        attention.untold();
+        assert_eq!(attention.next(now), Next::Tell(noted(0)));
     }
 
     #[test]

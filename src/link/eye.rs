@@ -114,10 +114,13 @@ fn event(events: &str, is_root: bool) -> Seen {
         // Of what lies below, the directory above tells.
         return Seen { uprooted: is_root, changes: u32::from(is_root), ..seen };
     }
+    if has("UNMOUNT") {
+        return Seen { uprooted: is_root, unclear: true, unwatched: true, ..seen };
+    }
     if !directory && (has("DELETE") || has("MOVED_FROM")) {
         seen.deletes = 1;
     }
-    seen.unclear = has("MOVED_FROM") && directory || has("UNMOUNT") || has("Q_OVERFLOW");
+    seen.unclear = has("MOVED_FROM") && directory || has("Q_OVERFLOW");
     seen.unwatched = has("MOVED_TO") && directory || has("Q_OVERFLOW");
     seen.fresh = has("CREATE") && directory;
     seen
@@ -142,7 +145,10 @@ fn version(said: &str) -> Result<String, String> {
 /// Why something could not be watched, with what helps.
 #[must_use]
 pub fn explain(trouble: &str) -> String {
-    if trouble.contains("upper limit") || trouble.contains("No space left") {
+    if trouble.contains("initialize inotify") && trouble.contains("Too many open files") {
+        "the host allows too few inotify instances: raise them with `sysctl fs.inotify.max_user_instances=512`"
+            .to_owned()
+    } else if trouble.contains("upper limit") || trouble.contains("No space left") {
         "the host allows too few watches: raise them with `sysctl fs.inotify.max_user_watches=524288`"
             .to_owned()
     } else {
@@ -212,6 +218,11 @@ mod tests {
             ("E MOVED_TO,ISDIR /w/app/", Some((0, Seen { unwatched: true, ..change }))),
             ("E MOVE_SELF /w/app/", Some((0, Seen { uprooted: true, ..change }))),
             ("E MOVE_SELF /w/app/src/", Some((0, Seen::default()))),
+            (
+                "E UNMOUNT /w/app/",
+                Some((0, Seen { uprooted: true, unclear: true, unwatched: true, ..change })),
+            ),
+            ("E UNMOUNT /w/app/src/", Some((0, Seen { unclear: true, unwatched: true, ..change }))),
             ("E", None),
             ("rest of a name with a line break", None),
         ];

@@ -33,7 +33,7 @@ for d in "$@"; do if [ -d "$d" ]; then say "$d"; fi; done;
 end_watch() { kill "$p" 2>/dev/null; };
 watch() {
 trap end_watch TERM;
-list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self --exclude "^($x)(/|$)" --format "E %e %w" --fromfile - 2>&1 &
+list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self,unmount --exclude "^($x)(/|$)" --format "E %e %w" --fromfile - 2>&1 &
 p=$!;
 wait "$p"; code=$?;
 say "ended $code";
@@ -42,7 +42,7 @@ poll() {
 was=; n=0;
 while :; do
 now=$(paths "$1" -printf "%p %s %T@ %C@ %m ;" | cksum);
-if differ "$now" "$was"; then n=$(number "$1"); say "poll $((n)) $1"; was=$now; fi;
+if differ "$now" "$was"; then place "$1"; n=$(number "$1"); say "poll $((n)) $1"; was=$now; fi;
 if [ "$n" -gt 20000 ]; then sleep 2; else sleep 1; fi;
 done;
 };

@@ -165,8 +165,11 @@ mod inotify {
     use std::os::unix::net::UnixStream;
     use std::path::{Path, PathBuf};
 
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
+    use std::os::unix::fs::MetadataExt;
+    use std::time::{Duration, Instant};
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch};
     use rustix::io::Errno;
 
     use super::{Root, Seen, Told, walk_one};
@@ -178,9 +181,22 @@ mod inotify {
         Cannot(String),
     }
 
+    /// How often it is looked whether each root is still the directory that is watched: one that is mounted over it, or
+    /// deleted while somebody is in it, raises no event.
+    const IN_PLACE: Duration = Duration::from_secs(2);
+
+    /// Which directory a path leads to, if it leads to one.
+    type Which = Option<(u64, u64)>;
+
+    fn which(path: &Path) -> Which {
+        path.metadata().ok().filter(std::fs::Metadata::is_dir).map(|found| (found.dev(), found.ino()))
+    }
+
     struct Watches<'a> {
         fd: OwnedFd,
         roots: &'a [Root],
+        /// The directories that are watched as the roots.
+        watched: Vec<Which>,
         /// The root's number and the directory of each watch.
         known: HashMap<i32, (usize, PathBuf)>,
     }
@@ -220,12 +236,44 @@ mod inotify {
         }
     }
 
+    impl Watches<'_> {
+        /// Watches anew each root that is not the directory any more that it was. What was in it may be gone.
+        fn see_to_roots(&mut self, seen: &mut [Seen]) -> Result<(), String> {
+            for (index, seen) in seen.iter_mut().enumerate() {
+                let path = self.roots[index].path.clone();
+                let now = which(&path);
+                if now == self.watched[index] {
+                    continue;
+                }
+                for watch in self.known.iter().filter(|(_, (of, _))| *of == index).map(|(watch, _)| *watch) {
+                    // Most went with the directory.
+                    let _ = remove_watch(&self.fd, watch);
+                }
+                self.known.retain(|_, (of, _)| *of != index);
+                self.watched[index] = now;
+                seen.add(Seen { changes: 1, unclear: true, ..Seen::default() });
+                if now.is_some() {
+                    self.add(index, &path)?;
+                }
+            }
+            Ok(())
+        }
+    }
+
     pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &impl Fn(Told)) -> End {
         let fd = match init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
             Ok(fd) => fd,
+            Err(Errno::MFILE) => {
+                return End::Cannot(
+                    "this computer allows too few inotify instances: raise them with `sysctl \
+                     fs.inotify.max_user_instances=512`"
+                        .to_owned(),
+                );
+            }
             Err(error) => return End::Cannot(format!("inotify cannot be had: {error}")),
         };
-        let mut watches = Watches { fd, roots, known: HashMap::new() };
+        let watched = roots.iter().map(|root| which(&root.path)).collect();
+        let mut watches = Watches { fd, roots, watched, known: HashMap::new() };
         let flags = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
         let beside = add_watch(&watches.fd, beside, flags).unwrap_or(-1);
         for (index, root) in roots.iter().enumerate() {
@@ -235,9 +283,12 @@ mod inotify {
         }
         tell(Told::Ready(None));
         let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
+        let mut looked = Instant::now();
         loop {
             let mut fds = [PollFd::new(&watches.fd, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
-            match poll(&mut fds, None) {
+            let wait = IN_PLACE.saturating_sub(looked.elapsed());
+            let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
+            match poll(&mut fds, Some(&wait)) {
                 Err(Errno::INTR) => continue,
                 Err(error) => return End::Cannot(error.to_string()),
                 Ok(_) if !fds[1].revents().is_empty() => return End::Told,
@@ -254,6 +305,15 @@ mod inotify {
                     continue;
                 }
                 if let Err(why) = note(&mut watches, &event, &mut seen) {
+                    return End::Cannot(why);
+                }
+            }
+            if looked.elapsed() >= IN_PLACE
+                || watches.watched.contains(&None)
+                || seen.iter().any(|seen| seen.uprooted)
+            {
+                looked = Instant::now();
+                if let Err(why) = watches.see_to_roots(&mut seen) {
                     return End::Cannot(why);
                 }
             }
@@ -303,8 +363,23 @@ mod inotify {
             return Ok(());
         }
         let root = &watches.roots[index];
+        if kind.contains(ReadFlags::UNMOUNT) {
+            // All that was in it is gone, and its watch too.
+            seen[index].add(Seen {
+                changes: 1,
+                unclear: true,
+                uprooted: dir == root.path,
+                ..Seen::default()
+            });
+        }
         if kind.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF) {
             seen[index].add(Seen { changes: 1, uprooted: true, ..Seen::default() });
+        }
+        if kind.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT) {
+            if dir == root.path {
+                // The next directory there may get the same number.
+                watches.watched[index] = None;
+            }
             return Ok(());
         }
         let is_directory = kind.contains(ReadFlags::ISDIR);
@@ -354,6 +429,11 @@ mod tests {
         sum
     }
 
+    /// Until nothing more is told for a while.
+    fn until_quiet(inbox: &Receiver<Told>) {
+        while inbox.recv_timeout(Duration::from_millis(300)).is_ok() {}
+    }
+
     #[test]
     fn changes_deletions_and_new_directories_are_seen_and_ignored_ones_cost_nothing() {
         let dir = tempfile::tempdir().unwrap();
@@ -382,6 +462,20 @@ mod tests {
         until(&inbox, |seen| seen.unclear);
         std::fs::rename(&project, dir.path().join("p2")).unwrap();
         until(&inbox, |seen| seen.uprooted);
+        // Another one takes its place; then one that is moved there without an event.
+        std::fs::create_dir_all(project.join("src")).unwrap();
+        until(&inbox, |seen| seen.unclear);
+        std::fs::write(project.join("src/b"), "b").unwrap();
+        until(&inbox, |seen| seen.changes >= 1 && !seen.unclear);
+        std::fs::remove_dir_all(&project).unwrap();
+        std::fs::create_dir_all(project.join("src")).unwrap();
+        until(&inbox, |seen| seen.uprooted && seen.unclear);
+        until_quiet(&inbox);
+        std::fs::write(project.join("src/c"), "c").unwrap();
+        until(&inbox, |seen| seen.changes >= 1);
+        std::fs::remove_dir_all(&project).unwrap();
+        until(&inbox, |seen| seen.uprooted);
+        until_quiet(&inbox);
         std::fs::write(dir.path().join("new"), "").unwrap();
         std::fs::rename(dir.path().join("new"), dir.path().join("beside/new")).unwrap();
         assert_eq!(inbox.recv_timeout(Duration::from_secs(10)).unwrap(), Told::Beside);

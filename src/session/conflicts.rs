@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::listing::{Difference, Entry, Kind, Listing, What, compare, tops};
-use crate::tools::mutagen::{ConflictKind, EntryKind, Side, SyncSession};
+use crate::tools::mutagen::{ConflictKind, EntryKind, Side, SyncMode, SyncSession};
 
 /// A conflict that is open.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Open {
     pub remote: Vec<(PathBuf, Entry)>,
     /// The digest of the file that both had before, where Mutagen names it.
     pub old: Option<String>,
+    /// Does Mutagen name it, or was it found by comparing?
+    pub named: bool,
 }
 
 impl Open {
@@ -79,33 +81,51 @@ pub fn wanted(session: &SyncSession, local: &Listing, remote: &Listing) -> Vec<P
     files
 }
 
-/// The conflicts, by path. After a completed cycle everything else is on both sides, so what still differs is one.
+/// The conflicts, by path. After a completed cycle everything else is on both sides, so what still differs is one; not what
+/// only the receiving side of a `one-way-safe` has, which stays there.
+///
+/// What Mutagen does not name is only known to be a conflict if there are as many as it counts ([`certain`]).
 #[must_use]
 pub fn gather(session: &SyncSession, local: &Listing, remote: &Listing) -> Vec<Open> {
-    let open = |path: &Path, kind: ConflictKind, old: Option<String>| {
+    let open = |path: &Path, kind: ConflictKind, old: Option<String>, named: bool| {
         let below = |listing: &Listing| {
             listing.below(path).map(|(path, entry)| (path.to_owned(), entry.clone())).collect::<Vec<_>>()
         };
-        Open { path: path.to_owned(), kind, local: below(local), remote: below(remote), old }
+        Open { path: path.to_owned(), kind, local: below(local), remote: below(remote), old, named }
     };
     let mut all: Vec<Open> = session
         .conflicts
         .iter()
-        .map(|one| open(Path::new(&one.root), one.kind(session), one.old_digest().map(str::to_owned)))
+        .map(|one| open(Path::new(&one.root), one.kind(session), one.old_digest().map(str::to_owned), true))
         .collect();
     if session.conflict_count() > all.len() as u64 {
         let differences = compare(local, remote);
         let problems: Vec<PathBuf> =
             session.problems().iter().map(|problem| PathBuf::from(&problem.path)).collect();
-        for one in tops(&differences).filter(|one| one.is_synced()) {
+        let extra = match session.sync_mode().and_then(SyncMode::source) {
+            None => None,
+            Some(Side::Local) => Some(What::OnlyThere),
+            Some(Side::Remote) => Some(What::OnlyHere),
+        };
+        for one in tops(&differences).filter(|one| one.is_synced() && Some(one.what) != extra) {
             let named = all.iter().any(|open| one.path.starts_with(&open.path));
             if !named && !problems.contains(&one.path) {
-                all.push(open(&one.path, kind_of(one), None));
+                all.push(open(&one.path, kind_of(one), None, false));
             }
         }
     }
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
+}
+
+/// Those that are conflicts for sure. More or fewer than Mutagen counts were found: somebody writes at this moment, and what
+/// it does not name may as well be a file that no cycle has brought over yet.
+#[must_use]
+pub fn certain(mut open: Vec<Open>, counted: u64) -> Vec<Open> {
+    if open.len() as u64 != counted {
+        open.retain(|one| one.named);
+    }
+    open
 }
 
 /// What can be told from the difference alone.
@@ -142,8 +162,12 @@ mod tests {
     }
 
     fn session(more: u64) -> SyncSession {
+        session_in("two-way-safe", "", more)
+    }
+
+    fn session_in(mode: &str, alpha: &str, more: u64) -> SyncSession {
         let json = format!(
-            r#"[{{"status":"watching","excludedConflicts":{more},"beta":{{"protocol":"ssh","scanProblems":[{{"path":"odd","error":"x"}}]}},
+            r#"[{{"status":"watching","mode":"{mode}","alpha":{{"protocol":"{alpha}"}},"excludedConflicts":{more},"beta":{{"protocol":"ssh","scanProblems":[{{"path":"odd","error":"x"}}]}},
             "conflicts":[{{"root":"b","alphaChanges":[{{"path":"b","old":{{"kind":"file","digest":"0d"}},"new":{{"kind":"file","digest":"aa"}}}}],
             "betaChanges":[{{"path":"b","old":{{"kind":"file","digest":"0d"}},"new":{{"kind":"file","digest":"bb"}}}}]}}]}}]"#
         );
@@ -193,5 +217,46 @@ mod tests {
         let mut changed = all[2].clone();
         changed.local[1].1.digest = Some("other".to_owned());
         assert!(!changed.is_as_in(&all[2], Side::Local) && changed.is_as_in(&all[2], Side::Remote));
+    }
+
+    #[test]
+    fn what_only_the_receiving_side_has_is_no_conflict_where_it_stays() {
+        use Kind::{Directory, File};
+        let both = [("b", File, 1, "aa"), ("x", File, 1, "1")];
+        let mine = [("d", Directory, 0, ""), ("d/y", File, 1, "y"), ("mine", File, 1, "m")];
+        let other = [("b", File, 1, "bb"), ("x", File, 1, "2")];
+        let with = [&both[..], &mine[..]].concat();
+        let named = |session: &SyncSession, local: &[_], remote: &[_]| {
+            let all = gather(session, &listing(local), &listing(remote));
+            all.iter().map(|one| one.path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let (to, from) = (session_in("one-way-safe", "local", 1), session_in("one-way-safe", "ssh", 1));
+        let from = SyncSession::parse_list(
+            &serde_json::json!([{ "mode": "one-way-safe", "alpha": {"protocol": "ssh"}, "beta": {"protocol": "local"},
+                "conflicts": [{"root": "b"}], "excludedConflicts": from.conflict_count() - 1 }])
+            .to_string(),
+        )
+        .unwrap()
+        .remove(0);
+        assert_eq!(named(&to, &other, &with), ["b", "x"]);
+        assert_eq!(named(&from, &with, &other), ["b", "x"]);
+        // On the side that it comes from it is something that could not be brought over.
+        assert_eq!(named(&to, &with, &other), ["b", "d", "mine", "x"]);
+        assert_eq!(named(&session(1), &with, &other), ["b", "d", "mine", "x"]);
+    }
+
+    #[test]
+    fn what_is_not_named_only_counts_where_as_many_are_counted() {
+        let local =
+            listing(&[("a", Kind::File, 1, "1"), ("b", Kind::File, 1, "aa"), ("new", Kind::File, 1, "n")]);
+        let remote = listing(&[("a", Kind::File, 1, "2"), ("b", Kind::File, 1, "bb")]);
+        let left = |more| {
+            let session = session(more);
+            let open = certain(gather(&session, &local, &remote), session.conflict_count());
+            open.iter().map(|one| one.path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(1), ["b"], "three differ, two are counted: `new` was just written");
+        assert_eq!(left(2), ["a", "b", "new"]);
+        assert_eq!(left(3), ["b"]);
     }
 }

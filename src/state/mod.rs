@@ -58,6 +58,9 @@ pub struct Record {
     /// Its mode is `none`: it has no sync, and is to have none.
     #[serde(default)]
     pub no_sync: bool,
+    /// A person knows that its mode settles conflicts by itself (`two-way-resolved`). Before that none is settled.
+    #[serde(default)]
+    pub resolved: bool,
     /// The host's address as it sees itself, and ours towards it when we last connected.
     #[serde(default)]
     pub peer: Option<IpAddr>,

@@ -1,4 +1,4 @@
-//! Which conflicts of a session a person has been told of: a hint, so that the same is not said again and again.
+//! Which conflicts of a session, and whether that it is held, a person has been told of: a hint, so that the same is not said again and again.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +19,9 @@ pub struct Noted {
     pub count: u64,
     /// Their paths, sorted; none where not all are known.
     pub paths: Vec<String>,
+    /// Is the sync held?
+    #[serde(default)]
+    pub held: bool,
 }
 
 impl Noted {
@@ -54,7 +57,7 @@ impl Store {
     /// Remembers which were told of.
     pub fn note_conflicts(&self, id: &str, host: &str, noted: &Noted) {
         let path = self.noted_path(id, host);
-        let written = if noted.count == 0 { remove(&path) } else { write_json(&path, noted) };
+        let written = if noted.count == 0 && !noted.held { remove(&path) } else { write_json(&path, noted) };
         if let Err(error) = written {
             tracing::debug!(%error, "what was told could not be noted");
         }
@@ -66,7 +69,7 @@ mod tests {
     use super::*;
 
     fn noted(count: u64, paths: &[&str]) -> Noted {
-        Noted { count, paths: paths.iter().map(|&path| path.to_owned()).collect() }
+        Noted { count, paths: paths.iter().map(|&path| path.to_owned()).collect(), held: false }
     }
 
     #[test]
@@ -78,6 +81,9 @@ mod tests {
         store.note_conflicts("sinc-a-1", "box", &noted(1, &["new\nline"]));
         assert_eq!(store.noted_conflicts("sinc-a-1", "box"), noted(1, &["new\nline"]));
         assert_eq!(store.noted_conflicts("sinc-a-1", "b"), Noted::default());
+        let held = Noted { held: true, ..Noted::default() };
+        store.note_conflicts("sinc-a-1", "box", &held);
+        assert_eq!(store.noted_conflicts("sinc-a-1", "box"), held);
         store.note_conflicts("sinc-a-1", "box", &Noted::default());
         assert_eq!(store.noted_conflicts("sinc-a-1", "box"), Noted::default());
     }

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::steps;
 use crate::support::e2e::Bed;
+use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 
 const FILES: usize = 80;
@@ -51,6 +52,55 @@ fn every_command_that_asks_for_a_cycle_looks_where_the_link_was_killed() {
         std::fs::remove_dir_all(there.join("src")).unwrap();
         held(&bed, &here, words);
     }
+}
+
+/// An edit here comes over by itself.
+#[track_caller]
+fn edit_arrives(here: &Path, there: &Path, after: &[&str]) {
+    steps::write(&here.join("edit"), &after.join(" "));
+    steps::wait_text(&there.join("edit"), &after.join(" "));
+}
+
+#[test]
+fn every_command_about_the_sync_brings_back_a_link_that_was_killed() {
+    let Some((bed, here, there)) = killed() else { return };
+    let pid = || {
+        let run = bed.sandbox.sinc(&["link", "status", "--json"]).success();
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        json["data"]["links"][0]["pid"].as_i64()
+    };
+    let run = |words: &[&str]| drop(bed.sandbox.sinc_in(&here, words).success());
+    // Something that can be brought back: what a pull replaces.
+    steps::write(&here.join("top"), "3\n");
+    run(&["pull", "--yes"]);
+    assert_eq!(steps::read(&here.join("top")), "2\n");
+    for words in [
+        &["push", "--yes"][..],
+        &["conflicts"],
+        &["resolve", "--all", "--local"],
+        &["backups", "restore", "top", "--yes"],
+        &["pull", "--yes"],
+    ] {
+        edit_arrives(&here, &there, words);
+        let before = pid().unwrap();
+        kill_process(Pid::from_raw(i32::try_from(before).unwrap()).unwrap(), Signal::KILL).unwrap();
+        wait_until("the link is gone", PATIENCE, || pid() != Some(before));
+        run(words);
+        wait_until(&format!("{words:?} starts another one"), PATIENCE, || {
+            pid().is_some_and(|pid| pid != before)
+        });
+    }
+    edit_arrives(&here, &there, &["at last"]);
+}
+
+#[test]
+fn an_attach_from_anywhere_brings_it_back_and_keeps_it() {
+    let Some((bed, here, there)) = killed() else { return };
+    let id = steps::session_id(&bed.sandbox);
+    let attached = Terminal::sinc(&bed.sandbox, &bed.sandbox.home(), &["attach", &id]);
+    attached.wait_for("agent ready", PATIENCE);
+    edit_arrives(&here, &there, &["attached"]);
+    drop(attached);
 }
 
 #[test]

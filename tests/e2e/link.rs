@@ -19,7 +19,7 @@ pub(crate) struct Linked {
 }
 
 #[track_caller]
-fn linked() -> Option<Linked> {
+pub(crate) fn linked() -> Option<Linked> {
     let bed = Bed::new()?;
     let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n")]);
     steps::connect(&bed.sandbox, &here);
@@ -37,7 +37,7 @@ impl Linked {
 
     /// What `sinc link status --json` says of the only link.
     #[track_caller]
-    fn status(&self) -> serde_json::Value {
+    pub(crate) fn status(&self) -> serde_json::Value {
         let run = self.bed.sandbox.sinc(&["link", "status", "--json"]).success();
         let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
         json["data"]["links"][0].clone()
@@ -45,7 +45,7 @@ impl Linked {
 
     /// Waits until the only session is watched like this on the host, and a first cycle has been let through.
     #[track_caller]
-    fn wait_for(&self, by: &str) {
+    pub(crate) fn wait_for(&self, by: &str) {
         let mut last = serde_json::Value::Null;
         let done = crate::support::poll(PATIENCE, || {
             last = self.status();
@@ -72,11 +72,11 @@ impl Linked {
     /// Waits until no cycle runs: what is deleted while one does, it may have met already (docs/sync.md, the brake), and
     /// a test of what is held is not about that. After an edit one more cycle follows, for what Mutagen wrote itself.
     #[track_caller]
-    fn quiet(&self) {
+    pub(crate) fn quiet(&self) {
         let mut cycles = (0, Instant::now());
         wait_until("no cycle runs", PATIENCE, || {
             let sync = &steps::syncs(&self.bed.sandbox)[0];
-            let now = sync["successfulCycles"].as_u64().unwrap();
+            let now = sync["successfulCycles"].as_u64().unwrap_or(0);
             if now != cycles.0 || sync["status"] != "watching" {
                 cycles = (now, Instant::now());
             }
@@ -88,7 +88,7 @@ impl Linked {
         self.status()["pid"].as_i64().unwrap_or(0)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let dir = self.bed.sandbox.home().join(".local/state/sinc/logs");
         let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
         let logs = files.filter(|file| file.to_string_lossy().ends_with(".log"));
@@ -97,7 +97,7 @@ impl Linked {
 
     /// An edit each way, which must arrive. Gives the times.
     #[track_caller]
-    fn edit(&self, name: &str) -> [Duration; 2] {
+    pub(crate) fn edit(&self, name: &str) -> [Duration; 2] {
         let time = |from: &Path, to: &Path, text: &str| {
             let started = Instant::now();
             steps::write(from, text);
@@ -223,7 +223,7 @@ fn a_newer_program_takes_over_and_an_older_one_does_not() {
 
 /// A bed whose host has this program in the place of inotifywait.
 #[track_caller]
-fn with_inotifywait(script: &str) -> Option<Linked> {
+pub(crate) fn with_inotifywait(script: &str) -> Option<Linked> {
     let bed = Bed::new()?;
     bed.host.add_program("inotifywait", script).unwrap();
     // A login for a single command has it on its PATH too.
@@ -376,8 +376,17 @@ fn of_many_files() -> Option<Linked> {
 #[test]
 fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     let Some(linked) = of_many_files() else { return };
+    let told = linked.bed.host.dir().join("told");
+    let desktop = linked.bed.host.bin().join("notify-send");
+    steps::write(&desktop, &format!("#!/bin/sh\nprintf '%s|' \"$@\" >>{0}; echo >>{0}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
     linked.wait_for("inotify");
     linked.edit("note");
+    let id = steps::session_id(&linked.bed.sandbox);
+    let shown = || {
+        let args = ["show-options", "-qv", "-t", &format!("={id}:"), "@sinc-note"];
+        steps::tmux_there(&linked.bed, &args).stdout.trim_end().to_owned()
+    };
     let files = |dir: &Path| steps::tree(dir).iter().filter(|(_, text)| text.is_some()).count();
     linked.quiet();
     // An agent that runs amok.
@@ -393,7 +402,13 @@ fn what_would_delete_most_of_a_side_is_held_until_a_person_decides() {
     assert!(status.stdout.contains("held"), "{status}");
     linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).exits(1);
     assert_eq!(files(&linked.here), left);
+    // It is said where a person looks, for as long as it lasts.
+    wait_until("the status line shows it", PATIENCE, || shown() == "sync held: sinc status");
+    wait_until("the desktop was told", PATIENCE, || told.exists());
+    assert!(steps::read(&told).contains("sinc: the sync of app is held|"), "{}", steps::read(&told));
     linked.bed.sandbox.sinc_in(&linked.here, &["resume", "--restore"]).success();
+    wait_until("the status line is as it was", PATIENCE, || shown().is_empty());
+    assert_eq!(steps::read(&told).lines().count(), 1, "{}", steps::read(&told));
     assert_eq!(files(&linked.there), left);
     linked.wait_for("inotify");
     linked.edit("after");

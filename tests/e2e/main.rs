@@ -2,8 +2,10 @@
 
 mod backups;
 mod brake;
+mod bursts;
 mod conflicts;
 mod connect;
+mod cut_transfer;
 mod demo;
 mod documented;
 mod flush;
@@ -36,4 +38,6 @@ mod terminal;
 mod transfer;
 mod two_computers;
 mod two_hosts;
+mod unmounted;
 mod unreached;
+mod uprooted;

@@ -265,6 +265,65 @@ fn to_a_replica_of_the_host_and_back() {
     there_and_back("one-way-replica-from-host", "Make this side like the host?");
 }
 
+/// The mode that settles conflicts by itself, over conflicts that are open: not before a person has said so.
+#[test]
+fn to_two_way_resolved_over_open_conflicts() {
+    let Some((bed, project, there)) = connected(&[("a", "old"), ("b", "old"), ("c", "old")]) else { return };
+    let sides = |name: &str| [&project, &there].map(|root| steps::read(&root.join(name)));
+    apart(&bed, &project, || {
+        for name in ["a", "b"] {
+            steps::write(&project.join(name), "here");
+            steps::write(&there.join(name), "there");
+        }
+    });
+    wait_until("both conflicts are found", PATIENCE, || {
+        bed.sandbox.sinc_in(&project, &["status"]).stdout.contains("2 conflicts")
+    });
+    set_mode(&bed, "two-way-resolved");
+    let untouched = || {
+        for name in ["a", "b"] {
+            assert_eq!(sides(name), ["here", "there"]);
+        }
+    };
+    // Neither the link's cycles nor a command that settles in this mode does so yet.
+    steps::write(&project.join("c"), "edited");
+    steps::wait_text(&there.join("c"), "edited");
+    drop(bed.sandbox.sinc_in(&project, &["flush"]).exits(1));
+    untouched();
+    let question = "Settle these 2 conflicts so?";
+    let refused = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
+    for text in ["becomes what is here, from now on", ": a (changed on both sides), b (", question, "`--yes`"]
+    {
+        assert!(refused.stderr.contains(text), "{text}: {refused}");
+    }
+    // A plain `sinc` on a terminal asks too, though it could attach at once.
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
+    terminal.wait_for(question, PATIENCE);
+    untouched();
+    terminal.type_text("n");
+    assert_eq!(terminal.wait_exit(PATIENCE), 1, "{}", terminal.history());
+    untouched();
+    let run = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
+    for name in ["a", "b"] {
+        assert_eq!(sides(name), ["here", "here"], "{run}");
+        assert!(is_kept(&backups(&bed)[1], name, "there"), "{run}");
+    }
+    // From now on nothing is asked, and the link settles.
+    let again = bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
+    assert!(!again.stderr.contains("two-way-resolved"), "{again}");
+    apart(&bed, &project, || {
+        steps::write(&project.join("c"), "here");
+        steps::write(&there.join("c"), "there");
+    });
+    steps::wait_text(&there.join("c"), "here");
+    // Back and on again without a conflict: it is said.
+    set_mode(&bed, "two-way-safe");
+    steps::connect(&bed.sandbox, &project);
+    set_mode(&bed, "two-way-resolved");
+    let run = steps::connect(&bed.sandbox, &project);
+    assert!(run.stderr.contains("becomes what is here, from now on"), "{run}");
+}
+
 #[test]
 fn what_is_not_ignored_any_more_is_not_deleted_unasked() {
     let Some(bed) = Bed::new() else { return };

@@ -239,3 +239,44 @@ fn the_brake_from_the_host() {
 fn the_brake_from_the_host_where_this_side_has_more() {
     held("one-way-safe-from-host");
 }
+
+/// More conflicts than Mutagen names, and files that are only on the receiving side: those stay.
+fn more_than_ten(mode: &str) {
+    let Some((bed, project, from, to)) = connected(mode) else { return };
+    let names: Vec<String> = (0..11).map(|n| format!("many/{n}")).collect();
+    for name in &names {
+        steps::write(&from.join(name), "1");
+    }
+    bed.sandbox.sinc_in(&project, &["flush"]).success();
+    crate::conflicts::apart(&bed, &project, || {
+        for name in &names {
+            steps::write(&from.join(name), "from");
+            steps::write(&to.join(name), "to");
+        }
+        steps::write(&to.join("extra"), "only");
+        steps::write(&to.join("extras/file"), "only");
+    });
+    let listed = crate::conflicts::listed(&bed, &project);
+    let mut paths: Vec<_> = listed.iter().map(|one| one["path"].as_str().unwrap()).collect();
+    paths.sort_by_key(|path| path["many/".len()..].parse::<u32>().unwrap());
+    assert_eq!(paths, names);
+    let way = if mode.ends_with("from-host") { "--remote" } else { "--local" };
+    let resolved = bed.sandbox.sinc_in(&project, &["resolve", way, "--all"]).success();
+    for name in &names {
+        assert_eq!(steps::read(&to.join(name)), "from", "{resolved}");
+    }
+    for name in ["extra", "extras/file"] {
+        assert_eq!(steps::read(&to.join(name)), "only", "{resolved}");
+        assert!(!from.join(name).exists());
+    }
+}
+
+#[test]
+fn more_than_ten_conflicts_to_the_host_and_what_is_only_there() {
+    more_than_ten("one-way-safe");
+}
+
+#[test]
+fn more_than_ten_conflicts_from_the_host_and_what_is_only_here() {
+    more_than_ten("one-way-safe-from-host");
+}

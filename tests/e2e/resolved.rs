@@ -299,3 +299,47 @@ fn a_sync_in_mutagens_own_mode_is_made_anew() {
     world.clash(&["a"]);
     world.local_has_won(&["a"]);
 }
+
+/// Somebody writes on the host while more conflicts are settled than Mutagen names: what was just made there is no conflict.
+#[test]
+fn what_is_written_there_meanwhile_is_not_taken_for_a_conflict() {
+    let names: Vec<String> = (0..14).map(|n| format!("f{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "old")).collect();
+    // Without the link nothing brings over what is made between the look and the move.
+    let Some(world) = connected("false", &files) else { return };
+    drop(world.bed.sandbox.sinc_in(&world.project, &["pause"]).success());
+    world.write_both(&names);
+    let stop = world.bed.host.dir().join("stop");
+    let mut writer = world
+        .bed
+        .sandbox
+        .program("sh", &world.there)
+        .args([
+            "-c",
+            "n=0; until [ -e \"$1\" ]; do n=$((n + 1)); echo $n >made.$n; sleep 0.01; done; echo $n >\"$1.count\"",
+            "sh",
+            stop.to_str().unwrap(),
+        ])
+        .start();
+    let run = world.bed.sandbox.sinc_in(&world.project, &["resume"]);
+    let again = world.bed.sandbox.sinc_in(&world.project, &["status"]);
+    std::fs::write(&stop, "").unwrap();
+    writer.wait().unwrap();
+    let count: usize = steps::read(&stop.with_extension("count")).trim().parse().unwrap();
+    let moved: Vec<String> = world
+        .backups()
+        .iter()
+        .flat_map(|one| one["paths"].as_array().unwrap().clone())
+        .filter_map(|path| path.as_str().map(str::to_owned))
+        .filter(|path| path.starts_with("made."))
+        .collect();
+    assert!(moved.is_empty(), "{moved:?}\n{run}\n{again}");
+    for n in 1..=count {
+        assert_eq!(steps::read(&world.there.join(format!("made.{n}"))), format!("{n}\n"), "{run}\n{again}");
+    }
+    // And the conflicts are settled, at the latest when nobody writes any more.
+    let run = world.bed.sandbox.sinc_in(&world.project, &["flush"]).success();
+    assert!(run.stderr.contains("Synced"), "{run}");
+    world.local_has_won(&names);
+}

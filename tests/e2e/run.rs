@@ -442,3 +442,56 @@ fn what_is_not_as_it_should_be_is_said_and_nothing_is_run() {
     assert!(gone.stderr.contains("refuses connections"), "{gone}");
     assert!(!there.join("ran").exists());
 }
+
+/// What waits cannot be brought over in time: the command is not run.
+#[test]
+fn a_command_is_not_run_on_files_that_are_not_there_in_time() {
+    let Some((bed, project, there)) = connected(&[("a", "1")]) else { return };
+    let agents: Vec<String> = living_in(bed.host.dir())
+        .into_iter()
+        .filter(|process| process.contains("mutagen-agent synchronizer") && !process.contains("ssh"))
+        .filter_map(|process| Some(process.split_once(':')?.0.to_owned()))
+        .collect();
+    assert!(!agents.is_empty());
+    let signal = |name: &str| {
+        for agent in &agents {
+            bed.sandbox.run("kill", &[name, agent]).success();
+        }
+    };
+    signal("-STOP");
+    steps::write(&project.join("a"), "2");
+    let words = ["run", "--", "touch", "was-run"];
+    let program = bed.sandbox.program(Sandbox::binary(), &project).args(words).patience(PATIENCE * 4);
+    let run = bed.sandbox.finish(&program).exits(75);
+    assert!(run.stderr.contains("were not equal within "), "{run}");
+    signal("-CONT");
+    bed.sandbox.sinc_in(&project, &["flush"]).success();
+    assert!(!there.join("was-run").exists() && !project.join("was-run").exists(), "{run}");
+    assert_eq!(steps::read(&there.join("a")), "2");
+}
+
+/// The command ends well, and what it made cannot be brought back.
+#[test]
+fn what_a_command_made_and_does_not_come_back_is_said() {
+    let Some((bed, project, there)) = connected(&[("a", "1")]) else { return };
+    for (code, said) in [
+        (0, "the command ended well, but what it changed is not all here"),
+        (7, "what it changed is not all here: "),
+    ] {
+        let script =
+            format!("echo made >made.{code}; until [ -e go.{code} ]; do sleep 0.05; done; exit {code}");
+        let words = ["run", "--", "sh", "-c", &script];
+        let program = bed.sandbox.program(Sandbox::binary(), &project).args(words);
+        let run = std::thread::scope(|scope| {
+            let run = scope.spawn(|| bed.sandbox.finish(&program));
+            wait_until("the command is at it", PATIENCE, || there.join(format!("made.{code}")).exists());
+            bed.sandbox.sinc_in(&project, &["pause"]).success();
+            steps::write(&there.join(format!("go.{code}")), "");
+            run.join().unwrap()
+        });
+        assert!(run.stderr.contains(said), "{run}");
+        assert_eq!(run.code, if code == 0 { 1 } else { code }, "{run}");
+        bed.sandbox.sinc_in(&project, &["resume"]).success();
+        steps::wait_text(&project.join(format!("made.{code}")), "made\n");
+    }
+}

@@ -14,7 +14,7 @@ use crate::support::{PATIENCE, wait_until};
 use crate::{documented, steps};
 
 /// A name that is hard on shells and on lists.
-const HARD: &str = "d/it's $(touch pwn) \"x\"\nline";
+pub(crate) const HARD: &str = "d/it's $(touch pwn) \"x\"\nline";
 
 pub(crate) const OLD: [(&str, &str); 6] =
     [("both", "old"), (HARD, "old"), ("gone/here", "g"), ("gone/too", "g"), ("kind", "file"), ("same", "s")];
@@ -140,7 +140,7 @@ pub(crate) fn found(dir: &Path, text: &str) -> bool {
 }
 
 /// Is there a file with this text and, at the end of its path, this path?
-fn is_at(dir: &Path, path: &str, text: &str) -> bool {
+pub(crate) fn is_at(dir: &Path, path: &str, text: &str) -> bool {
     let is_it = |(found, content): (PathBuf, Option<String>)| {
         found.ends_with(path) && content.as_deref() == Some(text)
     };
@@ -228,6 +228,19 @@ fn an_agent_that_writes_meanwhile_loses_nothing() {
     }
 }
 
+/// The directories with what is in backups of the session of the project with this name, and not said to be over.
+fn moved(backups: &[PathBuf], name: &str) -> Vec<PathBuf> {
+    let dirs = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_it =
+        |dir: &PathBuf| dir.file_name().unwrap().to_str().unwrap().starts_with(&format!("sinc-{name}-"));
+    let all = backups.iter().flat_map(|dir| dirs(dir)).filter(of_it).flat_map(|dir| dirs(&dir));
+    let filled = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    all.filter(|backup| !backup.join("settled").exists())
+        .map(|backup| backup.join("files"))
+        .filter(filled)
+        .collect()
+}
+
 /// Ends a transfer at each of its steps. Nothing is lost, and after the next `sinc` it goes both ways.
 /// Every second one, from the `first` on: two tests share the steps.
 fn at_each_step(when: &str, verb: &str, first: usize) {
@@ -246,9 +259,19 @@ fn at_each_step(when: &str, verb: &str, first: usize) {
             Killed::Lasts => continue,
             Killed::Done => return,
         }
-        bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
         let backups =
             [bed.host.remote_home(), bed.sandbox.home()].map(|home| home.join(".local/state/sinc/backups"));
+        let connected = bed.sandbox.sinc_in(&project, &["--no-attach"]).success();
+        // What had been moved away by then is said, with its place.
+        for moved in moved(&backups, &name) {
+            let place = moved.parent().unwrap().file_name().unwrap().to_str().unwrap();
+            assert!(
+                connected.stderr.contains(&format!("`{verb}` of "))
+                    && connected.stderr.contains("was not finished: what it had moved aside ")
+                    && connected.stderr.contains(place),
+                "{moved:?} after {seen:#?}: {connected}"
+            );
+        }
         // Not what the person had deleted themselves: that goes the way of every change.
         let only = [
             ("only-here/x", "here"),

@@ -76,7 +76,8 @@ impl Actor {
             80..85 => self.rename(directory, &format!("{directory}-moved")),
             85..90 => self.toggle_executable(name),
             90..93 => self.write(directory, 40, model),
-            93..97 => self.touch(name, rng),
+            93..95 => self.touch(name, rng),
+            95..97 => self.change_case(name),
             _ => self.delete_nearly_all(rng, model),
         };
         format!("{}: {done}", self.side)
@@ -179,6 +180,20 @@ impl Actor {
             Ok(()) => format!("renames {from:?} to {to:?}"),
             Err(_) => format!("cannot rename {from:?} to {to:?}"),
         }
+    }
+
+    /// The same name in capitals, or in small letters again.
+    fn change_case(&self, name: &str) -> String {
+        let path = Path::new(name);
+        let last = path.file_name().unwrap_or_default().to_string_lossy();
+        let other =
+            if last.chars().any(char::is_lowercase) { last.to_uppercase() } else { last.to_lowercase() };
+        let capitals = path.with_file_name(last.to_uppercase());
+        // What is written in capitals by now is made small, so that it goes back and forth.
+        if !self.root.join(name).exists() && self.root.join(&capitals).exists() {
+            return self.rename(&capitals.to_string_lossy(), name);
+        }
+        self.rename(name, &path.with_file_name(other).to_string_lossy())
     }
 
     fn toggle_executable(&self, name: &str) -> String {

@@ -59,6 +59,7 @@ fn nothing_is_ever_lost() {
         "faults: {runs} runs from seed {first} in {seconds} s, {} failed: {failed:?}; {through}",
         failed.len()
     ));
+    assert!(!through.too_many_went(), "the brake did not hold: {through}");
     assert!(failed.is_empty(), "repeat one with SINC_FAULTS_RUNS=1 SINC_FAULTS_SEED=SEED: {failed:?}");
 }
 

@@ -45,9 +45,10 @@ fn mount_over(sandbox: &Sandbox, place: &Path, size: &str) {
 }
 
 impl World {
-    /// A session of a new project, on disks as they are chosen.
-    pub(crate) fn new(disks: Disks) -> Option<Self> {
-        let bed = Bed::new()?;
+    /// A session of a new project in this mode, on disks as they are chosen.
+    pub(crate) fn new(disks: Disks, mode: &str) -> Option<Self> {
+        let mut bed = Bed::new()?;
+        bed.sandbox.set("SINC_MODE", mode);
         let small = match disks {
             _ if !can_mount() => None,
             Disks::Large => None,

@@ -16,7 +16,7 @@ use crate::commands::sync_reasons::why_not;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
 use crate::process::interrupted;
-use crate::session::conflicts::{Open, gather, wanted};
+use crate::session::conflicts::{Open, certain, gather, wanted};
 use crate::session::sync;
 use crate::state::{Lock, Noted, host_word};
 use crate::tools::mutagen::{CycleResult, Mutagen, Side, SyncSession};
@@ -31,12 +31,19 @@ const TRIES: u32 = 3;
 /// What was seen.
 #[derive(Debug)]
 pub(in crate::commands) struct Seen {
-    /// The conflicts, by path.
+    /// The conflicts that are known for sure, by path.
     pub open: Vec<Open>,
     /// How many Mutagen counts.
     pub counted: u64,
     /// What a person is told of them.
     pub noted: Noted,
+}
+
+impl Seen {
+    /// How many conflicts are counted, and not known for sure: files are being changed at this moment.
+    pub(in crate::commands) fn unknown(&self) -> u64 {
+        self.counted.saturating_sub(self.open.len() as u64)
+    }
 }
 
 /// The one sync of the session, which must be where the session is.
@@ -80,6 +87,7 @@ pub(in crate::commands) fn look(
         interrupted()?;
         seen = once(sides, mutagen, &id)?;
     }
+    seen.open = certain(seen.open, seen.counted);
     Ok(seen)
 }
 
@@ -107,11 +115,11 @@ fn once(sides: &Sides, mutagen: &Mutagen, id: &str) -> Result<Seen> {
 }
 
 /// Finishes what a `sinc` that was killed had begun, says so, and notes which backups belong to no conflict any more. To be
-/// called with the session's lock held. `open` are the conflicts of a cycle completed since.
+/// called with the session's lock held. `open` are the conflicts of a cycle completed since; `unknown` says that there are more.
 ///
 /// # Errors
 /// A side cannot be reached.
-pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open]) -> Result<()> {
+pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open], unknown: bool) -> Result<()> {
     if ctx.runner.is_dry_run() {
         return Ok(());
     }
@@ -125,7 +133,10 @@ pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open]) 
         tell(ctx, sides, side, &recovered, &unsettled);
         let in_conflict = |backup: &Backup| {
             let known = backup.count <= backup.paths.len() as u64;
-            open.iter().any(|one| !known || backup.paths.iter().any(|path| path.starts_with(&one.path)))
+            unknown
+                || open
+                    .iter()
+                    .any(|one| !known || backup.paths.iter().any(|path| path.starts_with(&one.path)))
         };
         let over: Vec<String> = unsettled
             .iter()

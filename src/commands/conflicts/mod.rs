@@ -27,6 +27,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
     let sides = Sides::of(ctx, args.session.as_deref())?;
     mode_words::refuse_without(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
+    super::link::ensure(ctx, &sides.record.host);
     // Another sinc that is at work on this session sees to what was interrupted.
     let lock = match ctx.runner.is_dry_run() {
         true => None,
@@ -34,7 +35,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
     };
     let seen = look::look(ctx, &sides, &mutagen, lock.as_ref())?;
     if lock.is_some() {
-        look::recover(ctx, &sides, &seen.open)?;
+        look::recover(ctx, &sides, &seen.open, seen.unknown() > 0)?;
     }
     drop(lock);
     super::notify::conflicts(ctx, &sides.remote, &sides.record, &seen.noted);

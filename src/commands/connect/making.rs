@@ -1,16 +1,26 @@
 //! Makes what a session consists of: its record, its sync, its tmux session.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::Plan;
+use crate::commands::conflicts::look;
+use crate::commands::first_cycle::complaints;
+use crate::commands::sides::Sides;
+use crate::commands::sync_control::be_sure;
 use crate::commands::transfer;
+use crate::failure::{Failure, Kind};
 use crate::remote::{Why, local_address_towards};
 use crate::session::bootstrap::Answer;
 use crate::session::survey;
 use crate::session::sync::{self, Decision, Step, Wanted};
-use crate::state::Record;
+use crate::state::{Lock, Record};
 use crate::tools::mutagen::{Mutagen, MutagenError, Side, SyncMode, SyncSession};
 use crate::ui::plural;
+
+/// How long the cycle may take that shows what a mode would settle.
+const CYCLE_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Plan<'_> {
     pub(super) fn note_record(&self, answer: &Answer) -> Record {
@@ -30,6 +40,9 @@ impl Plan<'_> {
             address: answer.peer.and_then(local_address_towards),
             others: answer.others.clone(),
             no_sync: before.is_some_and(|record| record.no_sync),
+            // Of a new one it was said what becomes of what differs, if there is anything.
+            resolved: self.settings.mode == SyncMode::TwoWayResolved
+                && before.is_none_or(|record| record.resolved),
             held: before.and_then(|record| record.held),
         }
     }
@@ -65,6 +78,61 @@ impl Plan<'_> {
         let sync = transfer::turn_on(self.ctx, record, mutagen, &wanted.settings, old.as_ref())?;
         record.filled |= sync.is_some();
         Ok(sync)
+    }
+
+    /// In the mode that settles conflicts by itself, turned on for a session that was synced in another one: what it would
+    /// settle at once is shown and asked about, and otherwise it is said.
+    pub(super) fn agree_to_settle(
+        &self,
+        mutagen: &Mutagen,
+        sync: &str,
+        record: &mut Record,
+        lock: &Lock,
+    ) -> Result<()> {
+        if self.settings.mode != SyncMode::TwoWayResolved || record.resolved {
+            return Ok(());
+        }
+        be_sure(self.ctx, mutagen, record, Some(lock), CYCLE_DEADLINE)?;
+        let checked = mutagen.flush_checked(sync, CYCLE_DEADLINE)?;
+        if !sync::brought_over(&checked.result) {
+            self.ctx
+                .ui
+                .note("what mode two-way-resolved would settle is not known yet: it is asked the next time");
+            return Ok(());
+        }
+        let ui = &self.ctx.ui;
+        let what = "in mode two-way-resolved what both sides change becomes what is here, from now on; \
+                    the host's version is kept in a backup there";
+        let count = checked.session.conflict_count();
+        if count == 0 {
+            ui.note(what);
+        } else {
+            ui.warn(what);
+            for text in complaints(&checked.session) {
+                ui.warn(&text);
+            }
+            let question = match count {
+                1 => "Settle this conflict so?".to_owned(),
+                _ => format!("Settle these {count} conflicts so?"),
+            };
+            if !ui.confirm(&question, false)? {
+                return Err(Failure::new(Kind::Failed, "nothing was settled: the conflicts are left alone on both sides")
+                    .hint("`sinc conflicts` shows them; `mode` under `[sync]` in the config says what becomes of them")
+                    .into());
+            }
+        }
+        record.resolved = true;
+        self.ctx.store.save(record)
+    }
+
+    /// What a command that was killed had moved aside is said: which backups are over is found out by the next one that
+    /// knows all conflicts.
+    pub(super) fn tell_unfinished(&self, record: &Record) {
+        let told =
+            Sides::of_record(self.ctx, record).and_then(|sides| look::recover(self.ctx, &sides, &[], true));
+        if let Err(error) = told {
+            tracing::warn!(%error, "whether something was moved aside is not known");
+        }
     }
 
     fn keep_old(&self, record: &mut Record, why: &str) {

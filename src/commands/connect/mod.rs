@@ -12,11 +12,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::context::Context;
-use super::{first_cycle, held_words, resolve, status, terminal};
+use super::{after_attach, first_cycle, held_words, notify, resolve, status, terminal};
 use crate::cli;
 use crate::config::{Agent, Config, Host, Origin, Transport};
 use crate::failure::{Failure, Kind};
-use crate::process::Cmd;
 use crate::project::{Project, SessionId};
 use crate::remote::{Remote, local_address_towards, shim, shim_directory};
 use crate::session::bootstrap::{Answer, Place};
@@ -124,6 +123,7 @@ impl Plan<'_> {
             record.filled
                 && !record.verify
                 && record.settings == self.settings.digest()
+                && record.resolved == (self.settings.mode == SyncMode::TwoWayResolved)
                 && record.destination == self.host.destination.value.to_string()
         });
         let nothing_left =
@@ -157,22 +157,8 @@ impl Plan<'_> {
         if let Some(held) = &record.held {
             held_words::tell(self.ctx, &record, held);
         }
-        self.look_after(&record);
+        after_attach::start(self.ctx, &record, false);
         terminal::attach(self.ctx, &self.host, &self.remote, &self.terminal(&record.remote))
-    }
-
-    /// Starts the process that asks Mutagen once ssh is on its way, and shows what it says inside.
-    fn look_after(&self, record: &Record) {
-        let Ok(this) = std::env::current_exe() else { return };
-        let mut cmd = Cmd::new(this, "look after the attach")
-            .args(["after-attach", &record.id, &record.host])
-            .arg(std::process::id().to_string());
-        if let Some(config) = &self.ctx.global.config {
-            cmd = cmd.arg("--config").arg(self.ctx.cwd.join(config));
-        }
-        if let Err(error) = self.ctx.runner.spawn_detached(&cmd) {
-            tracing::warn!(%error, "nobody looks after this attach");
-        }
     }
 
     /// The terminal of the session, whose directory on the host is this one.
@@ -283,6 +269,7 @@ impl Plan<'_> {
                 return Err(held_words::failure(&record, held));
             }
             held_words::tell(self.ctx, &record, held);
+            notify::held(self.ctx, &self.remote, &record, held);
         } else if !record.filled {
             if let Some(sync) = &sync {
                 first_cycle::wait(self.ctx, &mutagen, sync, &self.host.name)?;
@@ -291,7 +278,11 @@ impl Plan<'_> {
         }
         record.verify = false;
         self.ctx.store.save(&record)?;
+        if self.record.as_ref().is_some_and(|before| before.verify) {
+            self.tell_unfinished(&record);
+        }
         if let Some(sync) = sync.filter(|_| held.is_none()) {
+            self.agree_to_settle(&mutagen, &sync, &mut record, &lock)?;
             let mut seen = mutagen.session(&sync)?;
             if resolve::settle_and_tell(self.ctx, &record, &mutagen, &seen, Some(&lock)).is_some() {
                 seen = mutagen.session(&sync)?;
@@ -311,7 +302,7 @@ impl Plan<'_> {
         }
         terminal::prepare(self.ctx, &self.host, &self.remote, &terminal)?;
         ui.status("Attaching", &format!("{} on {}", self.id(), self.host.name));
-        self.look_after(&record);
+        after_attach::start(self.ctx, &record, false);
         terminal::attach(self.ctx, &self.host, &self.remote, &terminal)
     }
 

@@ -16,6 +16,7 @@ fn record(id: &str, host: &str) -> Record {
         filled: true,
         verify: false,
         no_sync: false,
+        resolved: false,
         peer: None,
         address: None,
         held: None,

@@ -71,11 +71,33 @@ pub(super) fn survey(ctx: &Context, host: &Host) -> Option<Survey> {
 
 /// What a person should know of how a session is watched, if it is not as it should be.
 pub(super) fn note(ctx: &Context, id: &str, host: &str) -> Option<String> {
-    ctx.store.link_runs(host)?;
+    if ctx.store.link_runs(host).is_none() {
+        return none_runs(ctx, id, host);
+    }
     let file = ctx.store.link_file::<LinkFile>(host).ok()??;
     let session = file.sessions.get(id)?;
     let polls = session.here.why.is_some() || session.there.why.is_some();
     (polls || file.why.is_some()).then(|| file.describe(id))
+}
+
+/// That no link runs which should; one that was started just now gets a moment.
+fn none_runs(ctx: &Context, id: &str, host: &str) -> Option<String> {
+    let wanted = ctx.config().is_ok_and(|config| config.sync.link.value);
+    let synced = |record: &Record| record.id == id && record.host == host && !record.no_sync;
+    if !wanted || !ctx.store.records().ok()?.iter().any(synced) {
+        return None;
+    }
+    if ctx.store.link_is_stopped(host) {
+        return Some("its link is stopped".to_owned());
+    }
+    let until = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < until {
+        if ctx.store.link_runs(host).is_some() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some("its link does not run: see `sinc link status`".to_owned())
 }
 
 /// Before a command asks for a cycle: waits until the host's link knows that it would not delete too much. A link that
@@ -104,7 +126,11 @@ pub(super) fn look_first(
     }
     let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?).with_person(false);
     match hold::look(mutagen, &remote, sync)? {
-        Some(held) => hold::hold(mutagen, &ctx.store, &record.id, &record.host, &held),
+        Some(held) => {
+            hold::hold(mutagen, &ctx.store, &record.id, &record.host, &held)?;
+            super::notify::held(ctx, &remote, record, &held);
+            Ok(())
+        }
         None => Ok(()),
     }
 }

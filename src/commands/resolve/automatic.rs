@@ -70,8 +70,12 @@ impl Settled {
     }
 }
 
-/// Is the session in the mode that settles conflicts by itself, and is its sync one that leaves them to sinc?
+/// Is the session in the mode that settles conflicts by itself, as a person knows, and is its sync one that leaves them to
+/// sinc?
 pub(in crate::commands) fn is_automatic(ctx: &Context, record: &Record, sync: &SyncSession) -> bool {
+    if !record.resolved {
+        return false;
+    }
     let wanted = crate::commands::link::wanted(ctx, record).map(|wanted| wanted.settings.mode);
     matches!(wanted, Ok(SyncMode::TwoWayResolved)) && sync.sync_mode() == Some(SyncMode::TwoWaySafe)
 }
@@ -93,7 +97,7 @@ pub(in crate::commands) fn settle(
         interrupted()?;
         let seen = look::look(ctx, sides, mutagen, Some(own))?;
         if !std::mem::replace(&mut recovered, true) {
-            look::recover(ctx, sides, &seen.open)?;
+            look::recover(ctx, sides, &seen.open, seen.unknown() > 0)?;
         }
         let (mut tasks, mut why) = (Vec::new(), None);
         for open in seen.open {

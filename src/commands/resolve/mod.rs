@@ -61,6 +61,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     mode_words::refuse_without(&sides.record)?;
     held_words::refuse(&sides.record)?;
     let mutagen = mutagen::present(ctx)?;
+    super::link::ensure(ctx, &sides.record.host);
     if let Some(mode) = look::the_sync(&mutagen, &sides)?.sync_mode() {
         check_mode(mode, way)?;
     }
@@ -71,7 +72,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     while rounds < ROUNDS {
         rounds += 1;
         let before = done.len();
-        let open = find(ctx, &sides, &mutagen, args, again.as_ref())?;
+        let (open, unknown) = find(ctx, &sides, &mutagen, args, again.as_ref())?;
         if open.is_empty() {
             if again.take().is_some() {
                 ctx.ui.note("somebody else has settled it meanwhile");
@@ -82,6 +83,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
             let (settled, mut skipped) = walk(ctx, &sides, &mutagen, open)?;
             done.extend(settled);
             left.append(&mut skipped);
+            left.extend(more(unknown));
             break;
         };
         if ctx.runner.is_dry_run() {
@@ -95,14 +97,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         done.extend(ended);
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
-            // Mutagen names the version before of ten conflicts: the next ten are named now.
-            let merged = done[before..].iter().any(|one| one.end == End::Settled);
-            if way == Way::Merge && args.all && !left.is_empty() && merged {
+            // Mutagen names ten conflicts, and the version before of these: the next ten are named now.
+            let settled = done[before..].iter().any(|one| one.end == End::Settled);
+            if args.all && settled && (unknown > 0 || way == Way::Merge && !left.is_empty()) {
                 left.clear();
                 again = None;
                 rounds = 0;
                 continue;
             }
+            left.extend(more(unknown));
             break;
         };
         for path in paths {
@@ -155,23 +158,32 @@ fn way(how: cli::How) -> Option<Way> {
     all.into_iter().find_map(|(given, way)| given.then_some(way))
 }
 
-/// The conflicts that are meant. What an interrupted run left is seen to first.
+/// What is said of conflicts that are counted, and not known for sure.
+fn more(unknown: u64) -> Option<String> {
+    let one = |word: &str| {
+        format!("{unknown} more {word} not told apart from what is being written at this moment")
+    };
+    (unknown > 0).then(|| one(if unknown == 1 { "is" } else { "are" }))
+}
+
+/// The conflicts that are meant, and how many more there are. What an interrupted run left is seen to first.
 fn find(
     ctx: &Context,
     sides: &Sides,
     mutagen: &Mutagen,
     args: &cli::Resolve,
     again: Option<&BTreeSet<PathBuf>>,
-) -> Result<Vec<Open>> {
+) -> Result<(Vec<Open>, u64)> {
     let seen = look::look(ctx, sides, mutagen, None)?;
+    let unknown = if args.paths.is_empty() { seen.unknown() } else { 0 };
     let Some(again) = again else {
         let free = ctx.store.lock(&sides.record.id, &sides.record.host, Duration::ZERO, &mut || {});
         if free.is_ok() {
-            look::recover(ctx, sides, &seen.open)?;
+            look::recover(ctx, sides, &seen.open, seen.unknown() > 0)?;
         }
-        return among(ctx, sides, seen.open, &args.paths);
+        return Ok((among(ctx, sides, seen.open, &args.paths)?, unknown));
     };
-    Ok(seen.open.into_iter().filter(|one| again.contains(&one.path)).collect())
+    Ok((seen.open.into_iter().filter(|one| again.contains(&one.path)).collect(), unknown))
 }
 
 /// What is to be done with each; and why some cannot be.

@@ -57,13 +57,15 @@ impl Transfer<'_> {
         let kept = kept.with_context(|| format!("what goes could not be moved aside; {}", self.goes_on()))?;
         let backup = kept.as_ref().map(|kept| format!("{}/files", kept.place));
         self.wait(&sync)?;
-        self.ctx.store.save(&Record { filled: true, verify: false, ..unfinished })?;
+        let filled = Record { filled: true, ..unfinished };
+        self.ctx.store.save(&filled)?;
         self.check(&sync, failed)?;
         if let Some(kept) = kept {
             self.sides.keeper(self.ctx, self.loser())?.settle(&[kept.name])?;
         }
         // What an earlier one that was killed had moved is said; no conflict is left that it could belong to.
-        look::recover(self.ctx, &self.sides, &[])?;
+        look::recover(self.ctx, &self.sides, &[], false)?;
+        self.ctx.store.save(&Record { verify: false, ..filled })?;
         let verb = match self.name {
             "push" => "Pushed",
             "pull" => "Pulled",

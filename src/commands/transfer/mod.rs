@@ -102,7 +102,7 @@ pub(super) fn turn_on(
     let plan = transfer.look()?;
     if plan.losses.is_empty() {
         // What one that was killed had moved away is said.
-        look::recover(ctx, &transfer.sides, &[])?;
+        look::recover(ctx, &transfer.sides, &[], false)?;
         return Ok(None);
     }
     let like =
@@ -124,6 +124,7 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     mode_words::refuse_without(&sides.record)?;
     held_words::refuse(&sides.record)?;
     let mutagen = mutagen::present(ctx)?.connecting_within(STILL);
+    super::link::ensure(ctx, &sides.record.host);
     let settings = settings(ctx, &sides)?;
     mode_words::check_winner(settings.mode, winner)?;
     let name = if winner == Side::Local { "push" } else { "pull" };

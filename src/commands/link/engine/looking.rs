@@ -87,6 +87,7 @@ impl Engine<'_> {
                     self.log.note(&format!("{id}: {error:#}"));
                 }
                 self.say_inside(&id, &format!("the sync is held ({said}): see `sinc status`"));
+                self.note_held(index, held);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::commands::notify;
 use crate::commands::resolve::{Settled, is_automatic, settle};
 use crate::commands::sides::Sides;
 use crate::link::attention::Next;
-use crate::state::Noted;
+use crate::state::{Held, Noted};
 use crate::tools::mutagen::SyncSession;
 
 /// How long to wait for another sinc that is at work on the session.
@@ -49,6 +49,13 @@ impl Engine<'_> {
                 });
             }
         }
+    }
+
+    /// The session is held: that stays said until a person has decided.
+    pub(super) fn note_held(&self, index: usize, held: Held) {
+        let (ctx, remote) = (self.ctx.clone(), self.remote.clone());
+        let record = self.sessions[index].record.clone();
+        thread("tell", move || notify::held(&ctx, &remote, &record, &held));
     }
 
     pub(super) fn take_told(&mut self, id: &str, what: Noted, well: bool) {

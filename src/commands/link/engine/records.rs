@@ -45,6 +45,7 @@ impl Engine<'_> {
                     if old.record.held.is_some() && fresh.record.held.is_none() {
                         // A person has decided: what was there before is no measure any more.
                         old.minute = fresh.minute;
+                        old.attention.untold();
                     }
                     Watched { record: fresh.record, ..old }
                 }
