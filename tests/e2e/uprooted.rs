@@ -1,8 +1,6 @@
 //! What happens to a project's directory while the link watches it, or cannot: it is replaced, emptied during a cut, cleaned
 //! by git with its marker.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use std::rc::Rc;
 use std::time::Duration;
 
