@@ -63,7 +63,8 @@ impl Records {
 
     /// The components of which something is there.
     pub fn components(&self) -> impl Iterator<Item = &str> {
-        self.components.iter().filter(|(_, it)| !it.lines.is_empty()).map(|(name, _)| name.as_str())
+        let some = |it: &Component| it.lines.iter().any(|fields| fields[0] != "wrote");
+        self.components.iter().filter(move |(_, it)| some(it)).map(|(name, _)| name.as_str())
     }
 
     /// Was something of this component put there?
@@ -231,7 +232,15 @@ mod tests {
     #[test]
     fn a_line_that_is_not_understood_is_told_and_the_others_count() {
         let mut records = Records::default();
-        for line in ["et nonsense\tx", "et apt\tet", "et apt", "et shell\tno\tzz\tx", "half", "ufw as\tdev"] {
+        for line in [
+            "et nonsense\tx",
+            "et apt\tet",
+            "et apt",
+            "et shell\tno\tzz\tx",
+            "half",
+            "ufw as\tdev",
+            "ufw wrote\t/x\t1",
+        ] {
             records.add(line);
         }
         assert_eq!(records.unreadable(), ["et nonsense\tx", "et apt", "et shell\tno\tzz\tx", "half"]);

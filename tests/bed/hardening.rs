@@ -76,7 +76,7 @@ fn without_a_second_login_sshd_goes_back_as_it_was() {
     host.root("printf '#!/bin/sh\\n/usr/bin/systemctl \"$@\"\\ncode=$?\\ncase \"$*\" in *reload-or-restart*) touch /run/at-it; sleep 3 ;; esac\\nexit $code\\n' >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl; rm -f /run/at-it");
     let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &ARGS);
     wait_until("sshd has its new settings", PATIENCE, || {
-        host.root("ls /run/at-it 2>/dev/null || true") != ""
+        !host.root("ls /run/at-it 2>/dev/null || true").is_empty()
     });
     host.0.bed(&["cut"]);
     let kill = Program::new("kill", host.0.sandbox.env(), Path::new("/"));
@@ -95,8 +95,8 @@ fn without_a_second_login_sshd_goes_back_as_it_was() {
         ("yes".into(), "yes".into())
     );
     assert_eq!(
-        host.root("ls /etc/ssh/sshd_config.d; grep -c sshd /var/lib/sinc/installed/* 2>/dev/null || true"),
-        "mine.conf\n0\n"
+        host.root("ls /etc/ssh/sshd_config.d /var/lib/sinc/installed"),
+        "/etc/ssh/sshd_config.d:\nmine.conf\n\n/var/lib/sinc/installed:\n"
     );
     install(&host.0, &ARGS).success();
     assert_eq!(host.sshd("x11forwarding"), "no", "before the person's own file");

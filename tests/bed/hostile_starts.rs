@@ -200,7 +200,7 @@ pub(crate) const STARTS: [Start; 64] = [
     // Disks.
     cannot(start(
         "the disk of the firewall's rules is full",
-        "cp -a /etc/ufw /root/ufw; mount -t tmpfs -o size=96k tmpfs /etc/ufw; cp -a /root/ufw/. /etc/ufw/; cat /dev/zero >/etc/ufw/full 2>/dev/null",
+        "cp -a /etc/ufw /root/ufw; mount -t tmpfs -o size=160k tmpfs /etc/ufw; cp -a /root/ufw/. /etc/ufw/; cat /dev/zero >/etc/ufw/full 2>/dev/null",
         "umount /etc/ufw; rm -rf /root/ufw",
     )),
     says(

@@ -55,6 +55,7 @@ fn snapshot(lab: &Lab) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what is tried, for whoever repeats it")]
 fn whatever_happens_in_the_middle_of_a_step_it_converges_and_goes_back() {
     let runs: usize = variable("SINC_INSTALL_FAULTS").map_or(5, |runs| runs.parse().unwrap());
     let seed = variable("SINC_INSTALL_FAULTS_SEED").map_or(fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -93,7 +94,7 @@ fn one(lab: &Lab, component: &str, step: usize, fault: Fault, delay: u32, what: 
     let program = sandbox.program(Sandbox::binary(), &sandbox.home()).args(ARGS).patience(PATIENCE);
     let mut sinc = program.start();
     wait_until(&format!("{what}: it is at it"), Duration::from_secs(60), || {
-        root(lab, "ls /run/at-it 2>/dev/null || true") != ""
+        !root(lab, "ls /run/at-it 2>/dev/null || true").is_empty()
     });
     let go_on = "systemctl kill -s CONT sinc-apply 2>/dev/null || true";
     let ended = || root(lab, "systemctl is-active sinc-apply || true") != "active\n";

@@ -146,7 +146,7 @@ fn packages_of_a_person_stay_and_what_dpkg_was_cut_off_in_is_finished() {
     host.root("touch /tmp/slowly");
     let terminal = Terminal::sinc(&host.lab.sandbox, &host.lab.sandbox.home(), &WITH_VENDOR);
     wait_until("dpkg is at work", PATIENCE, || {
-        host.root("pgrep -f '[s]inc-stand-in.postinst' || true") != ""
+        !host.root("pgrep -f '[s]inc-stand-in.postinst' || true").is_empty()
     });
     host.root("systemctl kill -s KILL sinc-apply.service; rm /tmp/slowly");
     assert_eq!(terminal.wait_exit(Duration::from_secs(60)), 1, "{}", terminal.history());

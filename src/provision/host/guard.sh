@@ -128,7 +128,7 @@ for file in /var/lib/sinc/installed/*; do
   if [ -e "$before/records/$name" ]; then cat "$before/records/$name" >>"$new" || continue; fi
   cmp -s "$file" "$new" || mv "$new" "$file"
   rm -f "$new"
-  grep -qv "^as" "$file" || rm -f "$file"
+  grep -qvE "^(as|wrote)" "$file" || rm -f "$file"
 done
 rm -f "$guard/armed"
 date -u +%Y-%m-%dT%H:%M:%SZ >"$guard/taken-back"
