@@ -130,7 +130,7 @@ impl Hostile {
     }
 
     fn try_one(&self, start: &Start) {
-        self.root(&format!("{}; true", start.prepare));
+        self.root(&format!("{}\ntrue", start.prepare));
         let rules = self.rules();
         let run = self.install(start);
         assert_eq!(run.code, start.code, "{}: {run}", start.name);
@@ -192,7 +192,7 @@ fn whatever_the_host_is_like_ssh_works_afterwards() {
         if std::panic::catch_unwind(AssertUnwindSafe(|| hostile.try_one(start))).is_err() {
             failed.push(start.name);
             hostile.lab.bed(&["restore"]);
-            hostile.root(&format!("{}; {}; true", start.mend, ORDINARY));
+            hostile.root(&format!("{}\n{ORDINARY}\ntrue", start.mend));
         }
         tried += 1;
     }

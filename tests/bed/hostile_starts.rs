@@ -92,10 +92,13 @@ pub(crate) const STARTS: [Start; 64] = [
     start("ssh is limited by the person", "ufw limit ssh", "ufw --force delete limit ssh"),
     start("ssh is let in by name", "ufw allow OpenSSH", "ufw --force delete allow OpenSSH"),
     start("ssh is let in for both protocols", "ufw allow 22", "ufw --force delete allow 22"),
-    start(
-        "the firewall is on, with ssh limited",
-        "ufw limit 22/tcp comment mine; ufw --force enable",
-        "ufw --force disable; ufw --force delete limit 22/tcp",
+    says(
+        "everything is as it should be",
+        start(
+            "the firewall is on, with ssh limited",
+            "ufw limit 22/tcp comment mine; ufw --force enable",
+            "ufw --force disable; ufw --force delete limit 22/tcp",
+        ),
     ),
     start(
         "rules, and none of ssh",

@@ -94,7 +94,7 @@ impl<'a> Working<'a> {
                 self.outcome.skipped.insert(component.clone(), need.clone());
             }
             Event::Waits(why) => ui.status("Waiting", &harmless(why)),
-            Event::TakenBack => ui.warn("the firewall is as it was before"),
+            Event::TakenBack => ui.warn("what was changed of the firewall or of sshd is as it was before"),
             Event::Note { text, .. } => ui.note(&harmless(text)),
             Event::Armed(_) => {}
             Event::Lost => ui.status("Waiting", "the line was lost; the host goes on, and is watched again"),

@@ -98,10 +98,14 @@ if [ -e /var/lib/sinc/guard.lock ]; then
 fi
 [ -e "$guard/armed" ] || exit 0
 back() { cp -a "$1" "$2.sinc-new" && sync "$2.sinc-new" && mv -f "$2.sinc-new" "$2" || { rm -f "$2.sinc-new"; return 1; }; }
+# Only what is of ufw, and all of that: it takes chains that are there for a firewall that stands.
 open() {
   for tables in iptables ip6tables; do
     "$tables" -S 2>/dev/null | grep -q "^-N ufw" || continue
-    "$tables" -P INPUT ACCEPT && "$tables" -F INPUT
+    for chain in INPUT OUTPUT FORWARD; do "$tables" -P $chain ACCEPT; done
+    "$tables" -S | sed -n "s/^-A \([A-Z]*\) -j \(ufw[^ ]*\)\$/\1 \2/p" | while read -r from to; do "$tables" -D "$from" -j "$to"; done
+    "$tables" -S | sed -n "s/^-N \(ufw.*\)/\1/p" | while read -r chain; do "$tables" -F "$chain"; done
+    "$tables" -S | sed -n "s/^-N \(ufw.*\)/\1/p" | while read -r chain; do "$tables" -X "$chain"; done
   done
 }
 if [ -e "$before/firewall" ]; then
