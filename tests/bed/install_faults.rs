@@ -44,7 +44,7 @@ fn root(lab: &Lab, line: &str) -> String {
 
 /// What a run must bring back.
 fn snapshot(lab: &Lab) -> String {
-    let files = "find /etc /home/dev -type f ! -name '*cache*' ! -path '*/.cache/*' ! -path '*/ufw/user*.rules' | sort | xargs sha256sum";
+    let files = "find /etc /home/dev -type f ! -name '*cache*' ! -name .sudo_as_admin_successful ! -path '*/.cache/*' ! -path '*/ufw/user*.rules' | sort | xargs sha256sum";
     root(
         lab,
         &format!(
