@@ -10,11 +10,11 @@ use super::install::working::Working;
 use super::install::{TheHost, own_components};
 use crate::cli;
 use crate::failure::{Failure, Kind};
-use crate::provision::apply;
+use crate::provision::apply::{self, Back};
 use crate::provision::catalog::Catalog;
 use crate::provision::facts::{Facts, Rights};
 use crate::provision::plan::several;
-use crate::provision::records::{Records, Undo};
+use crate::provision::records::Records;
 use crate::provision::target::{DEFAULT_USER, Target};
 
 /// Runs it.
@@ -25,6 +25,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     let config = ctx.config()?;
     let host = config.host(None)?;
     let remote = ctx.remote(&host);
+    // Whom something was put there for is noted with it; this is for what an older sinc has noted.
     let target = Target::new(DEFAULT_USER, false).ok_or_else(|| anyhow::anyhow!("no user"))?;
     let mut there = TheHost::new(ctx, &remote, target);
     let mut facts = there.look(&[], ctx.global.dry_run)?;
@@ -35,6 +36,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     }
     let catalog = Catalog::load(own_components(&config).as_deref())?;
     let chosen = chosen(&catalog, &facts, &args.components)?;
+    let hidden = facts.host.hidden && !facts.host.rights.is_root();
+    if chosen.is_empty() && hidden {
+        let message = format!("what sinc put on {} with root's rights is only seen with them", host.name);
+        let mut failure = Failure::new(Kind::Privilege, message);
+        for hint in rights_hints(&there, &facts) {
+            failure = failure.hint(hint);
+        }
+        return Err(failure.into());
+    }
     if chosen.is_empty() {
         if ctx.ui.is_json() {
             ctx.print_json("uninstall", &json!({ "host": host.name, "components": [] }));
@@ -43,12 +53,17 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
         return Ok(0);
     }
-    let plan: Vec<(String, Vec<Undo>)> =
-        chosen.into_iter().map(|name| (name.clone(), facts.records.undo(&name))).collect();
+    let back = |name: String| Back {
+        user: facts.records.user(&name).map(str::to_owned),
+        undo: facts.records.undo(&name),
+        unreadable: facts.records.is_unreadable(&name),
+        name,
+    };
+    let plan: Vec<Back> = chosen.into_iter().map(back).collect();
     if !ctx.ui.is_json() {
         // What is only looked at may be piped.
         let say = |line: &str| if ctx.global.dry_run { ctx.ui.data(line) } else { ctx.ui.raw(line) };
-        for (name, undo) in &plan {
+        for Back { name, undo, .. } in &plan {
             say(&format!("  {}", ctx.ui.bold(name)));
             undo.iter().for_each(|undo| say(&format!("    - {}", undo.what)));
         }
@@ -64,20 +79,28 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         return Ok(0);
     }
     let mut sentences = BTreeMap::new();
-    for (name, undo) in &plan {
+    for Back { name, undo, .. } in &plan {
         for (number, undo) in undo.iter().enumerate() {
             sentences.insert((name.clone(), number), undo.what.clone());
         }
     }
-    let mut working = Working::with(ctx, sentences);
+    if let Some(program) = apply::undoing_guarded(&there.target, &plan) {
+        let (outcome, own) = there.work(&program, Working::with(ctx, sentences.clone()))?;
+        if !own || outcome.broken || !outcome.failed.is_empty() {
+            if let Some(log) = outcome.run.as_ref().and_then(|run| there.keep_log(run)) {
+                ctx.ui.note(&format!("all output: {}", log.display()));
+            }
+            let message =
+                format!("the firewall of {} could not be taken back, so nothing else was", host.name);
+            return Err(Failure::new(Kind::Failed, message).hint("run it again").into());
+        }
+    }
     let program = apply::undoing(&there.target, &plan);
-    let worked = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event));
-    working.unless_interrupted(worked)?;
-    let outcome = working.finish();
+    let (outcome, _own) = there.work(&program, Working::with(ctx, sentences))?;
     let log = outcome.run.as_ref().and_then(|run| there.keep_log(run));
     let left = there.look(&[], true)?.records;
     let failed: Vec<&str> =
-        plan.iter().map(|(name, _)| name.as_str()).filter(|name| left.has(name)).collect();
+        plan.iter().map(|back| back.name.as_str()).filter(|name| left.has(name)).collect();
     if ctx.ui.is_json() {
         ctx.print_json("uninstall", &as_json(&host.name, &plan, &left));
     } else {
@@ -90,7 +113,22 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     if !failed.is_empty() && !ctx.ui.is_json() {
         ctx.ui.warn(&format!("not taken back: {}", several(&failed)));
     }
+    if failed.is_empty() && hidden {
+        if !ctx.ui.is_json() {
+            ctx.ui.warn("what was put there with root's rights is still there");
+            rights_hints(&there, &facts).iter().for_each(|hint| ctx.ui.hint(hint));
+        }
+        return Ok(Kind::Privilege.code());
+    }
     Ok(i32::from(!failed.is_empty()))
+}
+
+/// How it goes with root's rights.
+fn rights_hints(there: &TheHost<'_>, facts: &Facts) -> Vec<String> {
+    let terminal = "run it on a terminal: the password that sudo wants is asked there".to_owned();
+    let asked = (facts.host.rights == Rights::MaySudo).then_some(terminal);
+    let root = "or log in as root: `sinc uninstall --host root@ADDRESS`".to_owned();
+    asked.into_iter().chain([there.for_an_administrator(&facts.host.login), root]).collect()
 }
 
 /// The components to take back, those that need others first.
@@ -117,7 +155,8 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<Stri
             return Err(Failure::new(Kind::Failed, message).hint(hint).into());
         }
     }
-    if wanted("user") && there.iter().any(|name| name == "user") && facts.host.login != "root" {
+    let own = facts.records.users_made().any(|user| user == facts.host.login);
+    if wanted("user") && there.iter().any(|name| name == "user") && own {
         let message = "the user that sinc made cannot be removed by its own login";
         return Err(Failure::new(Kind::Failed, message)
             .hint("log in as root for that: `sinc uninstall --host root@ADDRESS`")
@@ -130,10 +169,10 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<Stri
     Ok(chosen)
 }
 
-fn as_json(host: &str, plan: &[(String, Vec<Undo>)], left: &Records) -> serde_json::Value {
+fn as_json(host: &str, plan: &[Back], left: &Records) -> serde_json::Value {
     let components: Vec<_> = plan
         .iter()
-        .map(|(name, undo)| {
+        .map(|Back { name, undo, .. }| {
             let steps: Vec<&str> = undo.iter().map(|undo| undo.what.as_str()).collect();
             json!({ "name": name, "removed": !left.has(name), "steps": steps })
         })

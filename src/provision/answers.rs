@@ -54,7 +54,8 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
         ("user", [_uid, sudo, linger, keys]) => {
             Fact::User(Some(UserFact { sudo: yes(sudo)?, linger: yes(linger)?, keys: yes(keys)? }))
         }
-        ("ufw", [state, rules]) => {
+        // Without a word on its default it is not there at all.
+        ("ufw", [state, rules, policy @ ..]) if policy.len() < 2 => {
             let state = match *state {
                 "absent" => UfwState::Absent,
                 "inactive" => UfwState::Inactive,
@@ -62,7 +63,16 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
                 _ => return None,
             };
             let rules = String::from_utf8(unhex(rules)?).ok()?;
-            Fact::Ufw { state, rules: rules.lines().map(owned).collect() }
+            let open = policy.first().is_some_and(|policy| policy.eq_ignore_ascii_case("accept"));
+            Fact::Ufw { state, rules: rules.lines().map(owned).collect(), open }
+        }
+        ("sshd", [method, values @ ..]) => {
+            let value = |word: &&str| {
+                let (key, value) = word.split_once('=')?;
+                Some((key.to_owned(), value.to_owned()))
+            };
+            let values = values.iter().map(value).collect::<Option<_>>()?;
+            Fact::Sshd { method: given(method).map(owned), values }
         }
         ("shell", [holds]) => Fact::Shell(yes(holds)?),
         _ => return None,

@@ -75,8 +75,15 @@ pub enum Event {
     Waits(String),
     /// The change of the firewall was taken back.
     TakenBack,
-    /// The change of the firewall waits for a login that confirms it.
-    Armed,
+    /// The change of the firewall or of sshd, of this name, waits for a login that confirms it.
+    Armed(String),
+    /// Something of a component that a person should know.
+    Note {
+        /// The component.
+        component: String,
+        /// What.
+        text: String,
+    },
     /// The line was lost.
     Lost,
     /// All is done.
@@ -114,7 +121,10 @@ impl Event {
             ("skip", [component, need]) => Self::Skipped { component: owned(component), need: owned(need) },
             ("wait", [_component, why @ ..]) => Self::Waits(why.join(" ")),
             ("guard", ["taken-back"]) => Self::TakenBack,
-            ("guard", ["armed"]) => Self::Armed,
+            ("guard", ["armed", change @ ..]) => Self::Armed(change.join(" ")),
+            ("note", [component, text @ ..]) => {
+                Self::Note { component: owned(component), text: text.join(" ") }
+            }
             ("end", _) => Self::End,
             ("broken", _) => Self::Broken,
             _ => return None,
@@ -143,16 +153,51 @@ pub fn program(target: &Target, plans: &[ComponentPlan], secrets: &BTreeMap<Stri
     program.finish()
 }
 
-/// The program that takes these components back, in this order.
+/// A component that is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Back {
+    /// Its name.
+    pub name: String,
+    /// For whom it was put there, where that is noted.
+    pub user: Option<String>,
+    /// What is done, in this order.
+    pub undo: Vec<Undo>,
+    /// There is a note of it that is not understood, and is kept.
+    pub unreadable: bool,
+}
+
+/// The program that takes back what these components changed of the firewall or of sshd, and no more: a fresh login has to
+/// confirm that before the rest, and before anything is forgotten. Nothing where there is no such thing.
 #[must_use]
-pub fn undoing(target: &Target, components: &[(String, Vec<Undo>)]) -> String {
+pub fn undoing_guarded(target: &Target, components: &[Back]) -> Option<String> {
+    let guarded = components.iter().any(|it| it.undo.iter().any(Undo::is_guarded));
+    guarded.then(|| undo(target, components, true))
+}
+
+/// The program that takes all the rest of these components back, in this order.
+#[must_use]
+pub fn undoing(target: &Target, components: &[Back]) -> String {
+    undo(target, components, false)
+}
+
+fn undo(target: &Target, components: &[Back], guarded: bool) -> String {
     let mut program = Program::working(target);
-    for (name, undo) in components {
+    for Back { name, user, undo, unreadable } in components {
+        let all = || undo.iter().enumerate().filter(|(_, undo)| undo.is_guarded() == guarded);
+        if guarded && all().next().is_none() {
+            continue;
+        }
         program.call(&["component", name]);
-        for (number, undo) in undo.iter().enumerate() {
+        if let Some(user) = user {
+            program.call(&["belongs_to", user]);
+        }
+        for (number, undo) in all() {
             step(&mut program, number, &undo.call, None);
         }
-        step(&mut program, undo.len(), &Call::new("forget", [""; 0]), None);
+        if !guarded {
+            let unreadable = if *unreadable { "yes" } else { "no" };
+            step(&mut program, undo.len(), &Call::new("forget", [unreadable]), None);
+        }
     }
     program.call(&["run_end"]);
     program.finish()
@@ -219,6 +264,9 @@ fn follow(
         interrupted()?;
         let error = match result {
             Ok(0) if ended => return Ok(own),
+            Ok(94) => anyhow::bail!(
+                "nothing can be written where sinc keeps its notes on the host: is its disk full?"
+            ),
             Ok(93) => anyhow::bail!("the host does not know that run any more"),
             Ok(code) => anyhow::bail!("the run on the host could not be started or watched (code {code})"),
             Err(error) if !may_come_back(&error) => return Err(error.into()),
@@ -261,16 +309,32 @@ fn rest(pause: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Takes the guard of the firewall away, by a login of its own. `access` goes over a connection that is shared with none.
+/// What a fresh login found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The change, which stays now.
+    Yes,
+    /// Nothing that waits.
+    Nothing,
+    /// It was taken back before.
+    TakenBack,
+    /// Another change, that came after this one.
+    Another,
+}
+
+/// Takes the guard of this change away, by a login of its own. `access` goes over a connection that is shared with none.
 ///
 /// # Errors
 /// There is no such login.
-pub fn confirm(access: &Access<'_>, target: &Target) -> Result<()> {
-    let said = access.ask("log in a second time", &Program::confirming(target))?;
-    match said.trim() {
-        "guard confirmed" | "guard none" => Ok(()),
+pub fn confirm(access: &Access<'_>, target: &Target, change: &str) -> Result<Confirmed> {
+    let said = access.ask("log in a second time", &Program::confirming(target, change))?;
+    Ok(match said.trim() {
+        "guard confirmed" => Confirmed::Yes,
+        "guard none" => Confirmed::Nothing,
+        "guard taken-back" => Confirmed::TakenBack,
+        "guard changed" => Confirmed::Another,
         said => anyhow::bail!("the host's guard of the firewall said: {said}"),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -288,6 +352,11 @@ mod tests {
         assert_eq!(
             read("why et no key: a  b"),
             Event::Because { component: "et".to_owned(), why: "no key: a  b".to_owned() }
+        );
+        assert_eq!(read("guard armed 17"), Event::Armed("17".to_owned()));
+        assert_eq!(
+            read("note base /etc/x stays"),
+            Event::Note { component: "base".to_owned(), text: "/etc/x stays".to_owned() }
         );
         assert_eq!(read("end"), Event::End);
         assert_eq!(Event::parse("ok base x 1"), None);

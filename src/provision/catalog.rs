@@ -16,8 +16,19 @@ macro_rules! files {
 }
 
 /// Each file by its name. A test finds the one that is missing here.
-const FILES: &[(&str, &str)] =
-    files!["user", "base", "et", "node", "opencode", "claude", "codex", "gemini", "ufw", "et-public"];
+const FILES: &[(&str, &str)] = files![
+    "user",
+    "base",
+    "et",
+    "node",
+    "opencode",
+    "claude",
+    "codex",
+    "gemini",
+    "ufw",
+    "et-public",
+    "hardening"
+];
 
 /// All components.
 #[derive(Clone, Debug)]

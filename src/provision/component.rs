@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::kinds::{Apt, Download, Edit, FileStep, Npm, Service, Shell, Ufw, User};
+use super::kinds::{Apt, Download, Edit, FileStep, Npm, Service, Shell, Sshd, Ufw, User};
 use crate::config::ConfigError;
 
 /// The named sets of components; each holds the ones before it.
@@ -161,6 +161,8 @@ pub enum Kind {
     User(User),
     /// A rule of the firewall, or that it is on.
     Ufw(Ufw),
+    /// Settings of sshd.
+    Sshd(Sshd),
     /// Anything else, with a check.
     Shell(Shell),
 }
@@ -177,6 +179,7 @@ struct StepFile {
     service: Option<Service>,
     user: Option<User>,
     ufw: Option<Ufw>,
+    sshd: Option<Sshd>,
     shell: Option<Shell>,
 }
 
@@ -205,7 +208,7 @@ impl Component {
         let secrets: Vec<&str> = about.secret.iter().map(|secret| secret.name.as_str()).collect();
         let mut steps = Vec::new();
         for step in &about.step {
-            let (span, StepFile { unless, apt, npm, download, file, edit, service, user, ufw, shell }) =
+            let (span, StepFile { unless, apt, npm, download, file, edit, service, user, ufw, sshd, shell }) =
                 (step.span(), step.get_ref().clone());
             let mut kinds = [
                 apt.map(Kind::Apt),
@@ -216,12 +219,13 @@ impl Component {
                 service.map(Kind::Service),
                 user.map(Kind::User),
                 ufw.map(Kind::Ufw),
+                sshd.map(Kind::Sshd),
                 shell.map(Kind::Shell),
             ]
             .into_iter()
             .flatten();
             let (Some(kind), None) = (kinds.next(), kinds.next()) else {
-                return Err(mistake(span, "a step has exactly one of `apt`, `npm`, `download`, `file`, `edit`, `service`, `user`, `ufw`, `shell`".to_owned()));
+                return Err(mistake(span, "a step has exactly one of `apt`, `npm`, `download`, `file`, `edit`, `service`, `user`, `ufw`, `sshd`, `shell`".to_owned()));
             };
             kind.check(&secrets, &about.architectures).map_err(|message| mistake(span, message))?;
             steps.push(Step { unless, kind });
@@ -254,6 +258,7 @@ mod tests {
                 mistake("[[step]]\napt = { package = [\"x\"] }\n"),
                 mistake("[[step]]\nshell = { says = \"x\", apply = \"true\" }\n"),
                 mistake("[[step]]\n"),
+                mistake("[[step]]\nshell = { says = \"x\\ny\", check = \"true\", apply = \"true\" }\n"),
                 mistake("[[step]]\napt = { packages = [] }\n"),
                 mistake("[[step]]\napt = { packages = [\"a b\"] }\n"),
                 mistake("[[step]]\nfile = { path = \"etc/x\", content = \"\" }\n"),

@@ -43,8 +43,10 @@ pub struct HostFacts {
     pub ssh_ports: Vec<u16>,
     /// The run that is going on.
     pub running: Option<String>,
-    /// A change of the firewall waits for a login that confirms it.
-    pub guard_armed: bool,
+    /// A change of the firewall or of sshd waits for a login that confirms it: the change's name.
+    pub guard: Option<String>,
+    /// Something that root put there may be there, and these rights do not show it.
+    pub hidden: bool,
 }
 
 /// How root's rights can be had.
@@ -153,6 +155,15 @@ pub enum Fact {
         state: UfwState,
         /// Its rules, as `ufw show added` writes them.
         rules: Vec<String>,
+        /// Whatever no rule is about is let in.
+        open: bool,
+    },
+    /// What sshd goes by.
+    Sshd {
+        /// How this connection's login was accepted, where that is known.
+        method: Option<String>,
+        /// The values of the keys that were asked for.
+        values: BTreeMap<String, String>,
     },
     /// Whether the check holds.
     Shell(bool),
@@ -250,6 +261,9 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
                 Kind::Service(service) => words.extend([service.scope.name(), &service.unit]),
                 Kind::User(user) => words.push(&user.name),
                 Kind::Ufw(_) => {}
+                Kind::Sshd(sshd) => {
+                    words.extend(sshd.set.keys().map(String::as_str).chain(["AuthenticationMethods"]));
+                }
                 Kind::Shell(shell) => {
                     words.extend([if shell.as_user { "yes" } else { "no" }, &shell.check]);
                 }
@@ -309,12 +323,13 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "dpkg" => host.dpkg_broken = true,
             "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),
             "running" => host.running = Some(rest.to_owned()),
-            "guard" => host.guard_armed = true,
+            "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
+            "hidden" => host.hidden = true,
             "logged-in" => {
                 let (name, yes_or_no) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.logged_in.insert(name.to_owned(), yes(yes_or_no).ok_or_else(bad)?);
             }
-            "record" => facts.records.add(rest).ok_or_else(bad)?,
+            "record" => facts.records.add(rest),
             "fact" => {
                 let words: Vec<&str> = rest.split_whitespace().collect();
                 let [component, number, enough, kind, said @ ..] = words.as_slice() else {
@@ -358,6 +373,7 @@ impl Fact {
                 | (Self::Service { .. }, Kind::Service(_))
                 | (Self::User(_), Kind::User(_))
                 | (Self::Ufw { .. }, Kind::Ufw(_))
+                | (Self::Sshd { .. }, Kind::Sshd(_))
                 | (Self::Shell(_), Kind::Shell(_))
         )
     }

@@ -1,12 +1,18 @@
 //! What is to be done about the firewall: ssh first, and a person's own rules stay.
 
-use super::facts::{HostFacts, UfwState};
+use super::facts::{Fact, Facts, HostFacts, UfwState};
 use super::kinds::Ufw;
 use super::plan::{Decision, change, several};
 use super::program::Call;
 
 /// What is to be done about a rule, or about turning it on.
-pub(super) fn decide(wanted: &Ufw, state: UfwState, rules: &[String], host: &HostFacts) -> Decision {
+pub(super) fn decide(
+    wanted: &Ufw,
+    state: UfwState,
+    rules: &[String],
+    open: bool,
+    host: &HostFacts,
+) -> Decision {
     let ports: Vec<String> = host.ssh_ports.iter().map(u16::to_string).collect();
     if ports.is_empty() && (wanted.enable || wanted.allow.as_deref() == Some("ssh")) {
         return Decision::Blocked("no port of ssh is known, and a login could be shut out".to_owned());
@@ -19,7 +25,15 @@ pub(super) fn decide(wanted: &Ufw, state: UfwState, rules: &[String], host: &Hos
     let port_names: Vec<&str> = ports.iter().map(String::as_str).collect();
     if wanted.enable {
         return match state {
+            UfwState::Active if open => {
+                Decision::Satisfied("the firewall is on, and shuts only what a rule shuts".to_owned())
+            }
             UfwState::Active => Decision::Satisfied("the firewall is on".to_owned()),
+            _ if open => change(
+                "turn the firewall on: its default lets everything in, only what your rules shut is shut"
+                    .to_owned(),
+                Call::new("ufw_enable", ports.clone()),
+            ),
             _ => change(
                 format!(
                     "turn the firewall on: only {} stays open{}",
@@ -68,6 +82,17 @@ pub(super) fn decide(wanted: &Ufw, state: UfwState, rules: &[String], host: &Hos
         true => change(format!("let {what} through the firewall{instead}"), call),
         false => Decision::Satisfied(format!("the firewall lets {what} through")),
     }
+}
+
+/// What a person should know of the firewall that these components are about.
+#[must_use]
+pub fn warning(facts: &Facts) -> Option<String> {
+    let open = facts.steps.values().any(|step| matches!(step.fact, Fact::Ufw { open: true, .. }));
+    open.then(|| {
+        "the firewall of this host lets everything in that no rule shuts (DEFAULT_INPUT_POLICY=ACCEPT in \
+         /etc/default/ufw), and sinc leaves that as it is; `sudo ufw default deny incoming` there shuts the rest"
+            .to_owned()
+    })
 }
 
 fn ssh_at(ports: &[&str]) -> String {

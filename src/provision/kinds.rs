@@ -213,6 +213,27 @@ pub struct Ufw {
     pub enable: bool,
 }
 
+/// Settings of sshd, before all others. What this very login needs is never turned off.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Sshd {
+    /// Keys and their values.
+    pub set: BTreeMap<String, String>,
+}
+
+/// The keys that a component may set: none that says who may log in, or where.
+const SSHD_KEYS: [&str; 9] = [
+    "ClientAliveCountMax",
+    "ClientAliveInterval",
+    "KbdInteractiveAuthentication",
+    "LoginGraceTime",
+    "MaxAuthTries",
+    "PasswordAuthentication",
+    "PermitEmptyPasswords",
+    "PermitRootLogin",
+    "X11Forwarding",
+];
+
 /// Anything else, with a check.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -255,6 +276,7 @@ impl Kind {
             Self::Service(_) => "service",
             Self::User(_) => "user",
             Self::Ufw(_) => "ufw",
+            Self::Sshd(_) => "sshd",
             Self::Shell(_) => "shell",
         }
     }
@@ -315,7 +337,18 @@ impl Kind {
                 }
                 _ => ufw.interface.iter().try_for_each(|it| word(it, "an interface", "-.")),
             },
-            Self::Shell(_) => Ok(()),
+            Self::Sshd(sshd) => sshd.set.iter().try_for_each(|(key, value)| {
+                word(value, "a value of sshd", "-")?;
+                match SSHD_KEYS.contains(&key.as_str()) {
+                    true => Ok(()),
+                    false => Err(format!("`{key}` is none of {}", SSHD_KEYS.join(", "))),
+                }
+            }),
+            // It is noted on the host, as one field of one line.
+            Self::Shell(shell) => match shell.says.contains(['\n', '\t']) {
+                true => Err("`says` is one line, without tabs".to_owned()),
+                false => Ok(()),
+            },
         }
     }
 }

@@ -7,7 +7,9 @@ use super::edit;
 use super::facts::{Fact, Facts, FileFact, HostFacts, StepFact};
 use super::firewall;
 use super::kinds::{Apt, Download, FileStep, Npm, Service, User};
+use super::packages;
 use super::program::Call;
+use super::sshd;
 use super::version;
 
 /// What is to be done about a step.
@@ -76,6 +78,7 @@ impl ComponentPlan {
 pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<ComponentPlan> {
     let mut blocked: BTreeMap<&str, String> = BTreeMap::new();
     let mut plans = Vec::new();
+    let mut mended = !facts.host.dpkg_broken;
     for component in components {
         let mut plan = ComponentPlan {
             name: component.name.clone(),
@@ -89,6 +92,9 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
             plan.blocked = Some(format!("it needs {need}"));
         } else {
             fill(&mut plan, component, facts, wishes);
+        }
+        if !mended && plan.blocked.is_none() {
+            mended = packages::mend(&mut plan, component, facts.host.rights);
         }
         if let Some(why) = &plan.blocked {
             blocked.insert(&component.name, why.clone());
@@ -142,7 +148,7 @@ const SPARE: u64 = 200;
 fn needs_root(step: &Step, host: &HostFacts) -> bool {
     let below_home = |path: &str| host.expand(path).starts_with(&format!("{}/", host.home));
     match &step.kind {
-        Kind::Apt(_) | Kind::User(_) | Kind::Ufw(_) => true,
+        Kind::Apt(_) | Kind::User(_) | Kind::Ufw(_) | Kind::Sshd(_) => true,
         Kind::Npm(_) => false,
         Kind::Download(download) => !below_home(&download.destination),
         Kind::File(file) => !below_home(&file.path),
@@ -174,7 +180,12 @@ pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -
         (Kind::Edit(wanted), Fact::Edit(there, content)) => edited(wanted, there, content, host),
         (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
         (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
-        (Kind::Ufw(wanted), Fact::Ufw { state, rules }) => firewall::decide(wanted, *state, rules, host),
+        (Kind::Ufw(wanted), Fact::Ufw { state, rules, open }) => {
+            firewall::decide(wanted, *state, rules, *open, host)
+        }
+        (Kind::Sshd(wanted), Fact::Sshd { method, values }) => {
+            sshd::decide(wanted, method.as_deref(), values, &host.login)
+        }
         (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
         (Kind::Shell(shell), Fact::Shell(false)) => {
             let as_user = if shell.as_user { "yes" } else { "no" };

@@ -11,10 +11,17 @@ pub static ENTER: Script = Script::new(include_str!("enter.sh"));
 const LIB: &str = include_str!("host/lib.sh");
 const PROBE: &str = include_str!("host/probe.sh");
 const STEPS: &str = include_str!("host/steps.sh");
+const PACKAGES: &str = include_str!("host/packages.sh");
+const FILES: &str = include_str!("host/files.sh");
+const GUARD: &str = include_str!("host/guard.sh");
 const FIREWALL: &str = include_str!("host/firewall.sh");
+const SSHD: &str = include_str!("host/sshd.sh");
 const UNDO: &str = include_str!("host/undo.sh");
 const RUN: &str = include_str!("host/run.sh");
 const START: &str = include_str!("host/start.sh");
+
+/// What changes something.
+const WORK: [&str; 7] = [STEPS, PACKAGES, FILES, GUARD, FIREWALL, SSHD, UNDO];
 
 /// A call of one of the functions in `host/`, with its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +45,7 @@ impl Call {
     #[must_use]
     pub fn function_text(&self) -> &'static str {
         let head = format!("\n{}() {{", self.function);
-        for part in [STEPS, FIREWALL, UNDO] {
+        for part in WORK {
             if let Some(start) = part.find(&head).map(|at| at + 1) {
                 let rest = &part[start..];
                 let first = rest.lines().next().unwrap_or_default();
@@ -89,7 +96,7 @@ impl Program {
     /// A program that changes something; its fifth word is its run's id.
     #[must_use]
     pub fn working(target: &Target) -> Self {
-        let mut program = Self::of(&[LIB, STEPS, FIREWALL, UNDO, RUN], target);
+        let mut program = Self::of(&[&[LIB][..], &WORK, &[RUN]].concat(), target);
         program.text.push_str("run_begin \"$5\"\n");
         program
     }
@@ -118,11 +125,11 @@ impl Program {
         show.finish()
     }
 
-    /// A program that takes the guard of the firewall away.
+    /// A program that takes the guard of this change away.
     #[must_use]
-    pub fn confirming(target: &Target) -> String {
-        let mut confirm = Self::of(&[LIB, FIREWALL], target);
-        confirm.call(&["guard_confirm"]);
+    pub fn confirming(target: &Target, change: &str) -> String {
+        let mut confirm = Self::of(&[LIB, GUARD], target);
+        confirm.call(&["guard_confirm", change]);
         confirm.finish()
     }
 
@@ -157,7 +164,7 @@ mod tests {
             Program::probing(&target).finish(),
             Program::starting(&target, &work),
             Program::watching(&target, "x", 3),
-            Program::confirming(&target),
+            Program::confirming(&target, "1"),
             work,
         ] {
             for shell in ["sh", "dash", "bash"] {

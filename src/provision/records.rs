@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use super::plan::several;
 use super::program::Call;
 
 /// What sinc has put on the host, by component: one line of fields each, in the order in which it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
-    components: BTreeMap<String, Vec<Vec<String>>>,
+    components: BTreeMap<String, Component>,
+    unreadable: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Component {
+    /// For whom it was put there.
+    user: Option<String>,
+    lines: Vec<Vec<String>>,
+    unreadable: bool,
 }
 
 /// One thing that is taken back: what it is, and how.
@@ -19,67 +29,124 @@ pub struct Undo {
     pub call: Call,
 }
 
+impl Undo {
+    /// Could it shut the login out? Then a fresh login has to confirm it.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        matches!(self.call.function, "undo_ufw" | "undo_ufw_was" | "undo_ufw_on" | "undo_sshd")
+    }
+}
+
+/// The file of sshd that is sinc's.
+const SSHD_FILE: &str = "/etc/ssh/sshd_config.d/00-sinc.conf";
+
 /// How many packages are named in a sentence.
 const MOST_NAMED: usize = 8;
 
 impl Records {
-    /// A line `COMPONENT KIND<tab>FIELD…` of the host's answer.
-    pub(super) fn add(&mut self, line: &str) -> Option<()> {
-        let (component, fields) = line.split_once(' ')?;
-        let fields: Vec<String> = fields.split('\t').map(str::to_owned).collect();
-        undo_one(&fields)?;
-        self.components.entry(component.to_owned()).or_default().push(fields);
-        Some(())
+    /// A line `COMPONENT KIND<tab>FIELD…` of the host's answer. One that is not understood is kept as it is, for a warning.
+    pub(super) fn add(&mut self, line: &str) {
+        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let fields: Vec<String> = rest.split('\t').map(str::to_owned).collect();
+        let component = self.components.entry(name.to_owned()).or_default();
+        match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["as", user] if !user.is_empty() => component.user = Some((*user).to_owned()),
+            fields if is_known(fields) => {
+                component.lines.push(fields.iter().map(|&it| it.to_owned()).collect());
+            }
+            _ => {
+                component.unreadable = true;
+                self.unreadable.push(line.to_owned());
+            }
+        }
     }
 
     /// The components of which something is there.
     pub fn components(&self) -> impl Iterator<Item = &str> {
-        self.components.keys().map(String::as_str)
+        let some = |it: &Component| it.lines.iter().any(|fields| fields[0] != "wrote");
+        self.components.iter().filter(move |(_, it)| some(it)).map(|(name, _)| name.as_str())
     }
 
     /// Was something of this component put there?
     #[must_use]
     pub fn has(&self, component: &str) -> bool {
-        self.components.contains_key(component)
+        self.components().any(|name| name == component)
+    }
+
+    /// For whom a component was put there, where that is noted.
+    #[must_use]
+    pub fn user(&self, component: &str) -> Option<&str> {
+        self.components.get(component)?.user.as_deref()
+    }
+
+    /// The users that sinc made.
+    pub fn users_made(&self) -> impl Iterator<Item = &str> {
+        let lines = self.components.values().flat_map(|component| &component.lines);
+        lines.filter(|fields| fields[0] == "user").map(|fields| fields[1].as_str())
+    }
+
+    /// The lines that are not understood.
+    #[must_use]
+    pub fn unreadable(&self) -> &[String] {
+        &self.unreadable
+    }
+
+    /// Is there such a line of this component?
+    #[must_use]
+    pub fn is_unreadable(&self, component: &str) -> bool {
+        self.components.get(component).is_some_and(|it| it.unreadable)
     }
 
     /// How a component is taken back: the last thing first, packages in one go at the end.
     #[must_use]
     pub fn undo(&self, component: &str) -> Vec<Undo> {
-        let Some(lines) = self.components.get(component) else { return Vec::new() };
-        let packages: Vec<&str> =
-            lines.iter().filter(|fields| fields[0] == "apt").map(|fields| fields[1].as_str()).collect();
-        let mut all: Vec<Undo> = lines
-            .iter()
-            .rev()
-            .filter(|fields| fields[0] != "apt")
-            .filter_map(|fields| undo_one(fields))
-            .collect();
-        if !packages.is_empty() {
+        let Some(Component { lines, .. }) = self.components.get(component) else { return Vec::new() };
+        let of = |kind: &str| {
+            let of_kind = lines.iter().filter(|fields| fields[0] == kind);
+            of_kind.map(|fields| fields[1].as_str()).collect::<Vec<_>>()
+        };
+        let (asked, along) = (of("apt"), of("apt-with"));
+        let mut all: Vec<Undo> = lines.iter().rev().filter_map(|fields| undo_one(fields, lines)).collect();
+        if !asked.is_empty() || !along.is_empty() {
+            let packages = [asked.as_slice(), &along].concat();
             let what = match packages.as_slice() {
-                few if few.len() <= MOST_NAMED => format!("remove {}", super::plan::several(few)),
+                few if few.len() <= MOST_NAMED => format!("remove {}", several(few)),
                 [first, rest @ ..] => format!("remove {first} and {} packages that came with it", rest.len()),
                 [] => String::new(),
             };
-            all.push(Undo { what, call: Call::new("undo_apt", packages) });
+            let words = asked.into_iter().chain(["--"]).chain(along);
+            all.push(Undo { what, call: Call::new("undo_apt", words) });
         }
         all
     }
 }
 
-fn undo_one(fields: &[String]) -> Option<Undo> {
+fn is_known(fields: &[&str]) -> bool {
+    let owned: Vec<String> = fields.iter().map(|&it| it.to_owned()).collect();
+    matches!(fields, ["apt" | "apt-with", package] if !package.is_empty())
+        || matches!(fields, ["wrote", path, _] if !path.is_empty())
+        || undo_one(&owned, &[]).is_some()
+}
+
+/// How one thing is taken back; `all` are the lines of its component.
+fn undo_one(fields: &[String], all: &[Vec<String>]) -> Option<Undo> {
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     let undo = |what: String, function, words: &[&str]| {
         Some(Undo { what, call: Call::new(function, words.iter().copied()) })
     };
-    let back = |kept: &str| if kept.is_empty() { "" } else { " and bring back what was there before" };
     match fields.as_slice() {
-        ["apt", package] => undo(format!("remove {package}"), "undo_apt", &[package]),
         ["repository", name] => undo(format!("forget the repository {name}"), "undo_repository", &[name]),
         ["ppa", name] => undo(format!("forget the PPA {name}"), "undo_ppa", &[name]),
         ["npm", package] => undo(format!("remove {package} of npm"), "undo_npm", &[package]),
         ["path" | "file", path, kept] => {
-            undo(format!("remove {path}{}", back(kept)), "undo_path", &[path, kept])
+            // What sinc made of it, each time: as long as it is that, nobody has changed it since.
+            let sums = all.iter().filter(|it| it[0] == "wrote" && it[1] == *path).map(|it| it[2].as_str());
+            let words: Vec<&str> = [*path, *kept].into_iter().chain(sums).collect();
+            let back = if kept.is_empty() { "" } else { " and bring back what was there before" };
+            undo(format!("remove {path}{back}"), "undo_path", &words)
+        }
+        ["keys", file, kept] => {
+            undo(format!("take the login's keys out of {file} again"), "undo_keys", &[file, kept])
         }
         ["service", scope, unit, enabled, active] => undo(
             format!("let {unit} be {enabled} and {active}, as before"),
@@ -93,10 +160,20 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
         ["ufw", rule @ ..] if !rule.is_empty() => {
             undo(format!("delete the firewall's rule: {}", rule.join(" ")), "undo_ufw", rule)
         }
-        ["ufw-was", rule @ ..] if !rule.is_empty() => {
-            undo(format!("bring back the firewall's rule: {}", rule.join(" ")), "undo_ufw_was", rule)
+        ["ufw-was", words @ ..] if !words.is_empty() => {
+            let rule = match words {
+                ["insert", _place, rule @ ..] => rule,
+                rule => rule,
+            };
+            undo(format!("bring back the firewall's rule: {}", rule.join(" ")), "undo_ufw_was", words)
         }
         ["ufw-on"] => undo("turn the firewall off".to_owned(), "undo_ufw_on", &[]),
+        ["sshd"] => {
+            let sums =
+                all.iter().filter(|it| it[0] == "wrote" && it[1] == SSHD_FILE).map(|it| it[2].as_str());
+            let words: Vec<&str> = sums.collect();
+            undo("let sshd be as it was before".to_owned(), "undo_sshd", &words)
+        }
         ["shell", as_user, text, says] => {
             let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
             undo(format!("not any more: {says}"), "undo_shell", &[as_user, &text])
@@ -109,29 +186,66 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
 mod tests {
     use super::*;
 
+    fn calls(records: &Records, component: &str) -> Vec<String> {
+        records.undo(component).iter().map(|undo| undo.call.to_string()).collect()
+    }
+
     #[test]
     fn the_last_thing_goes_first_and_packages_go_together() {
         let mut records = Records::default();
         for line in [
+            "et as\tann",
             "et apt\tet",
             "et repository\tet",
-            "et apt\tlibsodium23",
+            "et apt-with\tlibsodium23",
             "et file\t/etc/a b\t/var/lib/sinc/kept/et/%etc%a b",
+            "et wrote\t/etc/a b\t11aa",
+            "et wrote\t/etc/other\t33cc",
+            "et wrote\t/etc/a b\t22bb",
+            "et keys\t/home/ann/.ssh/authorized_keys\t/var/lib/sinc/kept/et/keys",
             "et service\tsystem\tet.service\tdisabled\tinactive",
+            "et ufw-was\tinsert\t2\tdeny\t2022/tcp",
+            "et ufw\tallow\t2022/tcp",
         ] {
-            records.add(line).unwrap();
+            records.add(line);
         }
-        let undo: Vec<String> = records.undo("et").iter().map(|undo| undo.call.to_string()).collect();
         assert_eq!(
-            undo,
+            calls(&records, "et"),
             [
+                "undo_ufw allow 2022/tcp",
+                "undo_ufw_was insert 2 deny 2022/tcp",
                 "undo_service system et.service disabled inactive",
-                "undo_path '/etc/a b' '/var/lib/sinc/kept/et/%etc%a b'",
+                "undo_keys /home/ann/.ssh/authorized_keys /var/lib/sinc/kept/et/keys",
+                "undo_path '/etc/a b' '/var/lib/sinc/kept/et/%etc%a b' 11aa 22bb",
                 "undo_repository et",
-                "undo_apt et libsodium23",
+                "undo_apt et -- libsodium23",
             ]
         );
-        assert!(records.add("et nonsense\tx").is_none());
+        let undo = records.undo("et");
+        assert_eq!(undo[1].what, "bring back the firewall's rule: deny 2022/tcp");
+        assert_eq!(undo.iter().filter(|undo| undo.is_guarded()).count(), 2);
+        assert_eq!(records.user("et"), Some("ann"));
+        assert_eq!(records.unreadable(), [""; 0]);
         assert!(records.undo("base").is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_not_understood_is_told_and_the_others_count() {
+        let mut records = Records::default();
+        for line in [
+            "et nonsense\tx",
+            "et apt\tet",
+            "et apt",
+            "et shell\tno\tzz\tx",
+            "half",
+            "ufw as\tdev",
+            "ufw wrote\t/x\t1",
+        ] {
+            records.add(line);
+        }
+        assert_eq!(records.unreadable(), ["et nonsense\tx", "et apt", "et shell\tno\tzz\tx", "half"]);
+        assert_eq!(calls(&records, "et"), ["undo_apt et --"]);
+        assert_eq!(records.components().collect::<Vec<_>>(), ["et"]);
+        assert!(records.is_unreadable("et") && !records.is_unreadable("ufw") && !records.has("half"));
     }
 }

@@ -57,6 +57,37 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Replaces a file of a person's in one step: a link to it stays one, its mode stays, and what it said before is kept
+/// beside it. Gives where.
+///
+/// # Errors
+/// It cannot be read, kept, or written.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let why = || format!("cannot write `{}`", path.display());
+    let real = path.canonicalize().with_context(why)?;
+    let permissions = std::fs::metadata(&real).with_context(why)?.permissions();
+    let name = real.file_name().context("a file has a name")?.to_string_lossy().into_owned();
+    let mut copies = (1..).map(|n| real.with_file_name(format!("{name}.before-{n}")));
+    let kept = copies.find(|copy| !copy.exists()).context("there are too many copies")?;
+    let old = std::fs::read(&real).with_context(why)?;
+    let temporary = real.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    for (file, bytes) in [(&kept, old.as_slice()), (&real, bytes)] {
+        let written = (|| {
+            let mut new =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+            new.write_all(bytes)?;
+            new.set_permissions(permissions.clone())?;
+            new.sync_all()?;
+            std::fs::rename(&temporary, file)
+        })();
+        written.inspect_err(|_| drop(std::fs::remove_file(&temporary))).with_context(why)?;
+    }
+    if let Some(dir) = real.parent() {
+        let _ = File::open(dir).and_then(|dir| dir.sync_all());
+    }
+    Ok(kept)
+}
+
 /// The same for what says nothing that is needed after a power cut, and is written often: the name may be the old one then.
 pub(super) fn write_hint(path: &Path, bytes: &[u8]) -> Result<()> {
     put(path, bytes)
@@ -121,5 +152,31 @@ pub(super) fn remove(path: &Path) -> Result<()> {
             Err(error).with_context(|| format!("cannot remove `{}`", path.display()))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_persons_file_is_replaced_behind_its_link_with_its_mode_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("dotfiles.toml");
+        let link = dir.path().join("config.toml");
+        std::fs::write(&real, "old").unwrap();
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("dotfiles.toml", &link).unwrap();
+        let first = replace_file(&link, b"new").unwrap();
+        let second = replace_file(&link, b"newer").unwrap();
+        assert!(link.is_symlink());
+        let text = |file: &Path| std::fs::read_to_string(file).unwrap();
+        assert_eq!((text(&real), text(&first), text(&second)), ("newer".into(), "old".into(), "new".into()));
+        for file in [&real, &first, &second] {
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        let names = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(names, 4, "nothing else is left");
     }
 }

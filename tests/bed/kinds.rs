@@ -10,9 +10,9 @@ use super::support::PATIENCE;
 use super::support::sandbox::Run;
 use super::support::wait_until;
 
-const SECRET: &str = "s3cret of a test";
+pub(crate) const SECRET: &str = "s3cret of a test";
 
-const COMPONENT: &str = r#"
+pub(crate) const COMPONENT: &str = r#"
 summary = "a program of a vendor"
 source = "a test"
 pinned = "2026-11-26"
@@ -62,7 +62,7 @@ undo = "rm -f $SINC_HOME/.told"
 "#;
 
 /// A web server on the laptop's side with a repository: signed in the suite `good`, not in `bad`.
-struct Vendor(Child);
+pub(crate) struct Vendor(Child);
 
 impl Drop for Vendor {
     fn drop(&mut self) {
@@ -72,7 +72,7 @@ impl Drop for Vendor {
 }
 
 impl Vendor {
-    fn open(lab: &Lab, dir: &Path) -> Self {
+    pub(crate) fn open(lab: &Lab, dir: &Path) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/vendor.sh");
         lab.sandbox.run("bash", &[script.to_str().unwrap(), dir.to_str().unwrap()]).success();
         let web = dir.join("web");
@@ -86,14 +86,14 @@ impl Vendor {
     }
 }
 
-fn install(lab: &Lab, args: &[&str]) -> Run {
+pub(crate) fn install(lab: &Lab, args: &[&str]) -> Run {
     let sandbox = &lab.sandbox;
     let program = sandbox.program(super::support::sandbox::Sandbox::binary(), &sandbox.home());
     sandbox.finish(&program.args(args).patience(Duration::from_secs(120)))
 }
 
 /// Makes it a component of one's own.
-fn own(lab: &Lab, text: &str, suite: &str) {
+pub(crate) fn own(lab: &Lab, text: &str, suite: &str) {
     lab.sandbox.write(".config/sinc/components/vendor.toml", text.replace("SUITE", suite));
 }
 

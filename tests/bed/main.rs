@@ -7,8 +7,11 @@
 mod support;
 
 mod distance;
+mod hardening;
 mod hostile;
+mod hostile_starts;
 mod install;
+mod install_faults;
 mod kinds;
 mod lab;
 mod login;
@@ -17,4 +20,5 @@ mod machine_killed;
 mod onlooker;
 mod restart;
 mod rights;
+mod safe;
 mod second_factor;

@@ -73,6 +73,18 @@ fn without_rights_what_needs_none_is_done_and_the_rest_is_left_out() {
     assert!(run.stderr.contains("echo 'nob ALL=(ALL) NOPASSWD: ALL' | sudo tee"), "{run}");
     assert_eq!(lab.bed(&["vps", "stat", "-c", "%U", "/home/nob/of-user"]), "nob\n");
     lab.sandbox.sinc(&[&args[..4], &["--tier", "custom", "--with", "of-user", "--check"]].concat()).success();
+    // What root put there is seen by root alone: it is not taken for nothing.
+    let root =
+        ["install", "--host", "root@vps", "--yes", "--as-root", "--tier", "custom", "--with", "of-root"];
+    lab.sandbox.sinc(&root).success();
+    let hidden = lab.sandbox.sinc(&["uninstall", "--host", "nob@vps", "--yes"]).exits(77);
+    assert!(
+        hidden.stderr.contains("1 of 1 taken back") && hidden.stderr.contains("is still there"),
+        "{hidden}"
+    );
+    let hidden = lab.sandbox.sinc(&["uninstall", "--host", "nob@vps", "--yes"]).exits(77);
+    assert!(hidden.stderr.contains("an administrator of the host can run"), "{hidden}");
+    lab.sandbox.sinc(&["uninstall", "--host", "root@vps", "--yes"]).success();
     lab.sandbox.sinc(&["uninstall", "--host", "nob@vps", "--yes"]).success();
     assert_eq!(lab.bed(&["vps", "sh", "-c", "ls /home/nob /etc/of-root 2>/dev/null | wc -l"]).trim(), "1");
 }

@@ -1,23 +1,35 @@
 #!/usr/bin/env bash
-# vendor.sh DIR: makes an apt repository of one package in DIR/web: the suite `good` is signed, `bad` is not.
+# vendor.sh DIR: makes an apt repository in DIR/web: the suite `good` is signed, `bad` is not. Its program comes with
+# `sinc-along`, which another package needs too; to set it up takes a while where there is a file /tmp/slowly.
 set -euo pipefail
 dir=$1
-package=$dir/package web=$dir/web
-mkdir -p "$package/DEBIAN" "$package/usr/bin" "$web/pool"
+web=$dir/web
+mkdir -p "$web/pool"
 export GNUPGHOME=$dir/gnupg
 (umask 077 && mkdir "$GNUPGHOME")
 trap 'gpgconf --kill all' EXIT
 
-cat >"$package/DEBIAN/control" <<END
-Package: sinc-stand-in
-Version: 1.0
-Architecture: all
-Maintainer: nobody <nobody@example.com>
-Description: stands in for a program of a vendor
-END
-printf '#!/bin/sh\nexec sleep infinity\n' >"$package/usr/bin/stand-in"
-chmod 755 "$package/usr/bin/stand-in"
-dpkg-deb -b "$package" "$web/pool/sinc-stand-in.deb" >/dev/null
+# package NAME FIELD...: an empty one, with these fields
+package() {
+  local name=$1 at=$dir/$1
+  shift
+  mkdir -p "$at/DEBIAN"
+  {
+    printf 'Package: %s\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\n' "$name"
+    printf '%s\n' "$@" 'Description: stands in for something of a vendor'
+  } >"$at/DEBIAN/control"
+}
+package sinc-stand-in 'Depends: sinc-along'
+mkdir -p "$dir/sinc-stand-in/usr/bin"
+printf '#!/bin/sh\nexec sleep infinity\n' >"$dir/sinc-stand-in/usr/bin/stand-in"
+chmod 755 "$dir/sinc-stand-in/usr/bin/stand-in"
+# shellcheck disable=SC2016 # for the package's own shell
+printf '#!/bin/sh\nwhile [ -e /tmp/slowly ]; do sleep 0.1; done\n' >"$dir/sinc-stand-in/DEBIAN/postinst"
+chmod 755 "$dir/sinc-stand-in/DEBIAN/postinst"
+package sinc-along
+package sinc-of-a-person 'Depends: sinc-along'
+packages='sinc-stand-in sinc-along sinc-of-a-person'
+for name in $packages; do dpkg-deb -b "$dir/$name" "$web/pool/$name.deb" >/dev/null; done
 
 gpg -q --batch --passphrase '' --quick-generate-key 'vendor <nobody@example.com>' rsa2048 sign never
 gpg -q --armor --export >"$web/key.asc"
@@ -26,12 +38,13 @@ listed() { echo " $(sha256sum <"$1" | cut -d' ' -f1) $(stat -c %s "$1") $2"; }
 for suite in good bad; do
   top=$web/dists/$suite
   mkdir -p "$top/main/binary-all"
-  {
-    cat "$package/DEBIAN/control"
-    echo "Filename: pool/sinc-stand-in.deb"
-    echo "Size: $(stat -c %s "$web/pool/sinc-stand-in.deb")"
-    echo "SHA256: $(sha256sum <"$web/pool/sinc-stand-in.deb" | cut -d' ' -f1)"
-  } >"$top/main/binary-all/Packages"
+  for name in $packages; do
+    cat "$dir/$name/DEBIAN/control"
+    echo "Filename: pool/$name.deb"
+    echo "Size: $(stat -c %s "$web/pool/$name.deb")"
+    echo "SHA256: $(sha256sum <"$web/pool/$name.deb" | cut -d' ' -f1)"
+    echo
+  done >"$top/main/binary-all/Packages"
   for processor in amd64 arm64; do cp -r "$top/main/binary-all" "$top/main/binary-$processor"; done
   {
     printf 'Suite: %s\nArchitectures: all amd64 arm64\nComponents: main\nDate: %s\nSHA256:\n' "$suite" "$(date -Ru)"

@@ -29,8 +29,7 @@ start_run '"*) touch done; cat events ;;
         *"
 watch_run "*) touch done; cat events ;;
         *"
-guard_confirm
-"*) echo "guard confirmed" ;;
+guard_confirm "*) echo "guard $(cat guard 2>/dev/null || echo confirmed)" ;;
         *) if [ -e done ]; then cat after; else cat before; fi ;;
         esac
     "#;
@@ -41,7 +40,7 @@ guard_confirm
 const WORKED: &str = "run 20261126T120000Z-1\nlog /var/lib/sinc/runs/20261126T120000Z-1/log\nstart base 0\n\
     wait base the package manager is busy: unattended-upgr (process 812)\nok base 0 4100\nstart base 1\nok base 1 12\n\
     start node 0\nok node 0 21700\nstart node 1\nok node 1 4400\nstart node 2\nok node 2 2200\nstart opencode 0\n\
-    ok opencode 0 7200\nstart ufw 0\nok ufw 0 2000\nstart ufw 1\nok ufw 1 500\nstart ufw 2\nok ufw 2 600\nguard armed\nend\n";
+    ok opencode 0 7200\nstart ufw 0\nok ufw 0 2000\nstart ufw 1\nok ufw 1 500\nstart ufw 2\nok ufw 2 600\nguard armed 17 firewall\nend\n";
 
 /// A host on which all is as it should be, but for what these lines of facts say.
 fn all_done(login: &str, instead: &[(&str, &str)]) -> String {
@@ -183,8 +182,9 @@ fn without_rights_what_needs_them_is_left_out_with_what_an_administrator_would_r
 
 #[test]
 fn a_run_that_is_going_on_is_watched() {
-    let before = all_done(SUDO, &[]) + "running 20261126T115900Z-7\nguard armed\n";
-    let (sandbox, _fakes) = host(&before, "start base 0\nok base 0 4100\nend\n", &all_done(SUDO, &[]));
+    let before = all_done(SUDO, &[]) + "running 20261126T115900Z-7\nguard armed 17 firewall\n";
+    let events = "start base 0\nok base 0 4100\nguard armed 17 firewall\nend\n";
+    let (sandbox, _fakes) = host(&before, events, &all_done(SUDO, &[]));
     insta::assert_snapshot!(
         "install-watches",
         sandbox.sinc(&["install", "--yes", "--without", "et"]).success().snapshot()
@@ -241,4 +241,95 @@ fn what_was_put_there_is_shown_and_taken_back() {
         "uninstall",
         sandbox.sinc(&["uninstall", "--yes", "ufw", "node"]).success().snapshot()
     );
+}
+
+/// What the host says of itself, without its steps.
+fn head() -> String {
+    let lines = facts("debian-12-fresh");
+    lines.lines().filter(|line| !line.starts_with("fact")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_firewall_that_nothing_changed_is_not_confirmed() {
+    let before = all_done(SUDO, &[]) + "running 20261126T115900Z-7\n";
+    let (sandbox, _fakes) = host(&before, "start base 0\nok base 0 4100\nend\n", &all_done(SUDO, &[]));
+    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).success();
+    assert!(run.stderr.contains("Watching a run") && !run.stderr.contains("Confirmed"), "{run}");
+}
+
+#[test]
+fn a_firewall_that_went_back_meanwhile_is_a_failure() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let (sandbox, _fakes) = host(&before, WORKED, &before);
+    sandbox.write("answers/guard", "taken-back");
+    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).exits(1);
+    let why = "the host has taken the firewall back as it was, before a second login came";
+    assert!(run.stderr.contains(why), "{run}");
+}
+
+#[test]
+fn a_firewall_that_lets_everything_in_is_told_before_and_after() {
+    let done = all_done(SUDO, &[]).lines().map(open_by_default).collect::<String>();
+    let (sandbox, _fakes) = host(&done, "", "");
+    for args in [&["install", "--check", "--without", "et"][..], &["install", "--yes", "--without", "et"]] {
+        let run = sandbox.sinc(args).success();
+        assert!(run.stderr.contains("`sudo ufw default deny incoming` there shuts the rest"), "{run}");
+    }
+}
+
+fn open_by_default(line: &str) -> String {
+    if line.contains(" - ufw ") { format!("{line} ACCEPT\n") } else { format!("{line}\n") }
+}
+
+#[test]
+fn what_only_root_sees_is_not_taken_for_nothing() {
+    let none = head().replace("rights sudo", "rights none") + "hidden\n";
+    let (sandbox, _fakes) = host(&none, "", "");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(77);
+    assert!(run.stderr.contains("with root's rights is only seen with them"), "{run}");
+    assert!(run.stderr.contains("echo 'dev ALL=(ALL) NOPASSWD: ALL' | sudo tee"), "{run}");
+    // What is one's own is taken back, and the rest is told.
+    let own = format!("{none}record mine file\t/home/dev/x\t\n");
+    let (sandbox, _fakes) = host(&own, "run r-1\nlog /l\nstart mine 0\nok mine 0 9\nend\n", &none);
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(77);
+    assert!(run.stderr.contains("1 of 1 taken back") && run.stderr.contains("is still there"), "{run}");
+    let (sandbox, _fakes) = host(&head(), "", "");
+    sandbox.sinc(&["uninstall", "--yes"]).success();
+}
+
+#[test]
+fn a_note_that_is_not_understood_stops_nothing() {
+    let records = "record ufw nonsense\tx\nrecord ufw as\tann\nrecord ufw apt\tufw\n";
+    let before = format!("{}{records}", head());
+    let (sandbox, _fakes) = host(&before, "run r-1\nlog /l\nstart ufw 0\nok ufw 0 9\nend\n", &head());
+    let run = sandbox.sinc(&["uninstall", "--yes"]).success();
+    let warning = "warning: a note of what was put on the host is not understood: ufw nonsense";
+    assert!(run.stderr.contains(warning) && run.stderr.contains("1 of 1 taken back"), "{run}");
+    let done = all_done(SUDO, &[]) + records;
+    let (sandbox, _fakes) = host(&done, "", "");
+    let run = sandbox.sinc(&["install", "--check", "--without", "et"]).success();
+    assert!(run.stderr.contains(warning), "{run}");
+}
+
+#[test]
+fn the_firewall_goes_back_first_and_for_the_user_that_was_noted() {
+    let records = "record ufw as\tann\nrecord ufw file\t/home/ann/x\t\nrecord ufw ufw\tallow\t22/tcp\n";
+    let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 9\nguard armed 17 firewall\nend\n";
+    let (sandbox, fakes) = host(&format!("{}{records}", head()), events, &head());
+    let run = sandbox.sinc(&["uninstall", "--yes"]).success();
+    assert!(run.stderr.contains("Confirmed the firewall, by a second login"), "{run}");
+    let sent = fakes.transcript();
+    let (first, second) = sent.split_once("guard_confirm ").unwrap();
+    let calls = |text: &str, call: &str| text.contains(&format!("\n  < {call}"));
+    assert!(calls(first, "step 0 undo_ufw allow 22/tcp\n") && !calls(first, "step 2 forget"), "{first}");
+    assert!(calls(second, "belongs_to ann\n") && calls(second, "step 1 undo_path /home/ann/x "), "{second}");
+    assert!(!calls(second, "step 0 undo_ufw") && calls(second, "step 2 forget no\n"), "{second}");
+
+    // Without that login nothing else is taken back, and nothing is forgotten.
+    let failed = "run r-1\nlog /l\nstart ufw 0\nfail ufw 0 9 1\nguard taken-back\nend\n";
+    let (sandbox, fakes) = host(&format!("{}{records}", head()), failed, &head());
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains("could not be taken back, so nothing else was"), "{run}");
+    assert!(!fakes.transcript().contains("forget no"), "{run}");
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
+use super::working::{Outcome, Working};
 use crate::commands::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::process::quote;
 use crate::provision::access::{Access, WrongPassword};
-use crate::provision::apply;
+use crate::provision::apply::{self, Confirmed, Event};
 use crate::provision::component::Component;
 use crate::provision::facts::{self, Facts, Rights};
 use crate::provision::plan::{ComponentPlan, Decision};
@@ -53,17 +54,52 @@ impl<'a> TheHost<'a> {
                 .hint("sinc itself works with any Linux that has tmux and the agent")
                 .into());
         }
-        if only || (facts.host.running.is_none() && !facts.host.guard_armed) {
+        for line in facts.records.unreadable() {
+            let line = crate::commands::paint::harmless(line);
+            self.ctx.ui.warn(&format!("a note of what was put on the host is not understood: {line}"));
+        }
+        if only || (facts.host.running.is_none() && facts.host.guard.is_none()) {
             return Ok(facts);
         }
         if let Some(run) = &facts.host.running {
             self.ctx.ui.status("Watching", &format!("a run that is going on there already ({run})"));
-            let mut working = super::working::Working::new(self.ctx, &[]);
-            apply::watch(&self.access(), &self.target, run, &mut |event| working.tell(event))?;
-            let _ = working.finish();
+            let working = Working::new(self.ctx, &[]);
+            self.attend(working, |tell| apply::watch(&self.access(), &self.target, run, tell))?;
         }
-        self.confirm_firewall()?;
+        if let Some(change) = self.ask(&[], false)?.host.guard {
+            self.confirm(&change)?;
+        }
         self.ask(components, false)
+    }
+
+    /// Does work there, watched to its end. Gives what became of it, and whether it was this work and not another that was
+    /// going on.
+    pub(in crate::commands) fn work(&self, program: &str, working: Working<'_>) -> Result<(Outcome, bool)> {
+        self.attend(working, |tell| apply::run(&self.access(), &self.target, program, tell))
+    }
+
+    /// Whatever the work changes of the firewall or of sshd is confirmed by a fresh login at once.
+    fn attend<T>(
+        &self,
+        mut working: Working<'_>,
+        work: impl FnOnce(&mut dyn FnMut(&Event)) -> Result<T>,
+    ) -> Result<(Outcome, T)> {
+        let mut unconfirmed = None;
+        let worked = work(&mut |event| {
+            working.tell(event);
+            if let Event::Armed(change) = event {
+                unconfirmed = self.confirm(change).is_err().then(|| change.clone());
+            }
+        });
+        let worked = working.unless_interrupted(worked)?;
+        let outcome = working.finish();
+        if outcome.broken {
+            unconfirmed = self.ask(&[], false)?.host.guard;
+        }
+        if let Some(change) = unconfirmed {
+            self.confirm(&change)?;
+        }
+        Ok((outcome, worked))
     }
 
     /// What is there after the work, logins too.
@@ -112,7 +148,7 @@ impl<'a> TheHost<'a> {
     }
 
     /// What gives the login the rights that are missing.
-    pub(super) fn for_an_administrator(&self, user: &str) -> String {
+    pub(in crate::commands) fn for_an_administrator(&self, user: &str) -> String {
         let line = format!("{user} ALL=(ALL) NOPASSWD: ALL");
         format!(
             "an administrator of the host can run: `echo {} | sudo tee /etc/sudoers.d/{user}`",
@@ -120,16 +156,31 @@ impl<'a> TheHost<'a> {
         )
     }
 
-    /// The second, fresh login, without which the host takes the firewall back by itself.
-    pub(super) fn confirm_firewall(&self) -> Result<()> {
+    /// The second, fresh login, without which the host takes the change back by itself.
+    fn confirm(&self, change: &str) -> Result<()> {
+        let what = match change.split_once(' ').map_or("", |it| it.1) {
+            "sshd" => "sshd",
+            "firewall sshd" | "sshd firewall" => "the firewall and sshd",
+            _ => "the firewall",
+        };
         let fresh = self.remote.clone().without_sharing();
-        apply::confirm(&self.access().over(&fresh), &self.target).with_context(|| {
+        let confirmed = apply::confirm(&self.access().over(&fresh), &self.target, change);
+        let confirmed = confirmed.with_context(|| {
             format!(
-                "a second login to host `{}` failed: within two minutes it takes its firewall back as it was",
+                "a second login to host `{}` failed: within two minutes it takes {what} back as it was",
                 self.remote.name()
             )
         })?;
-        self.ctx.ui.status("Confirmed", "the firewall, by a second login");
+        match confirmed {
+            Confirmed::Yes => self.ctx.ui.status("Confirmed", &format!("{what}, by a second login")),
+            Confirmed::TakenBack => {
+                let message = format!("the host has taken {what} back as it was, before a second login came");
+                let again = "run it again; the host waits two minutes for that login";
+                return Err(Failure::new(Kind::Failed, message).hint(again).into());
+            }
+            // That one is told too.
+            Confirmed::Nothing | Confirmed::Another => {}
+        }
         Ok(())
     }
 

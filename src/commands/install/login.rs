@@ -8,7 +8,7 @@ use super::report::{Became, Report};
 use crate::commands::context::Context;
 use crate::provision::facts::Facts;
 use crate::remote::Remote;
-use crate::state::write_file;
+use crate::state::replace_file;
 
 /// Offers to go on as the user that agents run as. Gives what a person should know.
 pub(super) fn offer(
@@ -45,7 +45,14 @@ pub(super) fn offer(
     let text = std::fs::read_to_string(&config.file)
         .with_context(|| format!("cannot read `{}`", config.file.display()))?;
     let mut document: DocumentMut = text.parse().context("the configuration is not TOML")?;
-    document["host"][name]["destination"] = toml_edit::value(new.to_string());
-    write_file(&config.file, document.to_string().as_bytes())?;
-    Ok(vec![format!("host {name} is {new} now, in {}", config.file.display())])
+    let place = &mut document["host"][name]["destination"];
+    // A comment behind it stays.
+    let decor = place.as_value().map(|value| value.decor().clone());
+    *place = toml_edit::value(new.to_string());
+    if let (Some(value), Some(decor)) = (place.as_value_mut(), decor) {
+        *value.decor_mut() = decor;
+    }
+    let kept = replace_file(&config.file, document.to_string().as_bytes())?;
+    let (file, kept) = (config.file.display(), kept.display());
+    Ok(vec![format!("host {name} is {new} now, in {file}; what that said before: {kept}")])
 }

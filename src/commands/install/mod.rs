@@ -20,6 +20,7 @@ use crate::provision::apply;
 use crate::provision::catalog::{Catalog, Selection, applies};
 use crate::provision::component::{Component, Tier};
 use crate::provision::facts::{Facts, Rights};
+use crate::provision::firewall;
 use crate::provision::plan::{ComponentPlan, Wishes, plan};
 use crate::provision::target::Target;
 pub(super) use host::TheHost;
@@ -77,6 +78,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     {
         report.notes.push(format!("the agent `{}` is your own: sinc does not install it", agent.name));
     }
+    report.notes.extend(firewall::warning(&facts));
     if only_looks {
         return Ok(show::only(ctx, &report, args.check));
     }
@@ -90,15 +92,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     }
     let secrets = secrets(ctx, &components, &plans)?;
     let program = apply::program(&there.target, &plans, &secrets);
-    let mut working = working::Working::new(ctx, &plans);
-    let worked = apply::run(&there.access(), &there.target, &program, &mut |event| working.tell(event));
-    let own = working.unless_interrupted(worked)?;
-    let outcome = working.finish();
+    let (outcome, own) = there.work(&program, working::Working::new(ctx, &plans))?;
     if !own {
         ctx.ui.note("another run was going on, and has ended; run it again for what is left");
-    }
-    if outcome.armed {
-        there.confirm_firewall()?;
     }
     let facts = there.verify(&components)?;
     report.settle(&outcome, plan(&components, &facts, &wishes), &facts);

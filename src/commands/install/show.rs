@@ -25,6 +25,7 @@ pub(super) fn only(ctx: &Context, report: &Report, check: bool) -> i32 {
 pub(super) fn plan(ctx: &Context, report: &Report) {
     if !ctx.ui.is_json() && !ctx.global.quiet && report.changes() > 0 {
         lines(ctx, report).iter().for_each(|line| ctx.ui.raw(line));
+        report.notes.iter().for_each(|note| ctx.ui.note(note));
     }
 }
 

@@ -23,8 +23,6 @@ pub(in crate::commands) struct Outcome {
     pub(in crate::commands) failed: BTreeMap<String, String>,
     /// Components that were left out, and what they need.
     pub(in crate::commands) skipped: BTreeMap<String, String>,
-    /// The firewall waits for a login.
-    pub(in crate::commands) armed: bool,
     /// It was cut off in the middle.
     pub(in crate::commands) broken: bool,
 }
@@ -96,8 +94,9 @@ impl<'a> Working<'a> {
                 self.outcome.skipped.insert(component.clone(), need.clone());
             }
             Event::Waits(why) => ui.status("Waiting", &harmless(why)),
-            Event::TakenBack => ui.warn("the firewall is as it was before"),
-            Event::Armed => self.outcome.armed = true,
+            Event::TakenBack => ui.warn("what was changed of the firewall or of sshd is as it was before"),
+            Event::Note { text, .. } => ui.note(&harmless(text)),
+            Event::Armed(_) => {}
             Event::Lost => ui.status("Waiting", "the line was lost; the host goes on, and is watched again"),
             Event::Broken => self.outcome.broken = true,
             Event::End => {}
@@ -150,7 +149,10 @@ fn as_json(event: &Event) -> serde_json::Value {
         }
         Event::Waits(why) => json!({ "event": "waiting", "text": harmless(why) }),
         Event::TakenBack => json!({ "event": "firewall-taken-back" }),
-        Event::Armed => json!({ "event": "firewall-armed" }),
+        Event::Note { component, text } => {
+            json!({ "event": "component-note", "component": component, "text": harmless(text) })
+        }
+        Event::Armed(_) => json!({ "event": "firewall-armed" }),
         Event::Lost => json!({ "event": "line-lost" }),
         Event::End => json!({ "event": "end" }),
         Event::Broken => json!({ "event": "broken" }),

@@ -1,115 +1,94 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
-# The firewall, so that nobody is locked out: before the first change a timer is armed that takes all of it back, also
-# after a reboot. Only a second, fresh login takes the timer away.
+# The firewall. A person's own rules stay: ours are those whose comment begins with `sinc:`.
 
-guard=/var/lib/sinc/guard
-
-guard_arm() {
-  [ ! -e "$guard/armed" ] || return 0
-  rm -rf "$guard"
-  private_dir "$guard/before"
-  for file in ufw.conf user.rules user6.rules; do
-    [ ! -e "/etc/ufw/$file" ] || cp -a "/etc/ufw/$file" "$guard/before/$file"
-  done
-  cp -a /etc/default/ufw "$guard/before/defaults"
-  # Whether it is on now; what its file says may never have been loaded.
-  if ufw status | grep -q '^Status: active'; then : >"$guard/before/active"; fi
-  printf '%s\n' "$guard_script" >"$guard/take-back.sh"
-  cat >/etc/systemd/system/sinc-guard.service <<'END'
-[Unit]
-Description=sinc: takes the change of the firewall back, because no login confirmed it
-[Service]
-Type=oneshot
-ExecStart=/bin/sh /var/lib/sinc/guard/take-back.sh
-END
-  cat >/etc/systemd/system/sinc-guard.timer <<'END'
-[Unit]
-Description=sinc: takes the change of the firewall back unless a login confirms it
-[Timer]
-OnActiveSec=120
-AccuracySec=1
-[Install]
-WantedBy=timers.target
-END
-  : >"$guard/armed"
-  sync
-  systemctl daemon-reload
-  systemctl enable sinc-guard.timer
-  # Not `--now`: one that has run out is still active for systemd, and would not begin again.
-  systemctl restart sinc-guard.timer
-  [ "$(systemctl show -p SubState --value sinc-guard.timer)" = waiting ] || because "the timer that would take the firewall back does not run"
-}
-
-# What the timer runs; it stands alone. When ufw itself fails, the kernel's own tables are opened.
-# shellcheck disable=SC2016 # it is for another shell
-guard_script='set -u
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-guard=/var/lib/sinc/guard
-[ -e "$guard/armed" ] || exit 0
-on=no
-if [ -e "$guard/before/active" ]; then on=yes; fi
-ufw --force disable || for tables in iptables ip6tables; do "$tables" -P INPUT ACCEPT && "$tables" -F INPUT; done
-for file in ufw.conf user.rules user6.rules; do
-  [ ! -e "$guard/before/$file" ] || cp -a "$guard/before/$file" "/etc/ufw/$file"
-done
-cp -a "$guard/before/defaults" /etc/default/ufw
-[ $on = no ] || ufw --force enable
-rm -f "$guard/armed"
-date -u +%Y-%m-%dT%H:%M:%SZ >"$guard/taken-back"
-systemctl disable sinc-guard.timer
-rm -f /etc/systemd/system/sinc-guard.timer /etc/systemd/system/sinc-guard.service
-systemctl daemon-reload
-'
-
-# A fresh login has come through.
-guard_confirm() {
-  [ -e "$guard/armed" ] || { echo "guard none" && return 0; }
-  rm -f "$guard/armed"
-  sync
-  systemctl disable --now sinc-guard.timer 2>/dev/null
-  rm -f /etc/systemd/system/sinc-guard.timer /etc/systemd/system/sinc-guard.service
-  systemctl daemon-reload
-  rm -rf "$guard"
-  echo "guard confirmed"
-}
-
-guard_take_back() { sh "$guard/take-back.sh"; }
-
-# PORTS: each is opened before all other rules; what lets it through already stays. A rule that shuts this very port
-# makes room, and comes back when the port's rule goes.
+# PORTS: each is opened before all other rules; what lets it through already stays
 ufw_ssh() {
-  guard_arm
-  for port in "$@"; do
-    ufw show added | grep -qE "^ufw (allow|limit) $port(/tcp)?( comment .*)?\$" && continue
-    shut=$(ufw show added | sed -nE "s,^ufw (deny|reject) $port/tcp( comment .*)?\$,\1,p" | head -n 1)
-    if [ -n "$shut" ]; then
-      record ufw-was "$shut" "$port/tcp"
-      ufw --force delete "$shut" "$port/tcp"
-    fi
-    record ufw allow "$port/tcp"
-    ufw prepend allow "$port/tcp" comment 'sinc:ssh' || ufw allow "$port/tcp" comment 'sinc:ssh'
-  done
+  guard_begin firewall
+  for port in "$@"; do let_in prepend sinc:ssh "$port/tcp"; done
+  guard_end
 }
 
 # PORT/PROTOCOL INTERFACE
 ufw_allow() {
-  guard_arm
+  guard_begin firewall
   if [ "$1" = any ]; then
-    record ufw allow in on "$2"
-    ufw allow in on "$2" comment "sinc:$component"
+    let_in '' "sinc:$component" in on "$2"
   elif [ -n "$2" ]; then
-    record ufw allow in on "$2" to any port "${1%/*}" proto "${1#*/}"
-    ufw allow in on "$2" to any port "${1%/*}" proto "${1#*/}" comment "sinc:$component"
+    let_in '' "sinc:$component" in on "$2" to any port "${1%/*}" proto "${1#*/}"
   else
-    record ufw allow "$1"
-    ufw allow "$1" comment "sinc:$component"
+    let_in '' "sinc:$component" "$1"
   fi
+  guard_end
+}
+
+# HOW COMMENT RULE...: ufw puts a rule in the place of one that differs in its verb or comment alone. So one that lets it
+# through already stays as it is; one that shuts the very same makes room, and comes back to its place when ours goes.
+let_in() {
+  how=$1 comment=$2
+  shift 2
+  rule="$*" place=0 shut=
+  ufw show added >"$run/rules"
+  while IFS= read -r line; do
+    case $line in 'ufw '*) place=$((place + 1)) ;; esac
+    case $line in
+    "ufw allow $rule" | "ufw allow $rule comment "* | "ufw limit $rule" | "ufw limit $rule comment "*) return 0 ;;
+    # Without a protocol it is both, for ssh's ports.
+    "ufw allow ${rule%/tcp}" | "ufw allow ${rule%/tcp} comment "* | "ufw limit ${rule%/tcp}" | "ufw limit ${rule%/tcp} comment "*) return 0 ;;
+    "ufw deny $rule" | "ufw deny $rule comment "* | "ufw reject $rule" | "ufw reject $rule comment "*) shut=$line shut_place=$place ;;
+    esac
+  done <"$run/rules"
+  if [ -n "$shut" ]; then
+    verb=${shut#ufw } said=
+    verb=${verb%% *}
+    case $shut in *" comment '"*) said=${shut#*" comment '"} said=${said%\'} ;; esac
+    record ufw-was insert "$shut_place" "$verb" "$@" ${said:+comment "$said"}
+    ufw --force delete "$verb" "$@"
+  fi
+  record ufw allow "$@"
+  # Before all others, where there are others.
+  if [ -z "$how" ] || ! ufw "$how" allow "$@" comment "$comment"; then ufw allow "$@" comment "$comment"; fi
 }
 
 # PORTS: sshd's ports are open before it is on
 ufw_enable() {
-  ufw_ssh "$@"
-  record ufw-on
+  guard_begin firewall
+  for port in "$@"; do let_in prepend sinc:ssh "$port/tcp"; done
+  case $(ufw status) in "Status: active"*) ;; *) record ufw-on ;; esac
   ufw --force enable || because "the firewall does not start"
   case $(ufw status) in "Status: active"*) ;; *) because "the firewall says that it is not active" ;; esac
+  guard_end
+}
+
+# RULE...: ours, and none of a person's that says the same
+undo_ufw() {
+  command -v ufw >/dev/null || return 0
+  comment=$(ufw show added | while IFS= read -r line; do
+    case $line in "ufw $* comment 'sinc:"*) printf '%s' "${line##*" comment "}" && break ;; esac
+  done | tr -d "'")
+  [ -n "$comment" ] || { echo "there is no rule of ours any more: $*" && return 0; }
+  guard_begin firewall
+  ufw --force delete "$@" comment "$comment"
+  guard_end
+}
+
+# insert PLACE RULE..., or RULE...: one of a person's that was there before
+undo_ufw_was() {
+  command -v ufw >/dev/null || return 0
+  guard_begin firewall
+  if [ "$1" != insert ]; then
+    ufw "$@"
+  elif ! ufw "$@"; then
+    # There are fewer rules now.
+    shift 2
+    ufw "$@"
+  fi
+  guard_end
+}
+
+undo_ufw_on() {
+  command -v ufw >/dev/null || return 0
+  case $(ufw status) in "Status: active"*) ;; *) return 0 ;; esac
+  guard_begin firewall
+  ufw disable
+  guard_end
 }

@@ -2,9 +2,26 @@
 # What every program on the host begins with. Its words: the ssh connection, the login's name and home, and how root's
 # rights came.
 umask 022
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 cd /
+
+# A proxy, or certificates of one: neither sudo nor a unit of systemd reads them. Before all else, and none of the names
+# that are used here: what the file says changes nothing of how the work is done.
+if [ -r /etc/environment ]; then
+  while IFS= read -r setting || [ -n "$setting" ]; do
+    setting=${setting#export }
+    name=${setting%%=*} value=${setting#*=}
+    case $name in
+    '' | *[!A-Za-z0-9_]*) continue ;;
+    PATH | IFS | ENV | HOME | USER | LOGNAME | SHELL | PWD | OLDPWD | LD_* | BASH* | *_IFS) continue ;;
+    [A-Z]* | *_proxy | npm_config_*) ;;
+    *) continue ;;
+    esac
+    value=${value#[\"\']} value=${value%[\"\']}
+    [ "$name" = "$setting" ] || export "$name=$value"
+  done </etc/environment
+fi
+export LC_ALL=C LANGUAGE=C DEBIAN_FRONTEND=noninteractive
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 connection=$1 login=$2 login_home=$3 rights=$4
 me=$(id -u)
 state=/var/lib/sinc
@@ -12,18 +29,6 @@ state=/var/lib/sinc
 tab=$(printf '\t')
 private_dir() { (umask 077 && mkdir -p "$1"); }
 hex() { od -An -v -tx1 | tr -d ' \n'; }
-
-# A proxy, or certificates of one: neither sudo nor a unit of systemd reads them.
-if [ -r /etc/environment ]; then
-  while IFS= read -r setting; do
-    name=${setting%%=*} value=${setting#*=}
-    case $name in
-    PATH | '' | *[!A-Za-z0-9_]* | [0-9]*) continue ;;
-    esac
-    value=${value#[\"\']} value=${value%[\"\']}
-    [ "$name" = "$setting" ] || export "$name=$value"
-  done </etc/environment
-fi
 
 # target NAME AS_ROOT: the user that agents run as. A login as root gets one, unless it is to stay root.
 target() {
@@ -33,6 +38,13 @@ target() {
     home=$(getent passwd "$user" | cut -d: -f6)
     [ -n "$home" ] || home=/home/$user
   fi
+}
+
+# belongs_to USER: what was put there for another user is taken back for that one
+belongs_to() {
+  user=$1
+  home=$(getent passwd "$user" | cut -d: -f6)
+  [ -n "$home" ] || home=/home/$user
 }
 
 # Runs a command as that user, where it is there.
@@ -82,6 +94,11 @@ package_lock_holder() {
   done
 }
 
+# KEY: what sshd goes by. One value has two names.
+sshd_value() {
+  sshd -T 2>/dev/null | awk -v key="$1" 'tolower(key) == $1 { print ($2 == "without-password" ? "prohibit-password" : $2); exit }'
+}
+
 # Where packages of npm are.
 npm_package_file() {
   for root in "$home/.local/lib/node_modules" /usr/local/lib/node_modules /usr/lib/node_modules; do
@@ -96,8 +113,8 @@ npm_version() {
   [ -z "$file" ] || sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$file" | head -n 1
 }
 
-# Is a run going on? Whoever works holds the lock.
-is_running() { [ -e "$state/lock" ] && ! flock -n "$state/lock" true; }
+# Is a run going on? Whoever works holds the lock; those that only ask share it.
+is_running() { [ -e "$state/lock" ] && ! flock -n -s "$state/lock" true; }
 
 service_ctl() {
   if [ "$1" = user ]; then

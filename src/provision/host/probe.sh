@@ -19,13 +19,15 @@ host_facts() {
   echo "disk $(df -Pk / | awk 'NR == 2 { print int($4 / 1024) }')"
   for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
   if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
-  for port in $(ssh_ports | sort -un); do echo "ssh-port $port"; done
+  for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
-  if [ -e "$state/guard/armed" ]; then echo "guard armed"; fi
+  if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
+  # What root put there only root may read.
+  if [ "$me" != 0 ] && [ -d /var/lib/sinc ] && { [ ! -x /var/lib/sinc ] || [ -d /var/lib/sinc/installed ]; }; then echo "hidden"; fi
   for record in "$state/installed"/*; do
     [ -f "$record" ] || continue
     # shellcheck disable=SC2094 # it only reads
-    while IFS= read -r line; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
+    while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
   done
 }
 
@@ -36,7 +38,8 @@ ssh_ports() {
   echo "${4:-}"
   sshd -T 2>/dev/null | awk '$1 == "port" { print $2 } $1 == "listenaddress" { n = split($2, part, ":"); print part[n] }'
   cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf 2>/dev/null | awk 'tolower($1) == "port" { print $2 }'
-  ss -Hltnp 2>/dev/null | awk '/"sshd"/ { n = split($4, part, ":"); print part[n] }'
+  # On the loopback alone it is what somebody forwards.
+  ss -Hltnp 2>/dev/null | awk '/"sshd"/ && $4 !~ /^(127\.|\[::1\])/ { n = split($4, part, ":"); print part[n] }'
   systemctl show -p Listen ssh.socket 2>/dev/null | sed -n 's/.*:\([0-9]*\) (Stream).*/\1/p'
 }
 
@@ -158,8 +161,29 @@ probe_ufw() {
     if [ "$me" = 0 ]; then
       case $(ufw status 2>/dev/null) in "Status: active"*) on=active ;; *) on=inactive ;; esac
     fi
-    echo "$on =$(ufw show added 2>/dev/null | grep '^ufw ' | hex)"
+    policy=$(sed -n 's/^DEFAULT_INPUT_POLICY="\{0,1\}\([A-Za-z]*\).*/\1/p' /etc/default/ufw 2>/dev/null | tail -n 1)
+    echo "$on =$(ufw show added 2>/dev/null | grep '^ufw ' | hex) ${policy:--}"
   fi
+}
+
+# KEYS...: what sshd goes by, and how this connection's login was accepted, as far as it is known
+probe_sshd() {
+  line=$(login_method)
+  line=${line:--}
+  for key in "$@"; do
+    value=$(sshd_value "$key")
+    line="$line $key=${value:--}"
+  done
+  echo "$line"
+}
+login_method() {
+  # shellcheck disable=SC2086 # the four words of SSH_CONNECTION
+  set -- $connection
+  [ -n "${2:-}" ] || return 0
+  {
+    journalctl -q --no-pager -o cat -t sshd -t sshd-session -g "from $1 port $2 " 2>/dev/null
+    grep -hF "from $1 port $2 " /var/log/auth.log 2>/dev/null
+  } | sed -n "s/.*Accepted \([a-z/-]*\) for $login from .*/\1/p" | tail -n 1
 }
 
 # AS_USER CHECK

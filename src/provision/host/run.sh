@@ -6,17 +6,21 @@ now() { date +%s%3N; }
 
 run_begin() {
   run=$state/runs/$1 failed=' '
-  exec 9>"$state/lock"
-  flock -n 9 || exit 75
-  echo $$ >"$run/pid"
   # It may hold secrets, and sh has read all of it.
   rm -f "$run/program"
+  exec 9>"$state/lock"
+  # Somebody who only asks whether a run goes on holds it for a moment.
+  flock -w 10 9 || exit 75
+  # Anybody may see whether something of ours is there (`installed`), and nothing more.
+  [ "$me" != 0 ] || chmod 711 "$state"
+  echo $$ >"$run/pid"
 }
 
 # component NAME NEEDS...: what needs something that failed is left out
 component() {
   component=$1 step_failed=
   shift
+  guard_told
   for need in "$@"; do
     case $failed in
     *" $need "*)
@@ -48,14 +52,17 @@ step() {
   emit "fail $component $number $(($(now) - began)) $code"
   [ ! -e "$run/because" ] || emit "why $component $(cat "$run/because")"
   tail -c "+$((size + 1))" "$run/log" | tail -n 12 | while IFS= read -r line; do emit "said $component $line"; done
-  if [ -e /var/lib/sinc/guard/armed ] && case $1 in ufw_*) true ;; *) false ;; esac; then
+  if [ -e "$guard/armed" ] && case $1 in *ufw* | *sshd*) true ;; *) false ;; esac; then
     guard_take_back >>"$run/log" 2>&1
     emit "guard taken-back"
   fi
 }
 
+# What was changed waits for a fresh login, which need not wait for the components that come later.
+guard_told() { [ ! -e "$guard/armed" ] || emit "guard armed $(cat "$guard/armed")"; }
+
 run_end() {
-  [ ! -e /var/lib/sinc/guard/armed ] || emit "guard armed"
+  guard_told
   rm -rf "$run/npm" "$run/download"
   emit "end"
   # The last ones are kept.

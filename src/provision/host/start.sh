@@ -16,18 +16,17 @@ start_run() {
   fi
   id=$(date -u +%Y%m%dT%H%M%SZ)-$$
   run=$state/runs/$id
-  mkdir -m 700 "$run"
-  : >"$run/events"
-  : >"$run/log"
-  (umask 077 && printf '%s' "$1" >"$run/program")
+  { mkdir -m 700 "$run" && : >"$run/events" && : >"$run/log" && (umask 077 && printf '%s' "$1" >"$run/program"); } || cannot_write
+  # Before it begins: whoever finds it at work finds its name.
+  ln -sfn "$run" "$state/current.new"
+  mv -T "$state/current.new" "$state/current"
   if [ "$me" = 0 ] && [ -d /run/systemd/system ]; then
     systemd-run --quiet --collect --unit=sinc-apply --description='sinc install' --property=RuntimeMaxSec=3h \
-      sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" || exit 92
+      sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" || not_started
   else
     setsid -f sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" >/dev/null 2>&1 </dev/null 8>&-
   fi
   wait_for_pid
-  ln -sfn "$run" "$state/current"
   exec 8>&-
   echo "run $id"
   echo "log $run/log"
@@ -39,9 +38,20 @@ wait_for_pid() {
   tries=0
   until [ -s "$run/pid" ]; do
     tries=$((tries + 1))
-    [ $tries -lt 200 ] || exit 92
+    [ $tries -lt 300 ] || not_started
     sleep 0.05
   done
+}
+
+cannot_write() {
+  rm -rf "$run"
+  exit 94
+}
+
+# What it may hold of secrets goes.
+not_started() {
+  rm -f "$run/program"
+  exit 92
 }
 
 # watch_run ID FROM: its events from this line on, until it ends

@@ -2,15 +2,6 @@
 # What changes something. Each function notes first what it is about to put there, so that it can be taken back also
 # when the run ends in the middle; what was there before is kept.
 
-# record KIND FIELDS...: what this component puts there
-record() {
-  private_dir "$state/installed"
-  line=$1
-  shift
-  for field in "$@"; do line="$line$tab$field"; done
-  grep -qxF -- "$line" "$state/installed/$component" 2>/dev/null || printf '%s\n' "$line" >>"$state/installed/$component"
-}
-
 # because TEXT: ends the step; this is why, for the report
 because() {
   printf '%s\n' "$*" | tee "$run/because"
@@ -28,11 +19,8 @@ wait_for_packages() {
     [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $name (process $holder)"
     sleep 1
   done
-  # What an installation that was cut off left behind.
-  if [ -n "$(ls /var/lib/dpkg/updates)" ] || [ -n "$(dpkg --audit)" ]; then
-    echo "dpkg was interrupted before: dpkg --configure -a"
-    timeout 1800 dpkg --configure -a --force-confdef --force-confold
-  fi
+  [ -e "$run/mended" ] || packages_mend
+  : >"$run/mended"
 }
 apt() {
   timeout 3000 apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef \
@@ -48,21 +36,11 @@ apt_install() {
   wait_for_packages
   # Of a package that was fetched before, a stale list may name a file that is gone.
   update_lists
-  before=$state/packages-before-$component
-  private_dir "$state/installed"
-  [ -e "$before" ] || installed_packages >"$before"
-  for package in "$@"; do grep -qxF -- "$package" "$before" || record apt "$package"; done
+  packages_note "$@"
   code=0
   apt install --no-install-recommends "$@" || code=$?
-  # Also what they brought along: hundreds, so all at once.
-  installed_packages | comm -13 "$before" - | sed "s/^/apt$tab/" >"$run/new"
-  noted=$state/installed/$component
-  touch "$noted"
-  { grep -vxFf "$noted" "$run/new" || true; } >"$run/unnoted"
-  cat "$run/unnoted" >>"$noted"
-  [ -s "$noted" ] || rm -f "$noted"
-  rm -f "$before"
   [ "$code" != 0 ] || return 0
+  rm -f "$run/mended"
   for package in "$@"; do
     ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || continue
     [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror?"
@@ -70,8 +48,6 @@ apt_install() {
   done
   because "apt-get could not install $*"
 }
-installed_packages() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u; }
-
 # The lists of one repository alone; apt works as before, whatever comes of it.
 lists_of() {
   apt -o "Dir::Etc::sourcelist=$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
@@ -83,18 +59,18 @@ apt_install_from() {
   shift 5
   wait_for_packages
   list=/etc/apt/sources.list.d/sinc-$name.sources
-  if [ ! -e "$list" ]; then
-    command -v curl >/dev/null || apt_install curl ca-certificates
-    fetch "$key" "$run/key" 120 || because "the key of the repository could not be fetched: $key"
-    kind=gpg
-    ! head -c 64 "$run/key" | grep -q 'BEGIN PGP' || kind=asc
-    record repository "$name"
-    mkdir -p /etc/apt/keyrings
-    install -m 644 "$run/key" "/etc/apt/keyrings/sinc-$name.$kind"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /etc/apt/keyrings/sinc-%s.%s\n' \
-      "$url" "$suite" "$parts" "$name" "$kind" >"$run/list"
-    install -m 644 "$run/list" "$list"
-  fi
+  command -v curl >/dev/null || apt_install curl ca-certificates
+  fetch "$key" "$run/key" 120 || because "the key of the repository could not be fetched: $key"
+  [ -s "$run/key" ] || because "what came as the key of the repository is empty: $key"
+  kind=gpg other=asc
+  ! head -c 64 "$run/key" | grep -q 'BEGIN PGP' || kind=asc other=gpg
+  record repository "$name"
+  mkdir -p /etc/apt/keyrings
+  # Whole, and as they should be, whatever a power loss has left of them.
+  put_whole "/etc/apt/keyrings/sinc-$name.$kind" 644 root <"$run/key"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /etc/apt/keyrings/sinc-%s.%s\n' \
+    "$url" "$suite" "$parts" "$name" "$kind" | put_whole "$list" 644 root
+  rm -f "/etc/apt/keyrings/sinc-$name.$other"
   if ! lists_of "$list"; then
     rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
     because "the repository cannot be used, and was taken out again: $url $suite"
@@ -107,12 +83,29 @@ apt_install_ppa() {
   shift
   wait_for_packages
   command -v add-apt-repository >/dev/null || apt_install software-properties-common
-  record ppa "$ppa"
-  if ! timeout 300 add-apt-repository -y "ppa:$ppa"; then
-    timeout 300 add-apt-repository -y --remove "ppa:$ppa" || true
-    because "the PPA cannot be used, and was taken out again: $ppa"
+  # As add-apt-repository names it.
+  lists=/etc/apt/sources.list.d/${ppa%/*}-ubuntu-${ppa#*/}-
+  if ! is_noted ppa "$ppa" && grep -qs "$ppa" "$lists"*; then
+    echo "the PPA is there already, and not ours"
+  else
+    record ppa "$ppa"
+    # What is there of ours may be half of it.
+    rm -f "$lists"*
+    apt_sources >"$run/sources"
+    timeout 300 add-apt-repository -y -n "ppa:$ppa" || ppa_away "cannot be used"
+    apt_sources | comm -13 "$run/sources" - >"$run/added"
+    while IFS= read -r added; do record path "$added" ''; done <"$run/added"
+    grep -qs "$ppa" "$lists"* || ppa_away "wrote no file with its address"
+    for list in "$lists"*; do lists_of "$list" || ppa_away "has nothing for this host"; done
   fi
   apt_install "$@"
+}
+apt_sources() { find /etc/apt/sources.list.d /etc/apt/trusted.gpg.d /etc/apt/keyrings -type f 2>/dev/null | sort; }
+# WHY: nothing of it stays, so that apt works as before
+ppa_away() {
+  timeout 300 add-apt-repository -y -n --remove "ppa:$ppa" || true
+  apt_sources | comm -13 "$run/sources" - | while IFS= read -r added; do rm -f "$added"; done
+  because "the PPA $1, and was taken out again: $ppa"
 }
 
 # URL FILE SECONDS
@@ -148,12 +141,15 @@ download() {
     mkdir "$3.sinc-new"
     tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner
     echo "$2" >"$3.sinc-new/.sinc-sha256"
+    record_wrote "$3" "$3.sinc-new"
     rm -rf "$3.sinc-old"
     [ ! -e "$3" ] || mv "$3" "$3.sinc-old"
     mv "$3.sinc-new" "$3"
     rm -rf "$3.sinc-old"
   else
+    record_wrote "$3" "$run/download"
     install -m "$5" "$run/download" "$3.sinc-new"
+    sync "$3.sinc-new"
     mv "$3.sinc-new" "$3"
   fi
   case $3 in "$home"/*) [ "$me" != 0 ] || chown -R "$user:" "$3" ;; esac
@@ -161,22 +157,6 @@ download() {
 }
 
 # --- files ---
-
-# record_before KIND PATH: what is there is the person's, unless we put it there; it is kept for the way back
-record_before() {
-  if grep -qE "^$1$tab" "$state/installed/$component" 2>/dev/null &&
-    cut -f1,2 "$state/installed/$component" | grep -qxF -- "$1$tab$2"; then
-    return 0
-  fi
-  kept=
-  if [ -e "$2" ] || [ -L "$2" ]; then
-    kept=$state/kept/$component/$(printf '%s' "$2" | tr / %)
-    private_dir "$(dirname "$kept")"
-    rm -rf "$kept"
-    cp -a "$2" "$kept"
-  fi
-  record "$1" "$2" "$kept"
-}
 
 # PATH MODE OWNER BEFORE CONTENT: BEFORE is the sum of what the plan saw, or "-" for nothing
 file_put() {
@@ -196,9 +176,9 @@ file_put() {
   (umask 077 && printf '%s' "$5" >"$1.sinc-new")
   chmod "$2" "$1.sinc-new"
   [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
+  record_wrote "$1" "$1.sinc-new"
   sync "$1.sinc-new"
   mv "$1.sinc-new" "$1"
-  : >"$run/changed-$component"
 }
 
 # --- services, users, anything else ---
@@ -234,21 +214,24 @@ user_make() {
   if [ "$4" = yes ] && [ -s "$login_home/.ssh/authorized_keys" ]; then
     install -d -m 700 -o "$1" -g "$(id -gn "$1")" "$home/.ssh"
     own=$home/.ssh/authorized_keys
-    record_before file "$own"
-    { cat "$own" 2>/dev/null || true; } >"$run/keys"
-    while IFS= read -r key; do
+    { [ ! -e "$own" ] || awk 1 "$own"; } >"$run/keys"
+    : >"$run/keys-added"
+    while IFS= read -r key || [ -n "$key" ]; do
       case $key in '' | '#'*) continue ;; esac
-      grep -qxF -- "$key" "$run/keys" || printf '%s\n' "$key" >>"$run/keys"
+      grep -qxF -- "$key" "$run/keys" "$run/keys-added" || printf '%s\n' "$key" >>"$run/keys-added"
     done <"$login_home/.ssh/authorized_keys"
-    install -m 600 -o "$1" -g "$(id -gn "$1")" "$run/keys" "$own.sinc-new"
-    mv "$own.sinc-new" "$own"
+    if [ -s "$run/keys-added" ]; then
+      record_keys "$own"
+      cat "$run/keys" "$run/keys-added" | put_whole "$own" 600 "$1"
+    fi
   fi
   if [ "$2" = yes ] && [ "$1" != root ] && ! runuser -u "$1" -- sudo -n true 2>/dev/null; then
     command -v sudo >/dev/null || apt_install sudo
-    record file "/etc/sudoers.d/sinc-$1" ""
     printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$1" >"$run/sudoers"
     visudo -q -c -f "$run/sudoers" || because "sudo does not take its new file"
-    install -m 440 "$run/sudoers" "/etc/sudoers.d/sinc-$1"
+    record_before file "/etc/sudoers.d/sinc-$1"
+    record_wrote "/etc/sudoers.d/sinc-$1" "$run/sudoers"
+    put_whole "/etc/sudoers.d/sinc-$1" 440 root <"$run/sudoers"
   fi
   if [ "$3" = yes ]; then
     [ -e "/var/lib/systemd/linger/$1" ] || record linger "$1"

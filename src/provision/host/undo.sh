@@ -1,41 +1,18 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # Takes back what a component put there. What is not there any more is done already.
 
-# All that a component brought, unless something else needs it now.
-undo_apt() {
-  wait_for_packages
-  here=
-  for package in "$@"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ] || here="$here $package"
-  done
-  [ -n "$here" ] || return 0
-  # shellcheck disable=SC2086 # names of packages
-  apt -s purge $here >"$run/simulated"
-  others=$(awk '$1 == "Purg" || $1 == "Remv" { print $2 }' "$run/simulated" | while read -r package; do
-    case " $here " in *" ${package%:*} "*) ;; *) printf ' %s' "$package" ;; esac
-  done)
-  [ -z "$others" ] || because "other packages need what would be removed:$others"
-  # shellcheck disable=SC2086 # names of packages
-  apt purge $here
-}
-
 undo_repository() {
   rm -f "/etc/apt/sources.list.d/sinc-$1.sources" "/etc/apt/keyrings/sinc-$1.gpg" "/etc/apt/keyrings/sinc-$1.asc"
 }
 
-undo_ppa() { timeout 300 add-apt-repository -y --remove "ppa:$1"; }
+# Its file is noted besides; without a network, or the program, there is nothing more to do.
+undo_ppa() { timeout 300 add-apt-repository -y -n --remove "ppa:$1" || true; }
 
 undo_npm() {
   where=
   [ "$me" = 0 ] || where=--prefix=$home/.local
   [ -z "$(npm_version "$1")" ] || timeout 600 npm rm -g --cache="$run/npm" ${where:+"$where"} --no-update-notifier "$1"
   hash -r
-}
-
-# PATH KEPT: what was there before comes back
-undo_path() {
-  rm -rf "$1"
-  [ -z "$2" ] || cp -a "$2" "$1"
 }
 
 # SCOPE UNIT ENABLED ACTIVE, as they were before
@@ -59,16 +36,15 @@ undo_user() {
 
 undo_linger() { loginctl disable-linger "$1" || true; }
 
-# The words of a rule
-undo_ufw() { ! command -v ufw >/dev/null || ufw --force delete "$@"; }
-
-# A rule that was there before.
-undo_ufw_was() { ! command -v ufw >/dev/null || ufw "$@"; }
-
-undo_ufw_on() { ! command -v ufw >/dev/null || ufw disable; }
-
 # AS_USER TEXT
 undo_shell() { run_shell "$1" "$2"; }
 
-# Nothing of it is left.
-forget() { rm -rf "$state/installed/$component" "$state/kept/$component" "$state/packages-before-$component"; }
+# Nothing of it is left; UNREADABLE is yes when there was a note that this sinc does not understand, which is kept.
+forget() {
+  if [ "$1" = yes ]; then
+    private_dir "$state/not-understood"
+    cp "$state/installed/$component" "$state/not-understood/$component"
+  fi
+  rm -rf "$state/installed/$component" "$state/kept/$component" "$state/packages-before-$component"
+  rmdir "$state/installed" 2>/dev/null || true
+}

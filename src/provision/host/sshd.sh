@@ -1,0 +1,44 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# sshd's settings: one file that is read before all others, on the guard's timer. A person's own files stay as they are.
+
+# "KEY VALUE"...: all that our file says
+sshd_set() {
+  guard_begin sshd
+  grep -qiE '^[[:space:]]*Include[[:space:]=]+"?/etc/ssh/sshd_config\.d/\*\.conf' /etc/ssh/sshd_config ||
+    because "sshd of this host reads no files in /etc/ssh/sshd_config.d: its sshd_config has no Include for them"
+  { echo "# Written by sinc install; sinc uninstall takes it away."; printf '%s\n' "$@"; } >"$run/sshd"
+  record sshd
+  record_wrote "$guard_sshd" "$run/sshd"
+  put_whole "$guard_sshd" 644 root <"$run/sshd"
+  sshd_reload
+  for line in "$@"; do
+    case $(sshd_value "${line%% *}") in
+    "${line#* }") ;;
+    *) because "sshd does not go by it: ${line%% *} is still $(sshd_value "${line%% *}")" ;;
+    esac
+  done
+  guard_end
+}
+
+# Only a configuration that sshd takes; connections that there are go on.
+sshd_reload() {
+  mkdir -p /run/sshd
+  sshd -t || because "sshd does not take its new configuration"
+  systemctl try-reload-or-restart ssh || because "sshd could not be told"
+}
+
+# SUMS...: ours goes; what a person has changed in it is kept beside it, where sshd does not read it
+undo_sshd() {
+  [ -e "$guard_sshd" ] || return 0
+  guard_begin sshd
+  is=$(sum_of "$guard_sshd") ours=
+  for sum in "$@"; do [ "$is" != "$sum" ] || ours=yes; done
+  if [ -z "$ours" ]; then
+    aside=$(free_name "$guard_sshd.before-uninstall")
+    cp -a "$guard_sshd" "$aside"
+    emit "note $component $guard_sshd was changed since; what it said: $aside"
+  fi
+  rm -f "$guard_sshd"
+  sshd_reload
+  guard_end
+}
