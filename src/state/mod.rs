@@ -20,8 +20,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use boots::{Boots, Known};
-pub use file::{Damaged, make_private_dir, write_file};
-pub use boots::Boots;
 pub use file::{Damaged, make_private_dir, replace_file, write_file};
 pub use held::{Held, HeldSide};
 pub use link::Runs;
