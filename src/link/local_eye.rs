@@ -18,6 +18,8 @@ pub struct Root {
     pub path: PathBuf,
     /// What is left out.
     pub rules: Rules,
+    /// Is what git keeps there watched too?
+    pub git: bool,
 }
 
 /// What the eye tells.
@@ -27,6 +29,8 @@ pub enum Told {
     Ready(Option<String>),
     /// Changes in the directory with this number.
     Seen(usize, Seen),
+    /// Something in what git keeps there has changed.
+    Git(usize),
     /// Something changed in the directory beside them.
     Beside,
 }
@@ -111,7 +115,8 @@ pub fn pause(files: u64) -> Duration {
 
 fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl Fn(Told), why: String) {
     let all = || roots.iter().map(digest).collect::<Vec<_>>();
-    let mut before = all();
+    let git = || roots.iter().map(git_digest).collect::<Vec<_>>();
+    let (mut before, mut git_before) = (all(), git());
     let mut beside_before = changed(beside);
     tell(Told::Ready(Some(why)));
     loop {
@@ -130,6 +135,11 @@ fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl 
             }
         }
         before = now;
+        let git_now = git();
+        for index in (0..roots.len()).filter(|index| git_before[*index] != git_now[*index]) {
+            tell(Told::Git(index));
+        }
+        git_before = git_now;
         if changed(beside) != beside_before {
             beside_before = changed(beside);
             tell(Told::Beside);
@@ -139,6 +149,28 @@ fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl 
 
 fn changed(dir: &Path) -> Option<(i64, i64)> {
     std::fs::metadata(dir).ok().map(|meta| (meta.mtime(), meta.mtime_nsec()))
+}
+
+/// A number that differs when a branch, HEAD or what is staged has changed.
+fn git_digest(root: &Root) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let git = root.path.join(".git");
+    if root.git {
+        let mut dirs = vec![git.join("refs")];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    dirs.push(entry.path());
+                }
+                (entry.path(), changed(&entry.path())).hash(&mut hasher);
+            }
+        }
+        let names = ["HEAD", "index", "packed-refs", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"];
+        for name in names.into_iter().chain(["rebase-merge", "rebase-apply", "logs/refs/stash"]) {
+            changed(&git.join(name)).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// A number that differs when something below differs, and how many files there are.
@@ -170,6 +202,7 @@ mod inotify {
     use rustix::io::Errno;
 
     use super::{Root, Seen, Told, walk_one};
+    use crate::git::watch::{Sign, sign};
 
     pub(super) enum End {
         /// It was told to end.
@@ -183,6 +216,8 @@ mod inotify {
         roots: &'a [Root],
         /// The root's number and the directory of each watch.
         known: HashMap<i32, (usize, PathBuf)>,
+        /// The same for what git keeps.
+        git: HashMap<i32, (usize, PathBuf)>,
     }
 
     impl Watches<'_> {
@@ -220,18 +255,76 @@ mod inotify {
         }
     }
 
+    impl Watches<'_> {
+        /// Watches what git keeps: its directory without what lies below, and its names with it. Too few watches are no reason
+        /// to watch nothing at all: then the sync's own cycles tell.
+        fn add_git(&mut self, index: usize) {
+            let root = &self.roots[index];
+            let git = root.path.join(".git");
+            if !root.git || !git.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                return;
+            }
+            self.add_one(index, git.clone());
+            self.add_one(index, git.join("logs/refs"));
+            self.add_names(index, git.join("refs"));
+        }
+
+        fn add_names(&mut self, index: usize, top: PathBuf) {
+            let mut dirs = vec![top];
+            while let Some(dir) = dirs.pop() {
+                let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+                let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+                dirs.extend(below.filter(|entry| entry.file_name() != "sinc").map(|entry| entry.path()));
+                self.add_one(index, dir);
+            }
+        }
+
+        fn add_one(&mut self, index: usize, dir: PathBuf) {
+            let flags = WatchFlags::CREATE
+                | WatchFlags::MODIFY
+                | WatchFlags::MOVE
+                | WatchFlags::DELETE
+                | WatchFlags::ONLYDIR
+                | WatchFlags::DONT_FOLLOW;
+            if let Ok(watch) = add_watch(&self.fd, &dir, flags) {
+                self.git.insert(watch, (index, dir));
+            }
+        }
+
+        /// Takes an event in what git keeps. Does it mean something?
+        fn note_git(&mut self, event: &Event) -> Option<usize> {
+            let (index, dir) = self.git.get(&event.watch)?.clone();
+            if event.kind.contains(ReadFlags::IGNORED) {
+                self.git.remove(&event.watch);
+                return None;
+            }
+            let path = dir.join(OsStr::from_bytes(&event.name));
+            let git = self.roots[index].path.join(".git");
+            let below = path.strip_prefix(&git).ok()?.to_str()?.to_owned();
+            if event.kind.contains(ReadFlags::ISDIR) && event.kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+                if below == "logs" || below == "logs/refs" {
+                    self.add_one(index, git.join("logs/refs"));
+                } else if below.starts_with("refs") {
+                    self.add_names(index, path);
+                }
+            }
+            (sign(&below) == Some(Sign::Moved)).then_some(index)
+        }
+    }
+
     pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &impl Fn(Told)) -> End {
         let fd = match init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
             Ok(fd) => fd,
             Err(error) => return End::Cannot(format!("inotify cannot be had: {error}")),
         };
-        let mut watches = Watches { fd, roots, known: HashMap::new() };
+        let mut watches = Watches { fd, roots, known: HashMap::new(), git: HashMap::new() };
         let flags = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
         let beside = add_watch(&watches.fd, beside, flags).unwrap_or(-1);
         for (index, root) in roots.iter().enumerate() {
             if let Err(why) = watches.add(index, &root.path) {
                 return End::Cannot(why);
             }
+            watches.add_git(index);
         }
         tell(Told::Ready(None));
         let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
@@ -248,14 +341,24 @@ mod inotify {
                 Err(error) => return End::Cannot(error.to_string()),
             };
             let mut seen: Vec<Seen> = vec![Seen::default(); roots.len()];
+            let mut git = vec![false; roots.len()];
             for event in events {
                 if event.watch == beside {
                     tell(Told::Beside);
                     continue;
                 }
-                if let Err(why) = note(&mut watches, &event, &mut seen) {
+                if watches.git.contains_key(&event.watch) {
+                    if let Some(index) = watches.note_git(&event) {
+                        git[index] = true;
+                    }
+                    continue;
+                }
+                if let Err(why) = note(&mut watches, &event, &mut seen, &mut git) {
                     return End::Cannot(why);
                 }
+            }
+            for (index, _) in git.into_iter().enumerate().filter(|(_, git)| *git) {
+                tell(Told::Git(index));
             }
             for (index, seen) in seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
                 tell(Told::Seen(index, seen));
@@ -286,7 +389,12 @@ mod inotify {
         }
     }
 
-    fn note(watches: &mut Watches, event: &Event, seen: &mut [Seen]) -> Result<(), String> {
+    fn note(
+        watches: &mut Watches,
+        event: &Event,
+        seen: &mut [Seen],
+        git: &mut [bool],
+    ) -> Result<(), String> {
         let kind = event.kind;
         if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
             // Directories that were made meanwhile are not watched.
@@ -294,6 +402,8 @@ mod inotify {
                 seen.add(Seen { changes: 1, unclear: true, ..Seen::default() });
                 let root = watches.roots[index].path.clone();
                 watches.add(index, &root)?;
+                watches.add_git(index);
+                git[index] = watches.roots[index].git;
             }
             return Ok(());
         }
@@ -310,6 +420,12 @@ mod inotify {
         let is_directory = kind.contains(ReadFlags::ISDIR);
         let path = dir.join(OsStr::from_bytes(&event.name));
         let below = path.strip_prefix(&root.path).unwrap_or(&path);
+        if root.git && below.as_os_str() == ".git" {
+            // A repository has come, or gone.
+            watches.add_git(index);
+            git[index] = true;
+            return Ok(());
+        }
         if root.rules.ignores(below.as_os_str().as_bytes(), is_directory) {
             return Ok(());
         }
@@ -336,7 +452,7 @@ mod tests {
 
     fn start(dir: &Path) -> (LocalEye, Receiver<Told>) {
         let (told, inbox) = channel();
-        let root = Root { path: dir.join("p"), rules: Rules::new(&["node_modules".to_owned()]) };
+        let root = Root { path: dir.join("p"), rules: Rules::new(&["node_modules".to_owned()]), git: false };
         let eye = LocalEye::start(vec![root], dir.join("beside"), move |what| drop(told.send(what))).unwrap();
         assert_eq!(inbox.recv_timeout(Duration::from_secs(10)).unwrap(), Told::Ready(None));
         (eye, inbox)
@@ -405,7 +521,7 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]) };
+        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]), git: false };
         assert_eq!(count(&root), Some(2));
         assert_eq!(count(&Root { path: dir.path().join("no"), ..root }), None);
     }
@@ -414,7 +530,7 @@ mod tests {
     fn looking_again_sees_the_same() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "").unwrap();
-        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&[]) };
+        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&[]), git: false };
         let (told, inbox) = channel();
         let (end, ended) = UnixStream::pair().unwrap();
         let thread = std::thread::spawn(move || {

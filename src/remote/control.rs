@@ -35,6 +35,15 @@ impl ControlSocket {
         Self { directory: sockets.to_owned(), path: (fits && plain).then_some(path) }
     }
 
+    /// A socket beside it, for a connection that is not this one.
+    #[must_use]
+    pub fn beside(&self, number: u32) -> Option<PathBuf> {
+        let path = self.path.as_ref()?;
+        let name = path.file_name()?.to_str()?;
+        let short = format!("{}.{}", name.get(..10)?, number % 10_000);
+        Some(self.directory.join(short))
+    }
+
     /// No socket: each call connects by itself.
     #[must_use]
     pub fn none() -> Self {

@@ -8,6 +8,7 @@ mod demo;
 mod documented;
 mod flush;
 mod forwarding;
+mod git;
 mod interrupted;
 mod kill;
 mod killed_link;

@@ -1,10 +1,13 @@
 //! The link's loop: what the eyes tell goes in, cycles come out.
 
+mod git;
 mod looking;
 mod noticing;
 mod place;
 mod telling;
 mod there;
+
+pub(in crate::commands::link) use git::GitWatched;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -68,6 +71,12 @@ enum Message {
     Settled(String, Result<Settled>),
     /// A cycle was stopped.
     Braked(String),
+    /// A cycle of git's asks the host.
+    GitAsked(git::Question),
+    /// It waits for a cycle of the sync.
+    GitFiles(String, Sender<Result<(), String>>),
+    /// It has ended.
+    GitEnded(String, Box<git::Ended>),
     /// The syncs were connected again.
     Revived(u32, Vec<SyncSession>),
     /// A signal came.
@@ -235,7 +244,7 @@ impl<'a> Engine<'a> {
             }
             for index in 0..self.sessions.len() {
                 self.brake(index);
-                if let Some(at) = self.step(index, now) {
+                for at in [self.step(index, now), self.step_git(index, now)].into_iter().flatten() {
                     until = until.min(at);
                 }
             }
@@ -268,6 +277,9 @@ impl<'a> Engine<'a> {
             Message::Revived(number, syncs) if self.reviving == Some(number) => {
                 self.take_revived(now, &syncs);
             }
+            Message::GitAsked(question) => self.ask_for_git(now, question),
+            Message::GitFiles(id, done) => self.want_files(now, &id, done),
+            Message::GitEnded(id, ended) => self.take_git(now, &id, *ended),
             // A later one has begun.
             Message::Revived(..) => {}
         }
@@ -282,6 +294,7 @@ impl<'a> Engine<'a> {
                     session.eye_here.why.clone_from(&why);
                     // What changed before it was watched.
                     session.joiner.missed(now);
+                    session.git.pace.saw(now);
                 }
                 if let Some(why) = why {
                     self.log.note(&format!("polls here: {why}"));
@@ -291,6 +304,16 @@ impl<'a> Engine<'a> {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let unclear = seen.unclear || seen.uprooted;
                     session.joiner.saw(now, Seen { unclear, ..seen });
+                }
+            }
+            Told::Git(index) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    let on = session.has_git();
+                    session.git.pace.saw(now);
+                    if on != session.git.on {
+                        session.set_git(on);
+                        self.watch_there();
+                    }
                 }
             }
             Told::Beside => self.reread_at = Some(self.reread_at.unwrap_or(now + REREAD)),
@@ -309,12 +332,15 @@ impl<'a> Engine<'a> {
             return Ok(false);
         }
         let roots = |sessions: &[Watched]| -> Vec<_> {
-            sessions.iter().map(|session| (session.record.local.clone(), session.rules.clone())).collect()
+            let one = |session: &Watched| {
+                (session.record.local.clone(), session.rules.clone(), session.shares_git)
+            };
+            sessions.iter().map(one).collect()
         };
         let places = |sessions: &[Watched]| -> Vec<_> {
             sessions
                 .iter()
-                .map(|session| (session.record.remote.clone(), session.expression.clone()))
+                .map(|session| (session.record.remote.clone(), session.unwatched.clone()))
                 .collect()
         };
         let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
@@ -326,6 +352,7 @@ impl<'a> Engine<'a> {
                     && old.record.remote == fresh.record.remote
                     && old.record.local == fresh.record.local
                     && old.rules == fresh.rules
+                    && old.shares_git == fresh.shares_git
             });
             self.sessions.push(match known {
                 Some(at) => {
@@ -409,10 +436,18 @@ impl<'a> Engine<'a> {
             && !session.seeking
             && session.sync.is_some()
             && session.stands.is_none();
+        let session = &mut self.sessions[index];
         if !ready {
+            if session.git.on {
+                let why = session.stands.clone().unwrap_or_else(|| "the sync is not ready".to_owned());
+                session.git.no_cycle(&why);
+            }
             return None;
         }
-        match self.sessions[index].joiner.next(now) {
+        if let Some(until) = session.git.at_work.until(now) {
+            return Some(until);
+        }
+        match session.joiner.next(now) {
             Next::Wait(at) => at,
             Next::Look => {
                 self.begin_look(index, now);
@@ -454,6 +489,7 @@ impl<'a> Engine<'a> {
             return;
         }
         let Some(sync) = session.sync.clone() else { return };
+        session.git.cycle_begins();
         let braked = std::mem::take(&mut session.braked);
         let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
         thread("cycle", move || {
@@ -485,6 +521,12 @@ impl<'a> Engine<'a> {
                 let held = session.stands.take().filter(|stands| stands == "held");
                 session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
                 session.joiner.cycled(now, session.stands.is_none() && !stopped);
+                let result = match &session.stands {
+                    Some(why) => Err(why.clone()),
+                    None if stopped => Err("the cycle was stopped".to_owned()),
+                    None => Ok(()),
+                };
+                session.git.cycle_ended(&result);
                 if let Some(stands) = &session.stands {
                     self.log.note(&format!("{id}: {stands}"));
                     if sync.halt().is_some() {
@@ -501,6 +543,7 @@ impl<'a> Engine<'a> {
             Err(why) => {
                 self.log.note(&format!("{id}: no cycle: {why}"));
                 session.joiner.cycled(now, false);
+                session.git.cycle_ended(&Err(why));
                 // They are connected again when the look before the next cycle has shown that the line lives: over a dead
                 // one that takes long.
                 self.lost = true;
