@@ -81,7 +81,8 @@ fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     // Destructured, so that a new key has to be put on one side or the other.
     let Layer { default_host, default_agent: _, notify, host, sync, backups, agent, mutagen } = layer;
     let super::layer::BackupsLayer { days, megabytes } = backups;
-    let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode, link, git } = sync;
+    let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode, link, git } =
+        sync;
     let super::layer::MutagenLayer { path, url, sha256 } = mutagen;
     let mut found: Vec<(String, Range<usize>)> = Vec::new();
     let mut add =

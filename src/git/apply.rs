@@ -25,7 +25,10 @@ pub fn calls(state: &State, moves: &Moves, index: Option<&Oid>) -> Vec<Vec<Strin
             .any(|name| one.name == format!("refs/heads/{name}"))
     };
     let keeps = moves.keep.iter().map(|(oid, whose)| (false, format!("keep {oid} {whose}")));
-    let refs = moves.refs.iter().map(|one| (stands(one) || one.early, line(one, moves.head.is_some() && stands(one))));
+    let refs = moves
+        .refs
+        .iter()
+        .map(|one| (stands(one) || one.early, line(one, moves.head.is_some() && stands(one))));
     let all: Vec<(bool, String)> = keeps.chain(refs).collect();
     let much = all.iter().map(|(_, word)| word.len()).sum::<usize>() > MOST;
     for (stays, word) in all {
@@ -85,7 +88,13 @@ fn line(one: &RefMove, late: bool) -> String {
         (None, Some(new)) => ("ref", format!("create {name} {new}")),
         (Some(old), Some(new)) => ("ref", format!("update {name} {new} {old}")),
         (Some(old), None) => {
-            let kind = if one.early { "early" } else if late { "late" } else { "ref" };
+            let kind = if one.early {
+                "early"
+            } else if late {
+                "late"
+            } else {
+                "ref"
+            };
             (kind, format!("delete {name} {old}"))
         }
         (None, None) => ("ref", format!("verify {name} {}", "0".repeat(40))),

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2329
+# shellcheck shell=sh disable=SC2154,SC2329,SC2317,SC2034
 # Moves one side of a repository to what was decided (env.sh comes before it): under its own index.lock, and only where it is
 # still as it was. $1 its directory; then an instruction a word, in this order:
 #   head TEXT      what .git/HEAD has to hold      index TREE   what is staged has to be that (`none`, `unmerged`)
@@ -8,7 +8,7 @@
 #   toindex TREE   what is staged then
 #   skip PATTERN, sparse LINE   tracked files that the sync leaves out: they are not there, and are no deletions
 #   stash OID      one more                        unstash OID  one less
-# Answers `done yes`, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
+# Answers `moved yes`, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
 # way by a line that is cut.
 echo "sinc-begin 1";
 trap "" HUP PIPE INT TERM;
@@ -83,5 +83,8 @@ case $w in
 "unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null || refused "the stash"; fi; fi;;
 esac;
 done;
-put done yes;
+# What came in is led to by other names now.
+in=$(git for-each-ref --format="delete %(refname)" refs/sinc/in);
+if [ -n "$in" ]; then printf "%s" "$in$nl" | git update-ref --stdin 2>/dev/null; fi;
+put moved yes;
 exit 0

@@ -122,8 +122,11 @@ impl Sides<'_> {
     /// The host cannot be reached.
     pub fn fetch(&self, here: &State, there: &State, refused: &mut Refused) -> Result<()> {
         let known = here.named();
-        let wanted: BTreeSet<&Oid> =
-            there.named().into_iter().filter(|oid| !known.contains(oid) && !refused.contains_key(*oid)).collect();
+        let wanted: BTreeSet<&Oid> = there
+            .named()
+            .into_iter()
+            .filter(|oid| !known.contains(oid) && !refused.contains_key(*oid))
+            .collect();
         let missing = self.local.missing(&wanted)?;
         refused.extend(self.transport.fetch(&self.local, &missing)?);
         Ok(())
@@ -165,7 +168,10 @@ impl Sides<'_> {
             }
             let plan = self.decide(&here, &there, refused);
             let outcome = self.carry_out(&here, &there, plan, || {
-                files.map_or_else(|| (self.files)(), |files| files.join().unwrap_or(Err("it broke off".to_owned())))
+                files.map_or_else(
+                    || (self.files)(),
+                    |files| files.join().unwrap_or(Err("it broke off".to_owned())),
+                )
             });
             self.local.forget_incoming()?;
             outcome
@@ -191,7 +197,8 @@ impl Sides<'_> {
                 let agreed = plan.base.index.clone();
                 let merged = merge::merge(&self.local, *follower, (here, there), agreed.as_ref())?;
                 if merged.overruled {
-                    let overruled = there.wrap.iter().map(|oid| (oid.clone(), "what was staged on the host".to_owned()));
+                    let overruled =
+                        there.wrap.iter().map(|oid| (oid.clone(), "what was staged on the host".to_owned()));
                     plan.here.keep.extend(overruled);
                 }
                 let on = match follower {
@@ -212,7 +219,10 @@ impl Sides<'_> {
             let own = head.branch().map(|name| format!("refs/heads/{name}"));
             moves.head.is_some() || moves.refs.iter().any(|one| Some(&one.name) == own.as_ref())
         };
-        if (index_here.is_some() || index_there.is_some() || stands(&plan.here, &here.head) || stands(&plan.there, &there.head))
+        if (index_here.is_some()
+            || index_there.is_some()
+            || stands(&plan.here, &here.head)
+            || stands(&plan.there, &there.head))
             && let Err(why) = files()
         {
             return Ok(Outcome::Held(format!("the files are not in step: {why}")));
@@ -238,7 +248,7 @@ impl Sides<'_> {
                     let side = if which == Which::Here { "here" } else { "on the host" };
                     return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
                 }
-                reply.get("done").context("a move of the repository broke off")?;
+                reply.get("moved").context("a move of the repository broke off")?;
             }
         }
         if base::read(&self.base).as_ref() != Some(&plan.base) {

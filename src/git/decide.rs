@@ -135,11 +135,8 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     let base = asked.base.unwrap_or(&none);
     let (here, there) = (asked.here, asked.there);
     let mut work = Work { asked, waits: Vec::new(), differs: Vec::new() };
-    let mut branches = work.names(
-        "refs/heads/",
-        (&base.branches, &here.branches, &there.branches),
-        asked.ancestor,
-    );
+    let mut branches =
+        work.names("refs/heads/", (&base.branches, &here.branches, &there.branches), asked.ancestor);
     work.hold_many(&mut branches);
     work.hold_impossible(&mut branches);
     let head = work.head(base, &branches);
@@ -317,7 +314,9 @@ impl Work<'_> {
     fn hold_many(&mut self, branches: &mut Fates) {
         let here = &self.asked.here.branches;
         let takes_away = |(name, fate): &(&Name, &mut Fate)| {
-            let Some(old) = here.get(name).filter(|_| fate.moves() == Some(Which::Here)) else { return false };
+            let Some(old) = here.get(name).filter(|_| fate.moves() == Some(Which::Here)) else {
+                return false;
+            };
             fate.value.as_ref().is_none_or(|new| !(self.asked.ancestor)(old, new))
         };
         let many: Vec<_> = branches.iter_mut().filter(takes_away).collect();
@@ -343,7 +342,11 @@ impl Work<'_> {
             let had = self.side(side).branches.clone();
             let mut will: BTreeSet<Name> = had.keys().cloned().collect();
             for (name, fate) in branches.iter().filter(|(_, fate)| fate.moves() == Some(side)) {
-                if fate.value.is_some() { will.insert(name.clone()) } else { will.remove(name) };
+                if fate.value.is_some() {
+                    will.insert(name.clone())
+                } else {
+                    will.remove(name)
+                };
             }
             let mut held = Vec::new();
             for (name, fate) in branches.iter_mut().filter(|(_, fate)| fate.moves() == Some(side)) {
@@ -353,7 +356,8 @@ impl Work<'_> {
                     will.iter().find(|other| *other != name && other.as_str().to_lowercase() == folded)
                 };
                 let in_the_way = || {
-                    let below = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
+                    let below =
+                        |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
                     let clash = |other: &&Name| {
                         below(name.as_str(), other.as_str()) || below(other.as_str(), name.as_str())
                     };
@@ -522,8 +526,11 @@ impl Work<'_> {
 
     /// Branches that differ are shown to each side as the other one has them.
     fn show(&self, base: &Base, branches: &Fates, plan: &mut Plan) {
-        let differ: Vec<&Name> =
-            branches.iter().filter(|(_, fate)| fate.verdict == Verdict::Differs && !fate.waits).map(|(name, _)| name).collect();
+        let differ: Vec<&Name> = branches
+            .iter()
+            .filter(|(_, fate)| fate.verdict == Verdict::Differs && !fate.waits)
+            .map(|(name, _)| name)
+            .collect();
         let shown = |of: &BTreeMap<Name, Oid>| -> BTreeMap<Name, Oid> {
             differ.iter().filter_map(|name| Some(((*name).clone(), of.get(name)?.clone()))).collect()
         };

@@ -31,10 +31,12 @@ fn on(head: &str, refs: &str) -> State {
         1 => Head::Commit(oid(head.chars().next().unwrap())),
         _ => Head::Branch(name(head)),
     };
-    let mut text = "repo here\nversion git version 2.40.1\nhead ref: refs/heads/main\nindex none\n".to_owned();
+    let mut text =
+        "repo here\nversion git version 2.40.1\nhead ref: refs/heads/main\nindex none\n".to_owned();
     for one in refs.split_whitespace() {
         let (name, commit) = one.split_once('=').unwrap();
-        let full = if name.contains('@') { name.replace('@', "refs/tags/") } else { format!("refs/heads/{name}") };
+        let full =
+            if name.contains('@') { name.replace('@', "refs/tags/") } else { format!("refs/heads/{name}") };
         text.push_str(&format!("ref {} {full}\n", oid(commit.chars().next().unwrap())));
     }
     text.push_str("busy test\nend yes\n");
@@ -121,7 +123,14 @@ fn branches() {
         // Both made it.
         ("main=A", "main=A work=B", "main=A work=B", "", "", ""),
         ("main=A", "main=A work=B", "main=A work=C", "work B>C", "", ""),
-        ("main=A", "main=A work=x", "main=A work=y", "remotes/host/work ->y", "remotes/laptop/work ->x", "refs/heads/work"),
+        (
+            "main=A",
+            "main=A work=x",
+            "main=A work=y",
+            "remotes/host/work ->y",
+            "remotes/laptop/work ->x",
+            "refs/heads/work",
+        ),
         // A directory in the place of a file, among the names.
         ("main=A a=A", "main=A a=A", "main=A a/b=A", "a A>-!, a/b ->A", "", ""),
         ("main=A a/b=A", "main=A a/b=A", "main=A a=A", "a ->A, a/b A>-!", "", ""),
@@ -140,8 +149,16 @@ fn branches() {
         assert!(plan.waits.is_empty(), "{case}: {:?}", plan.waits);
         // The other way round it is the same with the sides changed.
         let back = asked(&state(h), &state(l), Some(&base(&state(before))));
-        let sides = |text: &str| text.replace("remotes/laptop", "remotes/x").replace("remotes/host", "remotes/laptop").replace("remotes/x", "remotes/host");
-        assert_eq!((sides(&shown(&back.there)), sides(&shown(&back.here))), (here.to_owned(), there.to_owned()), "{case}");
+        let sides = |text: &str| {
+            text.replace("remotes/laptop", "remotes/x")
+                .replace("remotes/host", "remotes/laptop")
+                .replace("remotes/x", "remotes/host")
+        };
+        assert_eq!(
+            (sides(&shown(&back.there)), sides(&shown(&back.here))),
+            (here.to_owned(), there.to_owned()),
+            "{case}"
+        );
     }
 }
 
@@ -191,7 +208,15 @@ fn heads() {
         (on("main", both), on("main", both), on("work", both), "HEAD work", "", 0, 0),
         (on("main", both), on("work", both), on("main", both), "", "HEAD work", 0, 0),
         // Both went: each stays where it is.
-        (on("main", "main=A w1=A w2=A"), on("w1", "main=A w1=A w2=A"), on("w2", "main=A w1=A w2=A"), "", "", 0, 1),
+        (
+            on("main", "main=A w1=A w2=A"),
+            on("w1", "main=A w1=A w2=A"),
+            on("w2", "main=A w1=A w2=A"),
+            "",
+            "",
+            0,
+            1,
+        ),
         (on("main", both), on("work", both), on("work", both), "", "", 0, 0),
         // To a branch that is not the same on both sides.
         (
@@ -204,8 +229,24 @@ fn heads() {
             1,
         ),
         // To a branch that was made, a commit, one without a commit.
-        (on("main", "main=A"), on("main", "main=A"), on("new", "main=A new=B"), "new ->B, HEAD new", "", 0, 0),
-        (on("main", "main=B"), on("main", "main=B"), on("A", "main=B"), "HEAD 000000000 (detached)", "", 0, 0),
+        (
+            on("main", "main=A"),
+            on("main", "main=A"),
+            on("new", "main=A new=B"),
+            "new ->B, HEAD new",
+            "",
+            0,
+            0,
+        ),
+        (
+            on("main", "main=B"),
+            on("main", "main=B"),
+            on("A", "main=B"),
+            "HEAD 000000000 (detached)",
+            "",
+            0,
+            0,
+        ),
         (on("main", "main=A"), on("main", "main=A"), on("orphan", "main=A"), "HEAD orphan", "", 0, 0),
         // And left the one that it deletes.
         (on("work", both), on("work", both), on("main", "main=A"), "work B>-, HEAD main", "", 0, 0),
@@ -246,7 +287,12 @@ fn staged() {
         (with("main=A", 'A'), with("main=A", 's'), with("main=A", 't'), Staged::Merge(Which::There)),
         // A branch that differs.
         (with("main=A", 'A'), with("main=x", 'x'), with("main=y", 'y'), Staged::Apart),
-        (with("main=A", 'A'), State { index: Index::Unmerged, ..state("main=A") }, with("main=A", 's'), Staged::Apart),
+        (
+            with("main=A", 'A'),
+            State { index: Index::Unmerged, ..state("main=A") },
+            with("main=A", 's'),
+            Staged::Apart,
+        ),
     ];
     for (index, (was, l, h, expected)) in cases.into_iter().enumerate() {
         let plan = asked(&l, &h, Some(&base(&was)));
@@ -266,7 +312,11 @@ fn staged() {
 #[test]
 fn stashes_are_a_set() {
     let with = |stash: &str| State { stash: stash.chars().map(oid).collect(), ..state("main=A") };
-    let list = |all: &[Oid]| all.iter().map(|oid| char::from_u32(u32::from_str_radix(&oid.as_str()[32..], 16).unwrap()).unwrap()).collect::<String>();
+    let list = |all: &[Oid]| {
+        all.iter()
+            .map(|oid| char::from_u32(u32::from_str_radix(&oid.as_str()[32..], 16).unwrap()).unwrap())
+            .collect::<String>()
+    };
     for (was, l, h, here, there) in [
         ("", "", "a", "+a", ""),
         ("a", "a", "ab", "+b", ""),
@@ -278,11 +328,20 @@ fn stashes_are_a_set() {
     ] {
         let plan = asked(&with(l), &with(h), Some(&base(&with(was))));
         let shown = |moves: &Moves| {
-            let part = |sign: &str, all: &[Oid]| if all.is_empty() { String::new() } else { format!("{sign}{}", list(all)) };
+            let part = |sign: &str, all: &[Oid]| {
+                if all.is_empty() { String::new() } else { format!("{sign}{}", list(all)) }
+            };
             format!("{}{}", part("-", &moves.unstash), part("+", &moves.stash))
         };
-        assert_eq!((shown(&plan.here), shown(&plan.there)), (here.to_owned(), there.to_owned()), "{was}|{l}|{h}");
-        assert_eq!(plan.here.keep.len() + plan.there.keep.len(), plan.here.unstash.len() + plan.there.unstash.len());
+        assert_eq!(
+            (shown(&plan.here), shown(&plan.there)),
+            (here.to_owned(), there.to_owned()),
+            "{was}|{l}|{h}"
+        );
+        assert_eq!(
+            plan.here.keep.len() + plan.there.keep.len(),
+            plan.here.unstash.len() + plan.there.unstash.len()
+        );
     }
 }
 
@@ -303,7 +362,8 @@ fn many_that_the_host_takes_away_are_asked_about() {
     let plan = asked(&state(all), &state("main=A"), Some(&was));
     assert!(plan.here.is_empty() && plan.waits.len() == 4, "{plan:?}");
     assert_eq!(plan.base.branches, was.branches);
-    let three = asked(&state("main=A a=B b=B c=B"), &state("main=A"), Some(&base(&state("main=A a=B b=B c=B"))));
+    let three =
+        asked(&state("main=A a=B b=B c=B"), &state("main=A"), Some(&base(&state("main=A a=B b=B c=B"))));
     assert_eq!(three.here.refs.len(), 3);
     // Forward is no loss, and what this side does to the host is its own.
     assert_eq!(asked(&state(all), &state("main=C a=C b=C c=C d=C"), Some(&was)).here.refs.len(), 5);
@@ -326,10 +386,22 @@ fn what_cannot_be_moved_waits_and_holds_nobody_up() {
     // What was refused.
     let refused = BTreeSet::from([oid('y')]);
     let (here, there) = (state("main=A work=A"), state("main=B work=y"));
-    let plan = decide(&Question { here: &here, there: &there, base: Some(&was), refused: &refused, ancestor: &ancestor });
+    let plan = decide(&Question {
+        here: &here,
+        there: &there,
+        base: Some(&was),
+        refused: &refused,
+        ancestor: &ancestor,
+    });
     assert_eq!((shown(&plan.here), plan.waits.len()), ("main A>B".to_owned(), 1));
     let here = state("main=A work=x");
-    let plan = decide(&Question { here: &here, there: &there, base: Some(&was), refused: &refused, ancestor: &ancestor });
+    let plan = decide(&Question {
+        here: &here,
+        there: &there,
+        base: Some(&was),
+        refused: &refused,
+        ancestor: &ancestor,
+    });
     assert_eq!((shown(&plan.here), plan.differs.len()), ("main A>B".to_owned(), 0), "it is not shown either");
 }
 
@@ -353,6 +425,10 @@ fn what_origin_has_goes_to_the_host_and_never_back() {
         ("main=A", "main=B", "main=x", "remotes/origin/main x>B"),
     ] {
         let plan = asked(&with(l), &with(h), Some(&base(&with(was))));
-        assert_eq!((shown(&plan.here), shown(&plan.there)), (String::new(), there.to_owned()), "{was}|{l}|{h}");
+        assert_eq!(
+            (shown(&plan.here), shown(&plan.there)),
+            (String::new(), there.to_owned()),
+            "{was}|{l}|{h}"
+        );
     }
 }

@@ -71,7 +71,11 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
     sides.fetch(&here, &there, refused)?;
     let (l, h) = (here.branches.get(name), there.branches.get(name));
     if l == h {
-        return Ok(if l.is_some() { Joined::Same } else { Joined::Not(format!("there is no branch {name}")) });
+        return Ok(if l.is_some() {
+            Joined::Same
+        } else {
+            Joined::Not(format!("there is no branch {name}"))
+        });
     }
     if let Some(why) = h.and_then(|oid| refused.get(oid)) {
         return Ok(Joined::Not(format!("git here refused what the host has: {why}")));
@@ -99,7 +103,12 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
 
 type Made = Result<Oid, (Vec<String>, Option<Oid>)>;
 
-fn move_both(sides: &Sides<'_>, name: &Name, (here, there): (&State, &State), to: Option<Oid>) -> Result<Joined> {
+fn move_both(
+    sides: &Sides<'_>,
+    name: &Name,
+    (here, there): (&State, &State),
+    to: Option<Oid>,
+) -> Result<Joined> {
     let stands = |state: &State| state.head.branch() == Some(name);
     if to.is_none() && (stands(here) || stands(there)) {
         return Ok(Joined::Not(format!("one side stands on {name}: switch to another branch first")));
@@ -150,7 +159,7 @@ fn move_both(sides: &Sides<'_>, name: &Name, (here, there): (&State, &State), to
             if let Some(why) = said.get("refused") {
                 return Ok(Joined::Not(format!("{why} changed at this moment: try again")));
             }
-            said.get("done").context("the move of the branch broke off")?;
+            said.get("moved").context("the move of the branch broke off")?;
         }
     }
     match &to {
@@ -166,15 +175,18 @@ fn move_both(sides: &Sides<'_>, name: &Name, (here, there): (&State, &State), to
 fn merged(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Result<Oid, Vec<String>>> {
     let mut cmd = local.git("merge two commits");
     // The project's attributes, which the host can write, choose a driver: none is run.
-    let list = local.git("read settings").args(["config", "--name-only", "--get-regexp", "^merge[.].*[.]driver$"]);
+    let list =
+        local.git("read settings").args(["config", "--name-only", "--get-regexp", "^merge[.].*[.]driver$"]);
     for name in local.read(&list.answers(&[0, 1]))?.lines() {
         cmd = cmd.arg("-c").arg(format!("{name}=false"));
     }
-    let words = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
+    let words =
+        ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
     let output = local.runner().answer(&cmd.args(words).answers(&[0, 1]))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut parts = said.split('\0').filter(|part| !part.is_empty());
-    let tree = parts.next().and_then(|word| Oid::parse(word.trim())).context("git merge-tree gave no tree")?;
+    let tree =
+        parts.next().and_then(|word| Oid::parse(word.trim())).context("git merge-tree gave no tree")?;
     Ok(if output.code == 0 { Ok(tree) } else { Err(parts.map(str::to_owned).collect()) })
 }
 
@@ -192,10 +204,16 @@ fn merge(local: &Local, name: &Name, ours: &Oid, theirs: &Oid) -> Result<Made> {
 /// Puts the commits that are only in `ours` on top of `theirs`.
 fn rebase(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Made> {
     let range = format!("{theirs}..{ours}");
-    let list = local.git("list commits").args(["rev-list", "--reverse", "--topo-order", "--no-merges", &range]);
+    let list =
+        local.git("list commits").args(["rev-list", "--reverse", "--topo-order", "--no-merges", &range]);
     let mut on = theirs.clone();
     for commit in local.read(&list)?.lines().filter_map(Oid::parse) {
-        let parent = local.read(&local.git("read a commit").args(["rev-parse", "-q", "--verify", &format!("{commit}^")]));
+        let parent = local.read(&local.git("read a commit").args([
+            "rev-parse",
+            "-q",
+            "--verify",
+            &format!("{commit}^"),
+        ]));
         let parent = parent.ok().and_then(|text| Oid::parse(&text));
         // What is there, as if it stood beside the commit: then git takes the commit's parent for what both had.
         let beside = local.wrap(&local.tree_of(&on).context("a commit has no tree")?, parent.as_ref())?;

@@ -27,7 +27,11 @@ pub fn refused(here: &State, there: &State) -> Option<String> {
     let (set_here, used) = &here.filters;
     let lacks = used.iter().find(|filter| set_here.contains(*filter) && !there.filters.0.contains(*filter));
     lacks.map(|filter| {
-        let how = if filter == "lfs" { ": install git-lfs there and run `git lfs install`" } else { ": set it up there (`git config --global filter.…`)" };
+        let how = if filter == "lfs" {
+            ": install git-lfs there and run `git lfs install`"
+        } else {
+            ": set it up there (`git config --global filter.…`)"
+        };
         format!("the project's files go through the filter `{filter}`, which the host lacks{how}")
     })
 }
@@ -56,9 +60,9 @@ pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
 #[must_use]
 pub fn not_there(snapshot: &Snapshot) -> Option<String> {
     match snapshot {
-        Snapshot::NoGit => {
-            Some("git is not installed on the host: run `sinc install`, or install its package `git`".to_owned())
-        }
+        Snapshot::NoGit => Some(
+            "git is not installed on the host: run `sinc install`, or install its package `git`".to_owned(),
+        ),
         Snapshot::Elsewhere => Some("`.git` on the host is not a directory: move it away".to_owned()),
         Snapshot::Nowhere => Some("the directory on the host is not there".to_owned()),
         _ => None,

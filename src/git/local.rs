@@ -99,10 +99,8 @@ impl Local {
     /// It cannot be run.
     pub fn script(&self, why: &str, script: &Script, words: &[String]) -> Result<Vec<u8>> {
         let project = self.project.to_str().context("the project's path is not UTF-8")?;
-        let cmd = Cmd::new("sh", why)
-            .deadline(DEADLINE)
-            .args(["-c", script.line(), "sinc", project])
-            .args(words);
+        let cmd =
+            Cmd::new("sh", why).deadline(DEADLINE).args(["-c", script.line(), "sinc", project]).args(words);
         let output = self.runner.answer(&cmd)?;
         Ok(Answer::new(output.code, &output.stdout, output.stderr).bytes)
     }

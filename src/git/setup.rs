@@ -57,11 +57,23 @@ fn value(local: &Local, name: &str) -> Option<String> {
 
 /// What is left out of git here by files that are not in the project.
 fn excludes(local: &Local) -> Vec<String> {
-    let home = local.read(&local.git("find a file").args(["config", "--type=path", "--get", "core.excludesFile"]).answers(&[0, 1]));
+    let home = local.read(
+        &local
+            .git("find a file")
+            .args(["config", "--type=path", "--get", "core.excludesFile"])
+            .answers(&[0, 1]),
+    );
     let global = match home.ok().filter(|path| !path.is_empty()) {
         Some(path) => Some(local.project().join(path)),
         None => local
-            .read(&local.git("find a file").args(["config", "--type=path", "--default", "~/.config/git/ignore", "--get", "core.excludesFile"]))
+            .read(&local.git("find a file").args([
+                "config",
+                "--type=path",
+                "--default",
+                "~/.config/git/ignore",
+                "--get",
+                "core.excludesFile",
+            ]))
             .ok()
             .map(Into::into),
     };

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2034
 # The state of a repository on either side, without a lock (env.sh comes before it). $1 its directory
 # Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything.
 echo "sinc-begin 1";

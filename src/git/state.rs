@@ -337,9 +337,9 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
                     state.stash.push(id);
                 }
             }
-            "elsewhere" => state
-                .elsewhere
-                .extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse)),
+            "elsewhere" => {
+                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse))
+            }
             "busy" => state.busy.push((*value).to_owned()),
             "limit" => drop(state.limits.insert((*value).to_owned())),
             "uses" => drop(state.filters.1.insert((*value).to_owned())),
@@ -381,7 +381,9 @@ impl State {
         };
         match Name::parse(place.1) {
             Some(name) => drop(place.0.insert(name, id)),
-            None => self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect()),
+            None => {
+                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect())
+            }
         }
     }
 
@@ -427,7 +429,9 @@ mod tests {
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     fn said(more: &str) -> String {
-        format!("version git version 2.39.5\nrepo here\nhead ref: refs/heads/main\nat {A}\ntree {B}\nindex {B}\nref {A} refs/heads/main\n{more}end yes\n")
+        format!(
+            "version git version 2.39.5\nrepo here\nhead ref: refs/heads/main\nat {A}\ntree {B}\nindex {B}\nref {A} refs/heads/main\n{more}end yes\n"
+        )
     }
 
     fn state(text: &str) -> State {
@@ -445,7 +449,10 @@ mod tests {
         let state = state(&said(&more));
         assert_eq!(state.version, (2, 39));
         assert_eq!(state.head.text(), "ref: refs/heads/main");
-        assert_eq!((state.branches.len(), state.tags.len(), state.origin.len(), state.published.len()), (1, 1, 1, 1));
+        assert_eq!(
+            (state.branches.len(), state.tags.len(), state.origin.len(), state.published.len()),
+            (1, 1, 1, 1)
+        );
         assert_eq!((state.stash.len(), state.elsewhere.len(), state.busy.len()), (1, 1, 1));
         assert!(state.filters.0.contains("lfs") && state.filters.1.contains("lfs"));
         assert_eq!(state.limits.into_iter().collect::<Vec<_>>(), ["shallow"]);
@@ -484,8 +491,33 @@ mod tests {
         }
         let long = "x".repeat(201);
         for bad in [
-            "", "-x", "HEAD", "@", "a..b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "/a", "a/", "a//b", ".a",
-            "a/.b", "a.lock", "a.lock/b", "a.", "a@{1}", "refs/heads/x", "a\u{202e}b", "a\u{fffd}", "a\tb", &long,
+            "",
+            "-x",
+            "HEAD",
+            "@",
+            "a..b",
+            "a b",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "a[",
+            "a\\b",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "a.",
+            "a@{1}",
+            "refs/heads/x",
+            "a\u{202e}b",
+            "a\u{fffd}",
+            "a\tb",
+            &long,
         ] {
             assert!(Name::parse(bad).is_none(), "{bad}");
         }

@@ -87,7 +87,12 @@ impl Transport {
     ///
     /// # Errors
     /// The host cannot be reached, or git there refuses them.
-    pub fn push(&self, local: &Local, oids: &BTreeSet<Oid>, tell: Option<Tell<'_>>) -> Result<(), ProcessError> {
+    pub fn push(
+        &self,
+        local: &Local,
+        oids: &BTreeSet<Oid>,
+        tell: Option<Tell<'_>>,
+    ) -> Result<(), ProcessError> {
         if oids.is_empty() {
             return Ok(());
         }
@@ -106,7 +111,9 @@ impl Transport {
             .watch(&cmd, &mut |stream, bytes| {
                 if let (Some(tell), Stream::Stderr) = (tell, stream) {
                     let text = String::from_utf8_lossy(bytes);
-                    if let Some(last) = text.split(['\r', '\n']).map(str::trim).rfind(|part| part.contains('%')) {
+                    if let Some(last) =
+                        text.split(['\r', '\n']).map(str::trim).rfind(|part| part.contains('%'))
+                    {
                         tell(last);
                     }
                 }
@@ -129,5 +136,10 @@ fn line_failed(error: &ProcessError) -> bool {
 fn reason(error: &ProcessError) -> String {
     let said = error.stderr();
     let line = said.lines().find(|line| line.contains("error:") || line.contains("fatal:"));
-    line.unwrap_or("git refused it").trim().chars().filter(|c| !crate::ignore::is_misleading(*c)).take(200).collect()
+    line.unwrap_or("git refused it")
+        .trim()
+        .chars()
+        .filter(|c| !crate::ignore::is_misleading(*c))
+        .take(200)
+        .collect()
 }

@@ -26,7 +26,8 @@ pub fn sign(path: &str) -> Option<Sign> {
     let operations = ["HEAD", "index", "packed-refs", "rebase-merge", "rebase-apply", "sequencer", "shallow"];
     let head = || path.ends_with("_HEAD") && !matches!(path, "FETCH_HEAD" | "ORIG_HEAD" | "AUTO_MERGE");
     let below = path.starts_with("refs/") && !path.starts_with("refs/sinc");
-    (operations.contains(&path) || below || path == "logs/refs/stash" || path.is_empty() || head()).then_some(Sign::Moved)
+    (operations.contains(&path) || below || path == "logs/refs/stash" || path.is_empty() || head())
+        .then_some(Sign::Moved)
 }
 
 /// How long nothing may happen until it is looked at, and how long that is waited for at the most: a commit makes a dozen
@@ -68,6 +69,13 @@ impl Pace {
     pub fn saw(&mut self, now: Instant) {
         let first = *self.first.get_or_insert(now);
         self.due = Some((now + QUIET).min(first + QUIET_MOST));
+    }
+
+    /// A lock is gone: what waited for it need not wait longer.
+    pub fn freed(&mut self, now: Instant) {
+        if self.tries > 0 {
+            self.saw(now);
+        }
     }
 
     /// Is a look to begin? Otherwise, when there is something next.
@@ -147,10 +155,30 @@ mod tests {
 
     #[test]
     fn what_means_something() {
-        for path in ["HEAD", "index", "refs/heads/a/b", "refs/stash", "logs/refs/stash", "packed-refs", "MERGE_HEAD", "rebase-merge", "refs/remotes/origin/main"] {
+        for path in [
+            "HEAD",
+            "index",
+            "refs/heads/a/b",
+            "refs/stash",
+            "logs/refs/stash",
+            "packed-refs",
+            "MERGE_HEAD",
+            "rebase-merge",
+            "refs/remotes/origin/main",
+        ] {
             assert_eq!(sign(path), Some(Sign::Moved), "{path}");
         }
-        for path in ["HEAD.lock", "refs/heads/a.lock", "FETCH_HEAD", "ORIG_HEAD", "config", "sinc", "refs/sinc/in/1", "COMMIT_EDITMSG", "objects/12"] {
+        for path in [
+            "HEAD.lock",
+            "refs/heads/a.lock",
+            "FETCH_HEAD",
+            "ORIG_HEAD",
+            "config",
+            "sinc",
+            "refs/sinc/in/1",
+            "COMMIT_EDITMSG",
+            "objects/12",
+        ] {
             assert_eq!(sign(path), None, "{path}");
         }
         assert_eq!(sign("index.lock"), Some(Sign::Lock));
@@ -193,7 +221,9 @@ mod tests {
             assert_eq!(pace.next(now), Err(Some(now + MS(pause))));
             now += MS(pause);
         }
-        // What happens is looked at as soon as ever.
+        // What happens is looked at as soon as ever; a lock that goes only means something to what waited.
+        Pace::default().freed(now);
+        assert_eq!(Pace { due: None, ..Pace::default() }.next(now), Err(None));
         pace.saw(now - MS(10_000));
         assert_eq!(pace.next(now - MS(9_900)), Ok(()));
         pace.ended(now, Came::Done);

@@ -169,7 +169,8 @@ pub fn explain(trouble: &str) -> String {
 /// The lines that have it watch these directories: each with the expressions for what is not counted and what is not watched.
 #[must_use]
 pub fn orders(sessions: &[(String, String, String)], poll: bool) -> String {
-    let joined = |of: fn(&(String, String, String)) -> &str| sessions.iter().map(of).collect::<Vec<_>>().join("|");
+    let joined =
+        |of: fn(&(String, String, String)) -> &str| sessions.iter().map(of).collect::<Vec<_>>().join("|");
     let mut text = format!("x {}\nv {}\nc\n", joined(|one| &one.1), joined(|one| &one.2));
     for (root, ..) in sessions {
         text.push_str(&format!("r {root}\n"));

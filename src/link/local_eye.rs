@@ -29,8 +29,8 @@ pub enum Told {
     Ready(Option<String>),
     /// Changes in the directory with this number.
     Seen(usize, Seen),
-    /// Something in what git keeps there has changed.
-    Git(usize),
+    /// Something in what git keeps there has changed; or only a lock.
+    Git(usize, bool),
     /// Something changed in the directory beside them.
     Beside,
 }
@@ -137,7 +137,7 @@ fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl 
         before = now;
         let git_now = git();
         for index in (0..roots.len()).filter(|index| git_before[*index] != git_now[*index]) {
-            tell(Told::Git(index));
+            tell(Told::Git(index, true));
         }
         git_before = git_now;
         if changed(beside) != beside_before {
@@ -291,8 +291,8 @@ mod inotify {
             }
         }
 
-        /// Takes an event in what git keeps. Does it mean something?
-        fn note_git(&mut self, event: &Event) -> Option<usize> {
+        /// Takes an event in what git keeps. Does it mean something: a move, or only a lock?
+        fn note_git(&mut self, event: &Event) -> Option<(usize, bool)> {
             let (index, dir) = self.git.get(&event.watch)?.clone();
             if event.kind.contains(ReadFlags::IGNORED) {
                 self.git.remove(&event.watch);
@@ -301,14 +301,16 @@ mod inotify {
             let path = dir.join(OsStr::from_bytes(&event.name));
             let git = self.roots[index].path.join(".git");
             let below = path.strip_prefix(&git).ok()?.to_str()?.to_owned();
-            if event.kind.contains(ReadFlags::ISDIR) && event.kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            if event.kind.contains(ReadFlags::ISDIR)
+                && event.kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO)
+            {
                 if below == "logs" || below == "logs/refs" {
                     self.add_one(index, git.join("logs/refs"));
                 } else if below.starts_with("refs") {
                     self.add_names(index, path);
                 }
             }
-            (sign(&below) == Some(Sign::Moved)).then_some(index)
+            Some((index, sign(&below)? == Sign::Moved))
         }
     }
 
@@ -341,15 +343,15 @@ mod inotify {
                 Err(error) => return End::Cannot(error.to_string()),
             };
             let mut seen: Vec<Seen> = vec![Seen::default(); roots.len()];
-            let mut git = vec![false; roots.len()];
+            let mut git: Vec<Option<bool>> = vec![None; roots.len()];
             for event in events {
                 if event.watch == beside {
                     tell(Told::Beside);
                     continue;
                 }
                 if watches.git.contains_key(&event.watch) {
-                    if let Some(index) = watches.note_git(&event) {
-                        git[index] = true;
+                    if let Some((index, moved)) = watches.note_git(&event) {
+                        git[index] = Some(moved || git[index] == Some(true));
                     }
                     continue;
                 }
@@ -357,8 +359,10 @@ mod inotify {
                     return End::Cannot(why);
                 }
             }
-            for (index, _) in git.into_iter().enumerate().filter(|(_, git)| *git) {
-                tell(Told::Git(index));
+            for (index, moved) in git.into_iter().enumerate() {
+                if let Some(moved) = moved {
+                    tell(Told::Git(index, moved));
+                }
             }
             for (index, seen) in seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
                 tell(Told::Seen(index, seen));
@@ -393,7 +397,7 @@ mod inotify {
         watches: &mut Watches,
         event: &Event,
         seen: &mut [Seen],
-        git: &mut [bool],
+        git: &mut [Option<bool>],
     ) -> Result<(), String> {
         let kind = event.kind;
         if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
@@ -403,7 +407,7 @@ mod inotify {
                 let root = watches.roots[index].path.clone();
                 watches.add(index, &root)?;
                 watches.add_git(index);
-                git[index] = watches.roots[index].git;
+                git[index] = watches.roots[index].git.then_some(true);
             }
             return Ok(());
         }
@@ -423,7 +427,7 @@ mod inotify {
         if root.git && below.as_os_str() == ".git" {
             // A repository has come, or gone.
             watches.add_git(index);
-            git[index] = true;
+            git[index] = Some(true);
             return Ok(());
         }
         if root.rules.ignores(below.as_os_str().as_bytes(), is_directory) {
@@ -521,7 +525,8 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]), git: false };
+        let root =
+            Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]), git: false };
         assert_eq!(count(&root), Some(2));
         assert_eq!(count(&Root { path: dir.path().join("no"), ..root }), None);
     }

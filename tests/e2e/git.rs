@@ -101,7 +101,8 @@ impl Shared {
     pub(crate) fn clean(&self) {
         self.in_step();
         let clean = poll(PATIENCE, || {
-            self.here(&["status", "--porcelain"]).is_empty() && self.there(&["status", "--porcelain"]).is_empty()
+            self.here(&["status", "--porcelain"]).is_empty()
+                && self.there(&["status", "--porcelain"]).is_empty()
         });
         assert!(clean, "{}\n{}\n{}", self.all(&self.here), self.all(&self.there), self.log());
         self.in_step();
@@ -296,7 +297,10 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
             && try_git(&shared.bed, &shared.there, &["rev-parse", "laptop/main"]).stdout.trim() == here
     });
     // Nobody was moved.
-    assert_eq!((shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])), (here.clone(), there.clone()));
+    assert_eq!(
+        (shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])),
+        (here.clone(), there.clone())
+    );
     let status = shared.sinc(&["status"]).success();
     assert!(status.stdout.contains("differs: main"), "{status}\n{}", shared.log());
     let joined = shared.sinc(&["git", "join"]).success();
@@ -306,7 +310,8 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     assert_eq!(shared.here(&["show", "main:more"]), "there");
     assert_eq!(shared.here(&["rev-list", "--count", "main"]), "4");
     wait_until("nothing is shown any more", PATIENCE, || {
-        shared.here(&["for-each-ref", "refs/remotes"]).is_empty() && shared.there(&["for-each-ref", "refs/remotes"]).is_empty()
+        shared.here(&["for-each-ref", "refs/remotes"]).is_empty()
+            && shared.there(&["for-each-ref", "refs/remotes"]).is_empty()
     });
 
     // The same, and this time on top of each other.
@@ -328,8 +333,14 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     shared.wait_state("differs");
     let refused = shared.sinc(&["git", "join"]).exits(1);
     assert!(refused.stderr.contains("top") && refused.stderr.contains("--mine"), "{refused}");
-    assert_eq!((shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])), (here.clone(), there.clone()));
-    assert_eq!((steps::read(&shared.here.join("top")), steps::read(&shared.there.join("top"))), ("mine\n".to_owned(), "theirs\n".to_owned()));
+    assert_eq!(
+        (shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])),
+        (here.clone(), there.clone())
+    );
+    assert_eq!(
+        (steps::read(&shared.here.join("top")), steps::read(&shared.there.join("top"))),
+        ("mine\n".to_owned(), "theirs\n".to_owned())
+    );
     shared.sinc(&["git", "join", "--mine"]).success();
     wait_until("both have what is here", PATIENCE, || shared.there(&["rev-parse", "main"]) == here);
     let lost = shared.sinc(&["git", "lost"]).success();
@@ -365,10 +376,13 @@ fn a_lock_that_a_killed_sinc_left_is_taken_away_and_one_of_gits_is_not() {
     let Some(shared) = shared() else { return };
     for dir in [&shared.here, &shared.there] {
         // A process that is gone, and a start of the machine that is not this one.
-        std::fs::write(dir.join(".git/index.lock"), "sinc-lock 999999999 never\n").unwrap();
-        wait_until("it is gone", PATIENCE, || !dir.join(".git/index.lock").exists());
-        std::fs::write(dir.join(".git/index.lock"), "").unwrap();
         let other = if *dir == shared.here { &shared.there } else { &shared.here };
+        std::fs::write(dir.join(".git/index.lock"), "sinc-lock 999999999 never\n").unwrap();
+        git(&shared.bed, other, &["tag", "goes"]);
+        shared.clean();
+        git(&shared.bed, other, &["tag", "-d", "goes"]);
+        shared.clean();
+        std::fs::write(dir.join(".git/index.lock"), "").unwrap();
         git(&shared.bed, other, &["tag", "waits"]);
         let told = shared.wait_state("held");
         assert!(told["why"].as_str().unwrap().contains("git is at work"), "{told:#}");

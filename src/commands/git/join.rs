@@ -24,7 +24,10 @@ pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, h
         JoinHow { .. } => How::Merge,
     };
     let named = match branch {
-        Some(text) => Some(Name::parse(text).ok_or_else(|| cannot(&format!("`{}` is no name of a branch", harmless(text))))?),
+        Some(text) => Some(
+            Name::parse(text)
+                .ok_or_else(|| cannot(&format!("`{}` is no name of a branch", harmless(text))))?,
+        ),
         None => None,
     };
     let mutagen = mutagen_for(ctx)?;
@@ -54,23 +57,32 @@ pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, h
     let mut told = Vec::new();
     for (name, what) in &joined {
         match what {
-            Joined::Now(Some(oid)) => ctx.ui.status("Joined", &format!("{name}: {} on both sides", oid.short())),
+            Joined::Now(Some(oid)) => {
+                ctx.ui.status("Joined", &format!("{name}: {} on both sides", oid.short()))
+            }
             Joined::Now(None) => ctx.ui.status("Deleted", &format!("{name} on both sides")),
             Joined::Same => ctx.ui.note(&format!("{name} is the same on both sides")),
             Joined::Not(why) => return Err(cannot(&format!("{name} is not joined: {why}"))),
-            Joined::Conflicts(files, commit) => return Err(conflicts(name, files, commit.as_ref().map(|oid| oid.short()))),
+            Joined::Conflicts(files, commit) => {
+                return Err(conflicts(name, files, commit.as_ref().map(|oid| oid.short())));
+            }
         }
         let now = match what {
             Joined::Now(oid) => oid.as_ref().map(ToString::to_string),
             _ => None,
         };
-        told.push(serde_json::json!({ "name": name.as_str(), "now": now, "moved": matches!(what, Joined::Now(_)) }));
+        told.push(
+            serde_json::json!({ "name": name.as_str(), "now": now, "moved": matches!(what, Joined::Now(_)) }),
+        );
     }
     if joined.is_empty() && !ctx.runner.is_dry_run() {
         ctx.ui.note("nothing was moved on both sides");
     }
     if ctx.ui.is_json() {
-        ctx.print_json("git join", &serde_json::json!({ "id": record.id, "host": record.host, "joined": told }));
+        ctx.print_json(
+            "git join",
+            &serde_json::json!({ "id": record.id, "host": record.host, "joined": told }),
+        );
     }
     Ok(0)
 }
@@ -79,7 +91,10 @@ fn conflicts(name: &Name, files: &[String], commit: Option<&str>) -> anyhow::Err
     let shown: Vec<String> = files.iter().take(5).map(|file| harmless(file)).collect();
     let more = if files.len() > 5 { format!(" and {} more", files.len() - 5) } else { String::new() };
     let at = commit.map(|commit| format!(" (at {commit})")).unwrap_or_default();
-    let message = format!("{name} is not joined: changed on both sides in the same places: {}{more}{at}", shown.join(", "));
+    let message = format!(
+        "{name} is not joined: changed on both sides in the same places: {}{more}{at}",
+        shown.join(", ")
+    );
     Failure::new(Kind::Failed, message)
         .hint(format!("settle the files (`sinc resolve`, your editor), commit, then `git merge -s ours host/{name}` here"))
         .hint(format!("or take one side's branch: `sinc git join {name} --mine` or `--theirs`; the files stay as they are"))

@@ -96,7 +96,8 @@ fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
     let plan = sides.decide(&here, &there, &refused);
     sides.local.forget_incoming()?;
     told.notes = limits::notes(&here, &there);
-    told.notes.extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));
+    told.notes
+        .extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));
     told.differs = plan.differs.iter().map(|one| differs(sides, one)).collect();
     told.waits = plan.waits.iter().map(waits).collect();
     let held = busy(&here, &there);
@@ -147,13 +148,23 @@ fn differs(sides: &Sides<'_>, one: &crate::git::decide::Differs) -> Differs {
             (only_here, only_there) = (numbers.next().flatten(), numbers.next().flatten());
         }
     }
-    Differs { name: one.name.clone(), here: one.here.clone(), there: one.there.clone(), only_here, only_there }
+    Differs {
+        name: one.name.clone(),
+        here: one.here.clone(),
+        there: one.there.clone(),
+        only_here,
+        only_there,
+    }
 }
 
 fn lines(told: &Told, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = |key: &str, tone: Tone, text: &str| {
-        lines.push(format!("{}  {}", paint.paint(Tone::Quiet, &format!("{key:<8}")), paint.paint(tone, text)));
+        lines.push(format!(
+            "{}  {}",
+            paint.paint(Tone::Quiet, &format!("{key:<8}")),
+            paint.paint(tone, text)
+        ));
     };
     let why = told.why.as_deref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
     match told.state {

@@ -90,8 +90,7 @@ impl Watched {
         let shares_git = ctx.config().is_ok_and(|config| config.sync.git.value)
             && wanted.as_ref().is_ok_and(|wanted| wanted.settings.mode.source().is_none());
         // Files that cannot be read now: what is always left out still is.
-        let ignores =
-            wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores);
+        let ignores = wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores);
         let rules = Rules::new(&ignores);
         let expression = rules.expression(&record.remote).text;
         let starting = || Eye { by: "starting".to_owned(), why: None };
@@ -135,16 +134,11 @@ impl Watched {
         self.git.on = on;
         self.git.told = None;
         let root = &self.record.remote;
-        self.unwatched =
-            if on { self.rules.expression_with_git(root).text } else { self.expression.clone() };
+        self.unwatched = if on { self.rules.expression_with_git(root).text } else { self.expression.clone() };
     }
 
     pub(super) fn root(&self) -> Root {
-        Root {
-            path: self.record.local.clone(),
-            rules: self.rules.clone(),
-            git: self.shares_git,
-        }
+        Root { path: self.record.local.clone(), rules: self.rules.clone(), git: self.shares_git }
     }
 
     /// Takes over what Mutagen says of its sync.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::{Engine, Message, thread};
+use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides};
 use crate::git::local::Local;
 use crate::git::transport::Transport;
 use crate::git::watch::{AtWork, Came, Pace};
-use crate::git::base;
 use crate::link::asked::{Asker, OWN};
 use crate::remote::Script;
 use crate::state::host_word;
@@ -67,7 +67,8 @@ impl Engine<'_> {
         let ignores = session.ignores.clone();
         thread("git", move || {
             let mut refused = refused;
-            let (to_ask, to_files) = (std::sync::Mutex::new(outbox.clone()), std::sync::Mutex::new(outbox.clone()));
+            let (to_ask, to_files) =
+                (std::sync::Mutex::new(outbox.clone()), std::sync::Mutex::new(outbox.clone()));
             let ask = |_: &str, script: &Script, words: &[String]| {
                 let mut all = vec![record.remote.as_str()];
                 all.extend(words.iter().map(String::as_str));
@@ -86,8 +87,16 @@ impl Engine<'_> {
             let ended = lock.context("another sinc is at work on the repository").and_then(|_lock| {
                 let local = Local::new(ctx.runner.clone(), &record.local);
                 let directory = record.remote.clone();
-                let sides =
-                    Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, tell: None };
+                let sides = Sides {
+                    local,
+                    directory,
+                    ask: &ask,
+                    transport,
+                    files: &files,
+                    base,
+                    ignores,
+                    tell: None,
+                };
                 sides.run(&mut refused, false)
             });
             drop(outbox.send(Message::GitEnded(id, Box::new((ended, refused)))));

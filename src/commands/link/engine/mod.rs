@@ -306,10 +306,14 @@ impl<'a> Engine<'a> {
                     session.joiner.saw(now, Seen { unclear, ..seen });
                 }
             }
-            Told::Git(index) => {
+            Told::Git(index, moved) => {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let on = session.has_git();
-                    session.git.pace.saw(now);
+                    if moved {
+                        session.git.pace.saw(now)
+                    } else {
+                        session.git.pace.freed(now)
+                    }
                     if on != session.git.on {
                         session.set_git(on);
                         self.watch_there();
@@ -332,9 +336,8 @@ impl<'a> Engine<'a> {
             return Ok(false);
         }
         let roots = |sessions: &[Watched]| -> Vec<_> {
-            let one = |session: &Watched| {
-                (session.record.local.clone(), session.rules.clone(), session.shares_git)
-            };
+            let one =
+                |session: &Watched| (session.record.local.clone(), session.rules.clone(), session.shares_git);
             sessions.iter().map(one).collect()
         };
         let places = |sessions: &[Watched]| -> Vec<_> {

@@ -135,9 +135,12 @@ impl Engine<'_> {
             }
             Said::Git(index, lock, more) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
-                session.git.pace.saw(now);
-                if let Some(is_there) = lock {
-                    session.git.at_work.lock(now, is_there);
+                match lock {
+                    None => session.git.pace.saw(now),
+                    Some(is_there) => {
+                        session.git.at_work.lock(now, is_there);
+                        session.git.pace.freed(now);
+                    }
                 }
                 if more {
                     self.want_walk(self.walked + WALK_PAUSE);
