@@ -555,5 +555,4 @@ impl Work<'_> {
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;
