@@ -110,6 +110,10 @@ impl Sides<'_> {
             Snapshot::None => return stop(Some("the host has no repository yet".to_owned())),
             other => return stop(limits::not_there(&other)),
         };
+        if there.fresh {
+            // A repository that was made anew there has deleted nothing.
+            let _ = std::fs::remove_file(&self.base);
+        }
         if let Some(why) = limits::refused(&here, &there) {
             return stop(Some(why));
         }
@@ -129,6 +133,12 @@ impl Sides<'_> {
             .collect();
         let missing = self.local.missing(&wanted)?;
         refused.extend(self.transport.fetch(&self.local, &missing)?);
+        // Git moves a branch or a stash to nothing but a commit, and one that it refuses would stop all others.
+        let own: BTreeSet<&Oid> = here.branches.values().chain(&here.stash).chain(here.commit()).collect();
+        let commits = there.branches.values().chain(&there.stash).chain(there.commit());
+        let commits = commits.filter(|oid| !own.contains(oid) && !refused.contains_key(*oid)).collect();
+        let odd = self.local.no_commits(&commits)?;
+        refused.extend(odd.into_iter().map(|oid| (oid, "it is no commit".to_owned())));
         Ok(())
     }
 

@@ -127,14 +127,27 @@ impl Local {
     /// # Errors
     /// Git cannot be asked.
     pub fn missing(&self, oids: &BTreeSet<&Oid>) -> Result<BTreeSet<Oid>> {
+        self.those(oids, |kind| kind == "missing")
+    }
+
+    /// Those of these objects that are no commits.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn no_commits(&self, oids: &BTreeSet<&Oid>) -> Result<BTreeSet<Oid>> {
+        self.those(oids, |kind| kind != "commit")
+    }
+
+    fn those(&self, oids: &BTreeSet<&Oid>, which: impl Fn(&str) -> bool) -> Result<BTreeSet<Oid>> {
         if oids.is_empty() {
             return Ok(BTreeSet::new());
         }
         let input: String = oids.iter().map(|oid| format!("{oid}\n")).collect();
         let cmd = self.git("look for objects").args(["cat-file", "--batch-check"]).stdin(input);
         let said = self.read(&cmd)?;
-        let missing = said.lines().filter_map(|line| line.strip_suffix(" missing"));
-        Ok(missing.filter_map(Oid::parse).collect())
+        let kinds = said.lines().filter_map(|line| line.split_once(' '));
+        let kinds = kinds.filter(|(_, rest)| rest.split(' ').next().is_some_and(&which));
+        Ok(kinds.filter_map(|(oid, _)| Oid::parse(oid)).collect())
     }
 
     /// The tree of a commit; nothing where it is not here.

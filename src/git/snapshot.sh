@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2034
 # The state of a repository on either side, without a lock (env.sh comes before it). $1 its directory
-# Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything.
+# Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything; `fresh` says that
+# sinc has never been in this repository.
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
@@ -9,7 +10,7 @@ if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
 if [ -d .git/objects ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
 unlock_dead;
 # The empty tree is never sent, so it is made on each side.
-if [ -d .git/sinc ]; then :; else mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
+if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
 if [ -f .git/shallow ]; then put limit shallow; fi;
 if [ -f .gitmodules ]; then put limit submodules; fi;
 git config --get-regexp "^(extensions[.](objectformat|refstorage)|remote[.].*[.](promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null | while IFS= read -r l; do put config "${l%% *} $(case ${l%% *} in extensions.*) printf "%s" "${l#* }";; *) printf set;; esac)"; done;
@@ -19,10 +20,17 @@ done;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
 done;
-refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop 2>/dev/null; };
+refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop 2>"$t.said"; };
+t=.git/sinc/s.$$; at=; of=;
 h=; IFS= read -r h <.git/HEAD; put head "$h";
 all=$(refs);
-t=.git/sinc/s.$$; at=; of=;
+# A name that git cannot read any more is not one that was deleted.
+while IFS= read -r l; do
+case $l in
+"warning: ignoring broken ref "*) put damaged "${l#warning: ignoring broken ref }";;
+"error: refs/"*" does not point to a valid object!") l=${l#error: }; put damaged "${l%% *}";;
+esac;
+done <"$t.said";
 if two=$(git rev-parse -q "HEAD^{commit}" "HEAD^{tree}" 2>/dev/null); then at=${two%%"$nl"*}; of=${two#*"$nl"}; put at "$at"; put tree "$of"; fi;
 i=none;
 if [ -f .git/index ]; then cp .git/index "$t" && { i=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || i=unmerged; }; fi;
@@ -41,6 +49,6 @@ for f in .git/worktrees/*/HEAD; do if [ -f "$f" ]; then IFS= read -r l <"$f"; pu
 k=; IFS= read -r k <.git/HEAD;
 now=$(refs);
 if differ "$h" "$k" || differ "$all" "$now"; then put busy changing; fi;
-rm -f "$t";
+rm -f "$t" "$t.said";
 put end yes;
 exit 0

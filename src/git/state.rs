@@ -215,6 +215,10 @@ pub struct State {
     pub busy: Vec<String>,
     /// Names that cannot be carried.
     pub odd: Vec<String>,
+    /// Whole names that git there cannot read any more: after a power cut, for one.
+    pub damaged: BTreeSet<String>,
+    /// Nobody has looked at this repository before: nothing was agreed on with it.
+    pub fresh: bool,
     /// Filters that are set up, and those that the project's attributes name.
     pub filters: (BTreeSet<String>, BTreeSet<String>),
     /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
@@ -274,7 +278,10 @@ impl Which {
 /// It is not an answer of the script's.
 pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     let text = String::from_utf8_lossy(answer);
-    let odd = |what: &str| Odd(what.chars().take(200).collect());
+    // What it says instead may be anything, and is shown on a terminal.
+    let odd = |what: &str| {
+        Odd(what.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).take(200).collect())
+    };
     let lines: Vec<(&str, &str)> =
         text.lines().map(|line| line.split_once(' ').unwrap_or((line, ""))).collect();
     if lines.last() != Some(&("end", "yes")) {
@@ -320,12 +327,15 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         elsewhere: BTreeSet::new(),
         busy: Vec::new(),
         odd: Vec::new(),
+        damaged: BTreeSet::new(),
+        fresh: get("fresh").is_some(),
         filters: Default::default(),
         limits: BTreeSet::new(),
     };
     for (key, value) in &lines {
         match *key {
-            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" => {}
+            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh" => {}
+            "damaged" => drop(state.damaged.insert((*value).to_owned())),
             "ref" => {
                 let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
                 state.add_ref(oid(id)?, name, side);

@@ -9,6 +9,7 @@ mod documented;
 mod flush;
 mod forwarding;
 mod git;
+mod git_attacks;
 mod interrupted;
 mod kill;
 mod killed_link;

@@ -290,6 +290,13 @@ impl Work<'_> {
         for name in all {
             let (b, l, h) = (base.get(name), here.get(name), there.get(name));
             let mut fate = Fate { verdict: verdict(b, l, h, ancestor), waits: false, value: None };
+            let full = format!("{prefix}{name}");
+            let unread =
+                [Which::Here, Which::There].into_iter().find(|side| self.side(*side).damaged.contains(&full));
+            if let Some(side) = unread {
+                fate.waits = true;
+                self.wait(prefix, name, side, "git cannot read it there: it is damaged");
+            }
             let refused = l != h && h.is_some_and(|oid| self.asked.refused.contains(oid));
             if refused {
                 fate.waits = true;
@@ -484,6 +491,9 @@ impl Work<'_> {
 
     /// A set: what one side has put on it or taken off it since, the other one does too.
     fn stashes(&self, base: &Base, plan: &mut Plan) {
+        if [self.asked.here, self.asked.there].iter().any(|side| side.damaged.contains("refs/stash")) {
+            return;
+        }
         let (here, there) = (&self.asked.here.stash, &self.asked.there.stash);
         let refused = self.asked.refused;
         let fresh = |from: &[Oid], to: &[Oid]| -> Vec<Oid> {
