@@ -220,7 +220,7 @@ fn names_that_surprise_stay_on_the_host() {
     std::fs::write(&packed, text).unwrap();
     let good = branch(&shared, "good", "main^{tree}");
     arrives(&shared, "good", &good);
-    assert_eq!(shared.here(&["for-each-ref", "--format=%(refname)"]), "refs/heads/good\nrefs/heads/main");
+    assert_eq!(shared.here(&["for-each-ref", "--format=%(refname)", "refs/heads"]), "refs/heads/good\nrefs/heads/main");
     let told = shared.wait_state("waits");
     let waits = waits(&told);
     assert!(waits.len() == 1 && waits[0].0 == "refs/heads/MAIN" && waits[0].1.contains("case"), "{told:#}");
