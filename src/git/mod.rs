@@ -9,6 +9,7 @@ pub mod join;
 pub mod limits;
 pub mod local;
 mod merge;
+pub mod saves;
 pub mod setup;
 pub mod state;
 pub mod transport;
