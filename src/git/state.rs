@@ -217,6 +217,8 @@ pub struct State {
     pub odd: Vec<String>,
     /// Filters that are set up, and those that the project's attributes name.
     pub filters: (BTreeSet<String>, BTreeSet<String>),
+    /// Something that came in is still held by a name for that.
+    pub incoming: bool,
     /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
     pub limits: BTreeSet<String>,
 }
@@ -321,6 +323,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         busy: Vec::new(),
         odd: Vec::new(),
         filters: Default::default(),
+        incoming: false,
         limits: BTreeSet::new(),
     };
     for (key, value) in &lines {
@@ -338,7 +341,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
                 }
             }
             "elsewhere" => {
-                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse))
+                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse));
             }
             "busy" => state.busy.push((*value).to_owned()),
             "limit" => drop(state.limits.insert((*value).to_owned())),
@@ -367,6 +370,7 @@ impl State {
     }
 
     fn add_ref(&mut self, id: Oid, full: &str, side: Which) {
+        self.incoming |= full.starts_with("refs/sinc/in/");
         let published = format!("refs/remotes/{}/", side.shows());
         let place = if let Some(name) = full.strip_prefix("refs/heads/") {
             (&mut self.branches, name)
@@ -382,7 +386,7 @@ impl State {
         match Name::parse(place.1) {
             Some(name) => drop(place.0.insert(name, id)),
             None => {
-                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect())
+                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect());
             }
         }
     }

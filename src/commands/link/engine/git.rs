@@ -9,8 +9,8 @@ use super::{Engine, Message, thread};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides};
 use crate::git::local::Local;
-use crate::git::transport::Transport;
 use crate::git::saves::{self, Save};
+use crate::git::transport::Transport;
 use crate::git::watch::{AtWork, Came, Pace, Saves};
 use crate::link::asked::{Asker, OWN};
 use crate::remote::Script;
@@ -179,7 +179,10 @@ impl Engine<'_> {
 
     pub(super) fn take_overwritten(&mut self, id: &str, saves: &[Save]) {
         let names: Vec<_> = saves.iter().take(3).map(|(path, _)| path.to_string_lossy()).collect();
-        self.log.note(&format!("{id}: saved while git worked on the host, and another thing now: {}", names.join(", ")));
+        self.log.note(&format!(
+            "{id}: saved while git worked on the host, and another thing now: {}",
+            names.join(", ")
+        ));
     }
 
     pub(super) fn take_git(&mut self, now: Instant, id: &str, (ended, refused): Ended) {

@@ -325,9 +325,9 @@ impl<'a> Engine<'a> {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let on = session.has_git();
                     if moved {
-                        session.git.pace.saw(now)
+                        session.git.pace.saw(now);
                     } else {
-                        session.git.pace.freed(now)
+                        session.git.pace.freed(now);
                     }
                     if on != session.git.on {
                         session.set_git(on);

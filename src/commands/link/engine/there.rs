@@ -277,11 +277,7 @@ impl Engine<'_> {
         let seconds = if self.lost { patience(self.tries) } else { LONGEST };
         self.tried_at = now;
         // Apart from the shared connections, which a person may end.
-        let sockets = ControlSocket::new(
-            &self.ctx.environment.link_dir(),
-            self.remote.destination(),
-            false,
-        );
+        let sockets = ControlSocket::new(&self.ctx.environment.link_dir(), self.remote.destination(), false);
         let own = sockets.numbered(self.last_number).filter(|_| !rides);
         if let Some(path) = &own {
             sockets.prepare();
