@@ -241,10 +241,12 @@ impl Sides<'_> {
         for (which, state, moves, index) in
             [(Which::There, there, &plan.there, &index_there), (Which::Here, here, &plan.here, &index_here)]
         {
-            if moves.is_empty() && index.is_none() {
+            let moves_something = !moves.is_empty() || index.is_some();
+            // A move that was cut off at its end may have left names under which something came in.
+            if !moves_something && !(state.incoming && which == Which::There) {
                 continue;
             }
-            moved = true;
+            moved |= moves_something;
             for mut words in apply::calls(state, moves, index.as_ref()) {
                 if which == Which::There && index.is_some() {
                     words.extend(apply::left_out(&self.ignores));

@@ -9,6 +9,9 @@ pub mod join;
 pub mod limits;
 pub mod local;
 mod merge;
+#[cfg(test)]
+mod pair;
+pub mod saves;
 pub mod setup;
 pub mod state;
 pub mod transport;

@@ -221,6 +221,8 @@ pub struct State {
     pub fresh: bool,
     /// Filters that are set up, and those that the project's attributes name.
     pub filters: (BTreeSet<String>, BTreeSet<String>),
+    /// Something that came in is still held by a name for that.
+    pub incoming: bool,
     /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
     pub limits: BTreeSet<String>,
 }
@@ -330,6 +332,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         damaged: BTreeSet::new(),
         fresh: get("fresh").is_some(),
         filters: Default::default(),
+        incoming: false,
         limits: BTreeSet::new(),
     };
     for (key, value) in &lines {
@@ -348,7 +351,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
                 }
             }
             "elsewhere" => {
-                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse))
+                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse));
             }
             "busy" => state.busy.push((*value).to_owned()),
             "limit" => drop(state.limits.insert((*value).to_owned())),
@@ -377,6 +380,7 @@ impl State {
     }
 
     fn add_ref(&mut self, id: Oid, full: &str, side: Which) {
+        self.incoming |= full.starts_with("refs/sinc/in/");
         let published = format!("refs/remotes/{}/", side.shows());
         let place = if let Some(name) = full.strip_prefix("refs/heads/") {
             (&mut self.branches, name)
@@ -392,7 +396,7 @@ impl State {
         match Name::parse(place.1) {
             Some(name) => drop(place.0.insert(name, id)),
             None => {
-                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect())
+                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect());
             }
         }
     }

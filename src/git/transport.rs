@@ -27,8 +27,13 @@ impl Transport {
     #[must_use]
     pub fn new(remote: &Remote, directory: &str, over: Option<&std::path::Path>) -> Self {
         // Git gives a host and a command. The host is ours to know: an alias, an IPv6 literal or a port need no place in a URL.
-        let ssh = format!("f() {{ shift; exec {} \"$@\"; }}; f", remote.ssh_words(over));
-        Self { ssh, directory: directory.to_owned() }
+        Self::through(&format!("exec {} \"$@\"", remote.ssh_words(over)), directory)
+    }
+
+    /// The way there through a line of shell that runs the command which stands behind it.
+    #[must_use]
+    pub fn through(line: &str, directory: &str) -> Self {
+        Self { ssh: format!("f() {{ shift; {line}; }}; f"), directory: directory.to_owned() }
     }
 
     fn url(&self) -> String {

@@ -1,5 +1,7 @@
 //! What in `.git` tells that something has changed, and when it is looked at.
 
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What is not watched on the host, below `.git`: a POSIX extended expression.
@@ -139,11 +141,44 @@ impl AtWork {
         }
     }
 
+    /// Does git work there?
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Until when the sync waits, unless something happens.
     #[must_use]
     pub fn until(&self, now: Instant) -> Option<Instant> {
         let until = (self.last? + STILL).min(self.since? + LONGEST);
         (now < until).then_some(until)
+    }
+}
+
+/// What was saved here a moment ago, by its path below the project.
+#[derive(Debug, Default)]
+pub struct Saves(VecDeque<(Instant, PathBuf)>);
+
+/// How long ago a file may have been saved, that a cycle may just be bringing over; and how many are remembered.
+const MOMENT: Duration = Duration::from_secs(10);
+const MOST_SAVES: usize = 256;
+
+impl Saves {
+    /// These were saved.
+    pub fn add(&mut self, now: Instant, paths: impl IntoIterator<Item = PathBuf>) {
+        for path in paths {
+            self.0.retain(|(_, known)| *known != path);
+            self.0.push_back((now, path));
+        }
+        while self.0.len() > MOST_SAVES {
+            self.0.pop_front();
+        }
+    }
+
+    /// Those of this moment; they are not given again unless they are saved again.
+    pub fn take(&mut self, now: Instant) -> Vec<PathBuf> {
+        let of_now = |at: Instant| now.saturating_duration_since(at) < MOMENT;
+        self.0.drain(..).filter(|(at, _)| of_now(*at)).map(|(_, path)| path).collect()
     }
 }
 
@@ -249,5 +284,17 @@ mod tests {
         assert_eq!(work.until(start + MS(59_001)), Some(start + MS(60_000)));
         work.lock(start + MS(59_002), false);
         assert_eq!(work.until(start + MS(59_003)), None);
+    }
+
+    #[test]
+    fn what_was_saved_a_moment_ago_is_told_once() {
+        let start = Instant::now();
+        let mut saves = Saves::default();
+        saves.add(start, ["a", "b"].map(PathBuf::from));
+        saves.add(start + MS(9000), ["b", "c"].map(PathBuf::from));
+        assert_eq!(saves.take(start + MS(11_000)), ["b", "c"].map(PathBuf::from));
+        assert!(saves.take(start + MS(11_000)).is_empty());
+        saves.add(start, (0..300).map(|n| PathBuf::from(n.to_string())));
+        assert_eq!(saves.take(start).len(), 256);
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::JoinHow;
 use crate::failure::{Failure, Kind};
 use crate::git::cycle::{Outcome, Refused};
 use crate::git::join::{How, Joined, join, open};
-use crate::git::state::Name;
+use crate::git::state::{Name, Oid};
 
 pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, how: JoinHow) -> Result<i32> {
     let record = &session.record;
@@ -58,13 +58,13 @@ pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, h
     for (name, what) in &joined {
         match what {
             Joined::Now(Some(oid)) => {
-                ctx.ui.status("Joined", &format!("{name}: {} on both sides", oid.short()))
+                ctx.ui.status("Joined", &format!("{name}: {} on both sides", oid.short()));
             }
             Joined::Now(None) => ctx.ui.status("Deleted", &format!("{name} on both sides")),
             Joined::Same => ctx.ui.note(&format!("{name} is the same on both sides")),
             Joined::Not(why) => return Err(cannot(&format!("{name} is not joined: {why}"))),
             Joined::Conflicts(files, commit) => {
-                return Err(conflicts(name, files, commit.as_ref().map(|oid| oid.short())));
+                return Err(conflicts(name, files, commit.as_ref().map(Oid::short)));
             }
         }
         let now = match what {

@@ -19,10 +19,10 @@ use super::repo::Repo;
 const TRIES: u64 = 6;
 
 /// So many files are rewritten by each.
-const FILES: u64 = 1500;
+const FILES: u64 = 1000;
 
 /// So many of them are saved here meanwhile.
-const SAVES: usize = 4;
+const SAVES: usize = 3;
 
 /// What became of all saves.
 #[derive(Debug, Default)]
@@ -139,17 +139,17 @@ impl Both {
         let there = self.repo(Side::Remote);
         let here = self.repo(Side::Local);
         let to = if there.ask(&["symbolic-ref", "--short", "HEAD"]).trim() == "one" { "two" } else { "one" };
-        // When each is saved, counted from half a second before git begins.
+        // When each is saved: git begins after the first tenth of a second. One that comes over before it has looked, it sees.
         let mut saves: Vec<(Duration, u64, u64)> = (0..SAVES as u64)
             .map(|at| {
-                (Duration::from_millis(rng.u64(..1300)), rng.u64(..FILES), 1 + number * SAVES as u64 + at)
+                (Duration::from_millis(rng.u64(..700)), rng.u64(..FILES), 1 + number * SAVES as u64 + at)
             })
             .collect();
         saves.sort();
         saves.dedup_by_key(|(_, file, _)| *file);
         let words = ["-C", there.root.to_str().unwrap(), "checkout", "-q", to];
         let program = self.world.bed.sandbox.program("git", &there.root).args(words);
-        let (began, start) = (Instant::now(), Duration::from_millis(500));
+        let (began, start) = (Instant::now(), Duration::from_millis(100));
         let mut git = None;
         let mut git_at = |now: Duration| {
             if now >= start && git.is_none() {

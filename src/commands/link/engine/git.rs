@@ -9,8 +9,9 @@ use super::{Engine, Message, thread};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides};
 use crate::git::local::Local;
+use crate::git::saves::{self, Save};
 use crate::git::transport::Transport;
-use crate::git::watch::{AtWork, Came, Pace};
+use crate::git::watch::{AtWork, Came, Pace, Saves};
 use crate::link::asked::{Asker, OWN};
 use crate::remote::Script;
 use crate::state::host_word;
@@ -29,6 +30,12 @@ pub(in crate::commands::link) struct GitWatched {
     pub pace: Pace,
     /// Git on the host works on the files there.
     pub at_work: AtWork,
+    /// What was saved here of late.
+    pub recent: Saves,
+    /// What was saved is being kept: the sync waits for that.
+    pub keeping: bool,
+    /// What is kept, until a cycle has shown whether it is still there.
+    kept: Vec<Save>,
     /// Who waits for the files, and whether a cycle has begun since.
     waiting: Vec<(Sender<Result<(), String>>, bool)>,
     refused: Refused,
@@ -118,6 +125,64 @@ impl Engine<'_> {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
         session.joiner.ask(now);
         session.git.waiting.push((done, false));
+    }
+
+    /// Git on the host works on the files there, or something is saved here while it does: what was saved of late is kept, before a
+    /// cycle can bring over what git writes.
+    pub(super) fn keep_saves(&mut self, index: usize, now: Instant) {
+        let session = &mut self.sessions[index];
+        if !session.git.on || session.git.keeping {
+            return;
+        }
+        let paths = session.git.recent.take(now);
+        if paths.is_empty() {
+            return;
+        }
+        session.git.keeping = true;
+        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
+        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
+        thread("keep", move || {
+            let kept = saves::keep(&local, &paths).map_err(|error| format!("{error:#}"));
+            drop(outbox.send(Message::GitKept(id, kept)));
+        });
+    }
+
+    pub(super) fn take_kept(&mut self, now: Instant, id: &str, kept: Result<Vec<Save>, String>) {
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let git = &mut self.sessions[index].git;
+        git.keeping = false;
+        match kept {
+            Ok(kept) => git.kept.extend(kept),
+            Err(why) => self.log.note(&format!("{id}: what was saved could not be kept: {why}")),
+        }
+        // What was saved meanwhile.
+        if self.sessions[index].git.at_work.is_on() {
+            self.keep_saves(index, now);
+        }
+    }
+
+    /// A cycle has ended: is what was saved still there?
+    pub(super) fn check_saves(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if session.git.kept.is_empty() || session.git.at_work.is_on() {
+            return;
+        }
+        let kept = std::mem::take(&mut session.git.kept);
+        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
+        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
+        thread("saves", move || match saves::overwritten(&local, &kept) {
+            Ok(other) if other.is_empty() => {}
+            Ok(other) => drop(outbox.send(Message::GitOverwritten(id, other))),
+            Err(error) => tracing::warn!(%error, "what was saved could not be compared"),
+        });
+    }
+
+    pub(super) fn take_overwritten(&mut self, id: &str, saves: &[Save]) {
+        let names: Vec<_> = saves.iter().take(3).map(|(path, _)| path.to_string_lossy()).collect();
+        self.log.note(&format!(
+            "{id}: saved while git worked on the host, and another thing now: {}",
+            names.join(", ")
+        ));
     }
 
     pub(super) fn take_git(&mut self, now: Instant, id: &str, (ended, refused): Ended) {

@@ -23,6 +23,7 @@ use super::follow::Found;
 use super::watched::{Known, Watched, stands};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
+use crate::git::saves::Save;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
@@ -77,6 +78,10 @@ enum Message {
     GitFiles(String, Sender<Result<(), String>>),
     /// It has ended.
     GitEnded(String, Box<git::Ended>),
+    /// What was saved here is kept.
+    GitKept(String, Result<Vec<Save>, String>),
+    /// Of what was kept, this is another thing now.
+    GitOverwritten(String, Vec<Save>),
     /// The syncs were connected again.
     Revived(u32, Vec<SyncSession>),
     /// A signal came.
@@ -279,6 +284,8 @@ impl<'a> Engine<'a> {
             }
             Message::GitAsked(question) => self.ask_for_git(now, question),
             Message::GitFiles(id, done) => self.want_files(now, &id, done),
+            Message::GitKept(id, kept) => self.take_kept(now, &id, kept),
+            Message::GitOverwritten(id, saves) => self.take_overwritten(&id, &saves),
             Message::GitEnded(id, ended) => self.take_git(now, &id, *ended),
             // A later one has begun.
             Message::Revived(..) => {}
@@ -306,13 +313,21 @@ impl<'a> Engine<'a> {
                     session.joiner.saw(now, Seen { unclear, ..seen });
                 }
             }
+            Told::Saved(index, paths) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.git.recent.add(now, paths);
+                    if session.git.at_work.is_on() {
+                        self.keep_saves(index, now);
+                    }
+                }
+            }
             Told::Git(index, moved) => {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let on = session.has_git();
                     if moved {
-                        session.git.pace.saw(now)
+                        session.git.pace.saw(now);
                     } else {
-                        session.git.pace.freed(now)
+                        session.git.pace.freed(now);
                     }
                     if on != session.git.on {
                         session.set_git(on);
@@ -447,6 +462,9 @@ impl<'a> Engine<'a> {
             }
             return None;
         }
+        if session.git.keeping {
+            return None;
+        }
         if let Some(until) = session.git.at_work.until(now) {
             return Some(until);
         }
@@ -541,6 +559,7 @@ impl<'a> Engine<'a> {
                     session.minute.note(now, sync.source().files);
                     self.ctx.store.note_checked(id, &self.host.name, super::super::now());
                     self.note_conflicts(index, &sync);
+                    self.check_saves(index);
                 }
             }
             Err(why) => {

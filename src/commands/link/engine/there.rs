@@ -8,7 +8,7 @@ use crate::link::asked::{Asker, Door, socket};
 use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
-use crate::remote::{Why, classify};
+use crate::remote::{ControlSocket, Why, classify};
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
 use crate::tools::mutagen::{Selector, SyncSession};
@@ -140,6 +140,9 @@ impl Engine<'_> {
                     Some(is_there) => {
                         session.git.at_work.lock(now, is_there);
                         session.git.pace.freed(now);
+                        if is_there {
+                            self.keep_saves(index, now);
+                        }
                     }
                 }
                 if more {
@@ -273,9 +276,11 @@ impl Engine<'_> {
         // The first one of all has nothing to hurry for.
         let seconds = if self.lost { patience(self.tries) } else { LONGEST };
         self.tried_at = now;
-        let own = if rides { None } else { self.remote.control().beside(self.last_number) };
+        // Apart from the shared connections, which a person may end.
+        let sockets = ControlSocket::new(&self.ctx.environment.link_dir(), self.remote.destination(), false);
+        let own = sockets.numbered(self.last_number).filter(|_| !rides);
         if let Some(path) = &own {
-            self.remote.control().prepare();
+            sockets.prepare();
             // One that an earlier link left.
             let _ = std::fs::remove_file(path);
         }
@@ -353,6 +358,8 @@ impl Engine<'_> {
         self.there_ready = false;
         (self.walk_at, self.walk_latest) = (None, None);
         self.walked = Instant::now();
+        // That a lock has gone could be missed.
+        self.sessions.iter_mut().for_each(|session| session.git.at_work = Default::default());
         let sessions: Vec<(String, String, String)> = self
             .sessions
             .iter()
