@@ -10,6 +10,7 @@ mod flush;
 mod forwarding;
 mod git;
 mod git_attacks;
+mod git_planted;
 mod interrupted;
 mod kill;
 mod killed_link;

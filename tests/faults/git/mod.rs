@@ -1,6 +1,8 @@
 //! The same question for git on both sides: seeded runs of two people with about fifty git operations and edits, while the
 //! processes of each step of a cycle are killed, lines are cut, and others race.
 
+mod calm;
+mod check;
 mod moment;
 mod ops;
 mod repo;

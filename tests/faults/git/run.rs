@@ -8,20 +8,18 @@ use fastrand::Rng;
 use rustix::process::Pid;
 
 use super::super::actor::Actor;
-use super::super::content::Found;
 use super::super::model::{Model, Side};
 use super::super::run::say;
-use super::super::support::{PATIENCE, poll};
+use super::super::support::variable;
 use super::super::tree;
 use super::super::world::{Disks, World};
+use super::calm::calm;
+use super::check::check;
 use super::repo::Repo;
 use super::{moment, ops};
 
 /// How long before it is on the other side something may be on its way.
-const ON_ITS_WAY: Duration = Duration::from_secs(5);
-
-/// How often sinc may be asked to bring both sides together.
-const TRIES: usize = 12;
+pub(super) const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// What a run came to, to be added up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,11 +57,14 @@ pub(crate) fn run(seed: u64) -> Came {
     };
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         run.work(&mut rng);
-        run.calm(&mut rng);
-        run.check()
+        calm(&mut run, &mut rng);
+        check(&mut run)
     }));
     match result {
         Ok(Ok(found)) => {
+            if variable("SINC_FAULTS_STORY").is_some() {
+                say(&run.story);
+            }
             say(&format!("git faults: seed {seed} ok in {} s: {found}", run.began.elapsed().as_secs()));
             run.came
         }
@@ -75,20 +76,20 @@ pub(crate) fn run(seed: u64) -> Came {
     }
 }
 
-struct Session {
-    world: World,
-    model: Model,
+pub(super) struct Session {
+    pub(super) world: World,
+    pub(super) model: Model,
     story: String,
     began: Instant,
     /// Commits that a side had a name for, and nobody there let go of.
-    tips: BTreeMap<&'static str, BTreeSet<String>>,
+    pub(super) tips: BTreeMap<&'static str, BTreeSet<String>>,
     /// When which version was written, and where.
-    written: Vec<(Instant, Side, u64)>,
-    thrown_away: BTreeSet<u64>,
-    came: Came,
+    pub(super) written: Vec<(Instant, Side, u64)>,
+    pub(super) thrown_away: BTreeSet<u64>,
+    pub(super) came: Came,
 }
 
-fn key(side: Side) -> &'static str {
+pub(super) fn key(side: Side) -> &'static str {
     match side {
         Side::Local => "here",
         Side::Remote => "there",
@@ -96,18 +97,18 @@ fn key(side: Side) -> &'static str {
 }
 
 impl Session {
-    fn tell(&mut self, text: &str) {
+    pub(super) fn tell(&mut self, text: &str) {
         let _ = writeln!(self.story, "  {:6.2} {text}", self.began.elapsed().as_secs_f32());
     }
 
-    fn root(&self, side: Side) -> std::path::PathBuf {
+    pub(super) fn root(&self, side: Side) -> std::path::PathBuf {
         match side {
             Side::Local => self.world.project.clone(),
             Side::Remote => self.world.there(),
         }
     }
 
-    fn repo(&self, side: Side) -> Repo<'_> {
+    pub(super) fn repo(&self, side: Side) -> Repo<'_> {
         Repo { sandbox: &self.world.bed.sandbox, root: self.root(side) }
     }
 
@@ -147,7 +148,7 @@ impl Session {
     }
 
     /// Somebody looks at what a side has.
-    fn note(&mut self, side: Side) {
+    pub(super) fn note(&mut self, side: Side) {
         let tips = self.repo(side).tips();
         self.tips.entry(key(side)).or_default().extend(tips);
     }
@@ -255,183 +256,5 @@ impl Session {
         if told.contains("link") {
             self.world.sinc(&["link", "start"]);
         }
-    }
-
-    /// Peace; a person who settles what sinc says is to be settled.
-    fn calm(&mut self, rng: &mut Rng) {
-        self.tell("calm");
-        self.world.calm();
-        for side in [Side::Local, Side::Remote] {
-            for _ in 0..4 {
-                let Some(what) = self.repo(side).in_progress() else { break };
-                let before = tree::versions(&self.root(side));
-                let done = ops::settle(&self.repo(side), what, true);
-                let after = tree::versions(&self.root(side));
-                self.model.superseded(before.into_iter().filter(|number| !after.contains(number)));
-                let late = self
-                    .written
-                    .iter()
-                    .filter(|(when, whose, _)| *whose != side && when.elapsed() < ON_ITS_WAY);
-                self.thrown_away.extend(late.map(|(_, _, number)| *number));
-                self.tell(&format!("{side}: {}", done.told));
-            }
-            self.note(side);
-        }
-        let mut last = String::new();
-        for attempt in 0..TRIES {
-            last = self.files_come_together();
-            let mut told = serde_json::Value::Null;
-            let settled = poll(PATIENCE, || {
-                let run = self.world.sinc(&["git", "--json"]);
-                told = serde_json::from_str::<serde_json::Value>(&run.stdout)
-                    .map_or(serde_json::Value::Null, |json| json["data"].clone());
-                ["in-step", "differs", "waits"].iter().any(|state| told["state"] == *state)
-            });
-            let state = told["state"].as_str().unwrap_or("no answer").to_owned();
-            self.tell(&format!("sinc git: {state} {}", told["why"]));
-            if !settled {
-                last = format!("{last}\n{told:#}");
-                continue;
-            }
-            if state == "in-step" {
-                self.came.in_step += usize::from(attempt == 0);
-                return;
-            }
-            last = format!("{last}\n{told:#}");
-            self.bring_together(&told, rng);
-        }
-        panic!("both sides do not come together: {last}");
-    }
-
-    fn files_come_together(&mut self) -> String {
-        let connected = self.world.sinc(&["--no-attach"]);
-        let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
-        let text = format!("{connected}\n{flushed}");
-        if text.contains("stopped itself") {
-            self.tell("it stands still: ended, and made again, as sinc says");
-            self.world.sinc(&["kill", "--yes"]);
-        } else if text.contains("--restore") {
-            self.tell("it is held: allowed");
-            self.world.sinc(&["resume", "--allow-deletions", "--yes"]);
-        } else if text.contains("conflict") {
-            let run = self.world.sinc(&["resolve", "--all", "--local"]);
-            self.tell(&format!("sinc resolve --all --local: {}", run.code));
-        }
-        text
-    }
-
-    /// What differs or waits is settled.
-    fn bring_together(&mut self, told: &serde_json::Value, rng: &mut Rng) {
-        let all =
-            ["differs", "waits"].iter().flat_map(|key| told[*key].as_array().cloned().unwrap_or_default());
-        let names: BTreeSet<String> = all.filter_map(|one| Some(one["name"].as_str()?.to_owned())).collect();
-        for name in names {
-            for side in [Side::Local, Side::Remote] {
-                self.note(side);
-            }
-            if let Some(branch) = name.strip_prefix("refs/heads/") {
-                let how = ["--mine", "--theirs", "--rebase", "--mine"][rng.usize(..4)];
-                let run = self.world.sinc(&["git", "join", branch, how]);
-                let said = run.stderr.lines().next().unwrap_or_default().to_owned();
-                self.tell(&format!("sinc git join {branch} {how}: {} {said}", run.code));
-            } else if name == "HEAD" {
-                let head = self.repo(Side::Local).ask(&["symbolic-ref", "-q", "--short", "HEAD"]);
-                let at = self.repo(Side::Local).ask(&["rev-parse", "-q", "--verify", "HEAD"]);
-                let before = tree::versions(&self.root(Side::Remote));
-                let words = match (head.trim(), at.trim()) {
-                    ("", at) => vec!["checkout", "-q", "-f", at],
-                    // A branch without a commit.
-                    (head, "") => vec!["checkout", "-q", "--orphan", head],
-                    (head, _) => vec!["checkout", "-q", "-f", head],
-                };
-                let mut run = self.repo(Side::Remote).git(&words);
-                if run.code != 0 && !at.trim().is_empty() {
-                    run = self.repo(Side::Remote).git(&["checkout", "-q", "-f", "--detach"]);
-                    let _ = self.repo(Side::Local).git(&["checkout", "-q", "--detach"]);
-                }
-                let after = tree::versions(&self.root(Side::Remote));
-                self.model.superseded(before.into_iter().filter(|number| !after.contains(number)));
-                self.tell(&format!(
-                    "on the host: git {} ({}) {}",
-                    words.join(" "),
-                    run.code,
-                    run.stderr.trim()
-                ));
-            } else if let Some(tag) = name.strip_prefix("refs/tags/") {
-                let had = self.repo(Side::Remote).reachable();
-                let run = self.repo(Side::Remote).git(&["tag", "-d", tag]);
-                let has = self.repo(Side::Remote).reachable();
-                if let Some(tips) = self.tips.get_mut("there") {
-                    tips.retain(|oid| has.contains(oid) || !had.contains(oid));
-                }
-                self.tell(&format!("on the host: git tag -d {tag} ({})", run.code));
-            }
-        }
-    }
-
-    /// Is anything lost, broken, left behind, or different without a word?
-    fn check(&mut self) -> Result<String, String> {
-        for side in [Side::Local, Side::Remote] {
-            let aside = tree::versions(Actor::new(side, &self.root(side)).aside());
-            self.model.superseded(aside);
-        }
-        let (mut here, mut there) = (String::new(), String::new());
-        let same = poll(PATIENCE, || {
-            (here, there) = (self.repo(Side::Local).told(), self.repo(Side::Remote).told());
-            here == there
-        });
-        if !same {
-            return Err(format!("sinc says that both are in step\n--- here\n{here}\n--- there\n{there}"));
-        }
-        let mut found: BTreeSet<u64> = self.world.in_backups();
-        for side in [Side::Local, Side::Remote] {
-            let repo = self.repo(side);
-            let wrong = repo.wrong();
-            if !wrong.is_empty() {
-                return Err(format!("{side}: {}", wrong.join("\n")));
-            }
-            let reachable = repo.reachable();
-            let lost: Vec<&String> = self
-                .tips
-                .get(key(side))
-                .into_iter()
-                .flatten()
-                .filter(|oid| !reachable.contains(*oid))
-                .collect();
-            if !lost.is_empty() {
-                return Err(format!("LOST {side}: commits {lost:?}"));
-            }
-            found.extend(repo.versions());
-            let nodes = tree::read(&self.root(side));
-            for (path, node) in &nodes {
-                match node.found() {
-                    Some(Found::Whole(number)) => drop(found.insert(number)),
-                    Some(Found::Torn) => {
-                        return Err(format!("not what anybody wrote, {side}: {}", path.display()));
-                    }
-                    None => {}
-                }
-            }
-        }
-        let missing: Vec<(u64, String)> = self
-            .model
-            .needed()
-            .filter(|(number, _)| !found.contains(number))
-            .map(|(number, text)| (number, text.to_owned()))
-            .collect();
-        let (thrown, lost): (Vec<_>, Vec<_>) =
-            missing.into_iter().partition(|(number, _)| self.thrown_away.contains(number));
-        self.came.thrown_away += thrown.len();
-        if !lost.is_empty() {
-            return Err(format!("LOST: {lost:?}"));
-        }
-        let tips: usize = self.tips.values().map(BTreeSet::len).sum();
-        Ok(format!(
-            "{} operations, {} faults, {tips} commits and {} versions needed, {} thrown away unseen",
-            self.came.operations,
-            self.came.faults,
-            self.model.needed().count(),
-            thrown.len()
-        ))
     }
 }
