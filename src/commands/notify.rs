@@ -58,6 +58,19 @@ pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -
     true
 }
 
+/// Says on the desktop that a branch was moved on both sides.
+pub fn differs(ctx: &Context, record: &Record, names: &str) {
+    if !ctx.config().is_ok_and(|config| config.notify.value) {
+        return;
+    }
+    let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!("sinc: {} moved on both sides in {}", harmless(names), harmless(&name));
+    let body = format!("here and on {}, left alone on both: `sinc git join` brings it together", record.host);
+    if let Err(error) = ctx.runner.answer(&desktop(&title, &body)) {
+        tracing::debug!(%error, "the desktop could not be told");
+    }
+}
+
 /// The command that shows a notification on the desktop.
 fn desktop(title: &str, body: &str) -> Cmd {
     let cmd = if cfg!(target_os = "macos") {

@@ -8,7 +8,7 @@
 #   toindex TREE   what is staged then
 #   skip PATTERN, sparse LINE   tracked files that the sync leaves out: they are not there, and are no deletions
 #   stash OID      one more                        unstash OID  one less
-# Answers `moved yes`, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
+# Answers `moved yes`, before it `left OID` for each stash that git would not take, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
 # way by a line that is cut.
 echo "sinc-begin 1";
 trap "" HUP PIPE INT TERM;
@@ -79,8 +79,8 @@ if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/nul
 place() { n=0; p=; while read -r a b c; do if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
 for w in "$@"; do
 case $w in
-"stash "*) git stash store -q -m "$(git log -1 --no-show-signature --format=%s "${w#stash }")" "${w#stash }" 2>/dev/null || refused "the stash";;
-"unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null || refused "the stash"; fi; fi;;
+"stash "*) git stash store -q -m "$(git log -1 --no-show-signature --format=%s "${w#stash }")" "${w#stash }" 2>/dev/null || put left "${w#stash }";;
+"unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null; fi; fi;;
 esac;
 done;
 # What came in is led to by other names now.

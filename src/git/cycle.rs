@@ -238,6 +238,7 @@ impl Sides<'_> {
             return Ok(Outcome::Held(format!("the files are not in step: {why}")));
         }
         let mut moved = false;
+        let mut base = plan.base.clone();
         for (which, state, moves, index) in
             [(Which::There, there, &plan.there, &index_there), (Which::Here, here, &plan.here, &index_here)]
         {
@@ -261,10 +262,13 @@ impl Sides<'_> {
                     return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
                 }
                 reply.get("moved").context("a move of the repository broke off")?;
+                // It is tried again; and nobody takes it for dropped.
+                let left = left(&answer);
+                base.stash.retain(|oid| !left.contains(oid));
             }
         }
-        if base::read(&self.base).as_ref() != Some(&plan.base) {
-            base::write(&self.base, &plan.base)?;
+        if base::read(&self.base).as_ref() != Some(&base) {
+            base::write(&self.base, &base)?;
         }
         Ok(Outcome::Done(Box::new(Report {
             moved,
@@ -290,6 +294,12 @@ fn keep_current(here: &mut State) {
     here.tags.clear();
     here.origin.clear();
     here.stash.clear();
+}
+
+/// The stashes that git would not take.
+fn left(answer: &[u8]) -> Vec<Oid> {
+    let text = String::from_utf8_lossy(answer);
+    text.lines().filter_map(|line| Oid::parse(line.strip_prefix("left ")?)).collect()
 }
 
 /// The lines of an answer, by their keys.

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::steps;
 use crate::support::e2e::Bed;
 use crate::support::sandbox::Run;
 use crate::support::{PATIENCE, poll, wait_until};
+use crate::{documented, steps};
 
 /// A project with a repository, connected.
 pub(crate) struct Shared {
@@ -118,8 +118,7 @@ impl Shared {
     #[track_caller]
     pub(crate) fn told(&self) -> serde_json::Value {
         let run = self.bed.sandbox.sinc_in(&self.here, &["git", "--json"]).success();
-        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-        json["data"].clone()
+        documented::data("git", &run.stdout)
     }
 
     /// Waits until `sinc git` says this state.
@@ -221,8 +220,9 @@ fn a_commit_on_either_side_is_on_the_other_with_a_clean_status() {
     assert!(times.iter().any(|time| *time < Duration::from_millis(1500)), "{times:?}");
     // Nothing of ours is left among the names.
     for dir in [&shared.here, &shared.there] {
-        let names = git(&shared.bed, dir, &["for-each-ref", "--format=%(refname)"]);
-        assert_eq!(names, "refs/heads/main", "{names}");
+        wait_until("only the branch has a name", PATIENCE, || {
+            git(&shared.bed, dir, &["for-each-ref", "--format=%(refname)"]) == "refs/heads/main"
+        });
     }
 }
 
@@ -320,7 +320,13 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     let there = shared.commit(&shared.there, "more", "there again\n");
     shared.sinc(&["link", "start"]).success();
     shared.wait_state("differs");
-    shared.sinc(&["git", "join", "main", "--rebase"]).success();
+    let run = shared.sinc(&["git", "join", "main", "--rebase", "--json"]).success();
+    let joined = documented::data("git join", &run.stdout);
+    assert_eq!(
+        (&joined["joined"][0]["name"], &joined["joined"][0]["moved"]),
+        (&"main".into(), &true.into()),
+        "{joined}"
+    );
     shared.clean();
     assert_eq!(shared.here(&["rev-parse", "main~1"]), there);
     assert_eq!(shared.here(&["log", "-1", "--format=%an %s"]), "Ada top: here again");
@@ -345,6 +351,9 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     wait_until("both have what is here", PATIENCE, || shared.there(&["rev-parse", "main"]) == here);
     let lost = shared.sinc(&["git", "lost"]).success();
     assert!(lost.stdout.contains(&there[..9]), "{lost}");
+    let lost = documented::data("git lost", &shared.sinc(&["git", "lost", "--json"]).success().stdout);
+    let all = lost["lost"].as_array().unwrap();
+    assert!(all.iter().any(|one| one["commit"] == there && one["side"] == "host"), "{lost:#}");
 }
 
 #[test]
@@ -434,4 +443,83 @@ fn a_repository_that_is_made_later_is_shared() {
     shared.clean();
     shared.commit(&shared.there, "a", "2\n");
     shared.clean();
+}
+
+#[test]
+fn a_link_that_is_killed_at_any_moment_is_made_good_by_the_next() {
+    let Some(shared) = shared() else { return };
+    let file = || -> serde_json::Value {
+        let run = shared.sinc(&["link", "status", "--json"]).success();
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()["data"]["links"][0].clone()
+    };
+    for n in 0..6_u64 {
+        let (from, other) =
+            if n % 2 == 0 { (&shared.there, &shared.here) } else { (&shared.here, &shared.there) };
+        let pid = file()["pid"].to_string();
+        let id = shared.commit(from, "src/one", &format!("{n}\n"));
+        git(&shared.bed, from, &["checkout", "-q", "-b", &format!("b{n}")]);
+        // At another moment of the cycle each time; it may be over already.
+        let until = Instant::now() + Duration::from_millis(20 + 45 * n);
+        wait_until("the moment has come", PATIENCE, || Instant::now() >= until);
+        shared.bed.sandbox.run("kill", &["-9", &pid]).success();
+        shared.sinc(&["link", "start"]).success();
+        shared.clean();
+        assert_eq!(git(&shared.bed, other, &["rev-parse", "HEAD"]), id);
+    }
+}
+
+/// A save here at the moment when git on the host rewrites the same file: wherever it ends, its bytes are somewhere.
+#[test]
+fn what_is_saved_while_git_on_the_host_rewrites_the_files_is_not_lost() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("top", "2\n")]);
+    for n in 0..400 {
+        steps::write(&here.join(format!("src/{}/{n}", n / 20)), "one\n");
+    }
+    init(&bed, &here);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let shared = Shared { bed, here, there };
+    shared.clean();
+    shared.there(&["checkout", "-q", "-b", "other"]);
+    for n in 0..400 {
+        steps::write(&shared.there.join(format!("src/{}/{n}", n / 20)), "two\n");
+    }
+    shared.there(&["commit", "-q", "-a", "-m", "two"]);
+    shared.there(&["checkout", "-q", "main"]);
+    shared.clean();
+    for round in 0..8_u32 {
+        let to = if round % 2 == 0 { "other" } else { "main" };
+        let (file, text) =
+            (format!("src/{}/{}", round, round * 20 + 7), format!("saved here in round {round}\n"));
+        let before = Duration::from_millis(u64::from(round) * 15);
+        let saved = Instant::now();
+        std::fs::write(shared.here.join(&file), &text).unwrap();
+        wait_until("the moment has come", PATIENCE, || saved.elapsed() >= before);
+        // It may refuse: the save is there already.
+        let _ = try_git(&shared.bed, &shared.there, &["checkout", "-q", to]);
+        let kept = || {
+            let ids =
+                try_git(&shared.bed, &shared.here, &["log", "-g", "--format=%H", "refs/sinc/keep", "--"])
+                    .stdout;
+            ids.lines().any(|id| {
+                try_git(&shared.bed, &shared.here, &["show", &format!("{id}:{file}")]).stdout == text
+            })
+        };
+        let somewhere = || {
+            let at = |dir: &Path| std::fs::read_to_string(dir.join(&file)).unwrap_or_default();
+            (at(&shared.here), at(&shared.there))
+        };
+        // Both come to rest: on the same branch, with the same file, or with a conflict, which stays.
+        let branch = |dir: &Path| git(&shared.bed, dir, &["branch", "--show-current"]);
+        wait_until("both stand on one branch", PATIENCE, || branch(&shared.here) == branch(&shared.there));
+        poll(Duration::from_secs(3), || somewhere().0 == somewhere().1);
+        let (l, h) = somewhere();
+        let found = l == text || h == text || poll(Duration::from_secs(3), kept);
+        assert!(found, "round {round}: {:?}\n{}", somewhere(), shared.log());
+        // As it was committed, for the next round.
+        let _ = shared.bed.sandbox.sinc_in(&shared.here, &["resolve", "--all", "--remote", "--yes"]);
+        shared.there(&["checkout", "-q", "-f", to]);
+        shared.clean();
+    }
 }

@@ -17,7 +17,9 @@ const TRIES: u32 = 3;
 /// and is no reason not to connect: the link tries again.
 pub(in crate::commands) fn share(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) {
     let git = record.local.join(".git");
-    let known = base::path(&record.local, &host_word(&record.host)).exists();
+    // With a link that is all: it does the rest.
+    let known = base::path(&record.local, &host_word(&record.host)).exists()
+        && ctx.config().is_ok_and(|config| config.sync.link.value);
     if known || !git.symlink_metadata().is_ok_and(|found| found.is_dir() || found.is_file()) {
         return;
     }

@@ -209,9 +209,11 @@ impl Engine<'_> {
             let differs: Vec<String> = report.differs.iter().map(|one| short(&one.name).to_owned()).collect();
             let session = &mut self.sessions[index];
             if differs.iter().any(|name| !session.git.said.contains(name)) {
-                let said = format!("git: {} moved on both sides: see `sinc git`", differs.join(", "));
+                let names = differs.join(", ");
                 session.git.said = differs;
-                self.say_inside(id, &said);
+                let (ctx, record) = (self.ctx.clone(), session.record.clone());
+                self.say_inside(id, &format!("git: {names} moved on both sides: see `sinc git`"));
+                thread("tell", move || crate::commands::notify::differs(&ctx, &record, &names));
             } else {
                 session.git.said = differs;
             }
