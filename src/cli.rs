@@ -130,6 +130,8 @@ pub enum Command {
     Conflicts(Conflicts),
     /// Settle conflicts: take one side's version, keep both, merge them, or edit
     Resolve(Resolve),
+    /// Show how git stands on both sides, and bring together branches that were moved on both
+    Git(Git),
     /// Show what sinc kept before something took its place, or bring it back
     Backups(Backups),
     /// Run a command on the host, in the same directory, and bring back what it changed
@@ -325,6 +327,47 @@ pub enum BackupsAction {
         #[arg(long, value_name = "BACKUP")]
         from: Option<String>,
     },
+}
+
+/// `sinc git`.
+#[derive(Debug, Args, Clone)]
+pub struct Git {
+    /// The session's id [default: this project's]
+    #[arg(long, global = true, value_name = "ID")]
+    pub session: Option<String>,
+    /// What to do [default: show how both sides stand]
+    #[command(subcommand)]
+    pub action: Option<GitAction>,
+}
+
+/// What `sinc git` can do.
+#[derive(Debug, Subcommand, Clone)]
+pub enum GitAction {
+    /// Bring together a branch that was moved on both sides: by a merge, unless said otherwise; no file is touched
+    Join {
+        /// The branch [default: all that were moved on both sides]
+        branch: Option<String>,
+        /// How
+        #[command(flatten)]
+        how: JoinHow,
+    },
+    /// List what branches and stashes had that was let go of
+    Lost,
+}
+
+/// How a branch is joined.
+#[derive(Debug, Args, Clone, Copy)]
+#[group(multiple = false)]
+pub struct JoinHow {
+    /// Put the commits that are only here on top of the host's
+    #[arg(long)]
+    pub rebase: bool,
+    /// Take the branch as it is here; `sinc git lost` lists what the host had
+    #[arg(long)]
+    pub mine: bool,
+    /// Take the branch as it is on the host; `sinc git lost` lists what was here
+    #[arg(long)]
+    pub theirs: bool,
 }
 
 /// `sinc run`.

@@ -7,7 +7,7 @@
 //! | top | `main` | logging, the command line, one failure, the exit code |
 //! | commands | `commands` | one file a command |
 //! | talk | `ui`, `failure` | the only ones that print; every failure, its code and its advice |
-//! | session | `session`, `link`, `listing`, `backups`, `demo`, `provision` | a sync plus a terminal; what keeps it fast and safe; what is in a directory on either side; what is kept before it is replaced; a throw-away host; what can be put on a host |
+//! | session | `session`, `link`, `git`, `listing`, `backups`, `demo`, `provision` | a sync plus a terminal; what keeps it fast and safe; git on both sides; what is in a directory on either side; what is kept before it is replaced; a throw-away host; what can be put on a host |
 //! | tools | `tools` | Mutagen and tmux: command builders and parsers |
 //! | remote | `remote` | scripts on the host over one shared ssh connection |
 //! | state | `state` | what this computer remembers |
@@ -19,6 +19,7 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod failure;
+pub mod git;
 pub mod ignore;
 pub mod link;
 pub mod listing;

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod context;
 pub mod demo;
 mod first_cycle;
+mod git;
 mod held_words;
 mod install;
 mod joined;
@@ -83,6 +84,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Pull(args) => transfer::pull(ctx, &args),
         Command::Conflicts(args) => conflicts::run(ctx, &args),
         Command::Resolve(args) => resolve::run(ctx, &args),
+        Command::Git(args) => git::run(ctx, &args),
         Command::Backups(args) => backups::run(ctx, &args),
         Command::Run(args) => run::run(ctx, &args),
         Command::Logs(args) => logs::run(ctx, &args),
@@ -109,6 +111,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Pull(_) => "pull",
         Command::Conflicts(_) => "conflicts",
         Command::Resolve(_) => "resolve",
+        Command::Git(_) => "git",
         Command::Backups(_) => "backups",
         Command::Run(_) => "run",
         Command::Logs(_) => "logs",

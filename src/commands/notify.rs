@@ -80,6 +80,14 @@ fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Opti
     true
 }
 
+/// Says on the desktop that a branch was moved on both sides.
+pub fn differs(ctx: &Context, record: &Record, names: &str) {
+    let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!("sinc: {} moved on both sides in {}", harmless(names), harmless(&name));
+    let body = format!("here and on {}, left alone on both: `sinc git join` brings it together", record.host);
+    notify(ctx, &title, &body);
+}
+
 /// Shows it on the desktop, if the person has not turned that off.
 fn notify(ctx: &Context, title: &str, body: &str) {
     if !ctx.config().is_ok_and(|config| config.notify.value) {

@@ -26,6 +26,8 @@ pub(super) struct Report {
     pub transport: String,
     /// How changes are noticed.
     pub link: String,
+    /// How git on both sides does, where it is shared.
+    pub git: Option<String>,
     /// Why the host could not be asked.
     pub unreachable: Option<String>,
     /// Other computers that sync with the same directory, as "name path".
@@ -273,6 +275,7 @@ impl Report {
             }
             .to_owned(),
             link,
+            git: None,
             unreachable: answer.and_then(HostAnswer::unreachable),
             others: match &there {
                 Some(there) => there.others(machine).map(harmless).collect(),

@@ -115,7 +115,8 @@ pub(super) fn report(
 ) -> Report {
     let machine = ctx.store.machine_if_known().unwrap_or_default();
     let link = super::link::describe(ctx, &subject.record);
-    Report::new(&subject.record, &subject.host, sync, answer, &machine, link)
+    let git = super::link::git(ctx, &subject.record);
+    Report { git, ..Report::new(&subject.record, &subject.host, sync, answer, &machine, link) }
 }
 
 /// The sync's part; a completed cycle is remembered for the next `--cached`.

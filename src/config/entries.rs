@@ -51,6 +51,7 @@ impl Config {
         list.add("sync.file-mode", &self.sync.file_mode);
         list.add("sync.directory-mode", &self.sync.directory_mode);
         list.flag("sync.link", &self.sync.link);
+        list.flag("sync.git", &self.sync.git);
         list.number("backups.days", &self.backups.days);
         list.number("backups.megabytes", &self.backups.megabytes);
         for (name, command) in &self.agents {

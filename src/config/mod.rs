@@ -112,6 +112,8 @@ pub struct Sync {
     pub directory_mode: Value<DirectoryMode>,
     /// Whether a process of its own watches both sides; otherwise Mutagen looks for changes itself.
     pub link: Value<bool>,
+    /// Whether the host has a repository of its own that is kept in step with the one here.
+    pub git: Value<bool>,
 }
 
 /// `[backups]`: how long and how much is kept, for each session and side.
@@ -214,6 +216,7 @@ impl Config {
             file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
             directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
             link: flag(environment, "SINC_LINK")?.unwrap_or(file.or(layer.sync.link, true)),
+            git: file.or(layer.sync.git, true),
         };
         match (&layer.mutagen.url, &layer.mutagen.sha256) {
             (Some(url), None) => {

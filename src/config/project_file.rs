@@ -81,7 +81,8 @@ fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     // Destructured, so that a new key has to be put on one side or the other.
     let Layer { default_host, default_agent: _, notify, host, sync, backups, agent, mutagen } = layer;
     let super::layer::BackupsLayer { days, megabytes } = backups;
-    let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode, link } = sync;
+    let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode, link, git } =
+        sync;
     let super::layer::MutagenLayer { path, url, sha256 } = mutagen;
     let mut found: Vec<(String, Range<usize>)> = Vec::new();
     let mut add =
@@ -94,6 +95,7 @@ fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     add("sync.file-mode", file_mode.as_ref().map(toml::Spanned::span));
     add("sync.directory-mode", directory_mode.as_ref().map(toml::Spanned::span));
     add("sync.link", link.as_ref().map(toml::Spanned::span));
+    add("sync.git", git.as_ref().map(toml::Spanned::span));
     add("mutagen.path", path.as_ref().map(toml::Spanned::span));
     add("mutagen.url", url.as_ref().map(toml::Spanned::span));
     add("mutagen.sha256", sha256.as_ref().map(toml::Spanned::span));

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -24,6 +25,9 @@ const ASKS: Duration = Duration::from_millis(500);
 
 /// Who has not been answered for so long is not there any more.
 const FORGOTTEN: Duration = Duration::from_secs(10);
+
+/// A question of the link's own is one about a repository, which may be large.
+pub const OWN: Duration = Duration::from_secs(90);
 
 /// More than any answer has, bytes.
 const MOST: u64 = 4 * 1024 * 1024;
@@ -109,17 +113,30 @@ pub struct Waiting {
 #[derive(Debug)]
 struct Waits {
     number: u32,
-    since: Instant,
-    stream: UnixStream,
+    until: Instant,
+    asker: Asker,
     answer: String,
+}
+
+/// Who asks.
+#[derive(Debug)]
+pub enum Asker {
+    /// Another sinc.
+    Stream(UnixStream),
+    /// A thread of the link's own.
+    Thread(Sender<String>),
 }
 
 impl Waiting {
     /// One more: gives the number of its question.
-    pub fn add(&mut self, now: Instant, stream: UnixStream) -> u32 {
-        self.all.retain(|one| now.duration_since(one.since) < FORGOTTEN);
+    pub fn add(&mut self, now: Instant, asker: Asker) -> u32 {
+        self.all.retain(|one| now < one.until);
         self.last = self.last.wrapping_add(1);
-        self.all.push(Waits { number: self.last, since: now, stream, answer: String::new() });
+        let patience = match &asker {
+            Asker::Stream(_) => FORGOTTEN,
+            Asker::Thread(_) => OWN,
+        };
+        self.all.push(Waits { number: self.last, until: now + patience, asker, answer: String::new() });
         self.last
     }
 
@@ -135,9 +152,12 @@ impl Waiting {
                 answer.push('\n');
             }
             None => {
-                let mut one = self.all.swap_remove(at);
+                let one = self.all.swap_remove(at);
                 // Who has gone away misses it.
-                let _ = one.stream.write_all(one.answer.as_bytes());
+                match one.asker {
+                    Asker::Stream(mut stream) => drop(stream.write_all(one.answer.as_bytes())),
+                    Asker::Thread(thread) => drop(thread.send(one.answer)),
+                }
             }
         }
     }
@@ -171,14 +191,14 @@ mod tests {
             })
         };
         let (first, second) = (ask(), asked.recv().unwrap());
-        let number = waiting.add(Instant::now(), second);
+        let number = waiting.add(Instant::now(), Asker::Stream(second));
         for line in [Some(BEGIN), Some("claim x"), Some("dir  a "), None] {
             waiting.take(number + 1, line);
             waiting.take(number, line);
         }
         assert_eq!(first.join().unwrap().as_deref(), Some("claim x\ndir  a \n".as_bytes()));
         let third = ask();
-        waiting.add(Instant::now(), asked.recv().unwrap());
+        waiting.add(Instant::now(), Asker::Stream(asked.recv().unwrap()));
         waiting.give_up();
         assert_eq!(third.join().unwrap(), None);
         // Something else than the question is not told of.

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use crate::git::watch::UNWATCHED;
+
 /// More alternatives of `{a,b}` than this are not put into the expression.
 const MOST_ALTERNATIVES: usize = 32;
 
@@ -15,6 +17,9 @@ const LONGEST: usize = 60_000;
 /// Names that Mutagen writes under before it renames: they are nobody's change
 /// (`TemporaryNamePrefix` in `pkg/filesystem/temporary.go`).
 const TEMPORARY: &str = ".mutagen-temporary-*";
+
+/// The pattern for git's own directory.
+const GIT: &str = ".[gG][iI][tT]";
 
 /// The ignore patterns of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,17 @@ impl Rules {
     /// The expression for what is left out below `root`.
     #[must_use]
     pub fn expression(&self, root: &str) -> Expression {
+        self.said(root, false)
+    }
+
+    /// The expression for what is not watched below `root`: the same, but for what in its own `.git` tells that something there
+    /// has moved.
+    #[must_use]
+    pub fn expression_with_git(&self, root: &str) -> Expression {
+        self.said(root, true)
+    }
+
+    fn said(&self, root: &str, with_git: bool) -> Expression {
         let mut exact = true;
         let mut parts = Vec::new();
         let mut length = 0;
@@ -70,6 +86,10 @@ impl Rules {
                 continue;
             };
             let prefix = if rule.leaf { "(.*/)?" } else { "" };
+            if with_git && rule.leaf && rule.globs == [GIT] {
+                parts.push(format!("(.*/\\.[gG][iI][tT]|\\.(G[iI][tT]|g(I[tT]|iT))|\\.git/({UNWATCHED}))"));
+                continue;
+            }
             for glob in told {
                 length += glob.len() + prefix.len() + 1;
                 if length > LONGEST {

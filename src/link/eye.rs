@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::joiner::Seen;
+use crate::git::watch::{Sign, sign};
 use crate::remote::Script;
 
 /// Watches directories on the host and tells what changes in them.
@@ -35,6 +36,8 @@ pub enum Said {
     Answer(u32, Option<String>),
     /// A change in a session's directory.
     Event(usize, Seen),
+    /// A change in what git keeps there; with a lock on its index, whether that is there now. And is more of it to be watched?
+    Git(usize, Option<bool>, bool),
 }
 
 /// What a directory's marker says.
@@ -58,14 +61,12 @@ impl Roots {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = roots;
     }
 
-    /// The one in which this path lies, and whether it is that one itself.
-    fn of(&self, path: &str) -> Option<(usize, bool)> {
+    /// The one in which this path lies, and what of the path lies in it.
+    fn of<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
         let roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         roots.iter().enumerate().find_map(|(index, root)| {
             let rest = path.strip_prefix(root.as_str())?;
-            matches!(rest, "" | "/")
-                .then_some((index, true))
-                .or(rest.starts_with('/').then_some((index, false)))
+            (rest.is_empty() || rest.starts_with('/')).then_some((index, rest.trim_start_matches('/')))
         })
     }
 }
@@ -76,8 +77,11 @@ pub fn parse(line: &str, roots: &Roots) -> Option<Said> {
     Some(match key {
         "E" => {
             let (events, path) = rest.split_once(' ')?;
-            let (index, is_root) = roots.of(path)?;
-            Said::Event(index, event(events, is_root))
+            let (index, below) = roots.of(path)?;
+            match below.strip_prefix(".git").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                Some(rest) => git(index, events, rest.trim_matches('/'))?,
+                None => Said::Event(index, event(events, below.is_empty())),
+            }
         }
         "inotifywait" => Said::Inotifywait(version(rest)),
         "place" => {
@@ -104,6 +108,18 @@ pub fn parse(line: &str, roots: &Roots) -> Option<Said> {
         "Failed" | "Couldn't" => Said::Trouble(line.to_owned()),
         _ => return None,
     })
+}
+
+fn git(index: usize, events: &str, below: &str) -> Option<Said> {
+    let has = |name: &str| events.split(',').any(|event| event == name);
+    let lock = match sign(below)? {
+        Sign::Moved => None,
+        Sign::Lock if has("CREATE") || has("MOVED_TO") => Some(true),
+        Sign::Lock if has("DELETE") || has("MOVED_FROM") => Some(false),
+        Sign::Lock => return None,
+    };
+    // A whole repository was put there.
+    Some(Said::Git(index, lock, below.is_empty() && has("ISDIR") && (has("MOVED_TO") || has("CREATE"))))
 }
 
 fn event(events: &str, is_root: bool) -> Seen {
@@ -156,12 +172,13 @@ pub fn explain(trouble: &str) -> String {
     }
 }
 
-/// The lines that have it watch these directories, with the expression for each.
+/// The lines that have it watch these directories: each with the expressions for what is not counted and what is not watched.
 #[must_use]
-pub fn orders(sessions: &[(String, String)], poll: bool) -> String {
-    let expressions: Vec<&str> = sessions.iter().map(|(_, expression)| expression.as_str()).collect();
-    let mut text = format!("x {}\nc\n", expressions.join("|"));
-    for (root, _) in sessions {
+pub fn orders(sessions: &[(String, String, String)], poll: bool) -> String {
+    let joined =
+        |of: fn(&(String, String, String)) -> &str| sessions.iter().map(of).collect::<Vec<_>>().join("|");
+    let mut text = format!("x {}\nv {}\nc\n", joined(|one| &one.1), joined(|one| &one.2));
+    for (root, ..) in sessions {
         text.push_str(&format!("r {root}\n"));
     }
     text.push_str(if poll { "p\n" } else { "w\n" });
@@ -225,6 +242,8 @@ mod tests {
             ("E UNMOUNT /w/app/src/", Some((0, Seen { unclear: true, unwatched: true, ..change }))),
             ("E", None),
             ("rest of a name with a line break", None),
+            ("E MODIFY /w/app/.gitignore", Some((0, change))),
+            ("E MOVE_SELF /w/app", Some((0, Seen { uprooted: true, ..change }))),
         ];
         for (line, expected) in cases {
             let expected = expected.map(|(index, seen)| Said::Event(index, seen));
@@ -244,6 +263,13 @@ mod tests {
         assert_eq!(parse("count 12 /w/a b"), Some(Said::Count("/w/a b".into(), 12)));
         assert_eq!(parse("a 7 dir  /w "), Some(Said::Answer(7, Some("dir  /w ".into()))));
         assert_eq!(parse("a 7 "), Some(Said::Answer(7, Some(String::new()))));
+        let git = |lock, more| Some(Said::Git(0, lock, more));
+        assert_eq!(parse("E MOVED_TO /w/app/.git/HEAD"), git(None, false));
+        assert_eq!(parse("E CREATE /w/app/.git/index.lock"), git(Some(true), false));
+        assert_eq!(parse("E MOVED_FROM /w/app/.git/index.lock"), git(Some(false), false));
+        assert_eq!(parse("E MODIFY /w/app/.git/index.lock"), None);
+        assert_eq!(parse("E MOVED_TO,ISDIR /w/app/.git"), git(None, true));
+        assert_eq!(parse("E MODIFY /w/app/.git/config"), None);
         assert_eq!((parse("z 7"), parse("a 7"), parse("z x")), (Some(Said::Answer(7, None)), None, None));
         let inotifywait = |line: &str| match parse(line) {
             Some(Said::Inotifywait(version)) => version,

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # The link's eye on the host. It is told over standard input, a line each:
-#   x ERE    paths that are not looked at: one extended regular expression for whole paths
+#   x ERE    paths that are not counted: one extended regular expression for whole paths
+#   v ERE    paths that are not looked at: the same, but for what in a `.git` tells that a branch has moved
 #   c        no directory      r PATH   one more directory
 #   w        watch them with inotifywait      p   look at them again and again instead
 #   n PATH   count the files in one
@@ -15,9 +16,9 @@ nl=$(echo x; echo x); nl=${nl#x}; nl=${nl%x};
 # One write a line: several processes write here.
 say() { printf "%s" "$*$nl"; };
 differ() { case $1 in "$2") return 1;; esac; };
-x=/nothing; w=; p=;
+x=/nothing; v=/nothing; w=; p=;
 gnu=no; if find / -maxdepth 0 -regextype posix-extended -regex / -printf x >/dev/null 2>&1; then gnu=yes; fi;
-paths() { if [ "$gnu" = yes ]; then find "$1" -regextype posix-extended -regex "$x" -prune -o "$2" "$3" 2>/dev/null; else find "$1" -exec ls -lid "{}" + 2>/dev/null; fi; };
+paths() { if [ "$gnu" = yes ]; then find "$1" -regextype posix-extended -regex "$v" -prune -o "$2" "$3" 2>/dev/null; else find "$1" -exec ls -lid "{}" + 2>/dev/null; fi; };
 number() { if [ "$gnu" = yes ]; then find "$1" -regextype posix-extended -regex "$x" -prune -o -type f -printf x 2>/dev/null | wc -c; else find "$1" -type f 2>/dev/null | wc -l; fi; };
 place() {
 own=-;
@@ -26,14 +27,14 @@ say "place ${own:--} $1";
 };
 # Both are needed: `@` keeps directories out that are there, `--exclude` those that are made later.
 list() {
-if [ "$gnu" = yes ]; then find "$@" -regextype posix-extended -type d -regex "$x" -prune -print 2>/dev/null | sed "s/^/@/"; fi;
+if [ "$gnu" = yes ]; then find "$@" -regextype posix-extended -type d -regex "$v" -prune -print 2>/dev/null | sed "s/^/@/"; fi;
 for d in "$@"; do if [ -d "$d" ]; then say "$d"; fi; done;
 };
 # shellcheck disable=SC2317 # the trap calls it
 end_watch() { kill "$p" 2>/dev/null; };
 watch() {
 trap end_watch TERM;
-list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self,unmount --exclude "^($x)(/|$)" --format "E %e %w" --fromfile - 2>&1 &
+list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self,unmount --exclude "^($v)(/|$)" --format "E %e %w%f" --fromfile - 2>&1 &
 p=$!;
 wait "$p"; code=$?;
 say "ended $code";
@@ -60,6 +61,7 @@ say "find $gnu";
 while IFS= read -r line; do
 case $line in
 "x "*) x=${line#x };;
+"v "*) v=${line#v };;
 c) set --;;
 "r "*) set -- "$@" "${line#r }";;
 w) halt; for d in "$@"; do place "$d"; done; watch "$@" </dev/null & w=$!; ;;

@@ -124,6 +124,11 @@ impl Joiner {
         self.due.get_or_insert(now + JOINED);
     }
 
+    /// Somebody wants a cycle now, though nothing was seen.
+    pub fn ask(&mut self, now: Instant) {
+        self.due = Some(self.due.map_or(now, |due| due.min(now)));
+    }
+
     /// Does a cycle run that began before so many deletions were told of that it must not go on? More than [`FEW`], and
     /// more than a quarter of the files, if their number is known: to stop it costs a new connection.
     #[must_use]

@@ -1,6 +1,7 @@
 //! The connection to the eye on the host: one ssh, whose lines are read by a thread.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub enum FromHost {
 pub struct Line {
     child: Child,
     stdin: ChildStdin,
+    control: Option<PathBuf>,
 }
 
 /// The stack of a thread that only reads.
@@ -35,13 +37,14 @@ const STACK: usize = 128 * 1024;
 const TAIL: usize = 2000;
 
 impl Line {
-    /// Starts ssh, and tells what comes.
+    /// Starts ssh, and tells what comes. Others may ride on it by the socket `control`.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn open(
         runner: &Runner,
         cmd: &Cmd,
+        control: Option<PathBuf>,
         roots: Arc<Roots>,
         tell: impl Fn(FromHost) + Send + 'static,
     ) -> Result<Self> {
@@ -54,7 +57,13 @@ impl Line {
             read(stdout, &roots, &tell);
             tell(FromHost::Over(errors.join().unwrap_or_default()));
         })?;
-        Ok(Self { child, stdin })
+        Ok(Self { child, stdin, control })
+    }
+
+    /// The socket by which others ride on it.
+    #[must_use]
+    pub fn control(&self) -> Option<&Path> {
+        self.control.as_deref()
     }
 
     /// Tells the eye something. That it is not there any more the reader tells.
@@ -67,6 +76,10 @@ impl Drop for Line {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // One that was killed leaves it.
+        if let Some(control) = &self.control {
+            let _ = std::fs::remove_file(control);
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct LinkSession {
     pub busy: bool,
     /// Why no cycle is asked for.
     pub stands: Option<String>,
+    /// How git on both sides does, if it is shared.
+    #[serde(default)]
+    pub git: Option<String>,
     /// Why conflicts are open that the session's mode should have settled.
     pub unsettled: Option<String>,
 }

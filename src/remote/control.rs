@@ -41,6 +41,15 @@ impl ControlSocket {
         Self { directory: sockets.to_owned(), path: (fits && plain).then_some(path) }
     }
 
+    /// One of several sockets in this directory, for a connection that is not shared but ridden on.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<PathBuf> {
+        let path = self.path.as_ref()?;
+        let name = path.file_name()?.to_str()?;
+        let short = format!("{}.{}", name.get(..10)?, number % 10_000);
+        Some(self.directory.join(short))
+    }
+
     /// No socket: each call connects by itself.
     #[must_use]
     pub fn none() -> Self {

@@ -143,10 +143,20 @@ impl Remote {
     }
 
     /// The command for a connection of its own that stays open and runs `script`, which is talked to over its standard
-    /// input. With `shared` it rides on the shared connection, because a login needs a person.
+    /// input. With `shared` it rides on the shared connection, because a login needs a person; else others may ride on it, by
+    /// the socket `own`.
     #[must_use]
-    pub fn line_cmd(&self, why: &str, script: &Script, shared: bool, connect_seconds: u32) -> Cmd {
-        let control = self.control.path().filter(|_| shared).map_or("none".into(), Path::to_string_lossy);
+    pub fn line_cmd(
+        &self,
+        why: &str,
+        script: &Script,
+        shared: bool,
+        own: Option<&Path>,
+        connect_seconds: u32,
+    ) -> Cmd {
+        let control = if shared { self.control.path() } else { own };
+        let master = if shared || own.is_none() { "no" } else { "yes" };
+        let control = control.map_or("none".into(), Path::to_string_lossy);
         let options = [
             format!("ConnectTimeout={connect_seconds}"),
             "ServerAliveInterval=2".to_owned(),
@@ -154,8 +164,10 @@ impl Remote {
             "LogLevel=ERROR".to_owned(),
             "RemoteCommand=none".to_owned(),
             "PermitLocalCommand=no".to_owned(),
-            "ControlMaster=no".to_owned(),
+            format!("ControlMaster={master}"),
             format!("ControlPath={control}"),
+            // It lives as long as the line.
+            "ControlPersist=no".to_owned(),
             "BatchMode=yes".to_owned(),
             "ForwardAgent=no".to_owned(),
             "ForwardX11=no".to_owned(),
@@ -169,6 +181,21 @@ impl Remote {
             .args(["-T", "--"])
             .arg(self.destination.target())
             .arg(script.command(&[]))
+    }
+
+    /// What runs a program on the host when its command is put behind, as text for a shell: for git. It goes over the shared
+    /// connection, or by the socket `over` over another one.
+    #[must_use]
+    pub fn ssh_words(&self, over: Option<&Path>) -> String {
+        let mut words = vec!["ssh".to_owned()];
+        if let Some(path) = over {
+            // The first value counts.
+            let options = ["ControlMaster=no".to_owned(), format!("ControlPath={}", path.display())];
+            words.extend(options.into_iter().flat_map(|option| ["-o".to_owned(), option]));
+        }
+        words.extend(self.options(false));
+        words.extend(["-T".to_owned(), "--".to_owned(), self.destination.target()]);
+        words.iter().map(|word| crate::process::quote::posix(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs a script of ours that only asks, or whose change is safe to repeat.

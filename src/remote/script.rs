@@ -73,6 +73,7 @@ pub(crate) mod tests {
         ];
         all.extend(crate::listing::scripts());
         all.extend(crate::backups::scripts());
+        all.extend(crate::git::scripts());
         all
     }
 

@@ -15,7 +15,7 @@ const WORST: &str = "it's \"$(touch pwn)\" `touch pwn` #{x} #(touch pwn) $HOME !
 
 /// Nobody has run `touch pwn`.
 #[track_caller]
-fn nothing_was_executed(bed: &Bed) {
+pub(crate) fn nothing_was_executed(bed: &Bed) {
     let mut left = vec![bed.host.dir().to_owned()];
     while let Some(dir) = left.pop() {
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {

@@ -206,7 +206,8 @@ impl Calls {
 
     /// sinc's own calls so far, not those of Mutagen and of the link, which have connections of their own.
     pub(crate) fn own(&self) -> Vec<String> {
-        self.all().into_iter().filter(|line| !line.contains("ControlMaster=no")).collect()
+        let apart = |line: &String| line.contains("ControlMaster=no") || line.contains("ControlMaster=yes");
+        self.all().into_iter().filter(|line| !apart(line)).collect()
     }
 
     /// All calls so far.

@@ -102,7 +102,8 @@ impl Actor {
         format!("{}: deletes all in {:?}, one by one", self.side, mass::DIRECTORY)
     }
 
-    fn write(&self, name: &str, size: usize, model: &mut Model) -> String {
+    /// Writes a new version of a file.
+    pub(crate) fn write(&self, name: &str, size: usize, model: &mut Model) -> String {
         let number = model.next();
         let temporary = self.aside.join(number.to_string());
         if std::fs::write(&temporary, content::bytes(number, size)).is_err() {
@@ -149,7 +150,8 @@ impl Actor {
         format!("cannot write {name:?}")
     }
 
-    fn delete(&self, name: &str, model: &mut Model) -> String {
+    /// Takes it away.
+    pub(crate) fn delete(&self, name: &str, model: &mut Model) -> String {
         let temporary = self.aside.join(format!("gone-{}", model.next()));
         match renameat_with(CWD, self.root.join(name), CWD, &temporary, RenameFlags::NOREPLACE) {
             Ok(()) => {
@@ -173,7 +175,8 @@ impl Actor {
         format!("deletes nearly all ({} names)", names.len())
     }
 
-    fn rename(&self, from: &str, to: &str) -> String {
+    /// Gives it another name, if nothing has that.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> String {
         let target = self.root.join(to);
         let _ = std::fs::create_dir_all(target.parent().unwrap());
         match renameat_with(CWD, self.root.join(from), CWD, target, RenameFlags::NOREPLACE) {
@@ -196,7 +199,8 @@ impl Actor {
         self.rename(name, &path.with_file_name(other).to_string_lossy())
     }
 
-    fn toggle_executable(&self, name: &str) -> String {
+    /// Makes it executable, or no more so.
+    pub(crate) fn toggle_executable(&self, name: &str) -> String {
         let path = self.root.join(name);
         let Some(metadata) = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file) else {
             return format!("has no file {name:?}");

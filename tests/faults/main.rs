@@ -12,6 +12,7 @@ mod check;
 mod content;
 mod disk;
 mod fault;
+mod git;
 mod mass;
 mod model;
 mod power_cut;

@@ -45,6 +45,11 @@ impl Model {
         self.last
     }
 
+    /// The last number that was given.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
     /// It is in its place.
     pub(crate) fn wrote(&mut self, number: u64, side: Side, path: &str) {
         self.written.insert(number, format!("v{number}, written {side} as {path:?}"));

@@ -38,8 +38,9 @@ fn add(root: &Path, relative: &Path, nodes: &mut BTreeMap<PathBuf, Node>) {
         for entry in std::fs::read_dir(&path).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let own = name.to_string_lossy();
-            // sinc's marker, and what Mutagen has not put in its place yet.
-            if !own.starts_with(".sinc-session") && !own.starts_with(".mutagen-temporary") {
+            // sinc's marker, what Mutagen has not put in its place yet, and what is git's.
+            let other = [".sinc-session", ".mutagen-temporary", ".git"];
+            if !other.iter().any(|start| own.starts_with(start)) {
                 add(root, &relative.join(name), nodes);
             }
         }

@@ -288,6 +288,7 @@ impl Plan<'_> {
                 seen = mutagen.session(&sync)?;
             }
             first_cycle::tell_conflicts(self.ctx, &seen);
+            super::git::share(self.ctx, &self.remote, &record, &mutagen);
         }
 
         let terminal = self.terminal(&record.remote);

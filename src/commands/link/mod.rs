@@ -58,6 +58,18 @@ pub(super) fn describe(ctx: &Context, record: &Record) -> String {
     }
 }
 
+/// What the session's sync leaves out.
+pub(super) fn ignores(ctx: &Context, record: &Record) -> Result<Vec<String>> {
+    Ok(watched::wanted(ctx, record)?.settings.ignores)
+}
+
+/// How git on both sides does, as the link knows it; nothing where it is not shared.
+pub(super) fn git(ctx: &Context, record: &Record) -> Option<String> {
+    ctx.store.link_runs(&record.host)?;
+    let file = ctx.store.link_file::<LinkFile>(&record.host).ok()??;
+    file.sessions.get(&record.id)?.git.clone()
+}
+
 /// What the host knows, asked over its link's line; nothing when that cannot be.
 pub(super) fn survey(ctx: &Context, host: &Host) -> Option<Survey> {
     if ctx.runner.is_dry_run() {

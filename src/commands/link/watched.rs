@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::super::context::Context;
+use super::engine::GitWatched;
 use crate::ignore;
 use crate::link::attention::Attention;
 use crate::link::brake::Minute;
@@ -23,6 +24,14 @@ pub(super) struct Watched {
     pub rules: Rules,
     /// What is left out on the host.
     pub expression: String,
+    /// What is not watched there.
+    pub unwatched: String,
+    /// The patterns of what is left out.
+    pub ignores: Vec<String>,
+    /// Is a repository here to be shared?
+    pub shares_git: bool,
+    /// What is known of it.
+    pub git: GitWatched,
     /// Its sync, if there is one and only one.
     pub sync: Option<String>,
     /// The side that everything comes from, where its sync goes one way.
@@ -81,15 +90,22 @@ pub(super) struct Known {
 
 impl Watched {
     pub(super) fn new(ctx: &Context, record: Record, now: Instant) -> Self {
-        let ignores = wanted(ctx, &record).map(|wanted| wanted.settings.ignores);
+        let wanted = wanted(ctx, &record);
+        let shares_git = ctx.config().is_ok_and(|config| config.sync.git.value)
+            && wanted.as_ref().is_ok_and(|wanted| wanted.settings.mode.source().is_none());
         // Files that cannot be read now: what is always left out still is.
-        let rules = Rules::new(&ignores.unwrap_or_else(|_| ignore::list(&[], &[], &[])));
+        let ignores = wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores);
+        let rules = Rules::new(&ignores);
         let expression = rules.expression(&record.remote).text;
         let starting = || Eye { by: "starting".to_owned(), why: None };
-        Self {
+        let mut session = Self {
             record,
             rules,
+            unwatched: expression.clone(),
             expression,
+            ignores,
+            shares_git,
+            git: GitWatched::default(),
             sync: None,
             source: None,
             stands: None,
@@ -108,11 +124,27 @@ impl Watched {
             busy: false,
             polled: None,
             attention: Attention::default(),
-        }
+        };
+        session.set_git(session.has_git());
+        session
+    }
+
+    /// Is there a repository here that is to be shared?
+    pub(super) fn has_git(&self) -> bool {
+        let found = || self.record.local.join(".git").symlink_metadata();
+        self.shares_git && found().is_ok_and(|found| found.is_dir())
+    }
+
+    /// Shares it from now on, or not any more.
+    pub(super) fn set_git(&mut self, on: bool) {
+        self.git.on = on;
+        self.git.told = None;
+        let root = &self.record.remote;
+        self.unwatched = if on { self.rules.expression_with_git(root).text } else { self.expression.clone() };
     }
 
     pub(super) fn root(&self) -> Root {
-        Root { path: self.record.local.clone(), rules: self.rules.clone() }
+        Root { path: self.record.local.clone(), rules: self.rules.clone(), git: self.shares_git }
     }
 
     /// Takes over what Mutagen says of its sync.
@@ -145,6 +177,7 @@ impl Watched {
             there: self.eye_there.clone(),
             looking: self.joiner.is_unsure(),
             busy: self.busy && self.joiner.is_unsure(),
+            git: self.git.told.clone().filter(|_| self.git.on),
             unsettled: self.attention.why_unsettled().map(str::to_owned),
             stands: match (&self.stands, self.placed, self.seeking) {
                 (Some(stands), _, _) => Some(stands.clone()),

@@ -26,6 +26,11 @@ pub(super) fn lines(report: &Report, home: &Path, now: u64, paint: Paint) -> Vec
         block.line("also", Tone::Plain, "", &format!("synced by {other}"));
     }
     block.line("link", Tone::Plain, &format!("{}, {}", report.transport, report.link), "");
+    if let Some(git) = &report.git {
+        let tone = if git == "in step" { Tone::Plain } else { Tone::Careful };
+        let more = if git.starts_with("differs") { "; `sinc git` shows it" } else { "" };
+        block.line("git", tone, &format!("{}{more}", harmless(git)), "");
+    }
     for note in &report.notes {
         block.line("note", Tone::Careful, note, "");
     }

@@ -30,6 +30,7 @@ fn report(seen: &SyncSeen) -> Report {
         agent: Some(AgentReport { name: Some("opencode".into()), state: AgentState::Running }),
         transport: "ssh".into(),
         link: "polling 2s".to_owned(),
+        git: None,
         unreachable: None,
         others: Vec::new(),
         notes: Vec::new(),

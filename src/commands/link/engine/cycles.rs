@@ -39,6 +39,7 @@ impl Engine<'_> {
             return;
         }
         let Some(sync) = session.sync.clone() else { return };
+        session.git.cycle_begins();
         let braked = std::mem::take(&mut session.braked);
         let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
         thread("cycle", move || {
@@ -70,6 +71,12 @@ impl Engine<'_> {
                 let held = session.stands.take().filter(|stands| stands == "held");
                 session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
                 session.joiner.cycled(now, session.stands.is_none() && !stopped);
+                let result = match &session.stands {
+                    Some(why) => Err(why.clone()),
+                    None if stopped => Err("the cycle was stopped".to_owned()),
+                    None => Ok(()),
+                };
+                session.git.cycle_ended(&result);
                 if let Some(stands) = &session.stands {
                     self.log.note(&format!("{id}: {stands}"));
                     if sync.halt().is_some() {
@@ -81,11 +88,13 @@ impl Engine<'_> {
                     session.minute.note(now, sync.source().files);
                     self.ctx.store.note_checked(id, &self.host.name, crate::commands::now());
                     self.note_conflicts(index, &sync);
+                    self.check_saves(index);
                 }
             }
             Err(why) => {
                 self.log.note(&format!("{id}: no cycle: {why}"));
                 session.joiner.cycled(now, false);
+                session.git.cycle_ended(&Err(why));
                 // It is connected again when the look before the next cycle has shown that the line lives: over a dead
                 // one that takes long.
                 session.lost = true;

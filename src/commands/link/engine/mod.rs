@@ -1,12 +1,15 @@
 //! The link's loop: what the eyes tell goes in, cycles come out.
 
 mod cycles;
+mod git;
 mod looking;
 mod noticing;
 mod place;
 mod records;
 mod telling;
 mod there;
+
+pub(in crate::commands::link) use git::GitWatched;
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use super::follow::Found;
 use super::watched::{Known, Watched};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
+use crate::git::saves::Save;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
@@ -69,6 +73,16 @@ enum Message {
     Braked(String),
     /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
     Revived(u32, Option<Vec<SyncSession>>),
+    /// A cycle of git's asks the host.
+    GitAsked(git::Question),
+    /// It waits for a cycle of the sync.
+    GitFiles(String, Sender<Result<(), String>>),
+    /// It has ended.
+    GitEnded(String, Box<git::Ended>),
+    /// What was saved here is kept.
+    GitKept(String, Result<Vec<Save>, String>),
+    /// Of what was kept, this is another thing now.
+    GitOverwritten(String, Vec<Save>),
     /// A signal came.
     Stop,
 }
@@ -231,7 +245,7 @@ impl<'a> Engine<'a> {
             }
             for index in 0..self.sessions.len() {
                 self.brake(index);
-                if let Some(at) = self.step(index, now) {
+                for at in [self.step(index, now), self.step_git(index, now)].into_iter().flatten() {
                     until = until.min(at);
                 }
             }
@@ -262,6 +276,11 @@ impl<'a> Engine<'a> {
                 }
             }
             Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),
+            Message::GitAsked(question) => self.ask_for_git(now, question),
+            Message::GitFiles(id, done) => self.want_files(now, &id, done),
+            Message::GitKept(id, kept) => self.take_kept(now, &id, kept),
+            Message::GitOverwritten(id, saves) => self.take_overwritten(&id, &saves),
+            Message::GitEnded(id, ended) => self.take_git(now, &id, *ended),
         }
     }
 
@@ -274,6 +293,7 @@ impl<'a> Engine<'a> {
                     session.eye_here.why.clone_from(&why);
                     // What changed before it was watched.
                     session.joiner.missed(now);
+                    session.git.pace.saw(now);
                 }
                 if let Some(why) = why {
                     self.log.note(&format!("polls here: {why}"));
@@ -283,6 +303,28 @@ impl<'a> Engine<'a> {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let unclear = seen.unclear || seen.uprooted;
                     session.joiner.saw(now, Seen { unclear, ..seen });
+                }
+            }
+            Told::Saved(index, paths) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.git.recent.add(now, paths);
+                    if session.git.at_work.is_on() {
+                        self.keep_saves(index, now);
+                    }
+                }
+            }
+            Told::Git(index, moved) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    let on = session.has_git();
+                    if moved {
+                        session.git.pace.saw(now);
+                    } else {
+                        session.git.pace.freed(now);
+                    }
+                    if on != session.git.on {
+                        session.set_git(on);
+                        self.watch_there();
+                    }
                 }
             }
             Told::Beside => self.reread_at = Some(self.reread_at.unwrap_or(now + REREAD)),
@@ -310,10 +352,21 @@ impl<'a> Engine<'a> {
             && !session.seeking
             && session.sync.is_some()
             && session.stands.is_none();
+        let session = &mut self.sessions[index];
         if !ready {
+            if session.git.on {
+                let why = session.stands.clone().unwrap_or_else(|| "the sync is not ready".to_owned());
+                session.git.no_cycle(&why);
+            }
             return None;
         }
-        match self.sessions[index].joiner.next(now) {
+        if session.git.keeping {
+            return None;
+        }
+        if let Some(until) = session.git.at_work.until(now) {
+            return Some(until);
+        }
+        match session.joiner.next(now) {
             Next::Wait(at) => at,
             Next::Look => {
                 self.begin_look(index, now);

@@ -21,12 +21,14 @@ impl Engine<'_> {
             return Ok(false);
         }
         let roots = |sessions: &[Watched]| -> Vec<_> {
-            sessions.iter().map(|session| (session.record.local.clone(), session.rules.clone())).collect()
+            let one =
+                |session: &Watched| (session.record.local.clone(), session.rules.clone(), session.shares_git);
+            sessions.iter().map(one).collect()
         };
         let places = |sessions: &[Watched]| -> Vec<_> {
             sessions
                 .iter()
-                .map(|session| (session.record.remote.clone(), session.expression.clone()))
+                .map(|session| (session.record.remote.clone(), session.unwatched.clone()))
                 .collect()
         };
         let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
@@ -38,6 +40,7 @@ impl Engine<'_> {
                     && old.record.remote == fresh.record.remote
                     && old.record.local == fresh.record.local
                     && old.rules == fresh.rules
+                    && old.shares_git == fresh.shares_git
             });
             self.sessions.push(match known {
                 Some(at) => {

@@ -4,11 +4,11 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::{Engine, Message, QUIET, thread};
-use crate::link::asked::{Door, socket};
+use crate::link::asked::{Asker, Door, socket};
 use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
-use crate::remote::{Why, classify};
+use crate::remote::{ControlSocket, Why, classify};
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
 use crate::tools::mutagen::{Selector, SyncSession};
@@ -133,6 +133,22 @@ impl Engine<'_> {
                     self.take_count(&id, |look| look.there = Some(Some(count)));
                 }
             }
+            Said::Git(index, lock, more) => {
+                let Some(session) = self.sessions.get_mut(index) else { return };
+                match lock {
+                    None => session.git.pace.saw(now),
+                    Some(is_there) => {
+                        session.git.at_work.lock(now, is_there);
+                        session.git.pace.freed(now);
+                        if is_there {
+                            self.keep_saves(index, now);
+                        }
+                    }
+                }
+                if more {
+                    self.want_walk(self.walked + WALK_PAUSE);
+                }
+            }
             Said::Answer(number, line) => self.waiting.take(number, line.as_deref()),
             Said::Poll(path, count) => {
                 if !self.there_ready {
@@ -142,6 +158,8 @@ impl Engine<'_> {
                 else {
                     return;
                 };
+                // It may have been git.
+                session.git.pace.saw(now);
                 let before = session.polled.replace(count).unwrap_or(count);
                 let deletes = u32::try_from(before.saturating_sub(count)).unwrap_or(u32::MAX);
                 session.joiner.saw(now, Seen { changes: 1, deletes, ..Seen::default() });
@@ -149,6 +167,7 @@ impl Engine<'_> {
             Said::Event(index, seen) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
                 session.joiner.saw(now, seen);
+                session.git.at_work.wrote(now);
                 // What comes right after a walk may have happened in the midst of it.
                 let amid = seen.changes > 0 && now < self.walked + QUIET;
                 self.changed_there = Some(now);
@@ -180,6 +199,7 @@ impl Engine<'_> {
             session.eye_there.why.clone_from(&self.poll);
             // What changed before it was watched.
             session.joiner.missed(now);
+            session.git.pace.saw(now);
         }
         if let Some(why) = &self.poll {
             self.log.note(&format!("polls the host: {why}"));
@@ -255,7 +275,15 @@ impl Engine<'_> {
         // The first one of all has nothing to hurry for.
         let seconds = if self.lost { patience(self.tries) } else { LONGEST };
         self.tried_at = now;
-        let mut cmd = self.remote.line_cmd("watch the host", &EYE, rides, seconds);
+        // Apart from the shared connections, which a person may end.
+        let sockets = ControlSocket::new(&self.ctx.environment.link_dir(), self.remote.destination(), false);
+        let own = sockets.numbered(self.last_number).filter(|_| !rides);
+        if let Some(path) = &own {
+            sockets.prepare();
+            // One that an earlier link left.
+            let _ = std::fs::remove_file(path);
+        }
+        let mut cmd = self.remote.line_cmd("watch the host", &EYE, rides, own.as_deref(), seconds);
         if let Some(socket) =
             shared.and_then(|host| host.auth_sock).filter(|path| std::path::Path::new(path).exists())
         {
@@ -264,7 +292,7 @@ impl Engine<'_> {
         self.tries += 1;
         let (outbox, number) = (self.outbox.clone(), self.last_number);
         let tell = move |said| drop(outbox.send(Message::There(number, said)));
-        match Line::open(&self.ctx.runner, &cmd, self.roots.clone(), tell) {
+        match Line::open(&self.ctx.runner, &cmd, own, self.roots.clone(), tell) {
             Ok(line) => self.trying.push((number, line)),
             Err(error) => return self.lose_line(now, format!("{error:#}")),
         }
@@ -286,7 +314,7 @@ impl Engine<'_> {
     /// Passes a question on. While there is no line, whoever asks sees the end of the stream at once.
     pub(super) fn take_asked(&mut self, now: Instant, stream: UnixStream) {
         if let Some(line) = self.line.as_mut().filter(|_| self.file.up) {
-            let number = self.waiting.add(now, stream);
+            let number = self.waiting.add(now, Asker::Stream(stream));
             line.say(&format!("q {number} {}\n", SURVEY.line()));
         }
     }
@@ -310,6 +338,7 @@ impl Engine<'_> {
         for session in &mut self.sessions {
             (session.placed, session.lost) = (false, true);
             session.joiner.missed(now);
+            session.git.at_work = Default::default();
             if session.look.take().is_some() {
                 let _ = session.joiner.looked(now, false);
             }
@@ -328,12 +357,16 @@ impl Engine<'_> {
         self.there_ready = false;
         (self.walk_at, self.walk_latest) = (None, None);
         self.walked = Instant::now();
-        let sessions: Vec<(String, String)> = self
+        // That a lock has gone could be missed.
+        self.sessions.iter_mut().for_each(|session| session.git.at_work = Default::default());
+        let sessions: Vec<(String, String, String)> = self
             .sessions
             .iter()
-            .map(|session| (session.record.remote.clone(), session.expression.clone()))
+            .map(|session| {
+                (session.record.remote.clone(), session.expression.clone(), session.unwatched.clone())
+            })
             .collect();
-        self.roots.set(sessions.iter().map(|(root, _)| root.clone()).collect());
+        self.roots.set(sessions.iter().map(|(root, ..)| root.clone()).collect());
         line.say(&orders(&sessions, self.poll.is_some()));
     }
 }

@@ -1,5 +1,8 @@
 //! The eye on this side: inotify, as Linux has no recursive watch, and where it cannot be had, looking again and again.
 
+#[cfg(target_os = "linux")]
+mod inotify;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +21,8 @@ pub struct Root {
     pub path: PathBuf,
     /// What is left out.
     pub rules: Rules,
+    /// Is what git keeps there watched too?
+    pub git: bool,
 }
 
 /// What the eye tells.
@@ -27,6 +32,10 @@ pub enum Told {
     Ready(Option<String>),
     /// Changes in the directory with this number.
     Seen(usize, Seen),
+    /// Something in what git keeps there has changed; or only a lock.
+    Git(usize, bool),
+    /// These files were saved, in a directory with a repository that is shared.
+    Saved(usize, Vec<PathBuf>),
     /// Something changed in the directory beside them.
     Beside,
 }
@@ -111,7 +120,8 @@ pub fn pause(files: u64) -> Duration {
 
 fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl Fn(Told), why: String) {
     let all = || roots.iter().map(digest).collect::<Vec<_>>();
-    let mut before = all();
+    let git = || roots.iter().map(git_digest).collect::<Vec<_>>();
+    let (mut before, mut git_before) = (all(), git());
     let mut beside_before = changed(beside);
     tell(Told::Ready(Some(why)));
     loop {
@@ -130,6 +140,11 @@ fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl 
             }
         }
         before = now;
+        let git_now = git();
+        for index in (0..roots.len()).filter(|index| git_before[*index] != git_now[*index]) {
+            tell(Told::Git(index, true));
+        }
+        git_before = git_now;
         if changed(beside) != beside_before {
             beside_before = changed(beside);
             tell(Told::Beside);
@@ -139,6 +154,28 @@ fn look_again(roots: &[Root], beside: &Path, mut ended: UnixStream, tell: &impl 
 
 fn changed(dir: &Path) -> Option<(i64, i64)> {
     std::fs::metadata(dir).ok().map(|meta| (meta.mtime(), meta.mtime_nsec()))
+}
+
+/// A number that differs when a branch, HEAD or what is staged has changed.
+fn git_digest(root: &Root) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let git = root.path.join(".git");
+    if root.git {
+        let mut dirs = vec![git.join("refs")];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    dirs.push(entry.path());
+                }
+                (entry.path(), changed(&entry.path())).hash(&mut hasher);
+            }
+        }
+        let names = ["HEAD", "index", "packed-refs", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"];
+        for name in names.into_iter().chain(["rebase-merge", "rebase-apply", "logs/refs/stash"]) {
+            changed(&git.join(name)).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// A number that differs when something below differs, and how many files there are.
@@ -156,253 +193,6 @@ fn digest(root: &Root) -> (u64, u64) {
 }
 
 #[cfg(target_os = "linux")]
-mod inotify {
-    use std::collections::HashMap;
-    use std::ffi::OsStr;
-    use std::mem::MaybeUninit;
-    use std::os::fd::OwnedFd;
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::net::UnixStream;
-    use std::path::{Path, PathBuf};
-
-    use std::os::unix::fs::MetadataExt;
-    use std::time::{Duration, Instant};
-
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch};
-    use rustix::io::Errno;
-
-    use super::{Root, Seen, Told, walk_one};
-
-    pub(super) enum End {
-        /// It was told to end.
-        Told,
-        /// Not everything can be watched.
-        Cannot(String),
-    }
-
-    /// How often it is looked whether each root is still the directory that is watched: one that is mounted over it, or
-    /// deleted while somebody is in it, raises no event.
-    const IN_PLACE: Duration = Duration::from_secs(2);
-
-    /// Which directory a path leads to, if it leads to one.
-    type Which = Option<(u64, u64)>;
-
-    fn which(path: &Path) -> Which {
-        path.metadata().ok().filter(std::fs::Metadata::is_dir).map(|found| (found.dev(), found.ino()))
-    }
-
-    struct Watches<'a> {
-        fd: OwnedFd,
-        roots: &'a [Root],
-        /// The directories that are watched as the roots.
-        watched: Vec<Which>,
-        /// The root's number and the directory of each watch.
-        known: HashMap<i32, (usize, PathBuf)>,
-    }
-
-    impl Watches<'_> {
-        /// Watches a directory and what lies below it.
-        fn add(&mut self, index: usize, top: &Path) -> Result<(), String> {
-            let root = &self.roots[index];
-            let mut dirs = vec![top.to_owned()];
-            while let Some(dir) = dirs.pop() {
-                let mut flags = WatchFlags::CREATE
-                    | WatchFlags::MODIFY
-                    | WatchFlags::ATTRIB
-                    | WatchFlags::MOVE
-                    | WatchFlags::DELETE
-                    | WatchFlags::ONLYDIR
-                    | WatchFlags::DONT_FOLLOW;
-                if dir == root.path {
-                    // The person may have put a link in its place.
-                    flags = flags.difference(WatchFlags::DONT_FOLLOW)
-                        | WatchFlags::MOVE_SELF
-                        | WatchFlags::DELETE_SELF;
-                }
-                match add_watch(&self.fd, &dir, flags) {
-                    Ok(watch) => drop(self.known.insert(watch, (index, dir.clone()))),
-                    Err(Errno::NOSPC) => {
-                        return Err("this computer allows too few watches: raise them with `sysctl \
-                                    fs.inotify.max_user_watches=524288`"
-                            .to_owned());
-                    }
-                    // It has gone again, or may not be read: Mutagen says so.
-                    Err(_) => continue,
-                }
-                walk_one(root, &dir, &mut dirs, &mut |_| {});
-            }
-            Ok(())
-        }
-    }
-
-    impl Watches<'_> {
-        /// Watches anew each root that is not the directory any more that it was. What was in it may be gone.
-        fn see_to_roots(&mut self, seen: &mut [Seen]) -> Result<(), String> {
-            for (index, seen) in seen.iter_mut().enumerate() {
-                let path = self.roots[index].path.clone();
-                let now = which(&path);
-                if now == self.watched[index] {
-                    continue;
-                }
-                for watch in self.known.iter().filter(|(_, (of, _))| *of == index).map(|(watch, _)| *watch) {
-                    // Most went with the directory.
-                    let _ = remove_watch(&self.fd, watch);
-                }
-                self.known.retain(|_, (of, _)| *of != index);
-                self.watched[index] = now;
-                seen.add(Seen { changes: 1, unclear: true, ..Seen::default() });
-                if now.is_some() {
-                    self.add(index, &path)?;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &impl Fn(Told)) -> End {
-        let fd = match init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
-            Ok(fd) => fd,
-            Err(Errno::MFILE) => {
-                return End::Cannot(
-                    "this computer allows too few inotify instances: raise them with `sysctl \
-                     fs.inotify.max_user_instances=512`"
-                        .to_owned(),
-                );
-            }
-            Err(error) => return End::Cannot(format!("inotify cannot be had: {error}")),
-        };
-        let watched = roots.iter().map(|root| which(&root.path)).collect();
-        let mut watches = Watches { fd, roots, watched, known: HashMap::new() };
-        let flags = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
-        let beside = add_watch(&watches.fd, beside, flags).unwrap_or(-1);
-        for (index, root) in roots.iter().enumerate() {
-            if let Err(why) = watches.add(index, &root.path) {
-                return End::Cannot(why);
-            }
-        }
-        tell(Told::Ready(None));
-        let mut buffer = [MaybeUninit::uninit(); 32 * 1024];
-        let mut looked = Instant::now();
-        loop {
-            let mut fds = [PollFd::new(&watches.fd, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
-            let wait = IN_PLACE.saturating_sub(looked.elapsed());
-            let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
-            match poll(&mut fds, Some(&wait)) {
-                Err(Errno::INTR) => continue,
-                Err(error) => return End::Cannot(error.to_string()),
-                Ok(_) if !fds[1].revents().is_empty() => return End::Told,
-                Ok(_) => {}
-            }
-            let events = match read(&watches.fd, &mut buffer) {
-                Ok(events) => events,
-                Err(error) => return End::Cannot(error.to_string()),
-            };
-            let mut seen: Vec<Seen> = vec![Seen::default(); roots.len()];
-            for event in events {
-                if event.watch == beside {
-                    tell(Told::Beside);
-                    continue;
-                }
-                if let Err(why) = note(&mut watches, &event, &mut seen) {
-                    return End::Cannot(why);
-                }
-            }
-            if looked.elapsed() >= IN_PLACE
-                || watches.watched.contains(&None)
-                || seen.iter().any(|seen| seen.uprooted)
-            {
-                looked = Instant::now();
-                if let Err(why) = watches.see_to_roots(&mut seen) {
-                    return End::Cannot(why);
-                }
-            }
-            for (index, seen) in seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
-                tell(Told::Seen(index, seen));
-            }
-        }
-    }
-
-    struct Event {
-        watch: i32,
-        kind: ReadFlags,
-        name: Vec<u8>,
-    }
-
-    fn read(fd: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> rustix::io::Result<Vec<Event>> {
-        let mut reader = Reader::new(fd, buffer);
-        let mut events = Vec::new();
-        loop {
-            match reader.next() {
-                Ok(event) => events.push(Event {
-                    watch: event.wd(),
-                    kind: event.events(),
-                    name: event.file_name().map(|name| name.to_bytes().to_vec()).unwrap_or_default(),
-                }),
-                Err(Errno::WOULDBLOCK) => return Ok(events),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn note(watches: &mut Watches, event: &Event, seen: &mut [Seen]) -> Result<(), String> {
-        let kind = event.kind;
-        if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
-            // Directories that were made meanwhile are not watched.
-            for (index, seen) in seen.iter_mut().enumerate() {
-                seen.add(Seen { changes: 1, unclear: true, ..Seen::default() });
-                let root = watches.roots[index].path.clone();
-                watches.add(index, &root)?;
-            }
-            return Ok(());
-        }
-        let Some((index, dir)) = watches.known.get(&event.watch).cloned() else { return Ok(()) };
-        if kind.contains(ReadFlags::IGNORED) {
-            watches.known.remove(&event.watch);
-            return Ok(());
-        }
-        let root = &watches.roots[index];
-        if kind.contains(ReadFlags::UNMOUNT) {
-            // All that was in it is gone, and its watch too.
-            seen[index].add(Seen {
-                changes: 1,
-                unclear: true,
-                uprooted: dir == root.path,
-                ..Seen::default()
-            });
-        }
-        if kind.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF) {
-            seen[index].add(Seen { changes: 1, uprooted: true, ..Seen::default() });
-        }
-        if kind.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT) {
-            if dir == root.path {
-                // The next directory there may get the same number.
-                watches.watched[index] = None;
-            }
-            return Ok(());
-        }
-        let is_directory = kind.contains(ReadFlags::ISDIR);
-        let path = dir.join(OsStr::from_bytes(&event.name));
-        let below = path.strip_prefix(&root.path).unwrap_or(&path);
-        if root.rules.ignores(below.as_os_str().as_bytes(), is_directory) {
-            return Ok(());
-        }
-        let gone = kind.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
-        seen[index].add(Seen {
-            changes: 1,
-            deletes: u32::from(gone && !is_directory),
-            unclear: is_directory && kind.contains(ReadFlags::MOVED_FROM),
-            ..Seen::default()
-        });
-        if is_directory && kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-            watches.add(index, &path)?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
@@ -411,7 +201,7 @@ mod tests {
 
     fn start(dir: &Path) -> (LocalEye, Receiver<Told>) {
         let (told, inbox) = channel();
-        let root = Root { path: dir.join("p"), rules: Rules::new(&["node_modules".to_owned()]) };
+        let root = Root { path: dir.join("p"), rules: Rules::new(&["node_modules".to_owned()]), git: false };
         let eye = LocalEye::start(vec![root], dir.join("beside"), move |what| drop(told.send(what))).unwrap();
         assert_eq!(inbox.recv_timeout(Duration::from_secs(10)).unwrap(), Told::Ready(None));
         (eye, inbox)
@@ -499,7 +289,8 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
             std::fs::write(dir.path().join(file), "").unwrap();
         }
-        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]) };
+        let root =
+            Root { path: dir.path().to_owned(), rules: Rules::new(&["node_modules".to_owned()]), git: false };
         assert_eq!(count(&root), Some(2));
         assert_eq!(count(&Root { path: dir.path().join("no"), ..root }), None);
     }
@@ -508,7 +299,7 @@ mod tests {
     fn looking_again_sees_the_same() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "").unwrap();
-        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&[]) };
+        let root = Root { path: dir.path().to_owned(), rules: Rules::new(&[]), git: false };
         let (told, inbox) = channel();
         let (end, ended) = UnixStream::pair().unwrap();
         let thread = std::thread::spawn(move || {

@@ -1,0 +1,67 @@
+//! The first time: the host gets a repository before the agent starts.
+
+use anyhow::Result;
+
+use super::super::context::Context;
+use super::{lock, not_shared, with_sides};
+use crate::git::base;
+use crate::git::cycle::{Outcome, Refused};
+use crate::remote::Remote;
+use crate::state::{Record, host_word};
+use crate::tools::mutagen::Mutagen;
+
+/// So often something may have changed at that very moment.
+const TRIES: u32 = 3;
+
+/// Shares the project's repository with the host, if it has one and the host has none of it yet. That it cannot be done is said,
+/// and is no reason not to connect: the link tries again.
+pub(in crate::commands) fn share(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) {
+    let git = record.local.join(".git");
+    // With a link that is all: it does the rest.
+    let known = base::path(&record.local, &host_word(&record.host)).exists()
+        && ctx.config().is_ok_and(|config| config.sync.link.value);
+    if known || !git.symlink_metadata().is_ok_and(|found| found.is_dir() || found.is_file()) {
+        return;
+    }
+    match not_shared(ctx, record) {
+        Ok(None) => {}
+        Ok(Some(_)) => return,
+        Err(error) => return ctx.ui.warn(&format!("git is not shared: {error:#}")),
+    }
+    if let Err(error) = first(ctx, remote, record, mutagen) {
+        ctx.ui.warn(&format!("git is not in step yet: {error:#}"));
+    }
+}
+
+fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> Result<()> {
+    let _lock = lock(ctx, record)?;
+    let line = ctx.ui.progress();
+    line.show("Sending", "the project's history");
+    let tell = |text: &str| line.show("Sending", &format!("the project's history: {text}"));
+    let outcome = with_sides(ctx, remote, record, Some(mutagen), Some(&tell), |sides| {
+        let mut refused = Refused::new();
+        for _ in 1..TRIES {
+            match sides.run(&mut refused, true)? {
+                Outcome::Again(_) => {}
+                outcome => return Ok(outcome),
+            }
+        }
+        sides.run(&mut refused, true)
+    })?;
+    drop(line);
+    match outcome {
+        Outcome::Off(Some(why)) => ctx.ui.note(&format!("git is not shared: {why}")),
+        Outcome::Off(None) => {}
+        Outcome::Held(why) | Outcome::Again(why) => ctx.ui.note(&format!("git is not in step yet: {why}")),
+        Outcome::Done(report) => {
+            ctx.ui.status("Shared", &format!("git: {} is on both sides", report.heads.0));
+            for one in &report.differs {
+                ctx.ui.note(&format!("git: {} differs: see `sinc git`", one.name));
+            }
+            for note in &report.notes {
+                ctx.ui.note(&format!("git: {note}"));
+            }
+        }
+    }
+    Ok(())
+}

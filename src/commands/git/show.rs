@@ -1,0 +1,214 @@
+//! How git stands on both sides.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::super::context::Context;
+use super::super::paint::{Paint, Tone, harmless};
+use super::super::sides::Sides as SessionSides;
+use super::{not_shared, with_sides};
+use crate::git::cycle::{Looked, Outcome, Refused, Sides, busy};
+use crate::git::decide::{Plan, Staged};
+use crate::git::limits;
+use crate::git::state::{State, Which};
+use crate::ui::plural;
+
+/// What `--json` has; docs/cli.md describes it.
+#[derive(Debug, Default, Serialize)]
+struct Told {
+    id: String,
+    host: String,
+    /// `in-step`, `moving`, `differs`, `waits`, `held` or `off`.
+    state: &'static str,
+    why: Option<String>,
+    here: Option<SideTold>,
+    there: Option<SideTold>,
+    differs: Vec<Differs>,
+    waits: Vec<Waits>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SideTold {
+    head: String,
+    commit: Option<String>,
+    /// Is what is staged another thing than the commit?
+    staged: bool,
+    branches: usize,
+    tags: usize,
+    stashes: usize,
+    git: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Differs {
+    name: String,
+    here: Option<String>,
+    there: Option<String>,
+    /// Commits that only this side has, where both can be counted.
+    only_here: Option<u64>,
+    only_there: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Waits {
+    name: String,
+    side: &'static str,
+    why: String,
+}
+
+pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
+    let record = &session.record;
+    let mut told = Told { id: record.id.clone(), host: record.host.clone(), ..Told::default() };
+    match not_shared(ctx, record)? {
+        Some(why) => (told.state, told.why) = ("off", Some(why.to_owned())),
+        None => with_sides(ctx, &session.remote, record, None, None, |sides| look(sides, &mut told))?,
+    }
+    if ctx.ui.is_json() {
+        ctx.print_json("git", &serde_json::to_value(&told)?);
+        return Ok(0);
+    }
+    for line in lines(&told, Paint::for_stdout(ctx)) {
+        ctx.ui.data(&line);
+    }
+    if told.differs.iter().any(|one| one.only_here.is_some()) {
+        ctx.ui.hint("`sinc git join` brings together what was moved on both sides");
+    }
+    Ok(0)
+}
+
+fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
+    let (here, there) = match sides.look(false)? {
+        Looked::Both(here, there) => (here, there),
+        Looked::Stopped(outcome) => {
+            told.state = "off";
+            told.why = match outcome {
+                Outcome::Off(None) => Some("there is no repository here".to_owned()),
+                Outcome::Off(why) => why,
+                Outcome::Held(why) | Outcome::Again(why) => Some(why),
+                Outcome::Done(_) => None,
+            };
+            return Ok(());
+        }
+    };
+    let mut refused = Refused::new();
+    sides.fetch(&here, &there, &mut refused)?;
+    let plan = sides.decide(&here, &there, &refused);
+    sides.local.forget_incoming()?;
+    told.notes = limits::notes(&here, &there);
+    told.notes
+        .extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));
+    told.differs = plan.differs.iter().map(|one| differs(sides, one)).collect();
+    told.waits = plan.waits.iter().map(waits).collect();
+    let held = busy(&here, &there);
+    told.state = match () {
+        () if held.is_some() => "held",
+        () if !told.differs.is_empty() => "differs",
+        () if !told.waits.is_empty() => "waits",
+        () if moves(&plan) => "moving",
+        () => "in-step",
+    };
+    told.why = held;
+    (told.here, told.there) = (Some(side(&here)), Some(side(&there)));
+    Ok(())
+}
+
+fn moves(plan: &Plan) -> bool {
+    !plan.here.is_empty() || !plan.there.is_empty() || !matches!(plan.staged, Staged::Same | Staged::Apart)
+}
+
+fn side(state: &State) -> SideTold {
+    SideTold {
+        head: state.head.to_string(),
+        commit: state.commit().map(ToString::to_string),
+        staged: state.index.tree() != Some(state.tree()),
+        branches: state.branches.len(),
+        tags: state.tags.len(),
+        stashes: state.stash.len(),
+        git: format!("{}.{}", state.version.0, state.version.1),
+    }
+}
+
+fn waits(one: &crate::git::decide::Waits) -> Waits {
+    let side = match one.side {
+        Which::Here => "here",
+        Which::There => "host",
+    };
+    Waits { name: one.name.clone(), side, why: one.why.clone() }
+}
+
+fn differs(sides: &Sides<'_>, one: &crate::git::decide::Differs) -> Differs {
+    let branch = one.name.starts_with("refs/heads/");
+    let (mut only_here, mut only_there) = (None, None);
+    if let (true, Some(here), Some(there)) = (branch, &one.here, &one.there) {
+        let range = format!("{here}...{there}");
+        let words = ["rev-list", "--left-right", "--count", &range, "--"];
+        if let Ok(said) = sides.local.read(&sides.local.git("count commits").args(words)) {
+            let mut numbers = said.split_whitespace().map(|number| number.parse().ok());
+            (only_here, only_there) = (numbers.next().flatten(), numbers.next().flatten());
+        }
+    }
+    Differs {
+        name: one.name.clone(),
+        here: one.here.clone(),
+        there: one.there.clone(),
+        only_here,
+        only_there,
+    }
+}
+
+fn lines(told: &Told, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |key: &str, tone: Tone, text: &str| {
+        lines.push(format!(
+            "{}  {}",
+            paint.paint(Tone::Quiet, &format!("{key:<8}")),
+            paint.paint(tone, text)
+        ));
+    };
+    let why = told.why.as_deref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
+    match told.state {
+        "in-step" => line("git", Tone::Good, "in step"),
+        "moving" => line("git", Tone::Good, "something is on its way"),
+        "differs" => line("git", Tone::Careful, "moved on both sides, and left alone"),
+        "waits" => line("git", Tone::Careful, "something waits"),
+        "held" => line("git", Tone::Careful, &format!("held{why}")),
+        _ => line("git", Tone::Plain, &format!("not shared{why}")),
+    }
+    for (key, side) in [("here", &told.here), (&told.host[..], &told.there)] {
+        let Some(side) = side else { continue };
+        let at = side.commit.as_deref().map_or("no commit yet", |commit| &commit[..9]);
+        let mut more = format!(
+            "{}, {}",
+            plural(side.branches as u64, "branch", "branches"),
+            plural(side.stashes as u64, "stash", "stashes")
+        );
+        if side.staged {
+            more.push_str(", something staged");
+        }
+        line(key, Tone::Plain, &format!("{} at {at} ({more})", harmless(&side.head)));
+    }
+    for one in &told.differs {
+        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        let text = match (one.only_here, one.only_there) {
+            (Some(here), Some(there)) => format!(
+                "{name}: {} only here, {} only on the host (host/{name} here, laptop/{name} there)",
+                plural(here, "commit", "commits"),
+                plural(there, "commit", "commits")
+            ),
+            _ => {
+                let show = |side: &Option<String>| side.as_deref().map_or("nothing".to_owned(), harmless);
+                format!("{name}: {} here, {} on the host", show(&one.here), show(&one.there))
+            }
+        };
+        line("differs", Tone::Careful, &text);
+    }
+    for one in &told.waits {
+        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        line("waits", Tone::Careful, &format!("{name}, {}: {}", one.side, harmless(&one.why)));
+    }
+    for note in &told.notes {
+        line("note", Tone::Plain, &harmless(note));
+    }
+    lines
+}

@@ -1,0 +1,271 @@
+//! Git on both sides: a cycle of its own runs when something has moved on either side, beside those of the sync.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::{Engine, Message, thread};
+use crate::git::base;
+use crate::git::cycle::{Outcome, Refused, Report, Sides};
+use crate::git::local::Local;
+use crate::git::saves::{self, Save};
+use crate::git::transport::Transport;
+use crate::git::watch::{AtWork, Came, Pace, Saves};
+use crate::link::asked::{Asker, OWN};
+use crate::remote::Script;
+use crate::state::host_word;
+
+/// How long the files may take to be brought in step: the first time everything is sent.
+const FILES: Duration = Duration::from_secs(60 * 60);
+
+/// How long another sinc that is at work on the repository is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the link knows of a session's repository.
+#[derive(Debug, Default)]
+pub(in crate::commands::link) struct GitWatched {
+    /// It is shared: the configuration says so, the sync goes both ways, and there is one here.
+    pub on: bool,
+    pub pace: Pace,
+    /// Git on the host works on the files there.
+    pub at_work: AtWork,
+    /// What was saved here of late.
+    pub recent: Saves,
+    /// What was saved is being kept: the sync waits for that.
+    pub keeping: bool,
+    /// What is kept, until a cycle has shown whether it is still there.
+    kept: Vec<Save>,
+    /// Who waits for the files, and whether a cycle has begun since.
+    waiting: Vec<(Sender<Result<(), String>>, bool)>,
+    refused: Refused,
+    /// What a person is told.
+    pub told: Option<String>,
+    /// What differed when it was last said.
+    said: Vec<String>,
+}
+
+/// What a cycle came to, and what it remembers.
+pub(super) type Ended = (Result<Outcome>, Refused);
+
+/// A question to the host, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Question {
+    text: String,
+    answer: Sender<String>,
+}
+
+impl Engine<'_> {
+    /// Begins a cycle where one is due. Gives when there is something next.
+    pub(super) fn step_git(&mut self, index: usize, now: Instant) -> Option<Instant> {
+        let ready = self.file.up && self.there_ready && self.sessions[index].placed;
+        let session = &mut self.sessions[index];
+        if !session.git.on || !ready {
+            return None;
+        }
+        if let Err(at) = session.git.pace.next(now) {
+            return at;
+        }
+        let (record, refused) = (session.record.clone(), std::mem::take(&mut session.git.refused));
+        let (ctx, outbox, id) = (self.ctx.clone(), self.outbox.clone(), record.id.clone());
+        let over = self.line.as_ref().and_then(|line| line.control().map(std::path::Path::to_owned));
+        let transport = Transport::new(&self.remote, &record.remote, over.as_deref());
+        let base = base::path(&record.local, &host_word(&record.host));
+        let ignores = session.ignores.clone();
+        thread("git", move || {
+            let mut refused = refused;
+            let (to_ask, to_files) =
+                (std::sync::Mutex::new(outbox.clone()), std::sync::Mutex::new(outbox.clone()));
+            let ask = |_: &str, script: &Script, words: &[String]| {
+                let mut all = vec![record.remote.as_str()];
+                all.extend(words.iter().map(String::as_str));
+                let (answer, answered) = channel();
+                let question = Question { text: script.command(&all), answer };
+                send(&to_ask, Message::GitAsked(question));
+                let answer = answered.recv_timeout(OWN).map_err(|_| anyhow!("the line was lost"))?;
+                Ok(answer.into_bytes())
+            };
+            let files = || {
+                let (done, ended) = channel();
+                send(&to_files, Message::GitFiles(record.id.clone(), done));
+                ended.recv_timeout(FILES).unwrap_or_else(|_| Err("their cycle did not end".to_owned()))
+            };
+            let lock = ctx.store.lock(&format!("{}-git", record.id), &record.host, PATIENCE, &mut || {});
+            let ended = lock.context("another sinc is at work on the repository").and_then(|_lock| {
+                let local = Local::new(ctx.runner.clone(), &record.local);
+                let directory = record.remote.clone();
+                let sides = Sides {
+                    local,
+                    directory,
+                    ask: &ask,
+                    transport,
+                    files: &files,
+                    base,
+                    ignores,
+                    tell: None,
+                };
+                sides.run(&mut refused, false)
+            });
+            drop(outbox.send(Message::GitEnded(id, Box::new((ended, refused)))));
+        });
+        None
+    }
+
+    /// Passes a question on to the host.
+    pub(super) fn ask_for_git(&mut self, now: Instant, question: Question) {
+        // Without a line whoever asks sees that there will be no answer.
+        if let Some(line) = self.line.as_mut().filter(|_| self.file.up) {
+            let number = self.waiting.add(now, Asker::Thread(question.answer));
+            line.say(&format!("q {number} {}\n", question.text));
+        }
+    }
+
+    /// Somebody waits for a cycle of the sync that begins from now on.
+    pub(super) fn want_files(&mut self, now: Instant, id: &str, done: Sender<Result<(), String>>) {
+        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        session.joiner.ask(now);
+        session.git.waiting.push((done, false));
+    }
+
+    /// Git on the host works on the files there, or something is saved here while it does: what was saved of late is kept, before a
+    /// cycle can bring over what git writes.
+    pub(super) fn keep_saves(&mut self, index: usize, now: Instant) {
+        let session = &mut self.sessions[index];
+        if !session.git.on || session.git.keeping {
+            return;
+        }
+        let paths = session.git.recent.take(now);
+        if paths.is_empty() {
+            return;
+        }
+        session.git.keeping = true;
+        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
+        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
+        thread("keep", move || {
+            let kept = saves::keep(&local, &paths).map_err(|error| format!("{error:#}"));
+            drop(outbox.send(Message::GitKept(id, kept)));
+        });
+    }
+
+    pub(super) fn take_kept(&mut self, now: Instant, id: &str, kept: Result<Vec<Save>, String>) {
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let git = &mut self.sessions[index].git;
+        git.keeping = false;
+        match kept {
+            Ok(kept) => git.kept.extend(kept),
+            Err(why) => self.log.note(&format!("{id}: what was saved could not be kept: {why}")),
+        }
+        // What was saved meanwhile.
+        if self.sessions[index].git.at_work.is_on() {
+            self.keep_saves(index, now);
+        }
+    }
+
+    /// A cycle has ended: is what was saved still there?
+    pub(super) fn check_saves(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if session.git.kept.is_empty() || session.git.at_work.is_on() {
+            return;
+        }
+        let kept = std::mem::take(&mut session.git.kept);
+        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
+        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
+        thread("saves", move || match saves::overwritten(&local, &kept) {
+            Ok(other) if other.is_empty() => {}
+            Ok(other) => drop(outbox.send(Message::GitOverwritten(id, other))),
+            Err(error) => tracing::warn!(%error, "what was saved could not be compared"),
+        });
+    }
+
+    pub(super) fn take_overwritten(&mut self, id: &str, saves: &[Save]) {
+        let names: Vec<_> = saves.iter().take(3).map(|(path, _)| path.to_string_lossy()).collect();
+        self.log.note(&format!(
+            "{id}: saved while git worked on the host, and another thing now: {}",
+            names.join(", ")
+        ));
+    }
+
+    pub(super) fn take_git(&mut self, now: Instant, id: &str, (ended, refused): Ended) {
+        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
+        let session = &mut self.sessions[index];
+        session.git.refused = refused;
+        let (came, told) = match &ended {
+            Ok(Outcome::Off(why)) => (Came::Done, why.as_ref().map(|why| format!("not shared: {why}"))),
+            Ok(Outcome::Held(why)) => (Came::Held, Some(format!("held: {why}"))),
+            Ok(Outcome::Again(why)) => {
+                tracing::debug!(%why, "once more");
+                (Came::Again, session.git.told.clone())
+            }
+            Ok(Outcome::Done(report)) => (Came::Done, Some(describe(report))),
+            Err(error) => (Came::Failed, Some(format!("not in step: {error:#}"))),
+        };
+        session.git.pace.ended(now, came);
+        let news = session.git.told != told;
+        session.git.told = told;
+        if let (true, Some(told)) = (news, &session.git.told) {
+            self.log.note(&format!("{id}: git: {told}"));
+        }
+        if let Ok(Outcome::Done(report)) = ended {
+            let differs: Vec<String> = report.differs.iter().map(|one| short(&one.name).to_owned()).collect();
+            let session = &mut self.sessions[index];
+            if differs.iter().any(|name| !session.git.said.contains(name)) {
+                let names = differs.join(", ");
+                session.git.said = differs;
+                let (ctx, record) = (self.ctx.clone(), session.record.clone());
+                self.say_inside(id, &format!("git: {names} moved on both sides: see `sinc git`"));
+                thread("tell", move || crate::commands::notify::differs(&ctx, &record, &names));
+            } else {
+                session.git.said = differs;
+            }
+        }
+    }
+}
+
+impl GitWatched {
+    /// A cycle of the sync begins: those who wait so far wait for this one.
+    pub(super) fn cycle_begins(&mut self) {
+        self.waiting.iter_mut().for_each(|(_, begun)| *begun = true);
+    }
+
+    /// It has ended.
+    pub(super) fn cycle_ended(&mut self, result: &Result<(), String>) {
+        self.waiting.retain(|(done, begun)| {
+            if *begun {
+                let _ = done.send(result.clone());
+            }
+            !begun
+        });
+    }
+
+    /// No cycle will begin.
+    pub(super) fn no_cycle(&mut self, why: &str) {
+        for (done, _) in self.waiting.drain(..) {
+            let _ = done.send(Err(why.to_owned()));
+        }
+    }
+}
+
+fn send(outbox: &std::sync::Mutex<Sender<Message>>, message: Message) {
+    if let Ok(outbox) = outbox.lock() {
+        drop(outbox.send(message));
+    }
+}
+
+/// A name as people say it.
+fn short(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/")).unwrap_or(name)
+}
+
+/// What a person is told after a cycle.
+fn describe(report: &Report) -> String {
+    let mut parts = Vec::new();
+    if !report.differs.is_empty() {
+        let names: Vec<&str> = report.differs.iter().map(|one| short(&one.name)).collect();
+        parts.push(format!("differs: {}", names.join(", ")));
+    }
+    if let [first, rest @ ..] = &report.waits[..] {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        parts.push(format!("waits: {} ({}){more}", short(&first.name), first.why));
+    }
+    if parts.is_empty() { "in step".to_owned() } else { parts.join("; ") }
+}

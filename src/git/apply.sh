@@ -1,0 +1,90 @@
+# shellcheck shell=sh disable=SC2154,SC2329,SC2317,SC2034
+# Moves one side of a repository to what was decided (env.sh comes before it): under its own index.lock, and only where it is
+# still as it was. $1 its directory; then an instruction a word, in this order:
+#   head TEXT      what .git/HEAD has to hold      index TREE   what is staged has to be that (`none`, `unmerged`)
+#   keep OID TEXT  an old value that stays reachable
+#   early LINE, ref LINE, late LINE   lines for `git update-ref --stdin`: what has to go first, all else, what goes at the end
+#   tohead TEXT    where HEAD goes                 said TEXT    how its reflog says it
+#   toindex TREE   what is staged then
+#   skip PATTERN, sparse LINE   tracked files that the sync leaves out: they are not there, and are no deletions
+#   stash OID      one more                        unstash OID  one less
+# Answers `moved yes`, before it `left OID` for each stash that git would not take, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
+# way by a line that is cut.
+echo "sinc-begin 1";
+trap "" HUP PIPE INT TERM;
+cd "$1" 2>/dev/null || { put refused "no directory"; exit 0; };
+shift;
+t=.git/sinc/a.$$;
+have=no;
+finish() { rm -f "$t" "$t.lock" "$t.mine" "$t.skip" "$t.out"; if [ "$have" = yes ]; then rm -f .git/index.lock; fi; };
+trap finish EXIT;
+refused() { put refused "$1"; exit 0; };
+mkdir -p .git/sinc;
+unlock_dead;
+# A link is made whole or not at all.
+echo "sinc-lock $$ $boot" >"$t.mine";
+ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
+have=yes;
+find .git/sinc -name "[as].*" -mmin +10 -exec rm -f "{}" + 2>/dev/null;
+for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer HEAD.lock; do
+if [ -e ".git/$f" ]; then refused "$f"; fi;
+done;
+early=; refs=; late=; tohead=; said=; toindex=; was=none; keeps=no; skip=; sparse=;
+for w in "$@"; do
+case $w in
+"head "*) h=; IFS= read -r h <.git/HEAD; if differ "$h" "${w#head }"; then refused "HEAD"; fi;;
+"index "*)
+if [ -f .git/index ]; then cp .git/index "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
+if differ "$was" "${w#index }"; then refused "the index"; fi;;
+"keep "*) w=${w#keep }; git update-ref --create-reflog -m "${w#* }" refs/sinc/keep "${w%% *}" || refused "refs/sinc/keep"; keeps=yes;;
+"early "*) early=$early${w#early }$nl;;
+"ref "*) refs=$refs${w#ref }$nl;;
+"late "*) late=$late${w#late }$nl;;
+"tohead "*) tohead=${w#tohead };;
+"said "*) said=${w#said };;
+"toindex "*) toindex=${w#toindex };;
+"skip "*) skip=$skip${w#skip }$nl;;
+"sparse "*) sparse=$sparse${w#sparse }$nl;;
+esac;
+done;
+# What is staged is made ready beside. -i: the files are not looked at, they are the sync's. What was there is exactly what is
+# there, so nothing can be refused; entries that stay as they are keep what git knows of their files.
+if [ -n "$toindex" ]; then
+if [ "$was" = none ]; then GIT_INDEX_FILE=$t git read-tree "$toindex" || refused "read-tree";
+else GIT_INDEX_FILE=$t git read-tree -i -m "$was" "$toindex" || refused "read-tree"; fi;
+if [ -n "$skip" ]; then
+printf "%s" "$skip" >"$t.skip";
+GIT_INDEX_FILE=$t git ls-files -z -c -i -X "$t.skip" >"$t.out" 2>/dev/null;
+if [ -s "$t.out" ]; then
+if [ "$(git config core.sparseCheckout)" = true ]; then :; else mkdir -p .git/info; printf "%s" "$sparse" >.git/info/sparse-checkout; git config core.sparseCheckout true; git config core.sparseCheckoutCone false; fi;
+GIT_INDEX_FILE=$t git update-index --skip-worktree -z --stdin <"$t.out" || refused "skip-worktree";
+fi;
+fi;
+# To look at the files would run a filter, if there is one.
+git config --get-regexp "^filter[.].*[.](clean|process)$" >/dev/null 2>&1 || GIT_INDEX_FILE=$t git update-index -q --refresh >/dev/null 2>&1;
+fi;
+move() { printf "%s" "$1" | git update-ref -m "sinc: ${said:-as on the other side}" --stdin 2>/dev/null || refused "a branch or tag"; };
+if [ -n "$early" ]; then move "$early"; fi;
+if [ -n "$refs" ]; then move "$refs"; fi;
+case $tohead in
+"") ;;
+refs/heads/*) git symbolic-ref -m "${said:-sinc}" HEAD "$tohead" || refused "HEAD";;
+*) git update-ref -m "${said:-sinc}" --no-deref HEAD "$tohead" || refused "HEAD";;
+esac;
+if [ -n "$late" ]; then move "$late"; fi;
+if [ -n "$toindex" ]; then mv -f "$t" .git/index || refused "the index"; fi;
+rm -f .git/index.lock; have=no;
+# That the reflog holds the old values is enough: the name goes back to where nobody notices it.
+if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null; fi;
+place() { n=0; p=; while read -r a b c; do if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
+for w in "$@"; do
+case $w in
+"stash "*) git stash store -q -m "$(git log -1 --no-show-signature --format=%s "${w#stash }")" "${w#stash }" 2>/dev/null || put left "${w#stash }";;
+"unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null; fi; fi;;
+esac;
+done;
+# What came in is led to by other names now.
+in=$(git for-each-ref --format="delete %(refname)" refs/sinc/in);
+if [ -n "$in" ]; then printf "%s" "$in$nl" | git update-ref --stdin 2>/dev/null; fi;
+put moved yes;
+exit 0

@@ -1,0 +1,80 @@
+//! What both sides had in common when they were last in step: `.git/sinc/` here, which nothing syncs. It is written last, so
+//! that everything before it can be repeated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::state::{Head, Name, Oid};
+use crate::state::write_file;
+
+/// The last state that was agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Base {
+    /// Where HEAD pointed.
+    pub head: Option<Head>,
+    /// What was staged.
+    pub index: Option<Oid>,
+    /// Branches.
+    pub branches: BTreeMap<Name, Oid>,
+    /// Tags.
+    pub tags: BTreeMap<Name, Oid>,
+    /// Stashes.
+    pub stash: Vec<Oid>,
+    /// What `origin` had here when the host was last told of it.
+    pub origin: BTreeMap<Name, Oid>,
+    /// Branches of the host that are shown here.
+    pub shown_here: BTreeMap<Name, Oid>,
+    /// Branches of this computer that are shown there.
+    pub shown_there: BTreeMap<Name, Oid>,
+}
+
+/// Where the base for a host lies.
+#[must_use]
+pub fn path(project: &Path, host_word: &str) -> PathBuf {
+    project.join(".git/sinc").join(format!("base-{host_word}.json"))
+}
+
+/// Reads it. One that is missing or damaged is none: then what both sides have tells.
+#[must_use]
+pub fn read(path: &Path) -> Option<Base> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Writes it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, base: &Base) -> Result<()> {
+    let text = serde_json::to_vec_pretty(base).context("cannot put the base into JSON")?;
+    write_file(path, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_read_and_where_damaged_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = path(dir.path(), "sinc-1");
+        assert_eq!(read(&path), None);
+        let oid = Oid::parse(&"1".repeat(40)).unwrap();
+        let main = Name::parse("main").unwrap();
+        let base = Base {
+            head: Some(Head::Branch(main.clone())),
+            index: Some(oid.clone()),
+            branches: BTreeMap::from([(main, oid)]),
+            ..Base::default()
+        };
+        write(&path, &base).unwrap();
+        assert_eq!(read(&path), Some(base));
+        std::fs::write(&path, "{\"head\": {\"branch\": \"../x\"}}").unwrap();
+        assert_eq!(read(&path), None);
+        std::fs::write(&path, "{\"head\"").unwrap();
+        assert_eq!(read(&path), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! One cycle: both sides are looked at, what the host says is checked, its history fetched; it is decided what moves; ours is
+//! sent; the files are brought in step; the host moves, then this side; what both have in common is written down last. Every step
+//! can be repeated, so one that is cut off anywhere is made good by the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use super::decide::{Differs, Plan, Question, Staged, Waits, decide};
+use super::local::Local;
+use super::state::{Head, Oid, Snapshot, State, Which, parse};
+use super::transport::{Tell, Transport};
+use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup};
+use crate::remote::{Reply, Script};
+
+/// Runs a script with words on the host and gives its answer.
+pub type Ask<'a> = &'a (dyn Fn(&str, &Script, &[String]) -> Result<Vec<u8>> + Sync);
+
+/// Brings the files in step: a whole cycle of the sync, begun after the call. Gives why it could not be.
+pub type Files<'a> = &'a (dyn Fn() -> Result<(), String> + Sync);
+
+/// The two sides.
+pub struct Sides<'a> {
+    /// The repository here.
+    pub local: Local,
+    /// The directory on the host.
+    pub directory: String,
+    /// How scripts are run there.
+    pub ask: Ask<'a>,
+    /// How history goes there and comes back.
+    pub transport: Transport,
+    /// How the files are brought in step.
+    pub files: Files<'a>,
+    /// Where is written what both have in common.
+    pub base: PathBuf,
+    /// What the sync leaves out.
+    pub ignores: Vec<String>,
+    /// Shows how far what is sent is.
+    pub tell: Option<Tell<'a>>,
+}
+
+/// What is remembered from one cycle to the next: objects of the host's that were refused, and why.
+pub type Refused = BTreeMap<Oid, String>;
+
+/// What a cycle came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is shared, for this reason; without one there is no repository here.
+    Off(Option<String>),
+    /// Nothing was moved, because something is going on; soon again.
+    Held(String),
+    /// Something was not any more as it had been: at once again.
+    Again(String),
+    /// All that can be is in step.
+    Done(Box<Report>),
+}
+
+/// What is known after a cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Did anything move?
+    pub moved: bool,
+    /// Where HEAD points, on both sides.
+    pub heads: (Head, Head),
+    /// What was moved on both sides.
+    pub differs: Vec<Differs>,
+    /// What waits.
+    pub waits: Vec<Waits>,
+    /// What a person should know though it works.
+    pub notes: Vec<String>,
+}
+
+/// What came of looking at both sides.
+pub enum Looked {
+    /// Nothing can be done, and why.
+    Stopped(Outcome),
+    /// Both have a repository.
+    Both(Box<State>, Box<State>),
+}
+
+impl Sides<'_> {
+    /// Looks at both sides. Where the host has no repository yet, it gets one if `make`.
+    ///
+    /// # Errors
+    /// A side cannot be asked, or its answer is not understood.
+    pub fn look(&self, make: bool) -> Result<Looked> {
+        let stop = |why: Option<String>| Ok(Looked::Stopped(Outcome::Off(why)));
+        let (here, there) = std::thread::scope(|scope| {
+            let asked = scope.spawn(|| (self.ask)("look at the host's repository", &SNAPSHOT, &[]));
+            let here = self.local_script("look at the repository", &SNAPSHOT, &[]);
+            (here, asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking the host broke off"))))
+        });
+        let here = match parse(&here?, Which::Here)? {
+            Snapshot::Here(state) => state,
+            other => return stop(limits::not_here(&other, self.local.project())),
+        };
+        let there = match parse(&there?, Which::There)? {
+            Snapshot::Here(state) => state,
+            Snapshot::None if make => {
+                // Something that both have in common there cannot be: there was no repository.
+                let _ = std::fs::remove_file(&self.base);
+                let words = setup::words(&self.local, &here)?;
+                let reply = lines(&(self.ask)("make the host's repository", &SETUP, &words)?);
+                if let Some(why) = reply.get("refused") {
+                    return stop(Some(format!("the host's repository cannot be made: {why}")));
+                }
+                return self.look(false);
+            }
+            Snapshot::None => return stop(Some("the host has no repository yet".to_owned())),
+            other => return stop(limits::not_there(&other)),
+        };
+        if there.fresh {
+            // A repository that was made anew there has deleted nothing.
+            let _ = std::fs::remove_file(&self.base);
+        }
+        if let Some(why) = limits::refused(&here, &there) {
+            return stop(Some(why));
+        }
+        Ok(Looked::Both(here, there))
+    }
+
+    /// Fetches what the host has and this side lacks; notes what is refused.
+    ///
+    /// # Errors
+    /// The host cannot be reached.
+    pub fn fetch(&self, here: &State, there: &State, refused: &mut Refused) -> Result<()> {
+        let known = here.named();
+        let wanted: BTreeSet<&Oid> = there
+            .named()
+            .into_iter()
+            .filter(|oid| !known.contains(oid) && !refused.contains_key(*oid))
+            .collect();
+        let missing = self.local.missing(&wanted)?;
+        refused.extend(self.transport.fetch(&self.local, &missing)?);
+        // Git moves a branch or a stash to nothing but a commit, and one that it refuses would stop all others.
+        let own: BTreeSet<&Oid> = here.branches.values().chain(&here.stash).chain(here.commit()).collect();
+        let commits = there.branches.values().chain(&there.stash).chain(there.commit());
+        let commits = commits.filter(|oid| !own.contains(oid) && !refused.contains_key(*oid)).collect();
+        let odd = self.local.no_commits(&commits)?;
+        refused.extend(odd.into_iter().map(|oid| (oid, "it is no commit".to_owned())));
+        Ok(())
+    }
+
+    /// Decides what is to be moved.
+    #[must_use]
+    pub fn decide(&self, here: &State, there: &State, refused: &Refused) -> Plan {
+        let refused: BTreeSet<Oid> = refused.keys().cloned().collect();
+        let known = base::read(&self.base);
+        let ancestor = |first: &Oid, second: &Oid| self.local.is_ancestor(first, second);
+        decide(&Question { here, there, base: known.as_ref(), refused: &refused, ancestor: &ancestor })
+    }
+
+    /// Runs a cycle.
+    ///
+    /// # Errors
+    /// A side cannot be asked, the line is lost, or git fails.
+    pub fn run(&self, refused: &mut Refused, only_current: bool) -> Result<Outcome> {
+        let (mut here, there) = match self.look(true)? {
+            Looked::Stopped(outcome) => return Ok(outcome),
+            Looked::Both(here, there) => (here, there),
+        };
+        if let Some(why) = busy(&here, &there) {
+            return Ok(Outcome::Held(why));
+        }
+        if only_current && there.branches.is_empty() {
+            keep_current(&mut here);
+        }
+        let apart = here.head != there.head || here.at != there.at || here.index.tree() != there.index.tree();
+        std::thread::scope(|scope| {
+            // The files go while history does.
+            let files = apart.then(|| scope.spawn(|| (self.files)()));
+            self.fetch(&here, &there, refused)?;
+            if there.wrap.as_ref().is_some_and(|wrap| {
+                !refused.contains_key(wrap) && self.local.tree_of(wrap) != there.index.tree()
+            }) {
+                anyhow::bail!("what the host says is staged is not what it sent");
+            }
+            let plan = self.decide(&here, &there, refused);
+            let outcome = self.carry_out(&here, &there, plan, || {
+                files.map_or_else(
+                    || (self.files)(),
+                    |files| files.join().unwrap_or(Err("it broke off".to_owned())),
+                )
+            });
+            self.local.forget_incoming()?;
+            outcome
+        })
+    }
+
+    fn carry_out(
+        &self,
+        here: &State,
+        there: &State,
+        mut plan: Plan,
+        files: impl FnOnce() -> Result<(), String>,
+    ) -> Result<Outcome> {
+        let (mut index_here, mut index_there) = (None, None);
+        let mut needed: BTreeSet<Oid> = plan.there.needs().cloned().collect();
+        match &plan.staged {
+            Staged::Take(Which::Here) => index_here = there.index.tree(),
+            Staged::Take(Which::There) => {
+                index_there = here.index.tree();
+                needed.extend(here.wrap.iter().chain(here.commit()).cloned());
+            }
+            Staged::Merge(follower) => {
+                let agreed = plan.base.index.clone();
+                let merged = merge::merge(&self.local, *follower, (here, there), agreed.as_ref())?;
+                if merged.overruled {
+                    let overruled =
+                        there.wrap.iter().map(|oid| (oid.clone(), "what was staged on the host".to_owned()));
+                    plan.here.keep.extend(overruled);
+                }
+                let on = match follower {
+                    Which::Here => there.commit(),
+                    Which::There => here.commit(),
+                };
+                needed.insert(self.local.wrap(&merged.tree, on)?);
+                plan.base.index = Some(merged.tree.clone());
+                (index_here, index_there) = (Some(merged.tree.clone()), Some(merged.tree));
+            }
+            Staged::Same | Staged::Apart => {}
+        }
+        let known = there.named();
+        needed.retain(|oid| !known.contains(oid));
+        self.transport.push(&self.local, &needed, self.tell)?;
+        // Files first: with old files under a new HEAD, `git commit -a` would take the other side's commit back.
+        let stands = |moves: &super::decide::Moves, head: &Head| {
+            let own = head.branch().map(|name| format!("refs/heads/{name}"));
+            moves.head.is_some() || moves.refs.iter().any(|one| Some(&one.name) == own.as_ref())
+        };
+        if (index_here.is_some()
+            || index_there.is_some()
+            || stands(&plan.here, &here.head)
+            || stands(&plan.there, &there.head))
+            && let Err(why) = files()
+        {
+            return Ok(Outcome::Held(format!("the files are not in step: {why}")));
+        }
+        let mut moved = false;
+        let mut base = plan.base.clone();
+        for (which, state, moves, index) in
+            [(Which::There, there, &plan.there, &index_there), (Which::Here, here, &plan.here, &index_here)]
+        {
+            let moves_something = !moves.is_empty() || index.is_some();
+            // A move that was cut off at its end may have left names under which something came in.
+            if !moves_something && !(state.incoming && which == Which::There) {
+                continue;
+            }
+            moved |= moves_something;
+            for mut words in apply::calls(state, moves, index.as_ref()) {
+                if which == Which::There && index.is_some() {
+                    words.extend(apply::left_out(&self.ignores));
+                }
+                let answer = match which {
+                    Which::There => (self.ask)("move the host's repository", &APPLY, &words)?,
+                    Which::Here => self.local_script("move the repository", &APPLY, &words)?,
+                };
+                let reply = lines(&answer);
+                if let Some(why) = reply.get("refused") {
+                    let side = if which == Which::Here { "here" } else { "on the host" };
+                    return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
+                }
+                reply.get("moved").context("a move of the repository broke off")?;
+                // It is tried again; and nobody takes it for dropped.
+                let left = left(&answer);
+                base.stash.retain(|oid| !left.contains(oid));
+            }
+        }
+        if base::read(&self.base).as_ref() != Some(&base) {
+            base::write(&self.base, &base)?;
+        }
+        Ok(Outcome::Done(Box::new(Report {
+            moved,
+            heads: (
+                plan.here.head.clone().unwrap_or(here.head.clone()),
+                plan.there.head.clone().unwrap_or(there.head.clone()),
+            ),
+            differs: plan.differs,
+            waits: plan.waits,
+            notes: limits::notes(here, there),
+        })))
+    }
+
+    fn local_script(&self, why: &str, script: &Script, words: &[String]) -> Result<Vec<u8>> {
+        self.local.script(why, script, words)
+    }
+}
+
+/// A first time, only what is needed to begin goes.
+fn keep_current(here: &mut State) {
+    let own = here.head.branch().cloned();
+    here.branches.retain(|name, _| Some(name) == own.as_ref());
+    here.tags.clear();
+    here.origin.clear();
+    here.stash.clear();
+}
+
+/// The stashes that git would not take.
+fn left(answer: &[u8]) -> Vec<Oid> {
+    let text = String::from_utf8_lossy(answer);
+    text.lines().filter_map(|line| Oid::parse(line.strip_prefix("left ")?)).collect()
+}
+
+/// The lines of an answer, by their keys.
+pub(super) fn lines(answer: &[u8]) -> BTreeMap<String, String> {
+    let answer = crate::remote::Answer { bytes: answer.to_vec(), ..Default::default() };
+    Reply::of(&answer).lines().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// What keeps everything where it is.
+#[must_use]
+pub fn busy(here: &State, there: &State) -> Option<String> {
+    for (state, side) in [(here, "here"), (there, "on the host")] {
+        if let Some(what) = state.busy.first() {
+            let what = match what.as_str() {
+                "MERGE_HEAD" => "a merge is in progress",
+                "CHERRY_PICK_HEAD" | "sequencer" => "a cherry-pick is in progress",
+                "REVERT_HEAD" => "a revert is in progress",
+                "rebase-merge" | "rebase-apply" => "a rebase is in progress",
+                "index.lock" | "HEAD.lock" => "git is at work",
+                _ => "something is being changed",
+            };
+            return Some(format!("{what} {side}"));
+        }
+        if state.index.tree().is_none() {
+            return Some(format!("there are conflicts to be settled in what is staged {side}"));
+        }
+    }
+    None
+}

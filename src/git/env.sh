@@ -1,0 +1,25 @@
+# shellcheck shell=sh disable=SC2034,SC2329
+# Begins every script here, on either side; $1 is the directory. Nothing that the environment says points elsewhere, and git
+# runs no hook, no file system monitor and no clean-up of its own.
+differ() { case $1 in "$2") return 1;; esac; };
+put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
+nl=$(echo x; echo x); nl=${nl#x}; nl=${nl%x};
+unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE GIT_CONFIG_PARAMETERS GIT_PREFIX GIT_REPLACE_REF_BASE GIT_SHALLOW_FILE GIT_GRAFT_FILE;
+GIT_DIR=.git; GIT_WORK_TREE=.; export GIT_DIR GIT_WORK_TREE;
+GIT_CONFIG_COUNT=4; export GIT_CONFIG_COUNT;
+GIT_CONFIG_KEY_0=core.hooksPath; GIT_CONFIG_VALUE_0=/dev/null; export GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0;
+GIT_CONFIG_KEY_1=core.fsmonitor; GIT_CONFIG_VALUE_1=false; export GIT_CONFIG_KEY_1 GIT_CONFIG_VALUE_1;
+GIT_CONFIG_KEY_2=gc.auto; GIT_CONFIG_VALUE_2=0; export GIT_CONFIG_KEY_2 GIT_CONFIG_VALUE_2;
+GIT_CONFIG_KEY_3=maintenance.auto; GIT_CONFIG_VALUE_3=false; export GIT_CONFIG_KEY_3 GIT_CONFIG_VALUE_3;
+GIT_OPTIONAL_LOCKS=0; GIT_NO_REPLACE_OBJECTS=1; GIT_TERMINAL_PROMPT=0; GIT_NO_LAZY_FETCH=1; LC_ALL=C;
+export GIT_OPTIONAL_LOCKS GIT_NO_REPLACE_OBJECTS GIT_TERMINAL_PROMPT GIT_NO_LAZY_FETCH LC_ALL;
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null); boot=${boot:-unknown};
+# A lock of ours whose process is gone is taken away: git would be kept out for ever.
+unlock_dead() {
+[ -f .git/index.lock ] || return 0;
+who=; pid=; start=;
+read -r who pid start <.git/index.lock;
+[ "$who" = sinc-lock ] || return 0;
+if [ "$start" = "$boot" ] && kill -0 "$pid" 2>/dev/null; then return 0; fi;
+mkdir -p .git/sinc; mv -f .git/index.lock ".git/sinc/dead.$$" && rm -f ".git/sinc/dead.$$";
+};

@@ -1,0 +1,192 @@
+//! Git on this side, with nothing that the project's or the person's settings could make it run.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::state::Oid;
+use crate::process::{Cmd, ProcessError, Runner};
+use crate::remote::{Answer, Script};
+
+/// How long git may take for what only reads or writes a few objects; an index of 100,000 files takes a fraction of a second.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What every call of git is told: no hook, no file system monitor, no clean-up.
+const SETTINGS: [(&str, &str); 5] = [
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("core.alternateRefsCommand", "true"),
+];
+
+/// Variables that would lead git elsewhere.
+const ELSEWHERE: [&str; 9] = [
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+];
+
+/// The repository of a project here.
+#[derive(Debug)]
+pub struct Local {
+    runner: Runner,
+    project: PathBuf,
+    ancestors: RefCell<BTreeMap<(Oid, Oid), bool>>,
+}
+
+impl Local {
+    /// The repository of this project.
+    #[must_use]
+    pub fn new(runner: Runner, project: &Path) -> Self {
+        Self { runner, project: project.to_owned(), ancestors: RefCell::default() }
+    }
+
+    /// The project's directory.
+    #[must_use]
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+
+    /// What runs it.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// A call of git.
+    #[must_use]
+    pub fn git(&self, why: &str) -> Cmd {
+        let mut cmd = Cmd::new("git", why)
+            .untranslated()
+            .deadline(DEADLINE)
+            .dir(&self.project)
+            .env("GIT_DIR", ".git")
+            .env("GIT_WORK_TREE", ".")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1");
+        for name in ELSEWHERE {
+            cmd = cmd.env_remove(name);
+        }
+        for (name, value) in SETTINGS {
+            cmd = cmd.arg("-c").arg(format!("{name}={value}"));
+        }
+        cmd
+    }
+
+    /// What a call of git says, as text without the line's end.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn read(&self, cmd: &Cmd) -> Result<String, ProcessError> {
+        self.runner.read(cmd).map(|text| text.trim_end_matches('\n').to_owned())
+    }
+
+    /// Runs a script of ours on this side.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn script(&self, why: &str, script: &Script, words: &[String]) -> Result<Vec<u8>> {
+        let project = self.project.to_str().context("the project's path is not UTF-8")?;
+        let cmd =
+            Cmd::new("sh", why).deadline(DEADLINE).args(["-c", script.line(), "sinc", project]).args(words);
+        let output = self.runner.answer(&cmd)?;
+        Ok(Answer::new(output.code, &output.stdout, output.stderr).bytes)
+    }
+
+    /// Is the first an ancestor of the second, or the same? One that is not here is nobody's.
+    #[must_use]
+    pub fn is_ancestor(&self, first: &Oid, second: &Oid) -> bool {
+        if first == second {
+            return true;
+        }
+        let key = (first.clone(), second.clone());
+        if let Some(known) = self.ancestors.borrow().get(&key) {
+            return *known;
+        }
+        let words = ["merge-base", "--is-ancestor", first.as_str(), second.as_str()];
+        let cmd = self.git("compare two commits").args(words).answers(&[0, 1, 128]);
+        let is = self.runner.answer(&cmd).is_ok_and(|output| output.code == 0);
+        self.ancestors.borrow_mut().insert(key, is);
+        is
+    }
+
+    /// Those of these objects that are not here.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn missing(&self, oids: &BTreeSet<&Oid>) -> Result<BTreeSet<Oid>> {
+        self.those(oids, |kind| kind == "missing")
+    }
+
+    /// Those of these objects that are no commits.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn no_commits(&self, oids: &BTreeSet<&Oid>) -> Result<BTreeSet<Oid>> {
+        self.those(oids, |kind| kind != "commit")
+    }
+
+    fn those(&self, oids: &BTreeSet<&Oid>, which: impl Fn(&str) -> bool) -> Result<BTreeSet<Oid>> {
+        if oids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let input: String = oids.iter().map(|oid| format!("{oid}\n")).collect();
+        let cmd = self.git("look for objects").args(["cat-file", "--batch-check"]).stdin(input);
+        let said = self.read(&cmd)?;
+        let kinds = said.lines().filter_map(|line| line.split_once(' '));
+        let kinds = kinds.filter(|(_, rest)| rest.split(' ').next().is_some_and(&which));
+        Ok(kinds.filter_map(|(oid, _)| Oid::parse(oid)).collect())
+    }
+
+    /// The tree of a commit; nothing where it is not here.
+    #[must_use]
+    pub fn tree_of(&self, commit: &Oid) -> Option<Oid> {
+        let what = format!("{commit}^{{tree}}");
+        let cmd = self.git("read a commit").args(["rev-parse", "-q", "--verify", &what]);
+        Oid::parse(&self.read(&cmd).ok()?)
+    }
+
+    /// A commit of this tree that stands for what is staged: the same on both sides, nothing in it but that.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn wrap(&self, tree: &Oid, parent: Option<&Oid>) -> Result<Oid> {
+        let mut cmd = self.git("note what is staged").args(["commit-tree", tree.as_str(), "-m", "index"]);
+        if let Some(parent) = parent {
+            cmd = cmd.args(["-p", parent.as_str()]);
+        }
+        for who in ["AUTHOR", "COMMITTER"] {
+            cmd = cmd
+                .env(format!("GIT_{who}_NAME"), "sinc")
+                .env(format!("GIT_{who}_EMAIL"), "sinc")
+                .env(format!("GIT_{who}_DATE"), "@0 +0000");
+        }
+        Oid::parse(&self.read(&cmd)?).context("git commit-tree gave no id")
+    }
+
+    /// Takes away the names under which objects have come in.
+    ///
+    /// # Errors
+    /// Git fails.
+    pub fn forget_incoming(&self) -> Result<()> {
+        let words = ["for-each-ref", "--format=delete %(refname)", "refs/sinc/in"];
+        let lines = self.runner.read(&self.git("look at what has come in").args(words))?;
+        if !lines.is_empty() {
+            let cmd = self.git("forget what has come in").args(["update-ref", "--stdin"]).stdin(lines);
+            self.runner.answer(&cmd)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! Git on both sides: a repository on the host beside the one here, kept in step without ever syncing `.git` as files. History
+//! goes by git's own transport; what points to it is moved by one script a side, only where it is still as it was.
+
+pub mod apply;
+pub mod base;
+pub mod cycle;
+pub mod decide;
+pub mod join;
+pub mod limits;
+pub mod local;
+mod merge;
+#[cfg(test)]
+mod pair;
+pub mod saves;
+pub mod setup;
+pub mod state;
+pub mod transport;
+pub mod watch;
+
+use crate::remote::Script;
+
+/// Tells the state of a repository, without a lock.
+pub static SNAPSHOT: Script = Script::new(concat!(include_str!("env.sh"), include_str!("snapshot.sh")));
+/// Moves one side to what was decided.
+pub static APPLY: Script = Script::new(concat!(include_str!("env.sh"), include_str!("apply.sh")));
+/// Makes the host's repository.
+pub static SETUP: Script = Script::new(concat!(include_str!("env.sh"), include_str!("setup.sh")));
+
+/// Tells what was let go of.
+pub static LOST: Script = Script::new(concat!(include_str!("env.sh"), include_str!("lost.sh")));
+
+/// All scripts, by file name.
+#[cfg(test)]
+pub(crate) fn scripts() -> [(&'static str, &'static Script); 4] {
+    [("snapshot.sh", &SNAPSHOT), ("apply.sh", &APPLY), ("setup.sh", &SETUP), ("lost.sh", &LOST)]
+}

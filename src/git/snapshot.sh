@@ -1,0 +1,54 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# The state of a repository on either side, without a lock (env.sh comes before it). $1 its directory
+# Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything; `fresh` says that
+# sinc has never been in this repository.
+echo "sinc-begin 1";
+cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
+command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
+put version "$(git version)";
+if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
+if [ -d .git/objects ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
+unlock_dead;
+# The empty tree is never sent, so it is made on each side.
+if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
+if [ -f .git/shallow ]; then put limit shallow; fi;
+if [ -f .gitmodules ]; then put limit submodules; fi;
+git config --get-regexp "^(extensions[.](objectformat|refstorage)|remote[.].*[.](promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null | while IFS= read -r l; do put config "${l%% *} $(case ${l%% *} in extensions.*) printf "%s" "${l#* }";; *) printf set;; esac)"; done;
+for f in .gitattributes .git/info/attributes; do
+if [ -f "$f" ]; then grep -o "filter=[A-Za-z0-9._-]*" "$f" | while IFS= read -r l; do put uses "${l#filter=}"; done; fi;
+done;
+for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
+if [ -e ".git/$f" ]; then put busy "$f"; fi;
+done;
+t=.git/sinc/s.$$; at=; of=;
+refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop refs/sinc/in 2>"$t.said"; };
+h=; IFS= read -r h <.git/HEAD; put head "$h";
+all=$(refs);
+# A name that git cannot read any more is not one that was deleted.
+while IFS= read -r l; do
+case $l in
+"warning: ignoring broken ref "*) put damaged "${l#warning: ignoring broken ref }";;
+"error: refs/"*" does not point to a valid object!") l=${l#error: }; put damaged "${l%% *}";;
+esac;
+done <"$t.said";
+if two=$(git rev-parse -q "HEAD^{commit}" "HEAD^{tree}" 2>/dev/null); then at=${two%%"$nl"*}; of=${two#*"$nl"}; put at "$at"; put tree "$of"; fi;
+i=none;
+if [ -f .git/index ]; then cp .git/index "$t" && { i=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || i=unmerged; }; fi;
+put index "$i";
+# As a commit, on top of the one that is there, it is sent as what differs. The same on both sides: nothing in it but that.
+case $i in none | unmerged | "$of") ;; *)
+GIT_AUTHOR_NAME=sinc; GIT_AUTHOR_EMAIL=sinc; GIT_AUTHOR_DATE="@0 +0000"; GIT_COMMITTER_NAME=sinc; GIT_COMMITTER_EMAIL=sinc; GIT_COMMITTER_DATE="@0 +0000";
+export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_COMMITTER_DATE;
+if [ -n "$at" ]; then w=$(git commit-tree "$i" -p "$at" -m index); else w=$(git commit-tree "$i" -m index) && git update-ref refs/sinc/wrap "$w"; fi;
+put wrap "$w";;
+esac;
+if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
+case $all in *"refs/stash"*) while read -r a b c; do put stash "$b"; done <.git/logs/refs/stash;; esac;
+for f in .git/worktrees/*/HEAD; do if [ -f "$f" ]; then IFS= read -r l <"$f"; put elsewhere "$l"; fi; done;
+# Has anything changed while we looked? (That the index has, the one who applies something finds out.)
+k=; IFS= read -r k <.git/HEAD;
+now=$(refs);
+if differ "$h" "$k" || differ "$all" "$now"; then put busy changing; fi;
+rm -f "$t" "$t.said";
+put end yes;
+exit 0

@@ -1,0 +1,541 @@
+//! The state of a repository on one side, as `snapshot.sh` tells it. What the host says is not trusted: each name and id is
+//! checked here, once, and what cannot be carried is named and left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ignore::is_misleading;
+
+/// The id of an object: 40 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Oid(String);
+
+impl Oid {
+    /// An id, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 40 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// The tree without anything in it.
+    #[must_use]
+    pub fn empty_tree() -> Self {
+        Self("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As people know it.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..9]
+    }
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Oid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not the id of an object"))
+    }
+}
+
+impl From<Oid> for String {
+    fn from(oid: Oid) -> Self {
+        oid.0
+    }
+}
+
+/// The name of a branch or tag, without what stands before it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+/// The longest name, bytes: both sides have to be able to make a file of it, with more before and after.
+const LONGEST: usize = 200;
+
+impl Name {
+    /// A name, if git knows it as one and nothing in it would surprise a person or a command line.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bad = |c: char| is_misleading(c) || c.is_control() || " ~^:?*[\\\u{fffd}".contains(c);
+        let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+        let good = !text.is_empty()
+            && text.len() <= LONGEST
+            && !text.starts_with(['-', '/'])
+            && !text.ends_with('.')
+            && !text.contains("..")
+            && !text.contains("@{")
+            && !matches!(text, "HEAD" | "@")
+            && !text.starts_with("refs/")
+            && !text.chars().any(bad)
+            && text.split('/').all(part);
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a name that can be carried"))
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+/// Where HEAD points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// To a branch, which may have no commit yet.
+    Branch(Name),
+    /// To a commit.
+    Commit(Oid),
+}
+
+impl Head {
+    /// The branch.
+    #[must_use]
+    pub fn branch(&self) -> Option<&Name> {
+        match self {
+            Self::Branch(name) => Some(name),
+            Self::Commit(_) => None,
+        }
+    }
+
+    /// As it stands in the file.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Branch(name) => format!("ref: refs/heads/{name}"),
+            Self::Commit(oid) => oid.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => write!(f, "{name}"),
+            Self::Commit(oid) => write!(f, "{} (detached)", oid.short()),
+        }
+    }
+}
+
+/// What is staged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// There is no index yet.
+    Missing,
+    /// It has conflicts.
+    Unmerged,
+    /// It holds this tree.
+    Tree(Oid),
+}
+
+impl Index {
+    /// The word for it that `apply.sh` compares.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Missing => "none",
+            Self::Unmerged => "unmerged",
+            Self::Tree(tree) => tree.as_str(),
+        }
+    }
+
+    /// The tree, if it can be told as one.
+    #[must_use]
+    pub fn tree(&self) -> Option<Oid> {
+        match self {
+            Self::Missing => Some(Oid::empty_tree()),
+            Self::Unmerged => None,
+            Self::Tree(tree) => Some(tree.clone()),
+        }
+    }
+}
+
+/// A repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Git's version there.
+    pub version: (u32, u32),
+    /// Where HEAD points.
+    pub head: Head,
+    /// The commit that it leads to, and its tree.
+    pub at: Option<(Oid, Oid)>,
+    /// What is staged.
+    pub index: Index,
+    /// What is staged, as a commit, where it is not what the commit has.
+    pub wrap: Option<Oid>,
+    /// Branches.
+    pub branches: BTreeMap<Name, Oid>,
+    /// Tags.
+    pub tags: BTreeMap<Name, Oid>,
+    /// What `origin` had.
+    pub origin: BTreeMap<Name, Oid>,
+    /// Branches of the other side that are shown here, without `host/` or `laptop/`.
+    pub published: BTreeMap<Name, Oid>,
+    /// Stashes, the oldest first.
+    pub stash: Vec<Oid>,
+    /// Branches that stand in another worktree.
+    pub elsewhere: BTreeSet<Name>,
+    /// What is going on: an operation that is not done, a lock.
+    pub busy: Vec<String>,
+    /// Names that cannot be carried.
+    pub odd: Vec<String>,
+    /// Whole names that git there cannot read any more: after a power cut, for one.
+    pub damaged: BTreeSet<String>,
+    /// Nobody has looked at this repository before: nothing was agreed on with it.
+    pub fresh: bool,
+    /// Filters that are set up, and those that the project's attributes name.
+    pub filters: (BTreeSet<String>, BTreeSet<String>),
+    /// Something that came in is still held by a name for that.
+    pub incoming: bool,
+    /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
+    pub limits: BTreeSet<String>,
+}
+
+/// What one side has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Snapshot {
+    /// A repository.
+    Here(Box<State>),
+    /// None.
+    None,
+    /// The directory is not there.
+    Nowhere,
+    /// Git is not installed.
+    NoGit,
+    /// Git's directory lies elsewhere: a linked worktree, or a submodule.
+    Elsewhere,
+}
+
+/// An answer that is not understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Odd(String);
+
+impl fmt::Display for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "what is said of the repository is not understood: {}", self.0)
+    }
+}
+
+impl std::error::Error for Odd {}
+
+/// Which of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Which {
+    /// This computer.
+    Here,
+    /// The host.
+    There,
+}
+
+impl Which {
+    /// Under what remote the other side's branches are shown on this one.
+    #[must_use]
+    pub fn shows(self) -> &'static str {
+        match self {
+            Self::Here => "host",
+            Self::There => "laptop",
+        }
+    }
+}
+
+/// Understands what the script says of one side.
+///
+/// # Errors
+/// It is not an answer of the script's.
+pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
+    let text = String::from_utf8_lossy(answer);
+    // What it says instead may be anything, and is shown on a terminal.
+    let odd = |what: &str| {
+        Odd(what.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).take(200).collect())
+    };
+    let lines: Vec<(&str, &str)> =
+        text.lines().map(|line| line.split_once(' ').unwrap_or((line, ""))).collect();
+    if lines.last() != Some(&("end", "yes")) {
+        return Err(odd("it has no end"));
+    }
+    let get = |key: &str| lines.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    match get("repo") {
+        Some("here") => {}
+        Some("none") => return Ok(Snapshot::None),
+        Some("nowhere") => return Ok(Snapshot::Nowhere),
+        Some("no-git") => return Ok(Snapshot::NoGit),
+        Some("elsewhere") => return Ok(Snapshot::Elsewhere),
+        other => return Err(odd(other.unwrap_or("nothing"))),
+    }
+    let oid = |text: &str| Oid::parse(text).ok_or_else(|| odd(text));
+    let head = get("head").ok_or_else(|| odd("no HEAD"))?;
+    let head = match head.strip_prefix("ref: refs/heads/") {
+        Some(name) => Head::Branch(Name::parse(name).ok_or_else(|| odd(head))?),
+        None => Head::Commit(oid(head)?),
+    };
+    let at = match (get("at"), get("tree")) {
+        (Some(at), Some(tree)) => Some((oid(at)?, oid(tree)?)),
+        (None, None) => None,
+        _ => return Err(odd("a commit without a tree")),
+    };
+    let index = match get("index") {
+        Some("none") => Index::Missing,
+        Some("unmerged") => Index::Unmerged,
+        Some(tree) => Index::Tree(oid(tree)?),
+        None => return Err(odd("no index")),
+    };
+    let mut state = State {
+        version: version(get("version").unwrap_or_default()).ok_or_else(|| odd("git's version"))?,
+        head,
+        at,
+        index,
+        wrap: get("wrap").map(oid).transpose()?,
+        branches: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        origin: BTreeMap::new(),
+        published: BTreeMap::new(),
+        stash: Vec::new(),
+        elsewhere: BTreeSet::new(),
+        busy: Vec::new(),
+        odd: Vec::new(),
+        damaged: BTreeSet::new(),
+        fresh: get("fresh").is_some(),
+        filters: Default::default(),
+        incoming: false,
+        limits: BTreeSet::new(),
+    };
+    for (key, value) in &lines {
+        match *key {
+            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh" => {}
+            "damaged" => drop(state.damaged.insert((*value).to_owned())),
+            "ref" => {
+                let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
+                state.add_ref(oid(id)?, name, side);
+            }
+            "stash" => {
+                // The oldest first. One that is there twice is one.
+                let id = oid(value)?;
+                if !state.stash.contains(&id) {
+                    state.stash.push(id);
+                }
+            }
+            "elsewhere" => {
+                state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse));
+            }
+            "busy" => state.busy.push((*value).to_owned()),
+            "limit" => drop(state.limits.insert((*value).to_owned())),
+            "uses" => drop(state.filters.1.insert((*value).to_owned())),
+            "config" => state.add_setting(value),
+            _ => return Err(odd(key)),
+        }
+    }
+    if state.at.is_some() != state.leads_somewhere() && state.busy.is_empty() {
+        return Err(odd("HEAD leads elsewhere than its branch"));
+    }
+    Ok(Snapshot::Here(Box::new(state)))
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.strip_prefix("git version ")?.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+impl State {
+    fn leads_somewhere(&self) -> bool {
+        match &self.head {
+            Head::Branch(name) => self.branches.contains_key(name),
+            Head::Commit(_) => true,
+        }
+    }
+
+    fn add_ref(&mut self, id: Oid, full: &str, side: Which) {
+        self.incoming |= full.starts_with("refs/sinc/in/");
+        let published = format!("refs/remotes/{}/", side.shows());
+        let place = if let Some(name) = full.strip_prefix("refs/heads/") {
+            (&mut self.branches, name)
+        } else if let Some(name) = full.strip_prefix("refs/tags/") {
+            (&mut self.tags, name)
+        } else if let Some(name) = full.strip_prefix("refs/remotes/origin/") {
+            (&mut self.origin, name)
+        } else if let Some(name) = full.strip_prefix(published.as_str()) {
+            (&mut self.published, name)
+        } else {
+            return;
+        };
+        match Name::parse(place.1) {
+            Some(name) => drop(place.0.insert(name, id)),
+            None => {
+                self.odd.push(full.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect());
+            }
+        }
+    }
+
+    fn add_setting(&mut self, line: &str) {
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some(filter) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
+            self.filters.0.insert(filter.0.to_owned());
+        } else if key.starts_with("remote.") {
+            self.limits.insert("partial".to_owned());
+        } else if (key == "extensions.objectformat" && value != "sha1")
+            || (key == "extensions.refstorage" && value != "files")
+        {
+            self.limits.insert(value.to_owned());
+        }
+    }
+
+    /// The commit that HEAD leads to.
+    #[must_use]
+    pub fn commit(&self) -> Option<&Oid> {
+        self.at.as_ref().map(|(commit, _)| commit)
+    }
+
+    /// The tree of that commit; without one, the empty tree.
+    #[must_use]
+    pub fn tree(&self) -> Oid {
+        self.at.as_ref().map_or_else(Oid::empty_tree, |(_, tree)| tree.clone())
+    }
+
+    /// All objects that this side names, and so has.
+    #[must_use]
+    pub fn named(&self) -> BTreeSet<&Oid> {
+        let maps = [&self.branches, &self.tags, &self.origin, &self.published];
+        let refs = maps.into_iter().flat_map(BTreeMap::values);
+        refs.chain(&self.stash).chain(self.commit()).chain(&self.wrap).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn said(more: &str) -> String {
+        format!(
+            "version git version 2.39.5\nrepo here\nhead ref: refs/heads/main\nat {A}\ntree {B}\nindex {B}\nref {A} refs/heads/main\n{more}end yes\n"
+        )
+    }
+
+    fn state(text: &str) -> State {
+        match parse(text.as_bytes(), Which::There) {
+            Ok(Snapshot::Here(state)) => *state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_repository() {
+        let more = format!(
+            "limit shallow\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
+        );
+        let state = state(&said(&more));
+        assert_eq!(state.version, (2, 39));
+        assert_eq!(state.head.text(), "ref: refs/heads/main");
+        assert_eq!(
+            (state.branches.len(), state.tags.len(), state.origin.len(), state.published.len()),
+            (1, 1, 1, 1)
+        );
+        assert_eq!((state.stash.len(), state.elsewhere.len(), state.busy.len()), (1, 1, 1));
+        assert!(state.filters.0.contains("lfs") && state.filters.1.contains("lfs"));
+        assert_eq!(state.limits.into_iter().collect::<Vec<_>>(), ["shallow"]);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        assert!(parse(said("").as_bytes(), Which::There).is_ok());
+        for (from, to) in [
+            ("end yes\n", ""),
+            ("head ref: refs/heads/main", "head ref: refs/remotes/host/x"),
+            ("head ref: refs/heads/main", "head ref: refs/heads/../x"),
+            ("head ref: refs/heads/main", "head ref: refs/heads/gone"),
+            ("head ref: refs/heads/main", "head --upload-pack=x"),
+            (&format!("index {B}"), "index HEAD"),
+            (&format!("index {B}"), "index AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("index", "indices"),
+            (&format!("tree {B}\n"), ""),
+            (&format!("at {A}\n"), ""),
+            ("version git version 2.39.5", "version x"),
+            (&format!("ref {A}"), "ref x"),
+            ("end yes", "wrap x\nend yes"),
+            ("end yes", "stash x\nend yes"),
+            ("end yes", "something else\nend yes"),
+        ] {
+            let text = said("").replacen(from, to, 1);
+            assert_ne!(text, said(""), "{from}");
+            assert!(parse(text.as_bytes(), Which::There).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_surprise_nobody() {
+        for good in ["main", "feature/a-b_c", "ünder", "a.b", "it's", "v1!", "@x", "heads/x"] {
+            assert!(Name::parse(good).is_some(), "{good}");
+        }
+        let long = "x".repeat(201);
+        for bad in [
+            "",
+            "-x",
+            "HEAD",
+            "@",
+            "a..b",
+            "a b",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "a[",
+            "a\\b",
+            "/a",
+            "a/",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "a.",
+            "a@{1}",
+            "refs/heads/x",
+            "a\u{202e}b",
+            "a\u{fffd}",
+            "a\tb",
+            &long,
+        ] {
+            assert!(Name::parse(bad).is_none(), "{bad}");
+        }
+        let named = state(&said(&format!("ref {A} refs/heads/-x\nref {A} refs/heads/HEAD\n")));
+        assert_eq!((named.branches.len(), named.odd.len()), (1, 2));
+    }
+}

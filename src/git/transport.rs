@@ -1,0 +1,150 @@
+//! History on its way: git's own fetch and push, of exact objects, over ssh. Each odd option has its reason beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+
+use super::local::Local;
+use super::state::Oid;
+use crate::process::{Cmd, ProcessError, Stream};
+use crate::remote::Remote;
+
+/// The way to the host's repository.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// What git runs in place of ssh: text for a shell.
+    ssh: String,
+    /// The directory on the host.
+    directory: String,
+}
+
+/// How far it is, in git's own words.
+pub type Tell<'a> = &'a (dyn Fn(&str) + Sync);
+
+impl Transport {
+    /// The way there, over the shared connection or over that of the link's line.
+    #[must_use]
+    pub fn new(remote: &Remote, directory: &str, over: Option<&std::path::Path>) -> Self {
+        // Git gives a host and a command. The host is ours to know: an alias, an IPv6 literal or a port need no place in a URL.
+        Self::through(&format!("exec {} \"$@\"", remote.ssh_words(over)), directory)
+    }
+
+    /// The way there through a line of shell that runs the command which stands behind it.
+    #[must_use]
+    pub fn through(line: &str, directory: &str) -> Self {
+        Self { ssh: format!("f() {{ shift; {line}; }}; f"), directory: directory.to_owned() }
+    }
+
+    fn url(&self) -> String {
+        format!("sinc:{}", self.directory)
+    }
+
+    fn cmd(&self, local: &Local, why: &str) -> Cmd {
+        // No deadline: it may be long, and a dead line ends by itself within 7 s.
+        local.git(why).no_deadline().env("GIT_SSH_COMMAND", &self.ssh).env("GIT_SSH_VARIANT", "simple")
+    }
+
+    /// Fetches these objects. Those that git refuses here come back with the reason; all others are there afterwards.
+    ///
+    /// # Errors
+    /// The host cannot be reached.
+    pub fn fetch(&self, local: &Local, oids: &BTreeSet<Oid>) -> Result<BTreeMap<Oid, String>> {
+        let mut refused = BTreeMap::new();
+        let all: Vec<&Oid> = oids.iter().collect();
+        match self.fetch_these(local, &all) {
+            Ok(()) => {}
+            Err(error) if line_failed(&error) => return Err(error.into()),
+            // One bad object stops its own name, not the rest.
+            Err(_) => {
+                for oid in all {
+                    match self.fetch_these(local, &[oid]) {
+                        Ok(()) => {}
+                        Err(error) if line_failed(&error) => return Err(error.into()),
+                        Err(error) => drop(refused.insert(oid.clone(), reason(&error))),
+                    }
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    fn fetch_these(&self, local: &Local, oids: &[&Oid]) -> Result<(), ProcessError> {
+        if oids.is_empty() {
+            return Ok(());
+        }
+        // sshd lets no GIT_PROTOCOL through, and without it the host's git answers only for names, not for exact objects.
+        let upload = "env GIT_PROTOCOL=version=2 git -c uploadpack.allowAnySHA1InWant=true -c core.hooksPath=/dev/null upload-pack";
+        let cmd = self
+            .cmd(local, "fetch history from the host")
+            // What the host sends is checked before it is one of ours.
+            .args(["-c", "fetch.fsckObjects=true", "-c", "protocol.version=2", "fetch", "--quiet"])
+            // Nothing of the person's settings, and no FETCH_HEAD, is touched.
+            .args(["--no-tags", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules"])
+            .args(["--no-auto-maintenance", "--no-prune", "--no-write-commit-graph"])
+            .arg(format!("--upload-pack={upload}"))
+            .arg(self.url())
+            .args(oids.iter().map(|oid| format!("+{oid}:refs/sinc/in/{oid}")));
+        local.runner().answer(&cmd).map(drop)
+    }
+
+    /// Sends these objects.
+    ///
+    /// # Errors
+    /// The host cannot be reached, or git there refuses them.
+    pub fn push(
+        &self,
+        local: &Local,
+        oids: &BTreeSet<Oid>,
+        tell: Option<Tell<'_>>,
+    ) -> Result<(), ProcessError> {
+        if oids.is_empty() {
+            return Ok(());
+        }
+        // A shallow repository here is one there too.
+        let receive = "git -c receive.shallowUpdate=true -c receive.autogc=false -c gc.auto=0 -c core.hooksPath=/dev/null -c receive.fsckObjects=false receive-pack";
+        let cmd = self
+            .cmd(local, "send history to the host")
+            .args(["-c", "push.useForceIfIncludes=false", "push"])
+            .arg(if tell.is_some() { "--progress" } else { "--quiet" })
+            .args(["--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"])
+            .arg(format!("--receive-pack={receive}"))
+            .arg(self.url())
+            .args(oids.iter().map(|oid| format!("+{oid}:refs/sinc/in/{oid}")));
+        local
+            .runner()
+            .watch(&cmd, &mut |stream, bytes| {
+                if let (Some(tell), Stream::Stderr) = (tell, stream) {
+                    let text = String::from_utf8_lossy(bytes);
+                    if let Some(last) =
+                        text.split(['\r', '\n']).map(str::trim).rfind(|part| part.contains('%'))
+                    {
+                        tell(last);
+                    }
+                }
+                ControlFlow::Continue(())
+            })
+            .map(drop)
+    }
+}
+
+/// Did the line fail, and not git?
+fn line_failed(error: &ProcessError) -> bool {
+    let said = error.stderr();
+    ["Could not read from remote", "hung up", "early EOF", "Connection", "disconnect"]
+        .iter()
+        .any(|words| said.contains(words))
+        && !["fsck", "not our ref", "bad object"].iter().any(|words| said.contains(words))
+}
+
+/// What git said, in one line.
+fn reason(error: &ProcessError) -> String {
+    let said = error.stderr();
+    let line = said.lines().find(|line| line.contains("error:") || line.contains("fatal:"));
+    line.unwrap_or("git refused it")
+        .trim()
+        .chars()
+        .filter(|c| !crate::ignore::is_misleading(*c))
+        .take(200)
+        .collect()
+}

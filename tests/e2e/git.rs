@@ -1,0 +1,525 @@
+//! Git on both sides: what is committed, staged, switched or stashed on one side is so on the other, with the files; what was
+//! moved on both is left alone until somebody joins it.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::support::e2e::Bed;
+use crate::support::sandbox::Run;
+use crate::support::{PATIENCE, poll, wait_until};
+use crate::{documented, steps};
+
+/// A project with a repository, connected.
+pub(crate) struct Shared {
+    pub(crate) bed: Bed,
+    pub(crate) here: PathBuf,
+    pub(crate) there: PathBuf,
+}
+
+/// Makes a repository of a directory, with one commit.
+#[track_caller]
+pub(crate) fn init(bed: &Bed, dir: &Path) {
+    let git = |words: &[&str]| git(bed, dir, words);
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "user.name", "Ada"]);
+    git(&["config", "user.email", "ada@example.com"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "first"]);
+}
+
+/// Runs git in a directory, without locks for what only asks.
+#[track_caller]
+pub(crate) fn git(bed: &Bed, dir: &Path, words: &[&str]) -> String {
+    try_git(bed, dir, words).success().stdout.trim_end().to_owned()
+}
+
+#[track_caller]
+pub(crate) fn try_git(bed: &Bed, dir: &Path, words: &[&str]) -> Run {
+    let mut all = vec!["--no-optional-locks", "-C", dir.to_str().unwrap()];
+    all.extend_from_slice(words);
+    bed.sandbox.run("git", &all)
+}
+
+#[track_caller]
+pub(crate) fn shared() -> Option<Shared> {
+    let bed = Bed::new()?;
+    let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n"), ("more", "3\n")]);
+    init(&bed, &here);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let shared = Shared { bed, here, there };
+    shared.in_step();
+    Some(shared)
+}
+
+impl Shared {
+    #[track_caller]
+    pub(crate) fn here(&self, words: &[&str]) -> String {
+        git(&self.bed, &self.here, words)
+    }
+
+    #[track_caller]
+    pub(crate) fn there(&self, words: &[&str]) -> String {
+        git(&self.bed, &self.there, words)
+    }
+
+    /// All that a side's git says: HEAD, branches, tags, what is staged, stashes, the status.
+    #[track_caller]
+    pub(crate) fn all(&self, dir: &Path) -> String {
+        let mut text = String::new();
+        for words in [
+            &["symbolic-ref", "-q", "HEAD"][..],
+            &["rev-parse", "-q", "--verify", "HEAD"],
+            &["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"],
+            &["ls-files", "-s"],
+            &["stash", "list", "--format=%H %gs"],
+            &["status", "--porcelain=v1", "--untracked-files=all"],
+        ] {
+            let run = try_git(&self.bed, dir, words);
+            text.push_str(&format!("$ {}\n{}", words[0], run.stdout));
+        }
+        text
+    }
+
+    /// Waits until both sides' git says the same. Gives how long that took.
+    #[track_caller]
+    pub(crate) fn in_step(&self) -> Duration {
+        let started = Instant::now();
+        let (mut here, mut there) = (String::new(), String::new());
+        let same = poll(PATIENCE, || {
+            (here, there) = (self.all(&self.here), self.all(&self.there));
+            here == there
+        });
+        assert!(same, "--- here\n{here}\n--- there\n{there}\n--- log\n{}", self.log());
+        started.elapsed()
+    }
+
+    /// The same, with nothing to be committed on either side.
+    #[track_caller]
+    pub(crate) fn clean(&self) {
+        self.in_step();
+        let clean = poll(PATIENCE, || {
+            self.here(&["status", "--porcelain"]).is_empty()
+                && self.there(&["status", "--porcelain"]).is_empty()
+        });
+        assert!(clean, "{}\n{}\n{}", self.all(&self.here), self.all(&self.there), self.log());
+        self.in_step();
+        // No lock of ours is left, and nothing is broken.
+        for dir in [&self.here, &self.there] {
+            wait_until("the lock is gone", PATIENCE, || !dir.join(".git/index.lock").exists());
+            let run = try_git(&self.bed, dir, &["fsck", "--no-dangling", "--no-progress"]).success();
+            assert_eq!(run.stderr.trim(), "", "{run}");
+        }
+    }
+
+    /// `sinc git --json`.
+    #[track_caller]
+    pub(crate) fn told(&self) -> serde_json::Value {
+        let run = self.bed.sandbox.sinc_in(&self.here, &["git", "--json"]).success();
+        documented::data("git", &run.stdout)
+    }
+
+    /// Waits until `sinc git` says this state.
+    #[track_caller]
+    pub(crate) fn wait_state(&self, state: &str) -> serde_json::Value {
+        let mut last = serde_json::Value::Null;
+        let done = poll(PATIENCE, || {
+            last = self.told();
+            last["state"] == state
+        });
+        assert!(done, "{last:#}\n{}", self.log());
+        last
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let dir = self.bed.sandbox.home().join(".local/state/sinc/logs");
+        let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
+        let logs = files.filter(|file| file.to_string_lossy().contains("link-"));
+        logs.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect()
+    }
+
+    /// A change on a side, committed there.
+    #[track_caller]
+    pub(crate) fn commit(&self, dir: &Path, file: &str, text: &str) -> String {
+        steps::write(&dir.join(file), text);
+        git(&self.bed, dir, &["add", "-A"]);
+        git(&self.bed, dir, &["commit", "-q", "-m", &format!("{file}: {text}")]);
+        git(&self.bed, dir, &["rev-parse", "HEAD"])
+    }
+
+    #[track_caller]
+    fn sinc(&self, words: &[&str]) -> Run {
+        self.bed.sandbox.sinc_in(&self.here, words)
+    }
+}
+
+#[test]
+fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("src/one", "1\n"), ("dos", "a\r\nb\r\n"), ("left out", "x\n")]);
+    steps::write(&here.join(".gitignore"), "*.o\n");
+    init(&bed, &here);
+    std::fs::write(here.join(".git/info/exclude"), "left out\n").unwrap();
+    for (name, value) in [
+        ("core.autocrlf", "false"),
+        ("alias.evil", "!touch /tmp/evil"),
+        ("credential.helper", "store"),
+        ("commit.gpgSign", "false"),
+        ("remote.origin.url", "https://ada:secret@example.com/a.git"),
+    ] {
+        git(&bed, &here, &["config", name, value]);
+    }
+    git(&bed, &here, &["tag", "v1"]);
+    git(&bed, &here, &["branch", "other"]);
+    let run = steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    // At once, without waiting for anything.
+    assert_eq!(git(&bed, &there, &["status", "--porcelain"]), "", "{run}");
+    assert_eq!(git(&bed, &there, &["log", "--format=%an %s"]), "Ada first");
+    assert!(run.stderr.contains("Shared git: main is on both sides"), "{run}");
+    let config = std::fs::read_to_string(there.join(".git/config")).unwrap();
+    for absent in ["evil", "credential", "secret"] {
+        assert!(!config.contains(absent), "{config}");
+    }
+    assert!(config.contains("ada@example.com") && config.contains("example.com/a.git"), "{config}");
+    // A push says where that is done.
+    let push = try_git(&bed, &there, &["push"]);
+    assert!(push.code != 0 && push.stderr.contains("pushed from there"), "{push}");
+    let push = try_git(&bed, &there, &["push", "origin", "main"]);
+    assert!(push.code != 0 && push.stderr.contains("pushed from there"), "{push}");
+    // The rest follows.
+    let shared = Shared { bed, here, there };
+    shared.clean();
+    assert_eq!(shared.there(&["branch", "--format=%(refname:short)"]), "main\nother");
+    let told = shared.wait_state("in-step");
+    assert_eq!(told["here"]["commit"], told["there"]["commit"], "{told}");
+    let status = shared.sinc(&["status"]).success();
+    assert!(status.stdout.contains("git       in step"), "{status}");
+}
+
+#[test]
+fn a_commit_on_either_side_is_on_the_other_with_a_clean_status() {
+    let Some(shared) = shared() else { return };
+    let mut times = Vec::new();
+    for n in 0..3 {
+        for (from, to) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {
+            let id = shared.commit(from, "src/one", &format!("{n} in {}\n", from.display()));
+            let started = Instant::now();
+            let arrived = poll(PATIENCE, || {
+                git(&shared.bed, to, &["rev-parse", "HEAD"]) == id
+                    && git(&shared.bed, to, &["status", "--porcelain"]).is_empty()
+            });
+            assert!(arrived, "{}\n{}", shared.all(to), shared.log());
+            times.push(started.elapsed());
+            shared.clean();
+        }
+    }
+    // A busy machine may have slow moments, but not each time.
+    assert!(times.iter().any(|time| *time < Duration::from_millis(1500)), "{times:?}");
+    // Nothing of ours is left among the names.
+    for dir in [&shared.here, &shared.there] {
+        wait_until("only the branch has a name", PATIENCE, || {
+            git(&shared.bed, dir, &["for-each-ref", "--format=%(refname)"]) == "refs/heads/main"
+        });
+    }
+}
+
+#[test]
+fn what_goes_backwards_or_aside_goes_over_too() {
+    let Some(shared) = shared() else { return };
+    for (side, other) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {
+        let git = |words: &[&str]| git(&shared.bed, side, words);
+        shared.commit(side, "top", "to be amended\n");
+        shared.clean();
+        git(&["commit", "-q", "--amend", "-m", "amended"]);
+        shared.clean();
+        assert_eq!(crate::git::git(&shared.bed, other, &["log", "-1", "--format=%s"]), "amended");
+        git(&["reset", "-q", "--hard", "HEAD~1"]);
+        shared.clean();
+        // Switched, with other files, and back.
+        git(&["checkout", "-q", "-b", "work"]);
+        shared.commit(side, "top", "on the branch\n");
+        shared.clean();
+        assert_eq!(crate::git::git(&shared.bed, other, &["branch", "--show-current"]), "work");
+        git(&["checkout", "-q", "main"]);
+        shared.clean();
+        git(&["branch", "-q", "-D", "work"]);
+        git(&["tag", "-a", "-m", "a tag", "v2"]);
+        shared.clean();
+        git(&["tag", "-d", "v2"]);
+        // Detached.
+        git(&["checkout", "-q", "--detach"]);
+        shared.clean();
+        git(&["checkout", "-q", "main"]);
+        shared.clean();
+    }
+    let lost = shared.sinc(&["git", "lost"]).success();
+    assert!(lost.stdout.contains("main"), "{lost}");
+}
+
+#[test]
+fn what_is_staged_or_stashed_goes_over_too() {
+    let Some(shared) = shared() else { return };
+    for side in [&shared.there, &shared.here] {
+        let git = |words: &[&str]| git(&shared.bed, side, words);
+        steps::write(&side.join("top"), "staged\n");
+        steps::write(&side.join("fresh"), "staged too\n");
+        git(&["add", "top", "fresh"]);
+        shared.in_step();
+        assert!(shared.here(&["status", "--porcelain"]).contains("M  top"), "{}", shared.all(&shared.here));
+        git(&["stash", "push", "-q", "-m", "for later"]);
+        shared.clean();
+        assert!(shared.here(&["stash", "list"]).contains("for later"));
+        git(&["stash", "pop", "-q", "--index"]);
+        shared.in_step();
+        assert_eq!(shared.there(&["stash", "list"]), "");
+        assert!(shared.there(&["status", "--porcelain"]).contains("M  top"), "{}", shared.all(&shared.there));
+        git(&["reset", "-q", "--hard"]);
+        shared.clean();
+    }
+}
+
+#[test]
+fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
+    let Some(shared) = shared() else { return };
+    // At the same moment, as far as the link knows: it is stopped.
+    shared.sinc(&["link", "stop"]).success();
+    let here = shared.commit(&shared.here, "top", "here\n");
+    let there = shared.commit(&shared.there, "more", "there\n");
+    shared.sinc(&["link", "start"]).success();
+    let told = shared.wait_state("differs");
+    assert_eq!(told["differs"][0]["name"], "refs/heads/main", "{told:#}");
+    assert_eq!((&told["differs"][0]["only_here"], &told["differs"][0]["only_there"]), (&1.into(), &1.into()));
+    wait_until("each is shown to the other", PATIENCE, || {
+        try_git(&shared.bed, &shared.here, &["rev-parse", "host/main"]).stdout.trim() == there
+            && try_git(&shared.bed, &shared.there, &["rev-parse", "laptop/main"]).stdout.trim() == here
+    });
+    // Nobody was moved.
+    assert_eq!(
+        (shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])),
+        (here.clone(), there.clone())
+    );
+    let status = shared.sinc(&["status"]).success();
+    assert!(status.stdout.contains("differs: main"), "{status}\n{}", shared.log());
+    let joined = shared.sinc(&["git", "join"]).success();
+    assert!(joined.stderr.contains("Joined main"), "{joined}");
+    shared.clean();
+    assert_eq!(shared.there(&["show", "main:top"]), "here");
+    assert_eq!(shared.here(&["show", "main:more"]), "there");
+    assert_eq!(shared.here(&["rev-list", "--count", "main"]), "4");
+    wait_until("nothing is shown any more", PATIENCE, || {
+        shared.here(&["for-each-ref", "refs/remotes"]).is_empty()
+            && shared.there(&["for-each-ref", "refs/remotes"]).is_empty()
+    });
+
+    // The same, and this time on top of each other.
+    shared.sinc(&["link", "stop"]).success();
+    shared.commit(&shared.here, "top", "here again\n");
+    let there = shared.commit(&shared.there, "more", "there again\n");
+    shared.sinc(&["link", "start"]).success();
+    shared.wait_state("differs");
+    let run = shared.sinc(&["git", "join", "main", "--rebase", "--json"]).success();
+    let joined = documented::data("git join", &run.stdout);
+    assert_eq!(
+        (&joined["joined"][0]["name"], &joined["joined"][0]["moved"]),
+        (&"main".into(), &true.into()),
+        "{joined}"
+    );
+    shared.clean();
+    assert_eq!(shared.here(&["rev-parse", "main~1"]), there);
+    assert_eq!(shared.here(&["log", "-1", "--format=%an %s"]), "Ada top: here again");
+
+    // The same file: nothing is joined, and it is said what can be done.
+    shared.sinc(&["link", "stop"]).success();
+    let here = shared.commit(&shared.here, "top", "mine\n");
+    let there = shared.commit(&shared.there, "top", "theirs\n");
+    shared.sinc(&["link", "start"]).success();
+    shared.wait_state("differs");
+    let refused = shared.sinc(&["git", "join"]).exits(1);
+    assert!(refused.stderr.contains("top") && refused.stderr.contains("--mine"), "{refused}");
+    assert_eq!(
+        (shared.here(&["rev-parse", "main"]), shared.there(&["rev-parse", "main"])),
+        (here.clone(), there.clone())
+    );
+    assert_eq!(
+        (steps::read(&shared.here.join("top")), steps::read(&shared.there.join("top"))),
+        ("mine\n".to_owned(), "theirs\n".to_owned())
+    );
+    shared.sinc(&["git", "join", "--mine"]).success();
+    wait_until("both have what is here", PATIENCE, || shared.there(&["rev-parse", "main"]) == here);
+    let lost = shared.sinc(&["git", "lost"]).success();
+    assert!(lost.stdout.contains(&there[..9]), "{lost}");
+    let lost = documented::data("git lost", &shared.sinc(&["git", "lost", "--json"]).success().stdout);
+    let all = lost["lost"].as_array().unwrap();
+    assert!(all.iter().any(|one| one["commit"] == there && one["side"] == "host"), "{lost:#}");
+}
+
+#[test]
+fn nothing_moves_while_a_merge_is_in_progress() {
+    let Some(shared) = shared() else { return };
+    let there = |words: &[&str]| try_git(&shared.bed, &shared.there, words);
+    there(&["checkout", "-q", "-b", "side"]).success();
+    shared.commit(&shared.there, "top", "side\n");
+    there(&["checkout", "-q", "main"]).success();
+    shared.commit(&shared.there, "top", "main\n");
+    shared.clean();
+    there(&["merge", "-q", "side"]).exits(1);
+    let told = shared.wait_state("held");
+    assert!(told["why"].as_str().unwrap().contains("merge"), "{told:#}");
+    let before = shared.here(&["rev-parse", "main"]);
+    there(&["merge", "--abort"]).success();
+    shared.clean();
+    assert_eq!(shared.here(&["rev-parse", "main"]), before);
+    // Settled instead of ended.
+    there(&["merge", "-q", "side"]).exits(1);
+    steps::write(&shared.there.join("top"), "both\n");
+    there(&["commit", "-q", "-a", "-m", "merged"]).success();
+    shared.clean();
+    assert_eq!(shared.here(&["log", "-1", "--format=%s"]), "merged");
+}
+
+#[test]
+fn a_lock_that_a_killed_sinc_left_is_taken_away_and_one_of_gits_is_not() {
+    let Some(shared) = shared() else { return };
+    for dir in [&shared.here, &shared.there] {
+        // A process that is gone, and a start of the machine that is not this one.
+        let other = if *dir == shared.here { &shared.there } else { &shared.here };
+        std::fs::write(dir.join(".git/index.lock"), "sinc-lock 999999999 never\n").unwrap();
+        git(&shared.bed, other, &["tag", "goes"]);
+        shared.clean();
+        git(&shared.bed, other, &["tag", "-d", "goes"]);
+        shared.clean();
+        std::fs::write(dir.join(".git/index.lock"), "").unwrap();
+        git(&shared.bed, other, &["tag", "waits"]);
+        let told = shared.wait_state("held");
+        assert!(told["why"].as_str().unwrap().contains("git is at work"), "{told:#}");
+        assert!(dir.join(".git/index.lock").exists());
+        std::fs::remove_file(dir.join(".git/index.lock")).unwrap();
+        shared.clean();
+        git(&shared.bed, other, &["tag", "-d", "waits"]);
+        shared.clean();
+    }
+}
+
+#[test]
+fn a_project_without_git_gets_none_and_one_that_wants_none_too() {
+    let Some(bed) = Bed::new() else { return };
+    let plain = bed.project("plain", &[("a", "1\n")]);
+    steps::connect(&bed.sandbox, &plain);
+    let there = steps::there(&bed, "plain");
+    steps::write(&there.join("b"), "2\n");
+    steps::wait_text(&plain.join("b"), "2\n");
+    assert!(!there.join(".git").exists());
+    let run = bed.sandbox.sinc_in(&plain, &["git"]).success();
+    assert!(run.stdout.contains("not shared: there is no repository here"), "{run}");
+
+    bed.sandbox.configure_also("[sync]\ngit = false\n");
+    let other = bed.project("other", &[("a", "1\n")]);
+    init(&bed, &other);
+    let run = steps::connect(&bed.sandbox, &other);
+    assert!(!run.stderr.contains("git"), "{run}");
+    let there = steps::there(&bed, "other");
+    steps::write(&there.join("b"), "2\n");
+    steps::wait_text(&other.join("b"), "2\n");
+    git(&bed, &other, &["add", "b"]);
+    steps::write(&other.join("c"), "3\n");
+    steps::wait_text(&there.join("c"), "3\n");
+    assert!(!there.join(".git").exists());
+    let run = bed.sandbox.sinc_in(&other, &["git", "join"]).exits(1);
+    assert!(run.stderr.contains("git = false"), "{run}");
+}
+
+#[test]
+fn a_repository_that_is_made_later_is_shared() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("a", "1\n")]);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    init(&bed, &here);
+    let shared = Shared { bed, here, there };
+    wait_until("the host has it", PATIENCE, || shared.there.join(".git/HEAD").exists());
+    shared.clean();
+    shared.commit(&shared.there, "a", "2\n");
+    shared.clean();
+}
+
+#[test]
+fn a_link_that_is_killed_at_any_moment_is_made_good_by_the_next() {
+    let Some(shared) = shared() else { return };
+    let file = || -> serde_json::Value {
+        let run = shared.sinc(&["link", "status", "--json"]).success();
+        serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()["data"]["links"][0].clone()
+    };
+    for n in 0..6_u64 {
+        let (from, other) =
+            if n % 2 == 0 { (&shared.there, &shared.here) } else { (&shared.here, &shared.there) };
+        let pid = file()["pid"].to_string();
+        let id = shared.commit(from, "src/one", &format!("{n}\n"));
+        git(&shared.bed, from, &["checkout", "-q", "-b", &format!("b{n}")]);
+        // At another moment of the cycle each time; it may be over already.
+        let until = Instant::now() + Duration::from_millis(20 + 45 * n);
+        wait_until("the moment has come", PATIENCE, || Instant::now() >= until);
+        shared.bed.sandbox.run("kill", &["-9", &pid]).success();
+        shared.sinc(&["link", "start"]).success();
+        shared.clean();
+        assert_eq!(git(&shared.bed, other, &["rev-parse", "HEAD"]), id);
+    }
+}
+
+/// A save here at the moment when git on the host rewrites the same file: wherever it ends, its bytes are somewhere.
+#[test]
+fn what_is_saved_while_git_on_the_host_rewrites_the_files_is_not_lost() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("top", "2\n")]);
+    for n in 0..400 {
+        steps::write(&here.join(format!("src/{}/{n}", n / 20)), "one\n");
+    }
+    init(&bed, &here);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let shared = Shared { bed, here, there };
+    shared.clean();
+    shared.there(&["checkout", "-q", "-b", "other"]);
+    for n in 0..400 {
+        steps::write(&shared.there.join(format!("src/{}/{n}", n / 20)), "two\n");
+    }
+    shared.there(&["commit", "-q", "-a", "-m", "two"]);
+    shared.there(&["checkout", "-q", "main"]);
+    shared.clean();
+    for round in 0..8_u32 {
+        let to = if round % 2 == 0 { "other" } else { "main" };
+        let (file, text) =
+            (format!("src/{}/{}", round, round * 20 + 7), format!("saved here in round {round}\n"));
+        let before = Duration::from_millis(u64::from(round) * 15);
+        let saved = Instant::now();
+        std::fs::write(shared.here.join(&file), &text).unwrap();
+        wait_until("the moment has come", PATIENCE, || saved.elapsed() >= before);
+        // It may refuse: the save is there already.
+        let _ = try_git(&shared.bed, &shared.there, &["checkout", "-q", to]);
+        let kept = || {
+            let ids =
+                try_git(&shared.bed, &shared.here, &["log", "-g", "--format=%H", "refs/sinc/keep", "--"])
+                    .stdout;
+            ids.lines().any(|id| {
+                try_git(&shared.bed, &shared.here, &["show", &format!("{id}:{file}")]).stdout == text
+            })
+        };
+        let somewhere = || {
+            let at = |dir: &Path| std::fs::read_to_string(dir.join(&file)).unwrap_or_default();
+            (at(&shared.here), at(&shared.there))
+        };
+        // Both come to rest: on the same branch, with the same file, or with a conflict, which stays.
+        let branch = |dir: &Path| git(&shared.bed, dir, &["branch", "--show-current"]);
+        wait_until("both stand on one branch", PATIENCE, || branch(&shared.here) == branch(&shared.there));
+        poll(Duration::from_secs(3), || somewhere().0 == somewhere().1);
+        let (l, h) = somewhere();
+        let found = l == text || h == text || poll(Duration::from_secs(3), kept);
+        assert!(found, "round {round}: {:?}\n{}", somewhere(), shared.log());
+        // As it was committed, for the next round.
+        let _ = shared.bed.sandbox.sinc_in(&shared.here, &["resolve", "--all", "--remote", "--yes"]);
+        shared.there(&["checkout", "-q", "-f", to]);
+        shared.clean();
+    }
+}

@@ -1,0 +1,221 @@
+//! Files that are saved here while git on the host rewrites them there. Git looks at a file, then writes it; a save that comes
+//! over in between is gone there, and then here. Is it anywhere? Measured: `SINC_SAVES_TRIES` switches of branches.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::super::content::{self, Found};
+use super::super::model::Side;
+use super::super::number;
+use super::super::run::say;
+use super::super::support::e2e::have;
+use super::super::support::{PATIENCE, poll, wait_until};
+use super::super::world::{Disks, World};
+use super::repo::Repo;
+
+/// How many switches there are when nobody says.
+const TRIES: u64 = 6;
+
+/// So many files are rewritten by each.
+const FILES: u64 = 1000;
+
+/// So many of them are saved here meanwhile.
+const SAVES: usize = 3;
+
+/// What became of all saves.
+#[derive(Debug, Default)]
+struct Became {
+    switches: u64,
+    /// Git on the host saw one in time and switched nothing.
+    refused: u64,
+    saves: usize,
+    in_place: usize,
+    in_backup: usize,
+    in_git: usize,
+    lost: Vec<String>,
+}
+
+impl fmt::Display for Became {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} switches of {FILES} files ({} refused by git), {} saves: {} in their place, {} only in a backup, {} only in git, {} lost {:?}",
+            self.switches,
+            self.refused,
+            self.saves,
+            self.in_place,
+            self.in_backup,
+            self.in_git,
+            self.lost.len(),
+            self.lost
+        )
+    }
+}
+
+#[test]
+fn a_file_saved_while_git_on_the_host_rewrites_it_is_not_lost() {
+    if !have(&["tmux", "mutagen", "sshd", "git"]) {
+        return;
+    }
+    let seed = number("SINC_FAULTS_SEED", 1);
+    let mut rng = Rng::with_seed(seed);
+    let Some(world) = World::new(Disks::Large) else { return };
+    let both = Both { world };
+    both.begin();
+    let mut became = Became::default();
+    let began = Instant::now();
+    for number in 0..number("SINC_SAVES_TRIES", TRIES) {
+        both.switch(number, &mut rng, &mut became);
+        if number % 10 == 9 {
+            say(&format!("saves: {became}, {} s", began.elapsed().as_secs()));
+        }
+    }
+    say(&format!("saves, seed {seed}: {became}, {} s", began.elapsed().as_secs()));
+    assert!(became.lost.is_empty(), "lost: {became}");
+}
+
+struct Both {
+    world: World,
+}
+
+fn name(number: u64) -> String {
+    format!("dir{}/file{number}", number % 20)
+}
+
+impl Both {
+    fn repo(&self, side: Side) -> Repo<'_> {
+        let root = match side {
+            Side::Local => self.world.project.clone(),
+            Side::Remote => self.world.there(),
+        };
+        Repo { sandbox: &self.world.bed.sandbox, root }
+    }
+
+    /// Two branches that have no file in common.
+    fn begin(&self) {
+        let here = self.repo(Side::Local);
+        let git = |words: &[&str]| drop(here.git(words).success());
+        std::fs::write(here.root.join(".gitattributes"), "* -text -merge\n").unwrap();
+        git(&["init", "-q", "-b", "one"]);
+        git(&["config", "user.name", "Ada"]);
+        git(&["config", "user.email", "ada@example.com"]);
+        for (branch, first) in [("one", 1_000_000), ("two", 2_000_000)] {
+            if branch == "two" {
+                git(&["checkout", "-q", "-b", "two"]);
+            }
+            for number in 0..FILES {
+                let path = here.root.join(name(number));
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content::bytes(first + number, 3000)).unwrap();
+            }
+            git(&["add", "-A"]);
+            git(&["commit", "-q", "-m", branch]);
+        }
+        assert_eq!(self.world.sinc(&["--no-attach"]).code, 0);
+        self.quiet();
+    }
+
+    /// Both sides have the same, and nothing to commit.
+    fn quiet(&self) {
+        let (mut here, mut there) = (String::new(), String::new());
+        let quiet = poll(PATIENCE * 4, || {
+            let ask = |side| {
+                let repo = self.repo(side);
+                let head = repo.ask(&["symbolic-ref", "-q", "HEAD"]);
+                let branches = repo.ask(&["for-each-ref", "--format=%(refname)", "refs/heads"]);
+                (format!("{head}{branches}"), repo.ask(&["status", "--porcelain"]))
+            };
+            let (one, other) = (ask(Side::Local), ask(Side::Remote));
+            (here, there) = (format!("{one:?}"), format!("{other:?}"));
+            one == other && one.1.is_empty()
+        });
+        let status = self.world.sinc(&["status"]);
+        assert!(quiet, "it does not come to rest\n{here:.2000}\n{there:.2000}\n{status}");
+    }
+
+    fn switch(&self, number: u64, rng: &mut Rng, became: &mut Became) {
+        let there = self.repo(Side::Remote);
+        let here = self.repo(Side::Local);
+        let to = if there.ask(&["symbolic-ref", "--short", "HEAD"]).trim() == "one" { "two" } else { "one" };
+        // When each is saved: git begins after the first tenth of a second. One that comes over before it has looked, it sees.
+        let mut saves: Vec<(Duration, u64, u64)> = (0..SAVES as u64)
+            .map(|at| {
+                (Duration::from_millis(rng.u64(..700)), rng.u64(..FILES), 1 + number * SAVES as u64 + at)
+            })
+            .collect();
+        saves.sort();
+        saves.dedup_by_key(|(_, file, _)| *file);
+        let words = ["-C", there.root.to_str().unwrap(), "checkout", "-q", to];
+        let program = self.world.bed.sandbox.program("git", &there.root).args(words);
+        let (began, start) = (Instant::now(), Duration::from_millis(100));
+        let mut git = None;
+        let mut git_at = |now: Duration| {
+            if now >= start && git.is_none() {
+                git = Some(program.start());
+            }
+        };
+        for (at, file, version) in &saves {
+            while began.elapsed() < *at {
+                git_at(began.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // As an editor saves: beside, then renamed into its place.
+            let path = here.root.join(name(*file));
+            let beside = here.root.parent().unwrap().join("saved");
+            std::fs::write(&beside, content::bytes(*version, 2000)).unwrap();
+            std::fs::rename(beside, path).unwrap();
+        }
+        while git.is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+            if began.elapsed() >= start {
+                git = Some(program.start());
+            }
+        }
+        let mut git = git.unwrap();
+        wait_until("git has switched", PATIENCE, || git.try_wait().unwrap().is_some());
+        became.switches += 1;
+        became.refused += u64::from(!git.wait().unwrap().success());
+        let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
+        if flushed.stderr.contains("conflict") {
+            self.world.sinc(&["resolve", "--all", "--local"]);
+        }
+        // Once more, for what git had done when the first cycle had begun.
+        self.world.sinc(&["flush", "--timeout", "60"]);
+        for (at, file, version) in &saves {
+            self.look_for(*at, *file, *version, became);
+        }
+        // As it is committed again, by a person here.
+        let run = here.git(&["reset", "-q", "--hard"]);
+        if run.code != 0 {
+            wait_until("the files here are put back", PATIENCE, || {
+                here.git(&["reset", "-q", "--hard"]).code == 0
+            });
+        }
+        self.quiet();
+    }
+
+    fn look_for(&self, at: Duration, file: u64, version: u64, became: &mut Became) {
+        became.saves += 1;
+        let (here, there) = (self.repo(Side::Local), self.repo(Side::Remote));
+        let has = |repo: &Repo<'_>| {
+            let bytes = std::fs::read(repo.root.join(name(file))).unwrap_or_default();
+            content::version(&bytes) == Found::Whole(version)
+        };
+        if has(&here) || has(&there) {
+            became.in_place += 1;
+        } else if self.world.in_backups().contains(&version) {
+            became.in_backup += 1;
+        } else {
+            let program = self.world.bed.sandbox.program("git", &here.root);
+            let program = program.args(["hash-object", "--stdin"]).input(content::bytes(version, 2000));
+            let oid = self.world.bed.sandbox.finish(&program).stdout.trim().to_owned();
+            if here.reachable().contains(&oid) || there.reachable().contains(&oid) {
+                became.in_git += 1;
+            } else {
+                became.lost.push(format!("v{version} at {} ms", at.as_millis()));
+            }
+        }
+    }
+}
