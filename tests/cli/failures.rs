@@ -362,7 +362,7 @@ fn a_damaged_record_is_said_and_nothing_is_made_in_its_place() {
 
     hint: mend it, or move it away and run `sinc` in the project: the host and Mutagen know its session too
     error: `$HOME/.local/state/sinc/sessions/sinc-app-[hash]@sinc-[hash].json` is damaged
-    caused by: EOF while parsing a string at line 7 column 21
+    caused by: EOF while parsing a string at line 7 column 31
 
     hint: mend it, or move it away and run `sinc` in the project: the host and Mutagen know its session too
     ");
