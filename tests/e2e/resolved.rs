@@ -323,7 +323,7 @@ fn what_is_written_there_meanwhile_is_not_taken_for_a_conflict() {
         ])
         .start();
     let run = world.bed.sandbox.sinc_in(&world.project, &["resume"]);
-    let again = world.bed.sandbox.sinc_in(&world.project, &["status"]);
+    let again = world.bed.sandbox.sinc_in(&world.project, &["flush", "--timeout", "20"]);
     std::fs::write(&stop, "").unwrap();
     writer.wait().unwrap();
     let count: usize = steps::read(&stop.with_extension("count")).trim().parse().unwrap();
