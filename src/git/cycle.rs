@@ -97,6 +97,10 @@ impl Sides<'_> {
         };
         let there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
+            // Who commits may not be set yet; there is nothing to be shared either.
+            Snapshot::None if here.branches.is_empty() && here.at.is_none() => {
+                return stop(Some("there is no commit here yet".to_owned()));
+            }
             Snapshot::None if make => {
                 // Something that both have in common there cannot be: there was no repository.
                 let _ = std::fs::remove_file(&self.base);
