@@ -238,7 +238,8 @@ impl Sides<'_> {
         {
             let moves_something = !moves.is_empty() || index.is_some();
             // A move that was cut off at its end may have left names under which something came in.
-            if !moves_something && !(state.incoming && which == Which::There) {
+            let left_over = state.incoming && which == Which::There;
+            if !moves_something && !left_over {
                 continue;
             }
             moved |= moves_something;
