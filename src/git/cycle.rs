@@ -97,6 +97,10 @@ impl Sides<'_> {
         };
         let there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
+            // Who commits may not be set yet; there is nothing to be shared either.
+            Snapshot::None if here.branches.is_empty() && here.at.is_none() => {
+                return stop(Some("there is no commit here yet".to_owned()));
+            }
             Snapshot::None if make => {
                 // Something that both have in common there cannot be: there was no repository.
                 let _ = std::fs::remove_file(&self.base);
@@ -244,7 +248,8 @@ impl Sides<'_> {
         {
             let moves_something = !moves.is_empty() || index.is_some();
             // A move that was cut off at its end may have left names under which something came in.
-            if !moves_something && !(state.incoming && which == Which::There) {
+            let left_over = state.incoming && which == Which::There;
+            if !moves_something && !left_over {
                 continue;
             }
             moved |= moves_something;

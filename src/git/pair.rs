@@ -332,9 +332,7 @@ fn what_moved_at_the_last_moment_is_not_overwritten() {
     pair.settle();
     Pair::commit(&pair.here, "a", "here\n");
     // Between the look and the move the host commits.
-    let race = concat!(
-        "cd \"$1\"; echo there >b; git -c user.name=a -c user.email=a commit -qam raced; echo sinc-begin 1; echo refused it moved; exit 0"
-    );
+    let race = "cd \"$1\"; echo there >b; git -c user.name=a -c user.email=a commit -qam raced; echo sinc-begin 1; echo refused it moved; exit 0";
     *pair.instead.lock().unwrap() = Some(Box::leak(Box::new(Script::new(race))));
     assert!(matches!(pair.cycle().unwrap(), Outcome::Again(_)));
     let report = pair.settle();

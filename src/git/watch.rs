@@ -157,28 +157,47 @@ impl AtWork {
 
 /// What was saved here a moment ago, by its path below the project.
 #[derive(Debug, Default)]
-pub struct Saves(VecDeque<(Instant, PathBuf)>);
+pub struct Saves(VecDeque<Saved>);
 
-/// How long ago a file may have been saved, that a cycle may just be bringing over; and how many are remembered.
+#[derive(Debug)]
+struct Saved {
+    path: PathBuf,
+    at: Instant,
+    /// When a cycle that had begun after it ended: then the host has it.
+    over: Option<Instant>,
+}
+
+/// How long ago a file may have been saved; how long ago it may have come to the host, whose news of a lock needs its time; and
+/// how many are remembered.
 const MOMENT: Duration = Duration::from_secs(10);
+const NEWS: Duration = Duration::from_secs(2);
 const MOST_SAVES: usize = 256;
 
 impl Saves {
     /// These were saved.
     pub fn add(&mut self, now: Instant, paths: impl IntoIterator<Item = PathBuf>) {
         for path in paths {
-            self.0.retain(|(_, known)| *known != path);
-            self.0.push_back((now, path));
+            self.0.retain(|known| known.path != path);
+            self.0.push_back(Saved { path, at: now, over: None });
         }
         while self.0.len() > MOST_SAVES {
             self.0.pop_front();
         }
     }
 
+    /// A cycle has ended well.
+    pub fn cycled(&mut self, began: Instant, now: Instant) {
+        for saved in self.0.iter_mut().filter(|saved| saved.at < began) {
+            saved.over.get_or_insert(now);
+        }
+    }
+
     /// Those of this moment; they are not given again unless they are saved again.
     pub fn take(&mut self, now: Instant) -> Vec<PathBuf> {
-        let of_now = |at: Instant| now.saturating_duration_since(at) < MOMENT;
-        self.0.drain(..).filter(|(at, _)| of_now(*at)).map(|(_, path)| path).collect()
+        let within = |at: Instant, span| now.saturating_duration_since(at) < span;
+        let of_now =
+            |saved: &Saved| within(saved.at, MOMENT) && saved.over.is_none_or(|over| within(over, NEWS));
+        self.0.drain(..).filter(of_now).map(|saved| saved.path).collect()
     }
 }
 
@@ -294,6 +313,12 @@ mod tests {
         saves.add(start + MS(9000), ["b", "c"].map(PathBuf::from));
         assert_eq!(saves.take(start + MS(11_000)), ["b", "c"].map(PathBuf::from));
         assert!(saves.take(start + MS(11_000)).is_empty());
+        saves.add(start, ["over", "just over", "open"].map(PathBuf::from));
+        saves.0[0].at = start - MS(10);
+        saves.cycled(start, start + MS(100));
+        saves.0[1].at = start - MS(10);
+        saves.cycled(start, start + MS(3000));
+        assert_eq!(saves.take(start + MS(4000)), ["just over", "open"].map(PathBuf::from));
         saves.add(start, (0..300).map(|n| PathBuf::from(n.to_string())));
         assert_eq!(saves.take(start).len(), 256);
     }

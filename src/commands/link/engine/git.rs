@@ -32,6 +32,7 @@ pub(in crate::commands::link) struct GitWatched {
     pub at_work: AtWork,
     /// What was saved here of late.
     pub recent: Saves,
+    cycle_began: Option<Instant>,
     /// What was saved is being kept: the sync waits for that.
     pub keeping: bool,
     /// What is kept, until a cycle has shown whether it is still there.
@@ -224,11 +225,15 @@ impl Engine<'_> {
 impl GitWatched {
     /// A cycle of the sync begins: those who wait so far wait for this one.
     pub(super) fn cycle_begins(&mut self) {
+        self.cycle_began = Some(Instant::now());
         self.waiting.iter_mut().for_each(|(_, begun)| *begun = true);
     }
 
     /// It has ended.
     pub(super) fn cycle_ended(&mut self, result: &Result<(), String>) {
+        if let (Some(began), Ok(())) = (self.cycle_began.take(), result) {
+            self.recent.cycled(began, Instant::now());
+        }
         self.waiting.retain(|(done, begun)| {
             if *begun {
                 let _ = done.send(result.clone());
