@@ -499,6 +499,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_answer_drives_no_terminal() {
+        let text = said("").replacen("head ref: refs/heads/main", "head ref: refs/x/\u{1b}[2J\u{202e}", 1);
+        let odd = parse(text.as_bytes(), Which::There).unwrap_err().to_string();
+        assert!(odd.contains("refs/x") && !odd.contains(is_misleading), "{odd:?}");
+    }
+
+    #[test]
     fn names_that_surprise_nobody() {
         for good in ["main", "feature/a-b_c", "ünder", "a.b", "it's", "v1!", "@x", "heads/x"] {
             assert!(Name::parse(good).is_some(), "{good}");

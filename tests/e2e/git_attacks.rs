@@ -179,9 +179,11 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
     shared.here(&["branch", "work"]);
     shared.clean();
     let before = moved(&shared);
-    // An agent that begins again.
+    // An agent that begins again. In one moment as far as the link knows, or it would make one itself in between.
+    sinc(&shared, &["link", "stop"]).success();
     std::fs::remove_dir_all(shared.there.join(".git")).unwrap();
     shared.there(&["init", "-q", "-b", "main"]);
+    sinc(&shared, &["link", "start"]).success();
     wait_until("the host has the branches again", PATIENCE, || {
         git::try_git(&shared.bed, &shared.there, &["rev-parse", "-q", "--verify", "work"]).code == 0
     });
@@ -192,8 +194,10 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
     });
     assert_eq!(moved(&shared), before, "{}", shared.log());
     // And one that commits at once.
+    sinc(&shared, &["link", "stop"]).success();
     std::fs::remove_dir_all(shared.there.join(".git")).unwrap();
     git::init(&shared.bed, &shared.there);
+    sinc(&shared, &["link", "start"]).success();
     wait_until("the host has the other branch again", PATIENCE, || {
         git::try_git(&shared.bed, &shared.there, &["rev-parse", "-q", "--verify", "work"]).code == 0
     });

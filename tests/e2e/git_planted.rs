@@ -1,7 +1,5 @@
 //! A host that means harm, with git shared: nothing that it plants in the files is run by the mirror.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use crate::git;
 use crate::git_attacks::{arrives, branch, shared_on, sinc};
 use crate::names::nothing_was_executed;

@@ -432,3 +432,18 @@ fn what_origin_has_goes_to_the_host_and_never_back() {
         );
     }
 }
+
+#[test]
+fn what_cannot_be_read_was_not_deleted() {
+    let was = base(&state("main=A work=A"));
+    for side in [Which::Here, Which::There] {
+        let (mut here, mut there) = (state("main=A work=A"), state("main=A work=A"));
+        let damaged = if side == Which::Here { &mut here } else { &mut there };
+        damaged.branches.remove(&name("work"));
+        damaged.damaged.insert("refs/heads/work".to_owned());
+        let plan = asked(&here, &there, Some(&was));
+        assert_eq!((plan.here.is_empty(), plan.there.is_empty()), (true, true), "{plan:?}");
+        assert_eq!(plan.waits.len(), 1, "{plan:?}");
+        assert_eq!(plan.base.branches.get(&name("work")), was.branches.get(&name("work")));
+    }
+}

@@ -11,7 +11,7 @@ use super::ops;
 use super::run::{ON_ITS_WAY, Session};
 
 /// How often sinc may be asked to bring both sides together.
-const TRIES: usize = 12;
+const TRIES: usize = 8;
 
 /// Brings both sides in step.
 pub(super) fn calm(run: &mut Session, rng: &mut Rng) {

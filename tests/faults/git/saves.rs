@@ -24,6 +24,9 @@ const FILES: u64 = 1000;
 /// So many of them are saved here meanwhile.
 const SAVES: usize = 3;
 
+/// How soon after the cycle what was overwritten is reachable.
+const KEPT_WITHIN: Duration = Duration::from_secs(10);
+
 /// What became of all saves.
 #[derive(Debug, Default)]
 struct Became {
@@ -211,10 +214,14 @@ impl Both {
             let program = self.world.bed.sandbox.program("git", &here.root);
             let program = program.args(["hash-object", "--stdin"]).input(content::bytes(version, 2000));
             let oid = self.world.bed.sandbox.finish(&program).stdout.trim().to_owned();
-            if here.reachable().contains(&oid) || there.reachable().contains(&oid) {
+            // It is made reachable after the cycle.
+            let kept = || here.reachable().contains(&oid) || there.reachable().contains(&oid);
+            if poll(KEPT_WITHIN, kept) {
                 became.in_git += 1;
             } else {
-                became.lost.push(format!("v{version} at {} ms", at.as_millis()));
+                let loose = here.git(&["cat-file", "-e", &oid]).code == 0;
+                let how = if loose { " (an object that nothing leads to)" } else { "" };
+                became.lost.push(format!("v{version} at {} ms{how}", at.as_millis()));
             }
         }
     }
