@@ -145,7 +145,7 @@ pub(crate) const STARTS: [Start; 64] = [
     start(
         "its file says that it is on, and it is not",
         "sed -i 's/^ENABLED=no/ENABLED=yes/' /etc/ufw/ufw.conf",
-        "sed -i 's/^ENABLED=yes/ENABLED=no/' /etc/ufw/ufw.conf",
+        "ufw --force disable",
     ),
     cannot(start("the firewall's rules cannot be written", read_only!("/etc/ufw"), "umount /etc/ufw")),
     cannot(start(
