@@ -1,9 +1,18 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # The firewall. A person's own rules stay: ours are those whose comment begins with `sinc:`.
 
+# Where its file says that it is on and it is not, it takes no rule: it would change tables that nobody has loaded. It
+# counts as off, as it was in effect, also when sinc goes: without sinc's rule it would shut ssh out at the next start.
+ufw_ready() {
+  case $(ufw status) in "Status: active"*) return 0 ;; esac
+  grep -q '^ENABLED=yes' /etc/ufw/ufw.conf || return 0
+  ufw --force disable
+}
+
 # PORTS: each is opened before all other rules; what lets it through already stays
 ufw_ssh() {
   guard_begin firewall
+  ufw_ready
   for port in "$@"; do let_in prepend sinc:ssh "$port/tcp"; done
   guard_end
 }
@@ -11,6 +20,7 @@ ufw_ssh() {
 # PORT/PROTOCOL INTERFACE
 ufw_allow() {
   guard_begin firewall
+  ufw_ready
   if [ "$1" = any ]; then
     let_in '' "sinc:$component" in on "$2"
   elif [ -n "$2" ]; then
@@ -52,6 +62,7 @@ let_in() {
 # PORTS: sshd's ports are open before it is on
 ufw_enable() {
   guard_begin firewall
+  ufw_ready
   for port in "$@"; do let_in prepend sinc:ssh "$port/tcp"; done
   case $(ufw status) in "Status: active"*) ;; *) record ufw-on ;; esac
   ufw --force enable || because "the firewall does not start"
