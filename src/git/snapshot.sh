@@ -28,7 +28,7 @@ all=$(refs);
 while IFS= read -r l; do
 case $l in
 "warning: ignoring broken ref "*) put damaged "${l#warning: ignoring broken ref }";;
-"error: refs/"*" does not point to a valid object!") l=${l#error: }; put damaged "${l%% *}";;
+"error: refs/"*" does not point to a valid object"*) l=${l#error: }; put damaged "${l%% *}";;
 esac;
 done <"$t.said";
 if two=$(git rev-parse -q "HEAD^{commit}" "HEAD^{tree}" 2>/dev/null); then at=${two%%"$nl"*}; of=${two#*"$nl"}; put at "$at"; put tree "$of"; fi;
