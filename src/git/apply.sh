@@ -21,6 +21,8 @@ trap finish EXIT;
 refused() { put refused "$1"; exit 0; };
 mkdir -p .git/sinc;
 unlock_dead;
+filtered=$(git config --get-regexp "^filter[.].*[.](clean|process)$" 2>/dev/null);
+no_filters;
 # A link is made whole or not at all.
 echo "sinc-lock $$ $boot" >"$t.mine";
 ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
@@ -61,7 +63,7 @@ GIT_INDEX_FILE=$t git update-index --skip-worktree -z --stdin <"$t.out" || refus
 fi;
 fi;
 # To look at the files would run a filter, if there is one.
-git config --get-regexp "^filter[.].*[.](clean|process)$" >/dev/null 2>&1 || GIT_INDEX_FILE=$t git update-index -q --refresh >/dev/null 2>&1;
+[ -n "$filtered" ] || GIT_INDEX_FILE=$t git update-index -q --refresh >/dev/null 2>&1;
 fi;
 move() { printf "%s" "$1" | git update-ref -m "sinc: ${said:-as on the other side}" --stdin 2>/dev/null || refused "a branch or tag"; };
 if [ -n "$early" ]; then move "$early"; fi;

@@ -20,6 +20,7 @@ done;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
 done;
+no_filters;
 t=.git/sinc/s.$$; at=; of=;
 refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop refs/sinc/in 2>"$t.said"; };
 h=; IFS= read -r h <.git/HEAD; put head "$h";

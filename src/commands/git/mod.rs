@@ -84,7 +84,8 @@ fn with_sides<T>(
     };
     let files = || {
         let Some(mutagen) = mutagen else { return Err("there is no Mutagen".to_owned()) };
-        let all = sync_control::wait(ctx, mutagen, record, None, FILES).map_err(|error| format!("{error:#}"))?;
+        let all =
+            sync_control::wait(ctx, mutagen, record, None, FILES).map_err(|error| format!("{error:#}"))?;
         match &all[..] {
             [checked] if brought_over(&checked.result) => Ok(()),
             [checked] => Err(checked.result.to_string()),
