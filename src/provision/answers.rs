@@ -64,6 +64,9 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
             let rules = String::from_utf8(unhex(rules)?).ok()?;
             Fact::Ufw { state, rules: rules.lines().map(owned).collect() }
         }
+        ("tailnet", [state, name]) => {
+            Fact::Tailnet { state: given(state).map(owned), name: given(name).map(owned) }
+        }
         ("shell", [holds]) => Fact::Shell(yes(holds)?),
         _ => return None,
     })

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::access::Access;
+use super::mirror::Mirrors;
 use super::plan::ComponentPlan;
 use super::program::{Call, Program};
 use super::records::Undo;
@@ -129,14 +130,29 @@ impl Event {
 
 /// The program that does what these plans say. `secrets` are the words that no plan shows.
 #[must_use]
-pub fn program(target: &Target, plans: &[ComponentPlan], secrets: &BTreeMap<String, String>) -> String {
+pub fn program(
+    target: &Target,
+    plans: &[ComponentPlan],
+    secrets: &BTreeMap<String, String>,
+    mirrors: &Mirrors,
+) -> String {
     let mut program = Program::working(target);
+    if let Some(call) = mirrors.call() {
+        let words = std::iter::once(call.function).chain(call.words.iter().map(String::as_str));
+        program.call(&words.collect::<Vec<_>>());
+    }
     for plan in plans.iter().filter(|plan| plan.changes().next().is_some()) {
         let head = ["component", plan.name.as_str()].into_iter();
         program.call(&head.chain(plan.needs.iter().map(String::as_str)).collect::<Vec<_>>());
+        let mut firewall = false;
         for (number, change) in plan.changes() {
             let secret = change.call.secret.as_ref().map(|name| secrets.get(name).map_or("", String::as_str));
             step(&mut program, number, &change.call, secret);
+            firewall |= change.call.function.starts_with("ufw_");
+        }
+        // Its guard's time is short, and the run may be long: it is confirmed as soon as the component is done.
+        if firewall {
+            program.call(&["tell_guard"]);
         }
     }
     program.call(&["run_end"]);
@@ -262,13 +278,15 @@ fn rest(pause: Duration) -> Result<()> {
 }
 
 /// Takes the guard of the firewall away, by a login of its own. `access` goes over a connection that is shared with none.
+/// No: there was none any more.
 ///
 /// # Errors
 /// There is no such login.
-pub fn confirm(access: &Access<'_>, target: &Target) -> Result<()> {
+pub fn confirm(access: &Access<'_>, target: &Target) -> Result<bool> {
     let said = access.ask("log in a second time", &Program::confirming(target))?;
     match said.trim() {
-        "guard confirmed" | "guard none" => Ok(()),
+        "guard confirmed" => Ok(true),
+        "guard none" => Ok(false),
         said => anyhow::bail!("the host's guard of the firewall said: {said}"),
     }
 }

@@ -11,6 +11,7 @@ pub static ENTER: Script = Script::new(include_str!("enter.sh"));
 const LIB: &str = include_str!("host/lib.sh");
 const PROBE: &str = include_str!("host/probe.sh");
 const STEPS: &str = include_str!("host/steps.sh");
+const SERVICES: &str = include_str!("host/services.sh");
 const FIREWALL: &str = include_str!("host/firewall.sh");
 const UNDO: &str = include_str!("host/undo.sh");
 const RUN: &str = include_str!("host/run.sh");
@@ -38,7 +39,7 @@ impl Call {
     #[must_use]
     pub fn function_text(&self) -> &'static str {
         let head = format!("\n{}() {{", self.function);
-        for part in [STEPS, FIREWALL, UNDO] {
+        for part in [STEPS, SERVICES, FIREWALL, UNDO] {
             if let Some(start) = part.find(&head).map(|at| at + 1) {
                 let rest = &part[start..];
                 let first = rest.lines().next().unwrap_or_default();
@@ -89,7 +90,7 @@ impl Program {
     /// A program that changes something; its fifth word is its run's id.
     #[must_use]
     pub fn working(target: &Target) -> Self {
-        let mut program = Self::of(&[LIB, STEPS, FIREWALL, UNDO, RUN], target);
+        let mut program = Self::of(&[LIB, STEPS, SERVICES, FIREWALL, UNDO, RUN], target);
         program.text.push_str("run_begin \"$5\"\n");
         program
     }

@@ -81,6 +81,10 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
         ["path" | "file", path, kept] => {
             undo(format!("remove {path}{}", back(kept)), "undo_path", &[path, kept])
         }
+        // The text that it gets is known once the file is seen (`unedit`).
+        ["edit", path, kept, edit] => {
+            undo(format!("take out of {path} what was put there"), "undo_edit", &[path, kept, edit])
+        }
         ["service", scope, unit, enabled, active] => undo(
             format!("let {unit} be {enabled} and {active}, as before"),
             "undo_service",
@@ -96,6 +100,7 @@ fn undo_one(fields: &[String]) -> Option<Undo> {
         ["ufw-was", rule @ ..] if !rule.is_empty() => {
             undo(format!("bring back the firewall's rule: {}", rule.join(" ")), "undo_ufw_was", rule)
         }
+        ["tailnet"] => undo("leave the tailnet".to_owned(), "undo_tailnet", &[]),
         ["ufw-on"] => undo("turn the firewall off".to_owned(), "undo_ufw_on", &[]),
         ["shell", as_user, text, says] => {
             let text = String::from_utf8(hex::decode(text).ok()?).ok()?;

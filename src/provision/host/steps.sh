@@ -95,7 +95,8 @@ apt_install_from() {
       "$url" "$suite" "$parts" "$name" "$kind" >"$run/list"
     install -m 644 "$run/list" "$list"
   fi
-  if ! lists_of "$list"; then
+  # One that contradicts another (the same place with another key) would break apt for all of them.
+  if ! lists_of "$list" || ! apt-get indextargets >/dev/null; then
     rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
     because "the repository cannot be used, and was taken out again: $url $suite"
   fi
@@ -138,7 +139,7 @@ npm_install() {
 # URL SHA256 DESTINATION UNPACK MODE
 download() {
   dir=$(dirname "$3")
-  mkdir -p "$dir"
+  case $dir in "$home"/*) as_user mkdir -p "$dir" ;; *) mkdir -p "$dir" ;; esac
   fetch "$1" "$run/download" 1800 || because "could not fetch $1"
   sum=$(sha256sum <"$run/download" | cut -d' ' -f1)
   [ "$sum" = "$2" ] || because "what came from $1 is not what was pinned: its SHA-256 is $sum"
@@ -146,7 +147,10 @@ download() {
   if [ -n "$4" ]; then
     rm -rf "$3.sinc-new"
     mkdir "$3.sinc-new"
-    tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner
+    case $1 in
+    *.zip) unzip -q "$run/download" -d "$3.sinc-new" ;;
+    *) tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner ;;
+    esac
     echo "$2" >"$3.sinc-new/.sinc-sha256"
     rm -rf "$3.sinc-old"
     [ ! -e "$3" ] || mv "$3" "$3.sinc-old"
@@ -192,13 +196,17 @@ file_put() {
       dir=$(dirname "$dir")
     done
   fi
-  record_before file "$1"
-  (umask 077 && printf '%s' "$5" >"$1.sinc-new")
+  [ -n "${6:-}" ] || record_before file "$1"
+  put_whole "$1" "$2" "$3" "$5"
+}
+
+# PATH MODE OWNER CONTENT
+put_whole() {
+  (umask 077 && printf '%s' "$4" >"$1.sinc-new")
   chmod "$2" "$1.sinc-new"
   [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
   sync "$1.sinc-new"
   mv "$1.sinc-new" "$1"
-  : >"$run/changed-$component"
 }
 
 # --- services, users, anything else ---
