@@ -6,6 +6,7 @@ use toml_edit::DocumentMut;
 use super::TheHost;
 use super::report::{Became, Report};
 use crate::commands::context::Context;
+use crate::config::{Config, Destination};
 use crate::provision::facts::Facts;
 use crate::remote::Remote;
 use crate::state::write_file;
@@ -42,10 +43,15 @@ pub(super) fn offer(
             "to go on as that user, set `destination = \"{new}\"` for host {name}: `sinc config edit`"
         )]);
     }
+    Ok(vec![move_to(&config, name, &new)?])
+}
+
+/// Writes a host's new destination into the configuration; all else there stays. Gives what a person should know.
+pub(super) fn move_to(config: &Config, name: &str, new: &Destination) -> Result<String> {
     let text = std::fs::read_to_string(&config.file)
         .with_context(|| format!("cannot read `{}`", config.file.display()))?;
     let mut document: DocumentMut = text.parse().context("the configuration is not TOML")?;
     document["host"][name]["destination"] = toml_edit::value(new.to_string());
     write_file(&config.file, document.to_string().as_bytes())?;
-    Ok(vec![format!("host {name} is {new} now, in {}", config.file.display())])
+    Ok(format!("host {name} is {new} now, in {}", config.file.display()))
 }

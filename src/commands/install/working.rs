@@ -23,8 +23,6 @@ pub(in crate::commands) struct Outcome {
     pub(in crate::commands) failed: BTreeMap<String, String>,
     /// Components that were left out, and what they need.
     pub(in crate::commands) skipped: BTreeMap<String, String>,
-    /// The firewall waits for a login.
-    pub(in crate::commands) armed: bool,
     /// It was cut off in the middle.
     pub(in crate::commands) broken: bool,
 }
@@ -97,10 +95,9 @@ impl<'a> Working<'a> {
             }
             Event::Waits(why) => ui.status("Waiting", &harmless(why)),
             Event::TakenBack => ui.warn("the firewall is as it was before"),
-            Event::Armed => self.outcome.armed = true,
             Event::Lost => ui.status("Waiting", "the line was lost; the host goes on, and is watched again"),
             Event::Broken => self.outcome.broken = true,
-            Event::End => {}
+            Event::Armed | Event::End => {}
         }
     }
 
