@@ -18,3 +18,4 @@ mod onlooker;
 mod restart;
 mod rights;
 mod second_factor;
+mod tiers;
