@@ -149,6 +149,11 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
         let what = "a change of the firewall or of sshd waits for a login that confirms it";
         findings.push(Finding::new("firewall", State::Bad, what).fix("`sinc install` confirms it"));
     }
+    if first.host.hidden && !first.host.rights.is_root() {
+        let what = "what was put there with root's rights is only seen with them";
+        let fix = there.for_an_administrator(&first.host.login);
+        findings.push(Finding::new("components", State::Lacking, what).fix(fix));
+    }
     let catalog = Catalog::load(own_components(config).as_deref())?;
     let installed: Vec<&Component> = catalog
         .all()

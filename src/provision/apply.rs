@@ -154,7 +154,15 @@ pub fn program(
     for plan in plans.iter().filter(|plan| plan.changes().next().is_some()) {
         let head = ["component", plan.name.as_str()].into_iter();
         program.call(&head.chain(plan.needs.iter().map(String::as_str)).collect::<Vec<_>>());
+        let mut guarded = false;
         for (number, change) in plan.changes() {
+            // The timer is short, and what comes next may take long.
+            let guards =
+                change.call.function.starts_with("ufw_") || change.call.function.starts_with("sshd_");
+            if guarded && !guards {
+                program.call(&["guard_told"]);
+            }
+            guarded = guards;
             let secret = change.call.secret.as_ref().map(|name| secrets.get(name).map_or("", String::as_str));
             step(&mut program, number, &change.call, secret);
         }

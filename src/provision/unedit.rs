@@ -287,5 +287,7 @@ mod tests {
         settle(&mut plan, seen);
         let left: Value = serde_json::from_str(&plan[0].undo[0].call.words[4]).unwrap();
         assert_eq!(left, serde_json::json!({"x": 1, "plugin": ["b@1"], "theme": "dark"}));
+        // Others wrote to it: the whole of it is kept.
+        assert_eq!(plan[0].undo[0].call.words[5], "yes");
     }
 }

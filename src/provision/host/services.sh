@@ -36,14 +36,15 @@ file_edit() {
 }
 
 # PATH MODE OWNER BEFORE CONTENT WHOLE: the file as it is without what was put there; without content it goes. WHOLE is
-# yes when somebody else has written to it since: then the whole of it is kept too.
+# yes when somebody else has written to it since: then the whole of it is kept too, once in a run.
 undo_edit() {
   [ -f "$1" ] || return 0
   [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$4" ] || because "$1 was changed meanwhile: run it again"
-  if [ "$6" = yes ]; then
+  if [ "$6" = yes ] && [ ! -e "$run/whole-$(kept_name "$1")" ]; then
     whole=$(free_name "$1.before-uninstall")
     cp -a "$1" "$whole"
-    emit "note $component $1 was changed since: only what sinc had put into it is gone; the whole of it: $whole"
+    : >"$run/whole-$(kept_name "$1")"
+    emit "note $component $1 was changed since: only what was put into it is gone; the whole of it: $whole"
   fi
   if [ -n "$5" ]; then printf '%s' "$5" | put_whole "$1" "$2" "$3"; else rm -f "$1"; fi
 }
