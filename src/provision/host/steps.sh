@@ -177,11 +177,13 @@ file_put() {
     done
   fi
   [ -n "${6:-}" ] || record_before file "$1"
-  printf '%s' "$5" >"$run/content"
+  (umask 077 && printf '%s' "$5" >"$1.sinc-new")
+  chmod "$2" "$1.sinc-new"
+  [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
   # An edit is noted by itself.
-  [ -n "${6:-}" ] || record_wrote "$1" "$run/content"
-  put_whole "$1" "$2" "$3" <"$run/content"
-  rm -f "$run/content"
+  [ -n "${6:-}" ] || record_wrote "$1" "$1.sinc-new"
+  sync "$1.sinc-new"
+  mv "$1.sinc-new" "$1"
 }
 
 # --- services, users, anything else ---
