@@ -139,7 +139,8 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
     onlooker.saw_no(KEY);
     let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
-    assert!(back.stderr.contains("1 of 1 taken back"), "{back}");
+    // What it needs may have been there before, or not.
+    assert!(back.stderr.contains("tailscale: leave the tailnet"), "{back}");
     similar(&before, &host.snapshot());
 }
 
