@@ -148,6 +148,8 @@ pub enum Command {
     Install(Install),
     /// Take back what `sinc install` put on a host, and nothing else
     Uninstall(Uninstall),
+    /// Look whether everything works, here and on the host: each finding with what mends it
+    Doctor,
     /// Show the effective configuration and where each value comes from
     Config(Config),
     /// Show and accept what this project's .sinc.toml or .sincignore would newly do
@@ -469,6 +471,10 @@ pub struct Install {
 pub enum Tier {
     /// A user, base tools, Eternal Terminal, the agent, a firewall
     Minimal,
+    /// Besides: Tailscale, Agent-OS, ccmanager, OpenCode's plugins, ai-sessions
+    Standard,
+    /// Besides: Kimaki, LunaRoute, two more plugins of OpenCode
+    Full,
     /// Only what --with and --agent name
     Custom,
 }

@@ -9,6 +9,7 @@ mod conflicts;
 pub mod connect;
 pub mod context;
 pub mod demo;
+mod doctor;
 mod first_cycle;
 mod git;
 mod held_words;
@@ -72,6 +73,7 @@ pub fn run(ctx: &Context, cli: Cli) -> Result<i32> {
         Command::Demo(args) => demo::run(ctx, &args),
         Command::Install(args) => install::run(ctx, &args),
         Command::Uninstall(args) => uninstall::run(ctx, &args),
+        Command::Doctor => doctor::run(ctx),
         Command::Config(args) => config::run(ctx, &args),
         Command::Trust(args) => trust::run(ctx, &args),
         Command::Completions { shell } => manual::completions(ctx, shell),
@@ -117,6 +119,7 @@ pub fn name(command: &Command) -> &'static str {
         Command::Logs(_) => "logs",
         Command::Install(_) => "install",
         Command::Uninstall(_) => "uninstall",
+        Command::Doctor => "doctor",
         Command::Config(_) => "config",
         Command::Trust(_) => "trust",
         Command::Demo(_) => "demo",

@@ -16,6 +16,7 @@ use crate::provision::facts::{Facts, Rights};
 use crate::provision::plan::several;
 use crate::provision::records::Records;
 use crate::provision::target::{DEFAULT_USER, Target};
+use crate::provision::unedit;
 
 /// Runs it.
 ///
@@ -35,7 +36,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         facts = there.look(&[], ctx.global.dry_run)?;
     }
     let catalog = Catalog::load(own_components(&config).as_deref())?;
-    let chosen = chosen(&catalog, &facts, &args.components)?;
+    let by_tailnet = is_of_tailnet(remote.destination().host());
+    let chosen = chosen(&catalog, &facts, &args.components, by_tailnet)?;
     let hidden = facts.host.hidden && !facts.host.rights.is_root();
     if chosen.is_empty() && hidden {
         let message = format!("what sinc put on {} with root's rights is only seen with them", host.name);
@@ -59,7 +61,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         unreadable: facts.records.is_unreadable(&name),
         name,
     };
-    let plan: Vec<Back> = chosen.into_iter().map(back).collect();
+    let mut plan: Vec<Back> = chosen.into_iter().map(back).collect();
     if !ctx.ui.is_json() {
         // What is only looked at may be piped.
         let say = |line: &str| if ctx.global.dry_run { ctx.ui.data(line) } else { ctx.ui.raw(line) };
@@ -77,6 +79,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     if !ctx.ui.confirm(&format!("Take this back on {}?", host.name), false)? {
         ctx.ui.note("nothing was changed");
         return Ok(0);
+    }
+    let files = unedit::files(&plan);
+    if !files.is_empty() {
+        unedit::settle(&mut plan, there.files(&files)?);
     }
     let mut sentences = BTreeMap::new();
     for Back { name, undo, .. } in &plan {
@@ -131,8 +137,17 @@ fn rights_hints(there: &TheHost<'_>, facts: &Facts) -> Vec<String> {
     asked.into_iter().chain([there.for_an_administrator(&facts.host.login), root]).collect()
 }
 
+/// An address or a name that only a tailnet has.
+fn is_of_tailnet(host: &str) -> bool {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(address)) => matches!(address.octets(), [100, 64..=127, ..]),
+        Ok(std::net::IpAddr::V6(address)) => address.segments()[..3] == [0xfd7a, 0x115c, 0xa1e0],
+        Err(_) => host.ends_with(".ts.net"),
+    }
+}
+
 /// The components to take back, those that need others first.
-fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<String>> {
+fn chosen(catalog: &Catalog, facts: &Facts, named: &[String], by_tailnet: bool) -> Result<Vec<String>> {
     let there: Vec<String> = facts.records.components().map(str::to_owned).collect();
     if let Some(missing) = named.iter().find(|name| !there.contains(name)) {
         let message = format!("sinc has put no `{missing}` on this host");
@@ -160,6 +175,13 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String]) -> Result<Vec<Stri
         let message = "the user that sinc made cannot be removed by its own login";
         return Err(Failure::new(Kind::Failed, message)
             .hint("log in as root for that: `sinc uninstall --host root@ADDRESS`")
+            .hint("or name the other components")
+            .into());
+    }
+    if wanted("tailscale") && there.iter().any(|name| name == "tailscale") && by_tailnet {
+        let message = "this login comes through the tailnet, which would be left";
+        return Err(Failure::new(Kind::Failed, message)
+            .hint("log in by the host's other address for that: `sinc uninstall --host USER@ADDRESS`")
             .hint("or name the other components")
             .into());
     }

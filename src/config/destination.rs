@@ -85,6 +85,14 @@ impl Destination {
     /// The user's name is none.
     pub fn for_user(&self, user: &str) -> Result<Destination, BadDestination> {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        self.for_user_at(user, &host)
+    }
+
+    /// The same port of another place, for this user.
+    ///
+    /// # Errors
+    /// One of the names is none.
+    pub fn for_user_at(&self, user: &str, host: &str) -> Result<Destination, BadDestination> {
         Destination::parse(&match self.port {
             Some(port) => format!("ssh://{user}@{host}:{port}"),
             None => format!("{user}@{host}"),

@@ -60,6 +60,12 @@ impl Config {
         list.optional("mutagen.path", self.mutagen.path.as_ref());
         list.optional("mutagen.url", self.mutagen.url.as_ref());
         list.optional("mutagen.sha256", self.mutagen.sha256.as_ref());
+        list.optional("install.npm-registry", self.install.npm_registry.as_ref());
+        list.optional("install.tailnet-server", self.install.tailnet_server.as_ref());
+        for (name, mirror) in &self.mirrors {
+            list.add(&format!("mirror.{name}.from"), &mirror.from);
+            list.add(&format!("mirror.{name}.to"), &mirror.to);
+        }
         list.0
     }
 }

@@ -37,6 +37,10 @@ pub const KEYS: &[Key] = &[
     Key { name: "mutagen.path", default: None, in_project: false },
     Key { name: "mutagen.url", default: None, in_project: false },
     Key { name: "mutagen.sha256", default: None, in_project: false },
+    Key { name: "install.npm-registry", default: None, in_project: false },
+    Key { name: "install.tailnet-server", default: None, in_project: false },
+    Key { name: "mirror.NAME.from", default: None, in_project: false },
+    Key { name: "mirror.NAME.to", default: None, in_project: false },
 ];
 
 /// A value and the bytes of the file that it stands in.
@@ -54,6 +58,8 @@ pub(super) struct Layer {
     pub backups: BackupsLayer,
     pub agent: BTreeMap<Spanned<Name>, AgentLayer>,
     pub mutagen: MutagenLayer,
+    pub install: InstallLayer,
+    pub mirror: BTreeMap<Spanned<Name>, MirrorLayer>,
 }
 
 /// `[host.NAME]`.
@@ -102,6 +108,22 @@ pub(super) struct MutagenLayer {
     pub path: At<ProgramPath>,
     pub url: At<Url>,
     pub sha256: At<Sha256Sum>,
+}
+
+/// `[install]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct InstallLayer {
+    pub npm_registry: At<Url>,
+    pub tailnet_server: At<Url>,
+}
+
+/// `[mirror.NAME]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct MirrorLayer {
+    pub from: At<Url>,
+    pub to: At<Url>,
 }
 
 impl Layer {
@@ -185,8 +207,8 @@ mod tests {
         let mut known = Vec::new();
         for top in fields("") {
             let (header, prefix) = match top.as_str() {
-                "host" | "agent" => (format!("[{top}.x]"), format!("{top}.NAME.")),
-                "sync" | "backups" | "mutagen" => (format!("[{top}]"), format!("{top}.")),
+                "host" | "agent" | "mirror" => (format!("[{top}.x]"), format!("{top}.NAME.")),
+                "sync" | "backups" | "mutagen" | "install" => (format!("[{top}]"), format!("{top}.")),
                 _ => {
                     known.push(top);
                     continue;

@@ -95,6 +95,10 @@ pub struct Config {
     pub agents: BTreeMap<String, Value<AgentCommand>>,
     /// `[mutagen]`.
     pub mutagen: Mutagen,
+    /// `[install]`.
+    pub install: Install,
+    /// `[mirror.NAME]`.
+    pub mirrors: BTreeMap<String, Mirror>,
 }
 
 /// `[sync]`.
@@ -134,6 +138,24 @@ pub struct Mutagen {
     pub url: Option<Value<Url>>,
     /// What it must be.
     pub sha256: Option<Value<Sha256Sum>>,
+}
+
+/// `[install]`: where `sinc install` gets things.
+#[derive(Debug, Clone)]
+pub struct Install {
+    /// The registry of npm's packages.
+    pub npm_registry: Option<Value<Url>>,
+    /// The server of a tailnet of one's own.
+    pub tailnet_server: Option<Value<Url>>,
+}
+
+/// `[mirror.NAME]`: what begins with one address is got from another.
+#[derive(Debug, Clone)]
+pub struct Mirror {
+    /// The address that a component's file names.
+    pub from: Value<Url>,
+    /// What stands in its place.
+    pub to: Value<Url>,
 }
 
 impl Config {
@@ -229,6 +251,14 @@ impl Config {
             }
             _ => {}
         }
+        let mut mirrors = BTreeMap::new();
+        for (name, mirror) in layer.mirror {
+            let (Some(from), Some(to)) = (file.value(mirror.from), file.value(mirror.to)) else {
+                let message = format!("the mirror `{}` wants both `from` and `to`", name.get_ref());
+                return Err(file.error(name.span(), message));
+            };
+            mirrors.insert(name.into_inner().to_string(), Mirror { from, to });
+        }
         Ok(Config {
             file: path.to_owned(),
             file_exists: text.is_some(),
@@ -250,6 +280,11 @@ impl Config {
                 url: file.value(layer.mutagen.url),
                 sha256: file.value(layer.mutagen.sha256),
             },
+            install: Install {
+                npm_registry: file.value(layer.install.npm_registry),
+                tailnet_server: file.value(layer.install.tailnet_server),
+            },
+            mirrors,
         })
     }
 

@@ -79,11 +79,23 @@ pub(super) fn line_of(text: &str, span: Range<usize>) -> usize {
 /// The first key of the file that only the user's own configuration may have.
 fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     // Destructured, so that a new key has to be put on one side or the other.
-    let Layer { default_host, default_agent: _, notify, host, sync, backups, agent, mutagen } = layer;
+    let Layer {
+        default_host,
+        default_agent: _,
+        notify,
+        host,
+        sync,
+        backups,
+        agent,
+        mutagen,
+        install,
+        mirror,
+    } = layer;
     let super::layer::BackupsLayer { days, megabytes } = backups;
     let super::layer::SyncLayer { mode, ignore: _, gitignore: _, file_mode, directory_mode, link, git } =
         sync;
     let super::layer::MutagenLayer { path, url, sha256 } = mutagen;
+    let super::layer::InstallLayer { npm_registry, tailnet_server } = install;
     let mut found: Vec<(String, Range<usize>)> = Vec::new();
     let mut add =
         |key: &str, span: Option<Range<usize>>| found.extend(span.map(|span| (key.to_owned(), span)));
@@ -99,6 +111,11 @@ fn users_own(layer: &Layer) -> Option<(String, Range<usize>)> {
     add("mutagen.path", path.as_ref().map(toml::Spanned::span));
     add("mutagen.url", url.as_ref().map(toml::Spanned::span));
     add("mutagen.sha256", sha256.as_ref().map(toml::Spanned::span));
+    add("install.npm-registry", npm_registry.as_ref().map(toml::Spanned::span));
+    add("install.tailnet-server", tailnet_server.as_ref().map(toml::Spanned::span));
+    for name in mirror.keys() {
+        add(&format!("mirror.{}", name.get_ref()), Some(name.span()));
+    }
     for name in host.keys() {
         add(&format!("host.{}", name.get_ref()), Some(name.span()));
     }
@@ -141,7 +158,7 @@ mod tests {
             let value = match last {
                 "destination" | "command" | "agent" | "default-host" => "\"x\"",
                 "path" => "\"/x\"",
-                "url" => "\"https://x\"",
+                "url" | "npm-registry" | "tailnet-server" | "from" | "to" => "\"https://x\"",
                 "sha256" => &sum,
                 _ => key.default.unwrap(),
             };

@@ -342,7 +342,7 @@ fn the_reference_names_every_key_with_its_default() {
     let mut written = Vec::new();
     for (key, value) in &table {
         match (key.as_str(), value) {
-            ("host" | "agent", toml::Value::Table(names)) => {
+            ("host" | "agent" | "mirror", toml::Value::Table(names)) => {
                 for (last, value) in names.values().filter_map(toml::Value::as_table).flatten() {
                     written.push((format!("{key}.NAME.{last}"), value));
                 }

@@ -74,6 +74,9 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
             let values = values.iter().map(value).collect::<Option<_>>()?;
             Fact::Sshd { method: given(method).map(owned), values }
         }
+        ("tailnet", [state, name]) => {
+            Fact::Tailnet { state: given(state).map(owned), name: given(name).map(owned) }
+        }
         ("shell", [holds]) => Fact::Shell(yes(holds)?),
         _ => return None,
     })

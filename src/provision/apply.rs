@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::access::Access;
+use super::mirror::Mirrors;
 use super::plan::ComponentPlan;
 use super::program::{Call, Program};
 use super::records::Undo;
@@ -139,12 +140,29 @@ impl Event {
 
 /// The program that does what these plans say. `secrets` are the words that no plan shows.
 #[must_use]
-pub fn program(target: &Target, plans: &[ComponentPlan], secrets: &BTreeMap<String, String>) -> String {
+pub fn program(
+    target: &Target,
+    plans: &[ComponentPlan],
+    secrets: &BTreeMap<String, String>,
+    mirrors: &Mirrors,
+) -> String {
     let mut program = Program::working(target);
+    if let Some(call) = mirrors.call() {
+        let words = std::iter::once(call.function).chain(call.words.iter().map(String::as_str));
+        program.call(&words.collect::<Vec<_>>());
+    }
     for plan in plans.iter().filter(|plan| plan.changes().next().is_some()) {
         let head = ["component", plan.name.as_str()].into_iter();
         program.call(&head.chain(plan.needs.iter().map(String::as_str)).collect::<Vec<_>>());
+        let mut guarded = false;
         for (number, change) in plan.changes() {
+            // The timer is short, and what comes next may take long.
+            let guards =
+                change.call.function.starts_with("ufw_") || change.call.function.starts_with("sshd_");
+            if guarded && !guards {
+                program.call(&["guard_told"]);
+            }
+            guarded = guards;
             let secret = change.call.secret.as_ref().map(|name| secrets.get(name).map_or("", String::as_str));
             step(&mut program, number, &change.call, secret);
         }

@@ -27,7 +27,20 @@ const FILES: &[(&str, &str)] = files![
     "gemini",
     "ufw",
     "et-public",
-    "hardening"
+    "hardening",
+    "tailscale",
+    "agent-os",
+    "ccmanager",
+    "direnv",
+    "direnv-plugin",
+    "agentmap",
+    "opencodesync",
+    "ai-sessions",
+    "kimaki",
+    "lunaroute",
+    "worktree-session",
+    "session-handoff",
+    "mcp",
 ];
 
 /// All components.
@@ -155,6 +168,8 @@ impl Catalog {
                 wanted.tier.zip(component.about.tier).is_some_and(|(tier, smallest)| smallest <= tier);
             let name = component.name.as_str();
             let named = wanted.with.iter().chain(&wanted.agent).any(|wanted| wanted == name);
+            let for_agent = &component.about.for_agent;
+            let in_tier = in_tier && (for_agent.is_none() || *for_agent == wanted.agent);
             let left_out = wanted.without.iter().any(|left_out| left_out == name);
             if (in_tier || named) && !left_out {
                 waiting.push(name);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::kinds::{Apt, Download, Edit, FileStep, Npm, Service, Shell, Sshd, Ufw, User};
+use super::kinds::{Apt, Download, Edit, FileStep, Npm, Service, Shell, Sshd, Tailnet, Ufw, User};
 use crate::config::ConfigError;
 
 /// The named sets of components; each holds the ones before it.
@@ -73,6 +73,11 @@ pub struct About {
     /// It is an agent: it comes when it is the chosen one.
     #[serde(default)]
     pub agent: bool,
+    /// In a tier it comes only where this is the chosen agent.
+    pub for_agent: Option<String>,
+    /// It is not put there for root.
+    #[serde(default)]
+    pub never_root: bool,
     /// The components that must be there first.
     #[serde(default)]
     pub needs: Vec<Spanned<String>>,
@@ -121,6 +126,9 @@ pub struct Secret {
     pub variable: String,
     /// What it is, for the question.
     pub prompt: String,
+    /// It may be left out.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// One thing that has to be true.
@@ -128,8 +136,18 @@ pub struct Secret {
 pub struct Step {
     /// Nothing is done where this program is new enough already.
     pub unless: Option<Enough>,
+    /// Nothing is done where this program neither is nor comes.
+    pub only_with: Option<String>,
     /// What has to be true.
     pub kind: Kind,
+}
+
+impl Step {
+    /// The program that decides whether anything is done.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<&str> {
+        self.unless.as_ref().map(|enough| enough.command.as_str()).or(self.only_with.as_deref())
+    }
 }
 
 /// A program that says its version with `--version`.
@@ -163,6 +181,8 @@ pub enum Kind {
     Ufw(Ufw),
     /// Settings of sshd.
     Sshd(Sshd),
+    /// A tailnet that it is in.
+    Tailnet(Tailnet),
     /// Anything else, with a check.
     Shell(Shell),
 }
@@ -171,6 +191,7 @@ pub enum Kind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct StepFile {
     unless: Option<Enough>,
+    only_with: Option<String>,
     apt: Option<Apt>,
     npm: Option<Npm>,
     download: Option<Download>,
@@ -180,6 +201,7 @@ struct StepFile {
     user: Option<User>,
     ufw: Option<Ufw>,
     sshd: Option<Sshd>,
+    tailnet: Option<Tailnet>,
     shell: Option<Shell>,
 }
 
@@ -208,27 +230,31 @@ impl Component {
         let secrets: Vec<&str> = about.secret.iter().map(|secret| secret.name.as_str()).collect();
         let mut steps = Vec::new();
         for step in &about.step {
-            let (span, StepFile { unless, apt, npm, download, file, edit, service, user, ufw, sshd, shell }) =
-                (step.span(), step.get_ref().clone());
+            let (span, file) = (step.span(), step.get_ref().clone());
+            let StepFile { unless, only_with, .. } = file;
             let mut kinds = [
-                apt.map(Kind::Apt),
-                npm.map(Kind::Npm),
-                download.map(Kind::Download),
-                file.map(Kind::File),
-                edit.map(Kind::Edit),
-                service.map(Kind::Service),
-                user.map(Kind::User),
-                ufw.map(Kind::Ufw),
-                sshd.map(Kind::Sshd),
-                shell.map(Kind::Shell),
+                file.apt.map(Kind::Apt),
+                file.npm.map(Kind::Npm),
+                file.download.map(Kind::Download),
+                file.file.map(Kind::File),
+                file.edit.map(Kind::Edit),
+                file.service.map(Kind::Service),
+                file.user.map(Kind::User),
+                file.ufw.map(Kind::Ufw),
+                file.sshd.map(Kind::Sshd),
+                file.tailnet.map(Kind::Tailnet),
+                file.shell.map(Kind::Shell),
             ]
             .into_iter()
             .flatten();
             let (Some(kind), None) = (kinds.next(), kinds.next()) else {
-                return Err(mistake(span, "a step has exactly one of `apt`, `npm`, `download`, `file`, `edit`, `service`, `user`, `ufw`, `sshd`, `shell`".to_owned()));
+                return Err(mistake(span, "a step has exactly one of `apt`, `npm`, `download`, `file`, `edit`, `service`, `user`, `ufw`, `sshd`, `tailnet`, `shell`".to_owned()));
             };
-            kind.check(&secrets, &about.architectures).map_err(|message| mistake(span, message))?;
-            steps.push(Step { unless, kind });
+            kind.check(&secrets, &about.architectures).map_err(|message| mistake(span.clone(), message))?;
+            if unless.is_some() && only_with.is_some() {
+                return Err(mistake(span, "a step has `unless` or `only-with`, not both".to_owned()));
+            }
+            steps.push(Step { unless, only_with, kind });
         }
         about.step.clear();
         Ok(Self { name: name.into_owned(), about, steps })

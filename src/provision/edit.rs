@@ -17,7 +17,7 @@ pub fn apply(edit: &Edit, text: &str) -> Result<String, String> {
     }
 }
 
-fn split(key: &str) -> (Vec<&str>, &str) {
+pub(super) fn split(key: &str) -> (Vec<&str>, &str) {
     let mut parts: Vec<&str> = key.split('.').collect();
     let last = parts.pop().unwrap_or_default();
     (parts, last)
@@ -56,7 +56,7 @@ fn json(edit: &Edit, text: &str) -> Result<String, String> {
     Ok(root.to_string())
 }
 
-fn input(value: &Value) -> CstInputValue {
+pub(super) fn input(value: &Value) -> CstInputValue {
     match value {
         Value::Null => CstInputValue::Null,
         Value::Bool(value) => CstInputValue::Bool(*value),
@@ -123,14 +123,20 @@ fn toml(edit: &Edit, text: &str) -> Result<String, String> {
     Ok(document.to_string())
 }
 
+/// The SHA-256 of a text.
+pub(super) fn sum(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
 /// A value without the white space and comments round it.
-fn bare(value: &toml_edit::Value) -> String {
+pub(super) fn bare(value: &toml_edit::Value) -> String {
     let mut value = value.clone();
     value.decor_mut().clear();
     value.to_string()
 }
 
-fn toml_value(value: &Value) -> Result<toml_edit::Value, String> {
+pub(super) fn toml_value(value: &Value) -> Result<toml_edit::Value, String> {
     Ok(match value {
         Value::Null => return Err("TOML has no null".to_owned()),
         Value::Bool(value) => (*value).into(),

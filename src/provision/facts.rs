@@ -116,7 +116,7 @@ impl HostFacts {
 /// What is there of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepFact {
-    /// The version of the program that would be enough.
+    /// The version of the program that decides whether anything is done.
     pub enough: Option<String>,
     /// What is there.
     pub fact: Fact,
@@ -164,6 +164,13 @@ pub enum Fact {
         method: Option<String>,
         /// The values of the keys that were asked for.
         values: BTreeMap<String, String>,
+    },
+    /// The tailnet: what Tailscale says of itself, and the host's name there.
+    Tailnet {
+        /// `Running`, `NeedsLogin`, …; nothing where there is no Tailscale.
+        state: Option<String>,
+        /// The name.
+        name: Option<String>,
     },
     /// Whether the check holds.
     Shell(bool),
@@ -218,6 +225,8 @@ pub struct Facts {
     pub steps: BTreeMap<(String, usize), StepFact>,
     /// What sinc has put there before.
     pub records: Records,
+    /// The tools that sessions need, with what was said of them; only for the doctor.
+    pub tools: BTreeMap<String, Option<String>>,
     /// Which components a person has logged in, of those that were asked.
     pub logged_in: BTreeMap<String, bool>,
 }
@@ -249,7 +258,7 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
     }
     for component in components {
         for (number, step) in component.steps.iter().enumerate() {
-            let enough = step.unless.as_ref().map_or("", |enough| &enough.command);
+            let enough = step.decided_by().unwrap_or_default();
             let number = number.to_string();
             let mut words = vec!["probe", &component.name, &number, enough, step.kind.name()];
             match &step.kind {
@@ -260,7 +269,7 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
                 Kind::Edit(edit) => words.push(&edit.path),
                 Kind::Service(service) => words.extend([service.scope.name(), &service.unit]),
                 Kind::User(user) => words.push(&user.name),
-                Kind::Ufw(_) => {}
+                Kind::Ufw(_) | Kind::Tailnet(_) => {}
                 Kind::Sshd(sshd) => {
                     words.extend(sshd.set.keys().map(String::as_str).chain(["AuthenticationMethods"]));
                 }
@@ -283,7 +292,7 @@ fn commands_of(step: &Step) -> Vec<&str> {
         Kind::Npm(npm) => Some(npm.command.as_str()),
         _ => None,
     };
-    step.unless.iter().map(|enough| enough.command.as_str()).chain(npm).collect()
+    step.decided_by().into_iter().chain(npm).collect()
 }
 
 /// Reads the answers to [`probe`] for these components.
@@ -325,6 +334,10 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "running" => host.running = Some(rest.to_owned()),
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
+            "tool" => {
+                let (name, said) = rest.split_once(' ').ok_or_else(bad)?;
+                facts.tools.insert(name.to_owned(), Some(said.to_owned()).filter(|said| !said.is_empty()));
+            }
             "logged-in" => {
                 let (name, yes_or_no) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.logged_in.insert(name.to_owned(), yes(yes_or_no).ok_or_else(bad)?);
@@ -374,6 +387,7 @@ impl Fact {
                 | (Self::User(_), Kind::User(_))
                 | (Self::Ufw { .. }, Kind::Ufw(_))
                 | (Self::Sshd { .. }, Kind::Sshd(_))
+                | (Self::Tailnet { .. }, Kind::Tailnet(_))
                 | (Self::Shell(_), Kind::Shell(_))
         )
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::component::{Architecture, Kind};
 
@@ -91,10 +91,13 @@ pub struct Download {
     /// Where it is.
     pub url: PerArchitecture,
     /// What it must be.
+    #[serde(default)]
     pub sha256: PerArchitecture,
+    /// Where its project lists the sums of a release, where none is pinned here.
+    pub sums: Option<String>,
     /// The file that it becomes, or with `unpack` the directory.
     pub destination: String,
-    /// It is a tar archive, unpacked without so many leading directories.
+    /// It is an archive (tar, or zip by its name), unpacked without so many leading directories.
     pub unpack: Option<u8>,
     /// The mode of the file.
     #[serde(default = "executable")]
@@ -107,7 +110,7 @@ pub struct Download {
 pub struct FileStep {
     /// Where it is.
     pub path: String,
-    /// What it says.
+    /// What it says; with a secret, what its one line begins with.
     pub content: Option<String>,
     /// What it says is this secret.
     pub secret: Option<String>,
@@ -119,7 +122,7 @@ pub struct FileStep {
 }
 
 /// How an edited file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// JSON, with comments or without.
@@ -129,7 +132,7 @@ pub enum Format {
 }
 
 /// Keys of a file; all else in it stays, comments too.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Edit {
     /// The file; it is made when it is missing.
@@ -142,6 +145,27 @@ pub struct Edit {
     /// Lists, by dotted keys, and what must be in them.
     #[serde(default)]
     pub add: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+impl Edit {
+    /// Itself with all text in its values replaced.
+    #[must_use]
+    pub fn with(&self, replace: &dyn Fn(&str) -> String) -> Self {
+        fn all(value: &serde_json::Value, replace: &dyn Fn(&str) -> String) -> serde_json::Value {
+            use serde_json::Value;
+            match value {
+                Value::String(text) => Value::String(replace(text)),
+                Value::Array(values) => values.iter().map(|value| all(value, replace)).collect(),
+                Value::Object(values) => {
+                    values.iter().map(|(key, value)| (key.clone(), all(value, replace))).collect()
+                }
+                other => other.clone(),
+            }
+        }
+        let mut edit = self.clone();
+        edit.set.values_mut().chain(edit.add.values_mut().flatten()).for_each(|it| *it = all(it, replace));
+        edit
+    }
 }
 
 /// Whose systemd a unit is of.
@@ -251,6 +275,14 @@ pub struct Shell {
     pub as_user: bool,
 }
 
+/// A tailnet that the host is in. Its name there may become the host's address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Tailnet {
+    /// The secret that lets it in; where it is empty, a person does.
+    pub key: String,
+}
+
 fn yes() -> bool {
     true
 }
@@ -277,6 +309,7 @@ impl Kind {
             Self::User(_) => "user",
             Self::Ufw(_) => "ufw",
             Self::Sshd(_) => "sshd",
+            Self::Tailnet(_) => "tailnet",
             Self::Shell(_) => "shell",
         }
     }
@@ -302,11 +335,17 @@ impl Kind {
                 for &architecture in architectures {
                     let name = architecture.name();
                     let url = download.url.get(architecture).ok_or(format!("`url` has none for {name}"))?;
-                    let sum =
-                        download.sha256.get(architecture).ok_or(format!("`sha256` has none for {name}"))?;
-                    if !url.starts_with("https://") {
-                        return Err(format!("`{url}` does not begin with https://"));
+                    for url in [Some(url), download.sums.as_deref()].into_iter().flatten() {
+                        if !url.starts_with("https://") {
+                            return Err(format!("`{url}` does not begin with https://"));
+                        }
                     }
+                    let Some(sum) = download.sha256.get(architecture) else {
+                        if download.sums.is_some() {
+                            continue;
+                        }
+                        return Err(format!("`sha256` has none for {name}"));
+                    };
                     if sum.len() != 64 || !sum.bytes().all(|b| b.is_ascii_hexdigit()) {
                         return Err(format!("`{sum}` is no SHA-256: 64 hexadecimal digits"));
                     }
@@ -318,11 +357,11 @@ impl Kind {
                 mode(&file.mode)?;
                 match (&file.content, &file.secret) {
                     (Some(_), None) => Ok(()),
-                    (None, Some(secret)) if secrets.contains(&secret.as_str()) => Ok(()),
-                    (None, Some(secret)) => Err(format!("there is no `[[secret]]` named `{secret}`")),
-                    _ => Err("a file has either `content` or `secret`".to_owned()),
+                    (_, Some(secret)) => known_secret(secret, secrets),
+                    (None, None) => Err("a file has `content`, or `secret`, or both".to_owned()),
                 }
             }
+            Self::Tailnet(tailnet) => known_secret(&tailnet.key, secrets),
             Self::Edit(edit) => path(&edit.path),
             Self::Service(service) => word(&service.unit, "a unit", "-.@_"),
             Self::User(user) => word(&user.name, "a user", "-_{}"),
@@ -350,6 +389,13 @@ impl Kind {
                 false => Ok(()),
             },
         }
+    }
+}
+
+fn known_secret(name: &str, secrets: &[&str]) -> Result<(), String> {
+    match secrets.contains(&name) {
+        true => Ok(()),
+        false => Err(format!("there is no `[[secret]]` named `{name}`")),
     }
 }
 

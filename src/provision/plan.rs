@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::comes::Comes;
 use super::component::{Component, Kind, Step};
-use super::edit;
 use super::facts::{Fact, Facts, FileFact, HostFacts, StepFact};
 use super::firewall;
-use super::kinds::{Apt, Download, FileStep, Npm, Service, User};
+use super::kinds::{Apt, Download, FileStep, Npm, Service, Shell, User};
+use super::mirror::Mirrors;
 use super::packages;
 use super::program::Call;
 use super::sshd;
+use super::unedit;
 use super::version;
+use super::{edit, tailnet};
 
 /// What is to be done about a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Change {
 pub struct Wishes {
     /// Move to newer pins.
     pub upgrade: bool,
+    /// Where things come from instead.
+    pub mirrors: Mirrors,
 }
 
 /// What is to be done about a component.
@@ -79,6 +84,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
     let mut blocked: BTreeMap<&str, String> = BTreeMap::new();
     let mut plans = Vec::new();
     let mut mended = !facts.host.dpkg_broken;
+    let mut comes = Comes::default();
     for component in components {
         let mut plan = ComponentPlan {
             name: component.name.clone(),
@@ -91,7 +97,11 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
         if let Some(need) = component.needs().find(|need| blocked.contains_key(need)) {
             plan.blocked = Some(format!("it needs {need}"));
         } else {
-            fill(&mut plan, component, facts, wishes);
+            let mut with_this = comes.clone();
+            fill(&mut plan, component, facts, wishes, &mut with_this);
+            if plan.blocked.is_none() {
+                comes = with_this;
+            }
         }
         if !mended && plan.blocked.is_none() {
             mended = packages::mend(&mut plan, component, facts.host.rights);
@@ -104,25 +114,36 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
     plans
 }
 
-fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes) {
+fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes, comes: &mut Comes) {
     let host = &facts.host;
+    if component.about.never_root && host.user == "root" {
+        plan.blocked =
+            Some("it is never run as root: have a user of the host's own (`sinc install`)".to_owned());
+        return;
+    }
     if let Some(architecture) = host.architecture()
         && !component.about.architectures.contains(&architecture)
     {
         plan.blocked = Some(format!("there is none for {}", architecture.name()));
         return;
     }
-    // A file that changes restarts the services after it.
-    let mut file_changes = false;
+    // A file that changes restarts the services after it, and what a service does is then looked at anew.
+    let (mut file_changes, mut service_changes) = (false, false);
     for (number, step) in component.steps.iter().enumerate() {
         let Some(fact) = facts.steps.get(&(component.name.clone(), number)) else {
             plan.blocked = Some("the host said nothing of it".to_owned());
             return;
         };
-        let mut decision = decide(step, fact, host, wishes);
+        let mut decision = match comes.see(step, fact, host) {
+            Ok(fact) => decide(step, &fact, host, wishes),
+            Err(nothing) => nothing,
+        };
         if let (Kind::Service(service), Decision::Satisfied(_), true) = (&step.kind, &decision, file_changes)
         {
             decision = change(format!("restart {}", service.unit), service_call(service));
+        }
+        if let (Kind::Shell(shell), Decision::Satisfied(_), true) = (&step.kind, &decision, service_changes) {
+            decision = change(format!("see that {}", shell.says), shell_call(shell));
         }
         match &decision {
             Decision::Change(_) if needs_root(step, host) && !host.rights.is_root() => {
@@ -130,10 +151,12 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
             }
             Decision::Change(_) => {
                 file_changes |= matches!(step.kind, Kind::File(_) | Kind::Edit(_) | Kind::Shell(_));
+                service_changes |= matches!(step.kind, Kind::Service(_));
             }
             Decision::Blocked(why) => drop(plan.blocked.get_or_insert(why.clone())),
             Decision::Satisfied(_) => {}
         }
+        comes.note(step, &decision);
         plan.steps.push(decision);
     }
     if plan.changes().next().is_some() && host.disk < component.about.disk + SPARE {
@@ -148,7 +171,7 @@ const SPARE: u64 = 200;
 fn needs_root(step: &Step, host: &HostFacts) -> bool {
     let below_home = |path: &str| host.expand(path).starts_with(&format!("{}/", host.home));
     match &step.kind {
-        Kind::Apt(_) | Kind::User(_) | Kind::Ufw(_) | Kind::Sshd(_) => true,
+        Kind::Apt(_) | Kind::User(_) | Kind::Ufw(_) | Kind::Sshd(_) | Kind::Tailnet(_) => true,
         Kind::Npm(_) => false,
         Kind::Download(download) => !below_home(&download.destination),
         Kind::File(file) => !below_home(&file.path),
@@ -171,11 +194,13 @@ pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -
         return Decision::Satisfied(format!("{} {version} is there", enough.command));
     }
     match (&step.kind, &fact.fact) {
-        (Kind::Apt(apt), Fact::Apt(installed)) => packages(apt, installed, host),
+        (Kind::Apt(apt), Fact::Apt(installed)) => packages(apt, installed, host, &wishes.mirrors),
         (Kind::Npm(npm), Fact::Npm { installed, runs }) => {
             npm_package(npm, installed.as_deref(), runs.as_deref(), wishes)
         }
-        (Kind::Download(wanted), Fact::Download(sum)) => download(wanted, sum.as_deref(), host),
+        (Kind::Download(wanted), Fact::Download(sum)) => {
+            download(wanted, sum.as_deref(), host, &wishes.mirrors)
+        }
         (Kind::File(wanted), Fact::File(there)) => file(wanted, there, host),
         (Kind::Edit(wanted), Fact::Edit(there, content)) => edited(wanted, there, content, host),
         (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
@@ -186,20 +211,29 @@ pub fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -
         (Kind::Sshd(wanted), Fact::Sshd { method, values }) => {
             sshd::decide(wanted, method.as_deref(), values, &host.login)
         }
+        (Kind::Tailnet(wanted), Fact::Tailnet { state, name }) => {
+            tailnet::decide(&wanted.key, state.as_deref(), name.as_deref(), wishes)
+        }
         (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
         (Kind::Shell(shell), Fact::Shell(false)) => {
-            let as_user = if shell.as_user { "yes" } else { "no" };
-            let undo = shell.undo.as_deref().unwrap_or_default();
-            change(
-                format!("make it so that {}", shell.says),
-                Call::new("shell_step", [as_user, &shell.apply, &shell.check, undo, &shell.says]),
-            )
+            change(format!("make it so that {}", shell.says), shell_call(shell))
         }
         _ => Decision::Blocked("the host answered another question".to_owned()),
     }
 }
 
-fn packages(apt: &Apt, installed: &BTreeMap<String, Option<String>>, host: &HostFacts) -> Decision {
+fn shell_call(shell: &Shell) -> Call {
+    let as_user = if shell.as_user { "yes" } else { "no" };
+    let undo = shell.undo.as_deref().unwrap_or_default();
+    Call::new("shell_step", [as_user, &shell.apply, &shell.check, undo, &shell.says])
+}
+
+fn packages(
+    apt: &Apt,
+    installed: &BTreeMap<String, Option<String>>,
+    host: &HostFacts,
+    mirrors: &Mirrors,
+) -> Decision {
     let missing: Vec<&str> = apt
         .packages
         .iter()
@@ -221,10 +255,13 @@ fn packages(apt: &Apt, installed: &BTreeMap<String, Option<String>>, host: &Host
     };
     match (source, &repository.ubuntu_ppa) {
         (Some(source), _) => {
-            let words = [&repository.name, &source.url, &source.suite, &source.components, &source.key];
-            let words = words.into_iter().map(|word| host.expand(word));
+            let at = |url: &str| mirrors.address(&host.expand(url));
+            let (url, key) = (at(&source.url), at(&source.key));
+            let words =
+                [repository.name.clone(), url, host.expand(&source.suite), source.components.clone(), key];
+            let words = words.into_iter();
             let call = Call::new("apt_install_from", words.chain(missing.iter().map(|&it| it.to_owned())));
-            change(format!("{what} from {}", host.expand(&source.url)), call)
+            change(format!("{what} from {}", at(&source.url)), call)
         }
         (None, Some(ppa)) if host.os == "ubuntu" => {
             let words = std::iter::once(ppa.as_str()).chain(missing);
@@ -257,20 +294,33 @@ fn npm_package(npm: &Npm, installed: Option<&str>, runs: Option<&str>, wishes: &
     Decision::Satisfied(format!("{command} {runs} is there{newer}"))
 }
 
-fn download(wanted: &Download, there: Option<&str>, host: &HostFacts) -> Decision {
+fn download(wanted: &Download, there: Option<&str>, host: &HostFacts, mirrors: &Mirrors) -> Decision {
     let destination = host.expand(&wanted.destination);
-    let found = host.architecture().and_then(|it| Some((wanted.url.get(it)?, wanted.sha256.get(it)?)));
-    let Some((url, sum)) = found else {
+    let architecture = host.architecture();
+    let Some(url) = architecture.and_then(|it| wanted.url.get(it)) else {
         return Decision::Blocked(format!("there is none for {}", host.arch));
     };
-    if there == Some(sum) {
+    let pinned = architecture.and_then(|it| wanted.sha256.get(it));
+    // Without a sum of ours the destination's name has the version, and what is there stays.
+    if there.is_some_and(|there| pinned.is_none_or(|pinned| pinned == there)) {
         return Decision::Satisfied(format!("{destination} is there"));
     }
-    let unpack = wanted.unpack.map(|strip| strip.to_string()).unwrap_or_default();
-    change(
-        format!("fetch {destination} from {url}"),
-        Call::new("download", [url, sum, &destination, &unpack, &wanted.mode]),
-    )
+    let (url, unpack) = (mirrors.address(url), wanted.unpack.map(|strip| strip.to_string()));
+    let unpack = unpack.as_deref().unwrap_or_default();
+    match (pinned, &wanted.sums) {
+        (Some(sum), _) => change(
+            format!("fetch {destination} from {url}"),
+            Call::new("download", [&url, sum, &destination, unpack, &wanted.mode]),
+        ),
+        (None, Some(sums)) => {
+            let sums = mirrors.address(sums);
+            change(
+                format!("fetch {destination} from {url}, with the sum that {sums} has"),
+                Call::new("download_listed", [&url, &sums, &destination, unpack, &wanted.mode]),
+            )
+        }
+        (None, None) => Decision::Blocked(format!("{destination} has no SHA-256 for {}", host.arch)),
+    }
 }
 
 fn owner_of(path: &str, owner: Option<&str>, host: &HostFacts) -> String {
@@ -284,28 +334,25 @@ fn owner_of(path: &str, owner: Option<&str>, host: &HostFacts) -> String {
 fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts) -> Decision {
     let path = host.expand(&wanted.path);
     let owner = owner_of(&path, wanted.owner.as_deref(), host);
-    let (content, secret) = match (&wanted.content, &wanted.secret) {
-        (Some(content), _) => (host.expand(content), None),
-        (None, secret) => (String::new(), secret.clone()),
-    };
+    let secret = wanted.secret.clone();
+    let content = wanted.content.as_ref().map(|content| host.expand(content));
     let before = match there {
         FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
         FileFact::Absent => "-",
         // What a secret is, nobody compares: once it is there it stays.
         FileFact::File { sha256, mode, owner: whose } => {
-            let same = secret.is_some() || *sha256 == sum(content.as_bytes());
+            let same = secret.is_some() || *sha256 == edit::sum(content.as_deref().unwrap_or_default());
             if same && *mode == wanted.mode && *whose == owner {
                 return Decision::Satisfied(format!("{path} is as it should be"));
             }
             sha256
         }
     };
+    let function = if secret.is_some() && content.is_some() { "secret_put" } else { "file_put" };
     let mut words = vec![path.clone(), wanted.mode.clone(), owner, before.to_owned()];
-    if secret.is_none() {
-        words.push(content);
-    }
+    words.extend(content);
     let verb = if before == "-" { "write" } else { "replace" };
-    change(format!("{verb} {path}"), Call { secret, ..Call::new("file_put", words) })
+    change(format!("{verb} {path}"), Call { secret, ..Call::new(function, words) })
 }
 
 fn edited(wanted: &super::kinds::Edit, there: &FileFact, content: &[u8], host: &HostFacts) -> Decision {
@@ -318,14 +365,15 @@ fn edited(wanted: &super::kinds::Edit, there: &FileFact, content: &[u8], host: &
     let Ok(text) = std::str::from_utf8(content) else {
         return Decision::Blocked(format!("{path} is not UTF-8"));
     };
-    match edit::apply(wanted, text) {
+    let wanted = wanted.with(&|text| host.expand(text));
+    match edit::apply(&wanted, text) {
         Err(why) => Decision::Blocked(format!("{path} cannot be edited: {why}")),
         Ok(new) if new == text && before != "-" => Decision::Satisfied(format!("{path} says what it should")),
         Ok(new) => {
             let keys: Vec<&str> = wanted.set.keys().chain(wanted.add.keys()).map(String::as_str).collect();
             change(
                 format!("set {} in {path}", several(&keys)),
-                Call::new("file_put", [&path, &mode, &owner, before, &new]),
+                Call::new("file_edit", [&path, &mode, &owner, before, &new, &unedit::written(&wanted)]),
             )
         }
     }
@@ -380,11 +428,6 @@ fn user(wanted: &User, there: Option<&super::facts::UserFact>, host: &HostFacts)
 
 fn are(n: usize) -> &'static str {
     if n == 1 { "is" } else { "are" }
-}
-
-fn sum(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    hex::encode(Sha256::digest(bytes))
 }
 
 /// "a", "a and b", "a, b and c".

@@ -148,6 +148,10 @@ fn undo_one(fields: &[String], all: &[Vec<String>]) -> Option<Undo> {
         ["keys", file, kept] => {
             undo(format!("take the login's keys out of {file} again"), "undo_keys", &[file, kept])
         }
+        // The text that it gets is known once the file is seen (`unedit`).
+        ["edit", path, kept, edit] => {
+            undo(format!("take out of {path} what was put there"), "undo_edit", &[path, kept, edit])
+        }
         ["service", scope, unit, enabled, active] => undo(
             format!("let {unit} be {enabled} and {active}, as before"),
             "undo_service",
@@ -167,6 +171,7 @@ fn undo_one(fields: &[String], all: &[Vec<String>]) -> Option<Undo> {
             };
             undo(format!("bring back the firewall's rule: {}", rule.join(" ")), "undo_ufw_was", words)
         }
+        ["tailnet"] => undo("leave the tailnet".to_owned(), "undo_tailnet", &[]),
         ["ufw-on"] => undo("turn the firewall off".to_owned(), "undo_ufw_on", &[]),
         ["sshd"] => {
             let sums =

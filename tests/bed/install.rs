@@ -13,10 +13,10 @@ use super::support::wait_until;
 const LONG: Duration = Duration::from_secs(300);
 
 /// A host with a way to its mirrors, on which sinc has put nothing; afterwards it has nothing of sinc's again.
-struct Host(Lab);
+pub(super) struct Host(pub(super) Lab);
 
 impl Host {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let lab = Lab::new();
         lab.bed(&["net", "off"]);
         lab.bed(&["net", "on"]);
@@ -26,20 +26,20 @@ impl Host {
         host
     }
 
-    fn root(&self, line: &str) -> String {
+    pub(super) fn root(&self, line: &str) -> String {
         self.0.bed(&["vps", "sh", "-c", line]).trim().to_owned()
     }
 
     /// Runs sinc with the time that packages take.
     #[track_caller]
-    fn sinc(&self, args: &[&str]) -> Run {
+    pub(super) fn sinc(&self, args: &[&str]) -> Run {
         let sandbox = &self.0.sandbox;
         let program = sandbox.program(super::support::sandbox::Sandbox::binary(), &sandbox.home());
         sandbox.finish(&program.args(args).patience(LONG))
     }
 
     /// What a run must bring back: packages, users, listeners, the firewall, and the files below these.
-    fn snapshot(&self) -> String {
+    pub(super) fn snapshot(&self) -> String {
         self.root(
             "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | grep '^installed'; cut -d: -f1 /etc/passwd; \
              ss -Hltn | awk '{ print $4 }' | sort; ufw status; systemctl list-unit-files --state=enabled --no-legend | sort; \
@@ -48,7 +48,7 @@ impl Host {
     }
 
     /// Does this port answer from outside?
-    fn answers(&self, port: u16) -> bool {
+    pub(super) fn answers(&self, port: u16) -> bool {
         let line = format!("exec 3<>/dev/tcp/10.77.0.2/{port}");
         self.0.sandbox.run("timeout", &["3", "bash", "-c", &line]).code == 0
     }
@@ -128,7 +128,7 @@ fn a_login_as_root_becomes_a_host_for_an_agent_and_goes_back() {
 }
 
 #[track_caller]
-fn similar(before: &str, after: &str) {
+pub(super) fn similar(before: &str, after: &str) {
     let before: std::collections::BTreeSet<&str> = before.lines().collect();
     let after: std::collections::BTreeSet<&str> = after.lines().collect();
     let gone: Vec<_> = before.difference(&after).collect();

@@ -10,7 +10,7 @@ use super::support::{variable, wait_until};
 /// A laptop with nothing on it, and a host whose user has nothing on it.
 pub(crate) struct Lab {
     pub(crate) sandbox: Sandbox,
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 impl Lab {

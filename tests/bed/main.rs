@@ -22,3 +22,4 @@ mod restart;
 mod rights;
 mod safe;
 mod second_factor;
+mod tiers;

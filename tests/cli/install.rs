@@ -333,3 +333,98 @@ fn the_firewall_goes_back_first_and_for_the_user_that_was_noted() {
     assert!(run.stderr.contains("could not be taken back, so nothing else was"), "{run}");
     assert!(!fakes.transcript().contains("forget no"), "{run}");
 }
+
+/// What the doctor's first look adds to a host's answer.
+const TOOLS: &str = "tool tmux 3.3a\ntool inotifywait \n";
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_what_mends_it() {
+    let installed = "record base apt\tripgrep\nrecord opencode npm\topencode-ai\nrecord ufw ufw-on\n";
+    let after = all_done(SUDO, &[("fact ufw 2 - ufw active", "fact ufw 2 - ufw inactive")])
+        + TOOLS
+        + installed
+        + "logged-in opencode no\n";
+    let (sandbox, _fakes) = host(&after, "", &after);
+    let run = sandbox.sinc(&["doctor"]).exits(1);
+    insta::assert_snapshot!("doctor", run.snapshot());
+    let json = sandbox.sinc(&["doctor", "--json"]).exits(1);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let findings = json["data"]["findings"].as_array().unwrap();
+    let of = |name: &str| findings.iter().find(|it| it["check"] == name).unwrap();
+    assert_eq!(of("component base")["state"], "ok");
+    assert_eq!(of("component ufw")["fix"], "`sinc install --with ufw`");
+
+    // A host that is not reached is a finding too.
+    let sandbox = Sandbox::new();
+    sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
+    let fakes = Fakes::install(&sandbox, &["ssh"]);
+    let refused = "ssh: connect to host 203.0.113.7 port 22: Connection refused\n";
+    fakes.on("ssh *", Answer { code: 255, stderr: refused.to_owned(), ..Answer::default() });
+    insta::assert_snapshot!("doctor-refused", sandbox.sinc(&["doctor"]).exits(1).snapshot());
+}
+
+#[test]
+fn a_secret_comes_from_a_variable_or_a_file_and_is_never_shown() {
+    let component = "summary = \"x\"\nsource = \"x\"\npinned = \"x\"\n\
+        [[secret]]\nname = \"k\"\nvariable = \"BOX_KEY\"\nprompt = \"the key of the box\"\n\
+        [[step]]\nfile = { path = \"{home}/.key\", content = \"KEY=\", secret = \"k\", mode = \"0600\" }\n";
+    let fact = |said: &str| {
+        let head: String = facts("debian-12-fresh")
+            .lines()
+            .filter(|line| !line.starts_with("fact"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        format!("{head}fact key 0 - file {said}\n")
+    };
+    let sum = "0".repeat(64);
+    let (mut sandbox, fakes) = host(
+        &fact("-"),
+        "run r-1\nlog /l\nstart key 0\nok key 0 1\nend\n",
+        &fact(&format!("{sum} 0600 dev")),
+    );
+    sandbox.write(".config/sinc/components/key.toml", component);
+    let args = ["install", "--yes", "--with", "key"];
+    let nobody = sandbox.sinc(&args).exits(1);
+    assert!(
+        nobody.stderr.contains("give it in the variable BOX_KEY, or in a file that BOX_KEY_FILE names"),
+        "{nobody}"
+    );
+    sandbox.set("BOX_KEY", "two\nlines");
+    let two = sandbox.sinc(&args).exits(1);
+    assert!(two.stderr.contains("the key of the box is more than one line"), "{two}");
+    sandbox.unset("BOX_KEY");
+    let file = sandbox.write("secret", "s3cret\n");
+    sandbox.set("BOX_KEY_FILE", file);
+    let run = sandbox.sinc(&[&args[..], &["-vv"]].concat()).success();
+    assert!(!run.stderr.contains("s3cret") && !run.stdout.contains("s3cret"), "{run}");
+    let sent = fakes.transcript();
+    assert!(!sent.lines().any(|line| line.starts_with("ssh ") && line.contains("s3cret")), "{sent}");
+    sandbox.set("BOX_KEY_FILE", "/nonexistent");
+    let _ = std::fs::remove_file(sandbox.home().join("answers/done"));
+    let missing = sandbox.sinc(&args).exits(1);
+    assert!(missing.stderr.contains("cannot read the file that BOX_KEY_FILE names"), "{missing}");
+}
+
+#[test]
+fn mirrors_stand_in_the_place_of_addresses() {
+    let (sandbox, fakes) = host(
+        &facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0"),
+        "run r-1\nlog /l\nend\n",
+        "",
+    );
+    let config = sandbox.read(".config/sinc/config.toml");
+    sandbox.configure(format!(
+        "{config}[install]\nnpm-registry = \"https://npm.example.com/\"\n[mirror.et]\nfrom = \"https://mistertea.github.io/\"\nto = \"https://mirror.example.com/et/\"\n"
+    ));
+    let run = sandbox.sinc(&["install", "--check"]).exits(1);
+    assert!(
+        run.stdout.contains("install et from https://mirror.example.com/et/debian-et/debian-source/"),
+        "{run}"
+    );
+    let _ = sandbox.sinc(&["install", "--yes"]);
+    let sent = fakes.transcript();
+    assert!(sent.contains("use_mirrors"), "{sent}");
+    sandbox.configure(format!("{config}[mirror.et]\nfrom = \"https://a/\"\n"));
+    let half = sandbox.sinc(&["install", "--check"]).exits(78);
+    assert!(half.stderr.contains("the mirror `et` wants both `from` and `to`"), "{half}");
+}

@@ -63,7 +63,7 @@ fn what_the_host_said_gives_this_plan() {
             .map(|name| if name == "kinds" { &kinds } else { catalog.get(name).unwrap() })
             .collect();
         let facts = facts::parse(&answer, &components).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let wishes = Wishes { upgrade: head.contains(&"upgrade") };
+        let wishes = Wishes { upgrade: head.contains(&"upgrade"), ..Wishes::default() };
         let plans = plan(&components, &facts, &wishes);
         if name.ends_with("-done") {
             assert!(plans.iter().all(ComponentPlan::is_satisfied), "{name}: {}", show(&plans));

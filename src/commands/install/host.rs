@@ -1,5 +1,6 @@
 //! The host that is worked on: what it says, the rights that there are, the second login.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -11,7 +12,8 @@ use crate::process::quote;
 use crate::provision::access::{Access, WrongPassword};
 use crate::provision::apply::{self, Confirmed, Event};
 use crate::provision::component::Component;
-use crate::provision::facts::{self, Facts, Rights};
+use crate::provision::facts::{self, Fact, Facts, Rights};
+use crate::provision::look;
 use crate::provision::plan::{ComponentPlan, Decision};
 use crate::provision::program::Program;
 use crate::provision::target::Target;
@@ -103,7 +105,7 @@ impl<'a> TheHost<'a> {
     }
 
     /// What is there after the work, logins too.
-    pub(super) fn verify(&self, components: &[&Component]) -> Result<Facts> {
+    pub(in crate::commands) fn verify(&self, components: &[&Component]) -> Result<Facts> {
         self.ask(components, true)
     }
 
@@ -111,6 +113,12 @@ impl<'a> TheHost<'a> {
         let program = facts::probe(&self.target, components, logins);
         let answer = self.access().ask("look at the host", &program)?;
         Ok(facts::parse(&answer, components)?)
+    }
+
+    /// These files, as they are.
+    pub(in crate::commands) fn files(&self, files: &[String]) -> Result<BTreeMap<String, Fact>> {
+        let answer = self.access().ask("look at files of the host", &look::files(&self.target, files))?;
+        Ok(look::parse_files(&answer, files)?)
     }
 
     /// Root's rights are wanted and may be had for a password: asks for it. Gives whether there are more rights now.

@@ -6,6 +6,7 @@ use toml_edit::DocumentMut;
 use super::TheHost;
 use super::report::{Became, Report};
 use crate::commands::context::Context;
+use crate::config::{Config, Destination};
 use crate::provision::facts::Facts;
 use crate::remote::Remote;
 use crate::state::replace_file;
@@ -42,6 +43,11 @@ pub(super) fn offer(
             "to go on as that user, set `destination = \"{new}\"` for host {name}: `sinc config edit`"
         )]);
     }
+    Ok(vec![move_to(&config, name, &new)?])
+}
+
+/// Writes a host's new destination into the configuration; all else there stays. Gives what a person should know.
+pub(super) fn move_to(config: &Config, name: &str, new: &Destination) -> Result<String> {
     let text = std::fs::read_to_string(&config.file)
         .with_context(|| format!("cannot read `{}`", config.file.display()))?;
     let mut document: DocumentMut = text.parse().context("the configuration is not TOML")?;
@@ -54,5 +60,5 @@ pub(super) fn offer(
     }
     let kept = replace_file(&config.file, document.to_string().as_bytes())?;
     let (file, kept) = (config.file.display(), kept.display());
-    Ok(vec![format!("host {name} is {new} now, in {file}; what that said before: {kept}")])
+    Ok(format!("host {name} is {new} now, in {file}; what that said before: {kept}"))
 }

@@ -4,24 +4,26 @@ mod choose;
 mod host;
 mod login;
 mod report;
+mod secrets;
 mod show;
+mod tailnet;
+mod work;
 pub(super) mod working;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::context::Context;
 use crate::cli;
-use crate::config::{Agent, BUILT_IN_AGENTS, Config, Environment};
+use crate::config::{Agent, BUILT_IN_AGENTS, Config, Url, Value};
 use crate::failure::{Failure, Kind};
-use crate::provision::apply;
 use crate::provision::catalog::{Catalog, Selection, applies};
 use crate::provision::component::{Component, Tier};
 use crate::provision::facts::{Facts, Rights};
 use crate::provision::firewall;
-use crate::provision::plan::{ComponentPlan, Wishes, plan};
+use crate::provision::mirror::Mirrors;
+use crate::provision::plan::{Wishes, plan};
 use crate::provision::target::Target;
 pub(super) use host::TheHost;
 use report::Report;
@@ -63,7 +65,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         Some(facts) => facts,
         None => there.look(&components, only_looks)?,
     };
-    let wishes = Wishes { upgrade: args.upgrade };
+    let wishes = wishes(&config, args.upgrade);
     let components: Vec<&Component> =
         components.into_iter().filter(|it| applies(it, &facts.host, args.as_root)).collect();
     let mut plans = plan(&components, &facts, &wishes);
@@ -90,12 +92,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         ctx.ui.note("nothing was changed");
         return Ok(0);
     }
-    let secrets = secrets(ctx, &components, &plans)?;
-    let program = apply::program(&there.target, &plans, &secrets);
-    let (outcome, own) = there.work(&program, working::Working::new(ctx, &plans))?;
-    if !own {
-        ctx.ui.note("another run was going on, and has ended; run it again for what is left");
-    }
+    let secrets = secrets::of_changes(ctx, &components, &plans)?;
+    let outcome = work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
     let facts = there.verify(&components)?;
     report.settle(&outcome, plan(&components, &facts, &wishes), &facts);
     if let Some(run) = &outcome.run {
@@ -109,11 +107,25 @@ pub(super) fn own_components(config: &Config) -> Option<PathBuf> {
     config.file.parent().map(|dir| dir.join("components"))
 }
 
+/// What is wanted besides what the files say.
+pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
+    let text = |url: &Option<Value<Url>>| url.as_ref().map(|url| url.value.to_string());
+    let instead = config.mirrors.values().map(|it| (it.from.value.to_string(), it.to.value.to_string()));
+    let mirrors = Mirrors {
+        npm: text(&config.install.npm_registry),
+        instead: instead.collect(),
+        tailnet: text(&config.install.tailnet_server),
+    };
+    Wishes { upgrade, mirrors }
+}
+
 /// What the flags select; nothing where a person is asked.
 fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Selection> {
     let asks = ctx.ui.is_interactive() && !ctx.global.yes && !args.check && !ctx.global.dry_run;
     let tier = match args.tier {
         Some(cli::Tier::Minimal) => Some(Tier::Minimal),
+        Some(cli::Tier::Standard) => Some(Tier::Standard),
+        Some(cli::Tier::Full) => Some(Tier::Full),
         Some(cli::Tier::Custom) => None,
         None if !args.with.is_empty() => None,
         None if asks && args.without.is_empty() && args.agent.is_none() => return None,
@@ -130,35 +142,6 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
     })
 }
 
-/// The secrets that the changes want: from this computer's environment, or asked.
-fn secrets(
-    ctx: &Context,
-    components: &[&Component],
-    plans: &[ComponentPlan],
-) -> Result<BTreeMap<String, String>> {
-    let wanted = |name: &str| {
-        plans.iter().flat_map(ComponentPlan::changes).any(|(_, it)| it.call.secret.as_deref() == Some(name))
-    };
-    let mut secrets = BTreeMap::new();
-    for secret in components.iter().flat_map(|component| &component.about.secret) {
-        if !wanted(&secret.name) {
-            continue;
-        }
-        let value = match Environment::of_person(&secret.variable).and_then(|value| value.into_string().ok())
-        {
-            Some(value) => value,
-            None if ctx.ui.is_interactive() => ctx.ui.secret(&secret.prompt)?,
-            None => {
-                let message = format!("{} is needed, and there is no terminal to ask on", secret.prompt);
-                let hint = format!("give it in the variable {}", secret.variable);
-                return Err(Failure::new(Kind::Failed, message).hint(hint).into());
-            }
-        };
-        secrets.insert(secret.name.clone(), value);
-    }
-    Ok(secrets)
-}
-
 fn finish(
     ctx: &Context,
     there: &TheHost<'_>,
@@ -168,6 +151,8 @@ fn finish(
 ) -> Result<i32> {
     let moved = login::offer(ctx, there, &report, facts)?;
     report.notes.extend(moved);
+    let named = tailnet::offer(ctx, there, facts)?;
+    report.notes.extend(named);
     for component in components {
         if let (Some(login), Some(false)) = (&component.about.login, facts.logged_in.get(&component.name)) {
             report

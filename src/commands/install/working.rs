@@ -96,10 +96,9 @@ impl<'a> Working<'a> {
             Event::Waits(why) => ui.status("Waiting", &harmless(why)),
             Event::TakenBack => ui.warn("what was changed of the firewall or of sshd is as it was before"),
             Event::Note { text, .. } => ui.note(&harmless(text)),
-            Event::Armed(_) => {}
             Event::Lost => ui.status("Waiting", "the line was lost; the host goes on, and is watched again"),
             Event::Broken => self.outcome.broken = true,
-            Event::End => {}
+            Event::Armed(_) | Event::End => {}
         }
     }
 

@@ -110,7 +110,8 @@ npm_package_file() {
 }
 npm_version() {
   file=$(npm_package_file "$1")
-  [ -z "$file" ] || sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' "$file" | head -n 1
+  # Some are written in one line.
+  [ -z "$file" ] || tr ',{' '\n' <"$file" | sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' | head -n 1
 }
 
 # Is a run going on? Whoever works holds the lock; those that only ask share it.

@@ -43,6 +43,12 @@ ssh_ports() {
   systemctl show -p Listen ssh.socket 2>/dev/null | sed -n 's/.*:\([0-9]*\) (Stream).*/\1/p'
 }
 
+# For the doctor: what sessions need, whoever put it there.
+tell_tools() {
+  echo "tool tmux $(as_user tmux -V 2>/dev/null | grep -oE '[0-9]+\.[0-9]+[a-z]?' | head -n 1)"
+  echo "tool inotifywait $(as_user sh -c 'command -v inotifywait' 2>/dev/null)"
+}
+
 # COMMANDS...: asks all for their versions at once, because some take a second
 ask_versions() {
   versions=$(mktemp -d) || return 0
@@ -184,6 +190,15 @@ login_method() {
     journalctl -q --no-pager -o cat -t sshd -t sshd-session -g "from $1 port $2 " 2>/dev/null
     grep -hF "from $1 port $2 " /var/log/auth.log 2>/dev/null
   } | sed -n "s/.*Accepted \([a-z/-]*\) for $login from .*/\1/p" | tail -n 1
+}
+
+# What Tailscale says of itself, and this host's name in the tailnet.
+probe_tailnet() {
+  said=$(tailscale status --json --peers=false 2>/dev/null)
+  backend=$(printf '%s\n' "$said" | sed -n 's/^ *"BackendState": *"\([^"]*\)".*/\1/p' | head -n 1)
+  name=$(printf '%s\n' "$said" | sed -n 's/^ *"DNSName": *"\([^"]*\)".*/\1/p' | head -n 1)
+  name=${name%.}
+  echo "${backend:--} ${name:--}"
 }
 
 # AS_USER CHECK

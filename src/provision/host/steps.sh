@@ -71,7 +71,8 @@ apt_install_from() {
   printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /etc/apt/keyrings/sinc-%s.%s\n' \
     "$url" "$suite" "$parts" "$name" "$kind" | put_whole "$list" 644 root
   rm -f "/etc/apt/keyrings/sinc-$name.$other"
-  if ! lists_of "$list"; then
+  # One that contradicts another (the same place with another key) would break apt for all of them.
+  if ! lists_of "$list" || ! apt-get indextargets >/dev/null; then
     rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
     because "the repository cannot be used, and was taken out again: $url $suite"
   fi
@@ -131,7 +132,7 @@ npm_install() {
 # URL SHA256 DESTINATION UNPACK MODE
 download() {
   dir=$(dirname "$3")
-  mkdir -p "$dir"
+  case $dir in "$home"/*) as_user mkdir -p "$dir" ;; *) mkdir -p "$dir" ;; esac
   fetch "$1" "$run/download" 1800 || because "could not fetch $1"
   sum=$(sha256sum <"$run/download" | cut -d' ' -f1)
   [ "$sum" = "$2" ] || because "what came from $1 is not what was pinned: its SHA-256 is $sum"
@@ -139,7 +140,10 @@ download() {
   if [ -n "$4" ]; then
     rm -rf "$3.sinc-new"
     mkdir "$3.sinc-new"
-    tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner
+    case $1 in
+    *.zip) unzip -q "$run/download" -d "$3.sinc-new" ;;
+    *) tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner ;;
+    esac
     echo "$2" >"$3.sinc-new/.sinc-sha256"
     record_wrote "$3" "$3.sinc-new"
     rm -rf "$3.sinc-old"
@@ -172,11 +176,12 @@ file_put() {
       dir=$(dirname "$dir")
     done
   fi
-  record_before file "$1"
+  [ -n "${6:-}" ] || record_before file "$1"
   (umask 077 && printf '%s' "$5" >"$1.sinc-new")
   chmod "$2" "$1.sinc-new"
   [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
-  record_wrote "$1" "$1.sinc-new"
+  # An edit is noted by itself.
+  [ -n "${6:-}" ] || record_wrote "$1" "$1.sinc-new"
   sync "$1.sinc-new"
   mv "$1.sinc-new" "$1"
 }

@@ -1,0 +1,100 @@
+# shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
+# What the larger tiers need besides: mirrors, secrets in files, sums that a project publishes, a tailnet.
+
+# NPM-REGISTRY [FROM TO]...: for npm and git, and all that is started from here
+use_mirrors() {
+  [ -z "$1" ] || export "npm_config_registry=$1"
+  shift
+  git_rules=0
+  while [ $# -gt 1 ]; do
+    export "GIT_CONFIG_KEY_$git_rules=url.$2.insteadOf" "GIT_CONFIG_VALUE_$git_rules=$1"
+    git_rules=$((git_rules + 1))
+    shift 2
+  done
+  [ $git_rules = 0 ] || export "GIT_CONFIG_COUNT=$git_rules"
+}
+
+# PATH MODE OWNER BEFORE HEAD SECRET: a line that begins with HEAD
+secret_put() { file_put "$1" "$2" "$3" "$4" "$5$6
+"; }
+
+# PATH MODE OWNER BEFORE CONTENT EDIT: what is put into a file is noted apart from the file, which others write to
+file_edit() {
+  kept=
+  if [ -e "$1" ]; then
+    kept=$state/kept/$component/$(kept_name "$1")-$(printf '%s' "$6" | sha256sum | cut -c 1-12)
+    # What is not noted was cut off, and may be old.
+    if ! cut -f1,3 "$state/installed/$component" 2>/dev/null | grep -qxF -- "edit$tab$kept"; then
+      private_dir "$(dirname "$kept")"
+      cp -a "$1" "$kept.new"
+      sync "$kept.new"
+      mv -fT "$kept.new" "$kept"
+    fi
+  fi
+  record edit "$1" "$kept" "$6"
+  file_put "$1" "$2" "$3" "$4" "$5" edited
+}
+
+# PATH MODE OWNER BEFORE CONTENT WHOLE: the file as it is without what was put there; without content it goes. WHOLE is
+# yes when somebody else has written to it since: then the whole of it is kept too, once in a run.
+undo_edit() {
+  [ -f "$1" ] || return 0
+  [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$4" ] || because "$1 was changed meanwhile: run it again"
+  if [ "$6" = yes ] && [ ! -e "$run/whole-$(kept_name "$1")" ]; then
+    whole=$(free_name "$1.before-uninstall")
+    cp -a "$1" "$whole"
+    : >"$run/whole-$(kept_name "$1")"
+    emit "note $component $1 was changed since: only what was put into it is gone; the whole of it: $whole"
+  fi
+  if [ -n "$5" ]; then printf '%s' "$5" | put_whole "$1" "$2" "$3"; else rm -f "$1"; fi
+}
+
+# URL SUMS DESTINATION UNPACK MODE: as `download`, by the list of sums that its project publishes
+download_listed() {
+  fetch "$2" "$run/sums" 120 || because "could not fetch the list of sums: $2"
+  sum=$(listed_sum "$run/sums" "${1##*/}")
+  rm -f "$run/sums"
+  [ -n "$sum" ] || because "$2 has no SHA-256 of ${1##*/}"
+  download "$1" "$sum" "$3" "$4" "$5"
+}
+
+# LIST NAME: its SHA-256 in a list of sha256sum's, or in what GitHub says of a release
+listed_sum() {
+  tr ',{}' '\n' <"$1" | awk -v name="$2" '
+    $2 == name || $2 == "*" name { print $1; exit }
+    /^ *"name" *:/ { split($0, part, "\""); here = part[4] == name }
+    here && /^ *"digest" *:/ { split($0, part, "\""); sub("sha256:", "", part[4]); print part[4]; exit }
+  ' | grep -xE '[0-9a-f]{64}'
+}
+
+# SERVER KEY: joins the tailnet with the key, or shows the address at which a person lets it in
+tailnet_join() {
+  record tailnet
+  set -- "$1" "$2" "$run/tailnet-key"
+  # Waits for the service itself, which systemd may just have started.
+  timeout 60 sh -c 'until tailscale status --json >/dev/null 2>&1; do sleep 0.2; done' ||
+    because "tailscaled does not answer"
+  if [ -n "$2" ]; then
+    (umask 077 && printf '%s\n' "$2" >"$3")
+    code=0
+    timeout 90 tailscale up ${1:+"--login-server=$1"} "--auth-key=file:$3" --timeout=60s || code=$?
+    rm -f "$3"
+    [ $code = 0 ] || because "the tailnet does not take this key: $(tailnet_says)"
+    return
+  fi
+  timeout 930 tailscale up ${1:+"--login-server=$1"} --timeout=900s &
+  waiting=$! told=
+  while kill -0 $waiting 2>/dev/null; do
+    address=$(tailscale status --json 2>/dev/null | sed -n 's/^ *"AuthURL": *"\([^"]*\)".*/\1/p')
+    if [ -n "$address" ] && [ "$told" != "$address" ]; then
+      emit "wait $component open $address in a browser, to let this host into your tailnet"
+      told=$address
+    fi
+    sleep 0.2
+  done
+  wait $waiting || because "nobody let this host into the tailnet: $(tailnet_says)"
+}
+# What Tailscale itself complains of.
+tailnet_says() { tailscale status --json 2>/dev/null | tr -d '\n' | sed -n 's/.*"Health": *\[ *"\([^"]*\)".*/\1/p'; }
+
+undo_tailnet() { ! command -v tailscale >/dev/null || tailscale logout || true; }

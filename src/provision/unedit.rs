@@ -1,0 +1,293 @@
+//! Edits of files, taken back: what was put there goes, and what a person or another component wrote since stays.
+
+use std::collections::BTreeMap;
+
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstNode, CstObject, CstRootNode};
+use serde_json::Value;
+
+use super::apply::Back;
+use super::edit::{self, bare, input, split, toml_value};
+use super::facts::{Fact, FileFact};
+use super::kinds::{Edit, Format};
+use super::program::Call;
+
+/// What a record's edit is written as.
+#[must_use]
+pub fn written(edit: &Edit) -> String {
+    hex::encode(serde_json::to_vec(edit).unwrap_or_default())
+}
+
+fn read(word: &str) -> Option<Edit> {
+    serde_json::from_slice(&hex::decode(word).ok()?).ok()
+}
+
+/// The files that must be seen for this, as the host has them and as they were kept.
+#[must_use]
+pub fn files(plan: &[Back]) -> Vec<String> {
+    let mut files: Vec<String> = edits(plan).flat_map(|words| [words[0].clone(), words[1].clone()]).collect();
+    files.retain(|file| !file.is_empty());
+    files.sort();
+    files.dedup();
+    files
+}
+
+fn edits(plan: &[Back]) -> impl Iterator<Item = &Vec<String>> {
+    plan.iter()
+        .flat_map(|back| &back.undo)
+        .map(|undo| &undo.call)
+        .filter(|call| is_open(call))
+        .map(|it| &it.words)
+}
+
+/// As a record gives it: path, kept copy, edit.
+fn is_open(call: &Call) -> bool {
+    call.function == "undo_edit" && call.words.len() == 3
+}
+
+/// Puts the text that a file gets into each of these calls, in the order in which they are made.
+pub fn settle(plan: &mut [Back], mut seen: BTreeMap<String, Fact>) {
+    for undo in plan.iter_mut().flat_map(|back| &mut back.undo).filter(|undo| is_open(&undo.call)) {
+        let [path, kept, edit] = undo.call.words.as_slice() else { continue };
+        undo.call = match taken_back(path, kept, edit, &mut seen) {
+            Ok(call) => call,
+            Err(why) => Call::new("because", [format!("{path} stays as it is: {why}")]),
+        };
+    }
+}
+
+fn taken_back(path: &str, kept: &str, edit: &str, seen: &mut BTreeMap<String, Fact>) -> Result<Call, String> {
+    let edit = read(edit).ok_or("what was put there is not known any more")?;
+    let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned());
+    let before = match seen.get(kept) {
+        Some(Fact::Edit(FileFact::File { .. }, content)) => utf8(content)?,
+        _ => String::new(),
+    };
+    let (sha256, mode, owner, now) = match seen.get(path) {
+        Some(Fact::Edit(FileFact::File { sha256, mode, owner }, content)) => {
+            (sha256.clone(), mode.clone(), owner.clone(), utf8(content)?)
+        }
+        _ => return Ok(Call::new("true", [""; 0])),
+    };
+    let (new, others) = match edit::apply(&edit, &before) {
+        // Nobody wrote to it since: it becomes just what it was.
+        Ok(ours) if ours == now => (before, "no"),
+        _ => (without(&edit, &before, &now)?, "yes"),
+    };
+    let file = FileFact::File { sha256: edit::sum(&new), mode: mode.clone(), owner: owner.clone() };
+    let fact = if new.is_empty() { FileFact::Absent } else { file };
+    seen.insert(path.to_owned(), Fact::Edit(fact, new.clone().into_bytes()));
+    Ok(Call::new("undo_edit", [path, &mode, &owner, &sha256, &new, others]))
+}
+
+/// The text `now` without what `edit` had put into `before`; empty where nothing is left of a file that was not there.
+fn without(edit: &Edit, before: &str, now: &str) -> Result<String, String> {
+    let left = match edit.format {
+        Format::Json => json(edit, before, now)?,
+        Format::Toml => toml(edit, before, now)?,
+    };
+    let nothing =
+        before.is_empty() && matches!(left.split_whitespace().collect::<String>().as_str(), "" | "{}");
+    Ok(if nothing { String::new() } else { left })
+}
+
+fn json(edit: &Edit, before: &str, now: &str) -> Result<String, String> {
+    let parse = |text: &str| {
+        CstRootNode::parse(text, &ParseOptions::default()).map_err(|error| format!("it is not JSON: {error}"))
+    };
+    let was = parse(before)?.to_serde_value().unwrap_or_default();
+    let root = parse(now)?;
+    let Some(top) = root.object_value() else { return Ok(now.to_owned()) };
+    let below =
+        |parts: &[&str]| parts.iter().try_fold(top.clone(), |it: CstObject, part| it.object_value(part));
+    let was_there = |parts: &[&str]| parts.iter().try_fold(&was, |it, part| it.get(*part));
+    for (key, value) in &edit.set {
+        let (mut parts, last) = split(key);
+        let Some(property) = below(&parts).and_then(|object| object.get(last)) else { continue };
+        if property.value().and_then(|it| it.to_serde_value()).as_ref() != Some(value) {
+            continue;
+        }
+        parts.push(last);
+        match was_there(&parts) {
+            Some(old) => property.set_value(input(old)),
+            None => property.remove(),
+        }
+        parts.pop();
+        prune(&top, &parts, &was_there);
+    }
+    for (key, values) in &edit.add {
+        let (mut parts, last) = split(key);
+        let Some(array) = below(&parts).and_then(|object| object.array_value(last)) else { continue };
+        parts.push(last);
+        let kept = was_there(&parts).and_then(Value::as_array).cloned().unwrap_or_default();
+        for element in array.elements() {
+            let value = CstNode::to_serde_value(&element);
+            if value.is_some_and(|value| values.contains(&value) && !kept.contains(&value)) {
+                element.remove();
+            }
+        }
+        prune(&top, &parts, &was_there);
+    }
+    Ok(root.to_string())
+}
+
+/// Removes what is empty now, and was not there, from the innermost on.
+fn prune<'a>(top: &CstObject, parts: &[&str], was_there: &dyn Fn(&[&str]) -> Option<&'a Value>) {
+    for length in (1..=parts.len()).rev() {
+        let (above, last) = (&parts[..length - 1], parts[length - 1]);
+        let object = above.iter().try_fold(top.clone(), |it: CstObject, part| it.object_value(part));
+        let Some(property) = object.and_then(|object| object.get(last)) else { return };
+        let empty = property.object_value().is_some_and(|it| it.properties().is_empty())
+            || property.array_value().is_some_and(|it| it.elements().is_empty());
+        if !empty || was_there(&parts[..length]).is_some() {
+            return;
+        }
+        property.remove();
+    }
+}
+
+fn toml(edit: &Edit, before: &str, now: &str) -> Result<String, String> {
+    use toml_edit::{DocumentMut, Item, TableLike};
+    fn below<'a>(document: &'a mut DocumentMut, parts: &[&str]) -> Option<&'a mut dyn TableLike> {
+        let mut table: &mut dyn TableLike = document.as_table_mut();
+        for part in parts {
+            table = table.get_mut(part)?.as_table_like_mut()?;
+        }
+        Some(table)
+    }
+    let parse = |text: &str| text.parse::<DocumentMut>().map_err(|error| format!("it is not TOML: {error}"));
+    let (mut was, mut document) = (parse(before)?, parse(now)?);
+    for key in edit.set.keys().chain(edit.add.keys()) {
+        let (parts, last) = split(key);
+        let old = below(&mut was, &parts).and_then(|table| table.get(last).cloned());
+        let Some(table) = below(&mut document, &parts) else { continue };
+        if let Some(value) = edit.set.get(key) {
+            let same = table.get(last).and_then(Item::as_value).map(bare) == Some(bare(&toml_value(value)?));
+            match old {
+                _ if !same => {}
+                // In its place, for the comments before it.
+                Some(old) => table.get_mut(last).into_iter().for_each(|item| *item = old.clone()),
+                None => drop(table.remove(last)),
+            }
+        } else if let Some(array) = table.get_mut(last).and_then(Item::as_array_mut) {
+            let kept: Vec<String> =
+                old.iter().filter_map(Item::as_array).flat_map(|it| it.iter().map(bare)).collect();
+            for value in &edit.add[key] {
+                let value = bare(&toml_value(value)?);
+                array.retain(|it| bare(it) != value || kept.contains(&value));
+            }
+            if array.is_empty() && old.is_none() {
+                table.remove(last);
+            }
+        }
+        for length in (1..=parts.len()).rev() {
+            let empty = below(&mut document, &parts[..length]).is_some_and(|table| table.is_empty());
+            if !empty || below(&mut was, &parts[..length]).is_some() {
+                break;
+            }
+            if let Some(above) = below(&mut document, &parts[..length - 1]) {
+                above.remove(parts[length - 1]);
+            }
+        }
+    }
+    Ok(document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::records::Undo;
+
+    fn edit(format: Format, set: &[(&str, Value)], add: &[(&str, &[&str])]) -> Edit {
+        Edit {
+            path: "/x".to_owned(),
+            format,
+            set: set.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            add: add
+                .iter()
+                .map(|(key, values)| ((*key).to_owned(), values.iter().map(|it| Value::from(*it)).collect()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_put_into_json_goes_and_the_rest_stays() {
+        let wanted = edit(
+            Format::Json,
+            &[("theme", "light".into()), ("mcp.git.command", "uvx".into())],
+            &[("plugin", &["a@1", "b@1"])],
+        );
+        let before = "{\n  // mine\n  \"theme\": \"dark\",\n  \"plugin\": [\"a@1\"]\n}\n";
+        let ours = edit::apply(&wanted, before).unwrap();
+        // Another component, and the person, wrote to it since.
+        let other = edit(Format::Json, &[("mcp.web.command", "x".into())], &[("plugin", &["c@1"])]);
+        let since = edit::apply(&other, &ours).unwrap().replace("// mine", "// mine, still");
+        let left = without(&wanted, before, &since).unwrap();
+        assert!(left.contains("// mine, still"), "{left}");
+        let value = CstRootNode::parse(&left, &ParseOptions::default()).unwrap().to_serde_value().unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({"theme": "dark", "plugin": ["a@1", "c@1"], "mcp": {"web": {"command": "x"}}})
+        );
+        // What the person changed is the person's.
+        let changed = ours.replace("\"light\"", "\"blue\"");
+        assert!(without(&wanted, before, &changed).unwrap().contains("\"blue\""));
+        // Of a file that was not there nothing is left.
+        let made = edit::apply(&wanted, "").unwrap();
+        assert_eq!(without(&wanted, "", &made).unwrap(), "");
+        assert!(without(&wanted, before, "[").unwrap_err().contains("not JSON"));
+    }
+
+    #[test]
+    fn what_was_put_into_toml_goes_and_the_rest_stays() {
+        let wanted = edit(
+            Format::Toml,
+            &[("model", "y".into()), ("mcp_servers.git.command", "uvx".into())],
+            &[("notify", &["a"])],
+        );
+        let before = "# mine\nmodel = \"x\"\n";
+        let ours = edit::apply(&wanted, before).unwrap();
+        let since = format!("{ours}\n[tui]\ntheme = \"dark\"\n");
+        let left = without(&wanted, before, &since).unwrap();
+        let table: toml::Table = left.parse().unwrap();
+        assert_eq!(table, "model = \"x\"\n[tui]\ntheme = \"dark\"\n".parse().unwrap(), "{left}");
+        assert!(left.starts_with("# mine\n"), "{left}");
+        assert_eq!(without(&wanted, "", &edit::apply(&wanted, "").unwrap()).unwrap(), "");
+    }
+
+    #[test]
+    fn edits_of_one_file_are_taken_back_one_after_the_other() {
+        let (first, second) = (
+            edit(Format::Json, &[], &[("plugin", &["a@1"])]),
+            edit(Format::Json, &[("theme", "dark".into())], &[("plugin", &["b@1"])]),
+        );
+        let before = "{ \"x\": 1 }\n";
+        let between = edit::apply(&first, before).unwrap();
+        let now = edit::apply(&second, &between).unwrap();
+        let file = |text: &str| {
+            let file =
+                FileFact::File { sha256: edit::sum(text), mode: "0600".to_owned(), owner: "dev".to_owned() };
+            Fact::Edit(file, text.as_bytes().to_vec())
+        };
+        let undo = |name: &str, kept: &str, edit: &Edit| {
+            let call = Call::new("undo_edit", ["/x", kept, &written(edit)]);
+            let undo = vec![Undo { what: String::new(), call }];
+            Back { name: name.to_owned(), user: None, undo, unreadable: false }
+        };
+        let seen: BTreeMap<String, Fact> = [("/x", now.as_str()), ("/k1", before), ("/k2", &between)]
+            .map(|(at, text)| (at.to_owned(), file(text)))
+            .into();
+        let mut plan = vec![undo("second", "/k2", &second), undo("first", "/k1", &first)];
+        assert_eq!(files(&plan), ["/k1", "/k2", "/x"]);
+        settle(&mut plan, seen.clone());
+        assert_eq!(plan[0].undo[0].call.words, ["/x", "0600", "dev", &edit::sum(&now), &between, "no"]);
+        assert_eq!(plan[1].undo[0].call.words, ["/x", "0600", "dev", &edit::sum(&between), before, "no"]);
+        // The first one alone leaves what the second one wrote.
+        let mut plan = vec![undo("first", "/k1", &first)];
+        settle(&mut plan, seen);
+        let left: Value = serde_json::from_str(&plan[0].undo[0].call.words[4]).unwrap();
+        assert_eq!(left, serde_json::json!({"x": 1, "plugin": ["b@1"], "theme": "dark"}));
+        // Others wrote to it: the whole of it is kept.
+        assert_eq!(plan[0].undo[0].call.words[5], "yes");
+    }
+}

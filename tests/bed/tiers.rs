@@ -1,0 +1,229 @@
+//! The larger tiers on a booted Debian. What no registry that the tests reach has is stood in for (`market.py`): through
+//! the real apt, npm, curl, git and systemd.
+
+use std::process::Child;
+
+use super::install::{Host, similar};
+use super::onlooker::Onlooker;
+use super::support::terminal::Terminal;
+use super::support::{PATIENCE, variable, wait_until};
+
+const KEY: &str = "tskey-auth-good";
+const TOKEN: &str = "token of a bot";
+const NAME: &str = "vps.tail-test.ts.net";
+
+/// The server of what is stood in for, and a laptop that is in the tailnet.
+struct Market(Child);
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Market {
+    /// Opens it; a package of npm that it lacks is at `registry`.
+    fn open(host: &Host, registry: &str) -> Self {
+        let sandbox = &host.0.sandbox;
+        let dir = sandbox.project("market");
+        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/market.py");
+        let words = [script.to_str().unwrap(), dir.to_str().unwrap(), registry];
+        let server = Self(sandbox.program("python3", &dir).args(words).start());
+        wait_until("the market answers", PATIENCE, || {
+            sandbox.run("bash", &["-c", "exec 3<>/dev/tcp/10.77.0.1/8098"]).code == 0
+        });
+        let config = sandbox.read(".config/sinc/config.toml");
+        let mirror = |name: &str, from: &str, to: &str| {
+            format!("[mirror.{name}]\nfrom = \"{from}\"\nto = \"http://10.77.0.1:8098/{to}\"\n")
+        };
+        let mirrors = [
+            mirror("tailscale", "https://pkgs.tailscale.com/stable/debian", "apt"),
+            mirror("et", "https://mistertea.github.io/debian-et/debian-source/", "apt-et"),
+            mirror("et-key", "https://github.com/MisterTea/debian-et/raw/master/et.gpg", "apt/et.gpg"),
+            mirror("github", "https://github.com/", "github/"),
+            mirror("github-api", "https://api.github.com/", "api/"),
+        ];
+        sandbox.configure(format!(
+            "{config}\n[install]\nnpm-registry = \"http://10.77.0.1:8098/npm/\"\ntailnet-server = \"http://10.77.0.1:8098/tailnet\"\n{}",
+            mirrors.join("")
+        ));
+        // A commit names what is in it, so the stand-in's is another one.
+        let shipped = include_str!("../../install/components/agent-os.toml");
+        let commit = std::fs::read_to_string(dir.join("agent-os-commit")).unwrap();
+        sandbox.write(".config/sinc/components/agent-os.toml", shipped.replace("2e3d01c", &commit));
+        // This laptop is in the tailnet, and knows the host's name there.
+        let status = format!(
+            "#!/bin/sh\necho '{{\"BackendState\":\"Running\",\"CurrentTailnet\":{{\"MagicDNSSuffix\":\"{}\"}}}}'\n",
+            NAME.split_once('.').unwrap().1
+        );
+        sandbox.write_program(host.0.dir.join("bin/tailscale"), &status);
+        let ssh = host.0.dir.join("ssh_config");
+        let text = std::fs::read_to_string(&ssh).unwrap();
+        let key = text.lines().find(|line| line.contains("Include")).unwrap();
+        let bed = std::fs::read_to_string(key.strip_prefix("Include ").unwrap()).unwrap();
+        let key = bed.lines().find(|line| line.contains("IdentityFile")).unwrap();
+        let known = host.0.dir.join("known_hosts");
+        let known = known.display();
+        std::fs::write(
+            &ssh,
+            format!("{text}Host {NAME}\n  HostName 10.77.0.2\n{key}\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking accept-new\n"),
+        )
+        .unwrap();
+        server
+    }
+}
+
+/// Every port that something on the host listens on, and of these the ones that answer from outside.
+fn open_ports(host: &Host) -> (Vec<u16>, Vec<u16>) {
+    let mut listening: Vec<u16> = host
+        .root("ss -Hltn | awk '{ print $4 }' | sed 's/.*://'")
+        .lines()
+        .map(|port| port.parse().unwrap())
+        .collect();
+    listening.sort_unstable();
+    listening.dedup();
+    let open = std::thread::scope(|scope| {
+        let asked: Vec<_> =
+            listening.iter().map(|&port| scope.spawn(move || host.answers(port).then_some(port))).collect();
+        asked.into_iter().filter_map(|it| it.join().unwrap()).collect()
+    });
+    (listening, open)
+}
+
+#[test]
+fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address() {
+    let mut host = Host::new();
+    let before = host.snapshot();
+    let _market = Market::open(&host, "http://10.77.0.1:8098/nowhere");
+    let args = ["install", "--yes", "--tier", "custom", "--with", "tailscale"];
+    host.0.sandbox.write("key", "tskey-auth-bad\n");
+    let file = host.0.sandbox.home().join("key");
+    host.0.sandbox.set("TS_AUTHKEY_FILE", file.to_str().unwrap());
+    let bad = host.sinc(&args).exits(1);
+    assert!(
+        bad.stderr.contains("tailscale failed: the tailnet does not take this key: invalid authkey"),
+        "{bad}"
+    );
+
+    // A person opens the address.
+    host.0.sandbox.unset("TS_AUTHKEY_FILE");
+    let terminal = Terminal::sinc(
+        &host.0.sandbox,
+        &host.0.sandbox.home(),
+        &["install", "--tier", "custom", "--with", "tailscale"],
+    );
+    terminal.wait_for("Do this on vps?", PATIENCE);
+    terminal.type_line("y");
+    terminal.wait_for("auth key of your tailnet (or nothing)", PATIENCE);
+    terminal.type_line("");
+    terminal.wait_for("http://10.77.0.1:8098/login/abc", PATIENCE);
+    host.root("touch /var/lib/tailscale/approved");
+    terminal.wait_for(&format!("Use dev@{NAME}, through the tailnet, for host vps from now on?"), PATIENCE);
+    terminal.type_line("y");
+    assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
+    drop(terminal);
+    let config = host.0.sandbox.read(".config/sinc/config.toml");
+    assert!(config.contains(&format!("destination = \"dev@{NAME}\"")), "{config}");
+    // By its new address nothing is left to do, and it cannot cut off its own line.
+    let again = host.sinc(&[&args[..], &["--check"]].concat()).success();
+    assert!(again.stderr.contains("everything is as it should be"), "{again}");
+    let own = host.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(own.stderr.contains("this login comes through the tailnet, which would be left"), "{own}");
+    host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+
+    // With a key, which nobody sees.
+    host.root("rm -rf /var/lib/tailscale");
+    host.0.sandbox.set("TS_AUTHKEY", KEY);
+    let onlooker = Onlooker::on(&host.0);
+    host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
+    onlooker.saw_no(KEY);
+    let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+    // What it needs may have been there before, or not.
+    assert!(back.stderr.contains("tailscale: leave the tailnet"), "{back}");
+    similar(&before, &host.snapshot());
+}
+
+#[test]
+fn the_larger_tiers_converge_open_nothing_and_go_back() {
+    let mut host = Host::new();
+    let before = host.snapshot();
+    host.0.on_host("rm -rf ~/.config ~/.cache ~/.aisessions ~/.lunaroute ~/.agent-os ~/.kimaki");
+    // From the real registry; then the host itself says which that is.
+    host.sinc(&["install", "--yes", "--tier", "custom", "--with", "opencode"]).success();
+    let registry = host.0.on_host("npm config get registry");
+    let _market = Market::open(&host, registry.trim());
+    host.0.on_host("mkdir -p ~/.config/opencode; printf '{\\n  // mine\\n  \"theme\": \"dark\"\\n}\\n' >~/.config/opencode/opencode.jsonc");
+    host.0.sandbox.set("TS_AUTHKEY", KEY);
+    host.0.sandbox.set("KIMAKI_BOT_TOKEN", TOKEN);
+
+    // What PyPI has takes long: only when all is asked for.
+    let all = variable("SINC_TIERS").is_some_and(|which| which == "all");
+    let besides = if all { &["--with", "direnv", "--with", "mcp"][..] } else { &["--with", "direnv"] };
+    let mut listening = Vec::new();
+    for (tier, besides) in [("standard", &[][..]), ("full", besides)] {
+        let args = [&["install", "--tier", tier], besides].concat();
+        let run = host.sinc(&[&args[..], &["--yes"]].concat()).success();
+        assert!(!run.stderr.contains("warning: "), "{run}");
+        let again = host.sinc(&[&args[..], &["--check"]].concat()).success();
+        assert!(again.stderr.contains("everything is as it should be"), "{again}");
+        let open;
+        (listening, open) = open_ports(&host);
+        assert_eq!(open, [22], "of {listening:?}");
+    }
+    // They do listen: it is the firewall that keeps everybody out.
+    for port in [22, 2022, 3011, 8081, 8082, 29988] {
+        assert!(listening.contains(&port), "{port} is not in {listening:?}");
+    }
+    host.root("ufw allow 3011/tcp");
+    assert!(host.answers(3011));
+    host.root("ufw --force delete allow 3011/tcp");
+    assert!(!host.answers(3011));
+    assert!(host.root("ufw status").contains("3011/tcp on tailscale0"), "{}", host.root("ufw status"));
+    // As the login's own user, also without a login.
+    assert_eq!(
+        host.root(
+            "stat -c %U /proc/$(ss -Hltnp 'sport = :3011' | grep -o 'pid=[0-9]*' | head -n 1 | cut -d= -f2)"
+        ),
+        "dev"
+    );
+    assert_eq!(
+        host.0.on_host("stat -c '%a %U' ~/.config/sinc/kimaki.env; cat ~/.config/sinc/kimaki.env"),
+        format!("600 dev\nKIMAKI_BOT_TOKEN={TOKEN}\n")
+    );
+    // What several components want in one file is all there, and what was there before.
+    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
+    for part in [
+        "// mine",
+        "opencode-direnv@2025.1211.9",
+        "@agentmap/opencode@0.2.0",
+        "worktree-session@1.1.0",
+        "127.0.0.1:8081/v1",
+        "aisessions",
+    ] {
+        assert!(config.contains(part), "{part}: {config}");
+    }
+    // The plugin that moves its own pin does not find it.
+    assert!(!config.contains("session-handoff"), "{config}");
+    // Its first start with plugins takes a while.
+    let read = host.root("su - dev -c 'opencode debug config'");
+    for plugin in ["opencode-direnv", "session-handoff", "worktree-session"] {
+        assert!(read.contains(plugin), "OpenCode does not read {plugin}: {read}");
+    }
+    let doctor = host.sinc(&["doctor"]);
+    assert!(doctor.stdout.contains("ok       component kimaki: 0.26.0"), "{doctor}");
+    assert!(
+        doctor.stdout.contains("warning  component opencodesync: 0.1.3; nobody is logged in to it"),
+        "{doctor}"
+    );
+
+    // One alone is taken back out of the file that it shares.
+    host.sinc(&["uninstall", "agentmap", "--yes"]).success();
+    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
+    assert!(!config.contains("agentmap") && config.contains("worktree-session@1.1.0"), "{config}");
+    let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+    assert!(!back.stderr.contains("warning: "), "{back}");
+    similar(&before, &host.snapshot());
+    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
+    assert!(config.contains("// mine\n  \"theme\": \"dark\"") && !config.contains("plugin"), "{config}");
+}
