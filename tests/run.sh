@@ -7,7 +7,7 @@
 #   --yes   installs missing system packages without asking
 #
 # `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
-# (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) and a few with git; `git-faults` is 500 of those, `git-saves` 200
+# (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
 # files saved while git on the host rewrites them, which takes hours; `bed` runs tests/bed/ on the laptop's side of the test
 # bed (tests/testbed/), which needs Linux and root, or sudo without a password. What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
@@ -157,7 +157,7 @@ root_prefix() {
 
 faults() {
   local runs=${SINC_FAULTS_RUNS:-25}
-  within 20 env "SINC_E2E=$insist" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults
+  within 20 env "SINC_E2E=$insist" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults -- --skip git::
 }
 
 # only_git NAME=NUMBER TEST: one of the tests with git, for as long as it takes

@@ -32,6 +32,7 @@ pub const VARIABLES: &[&str] = &[
     "SINC_TRANSPORT",
     "SINC_MODE",
     "SINC_LINK",
+    "SINC_GIT",
     "SINC_LOG",
 ];
 

@@ -102,7 +102,7 @@ pub(crate) fn sinc(shared: &Shared, words: &[&str]) -> Run {
 
 #[test]
 fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     let file = feed(&shared, &["hash-object", "-w", "--stdin"], b"#!/bin/sh\ntouch pwn\n");
     let under = tree(&shared, &[("100755", "config", &file)]);
@@ -142,7 +142,7 @@ fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
 
 #[test]
 fn what_is_no_commit_or_is_damaged_stops_its_own_branch_only() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     shared.there(&["branch", "work"]);
     shared.there(&["branch", "kept"]);
@@ -174,7 +174,7 @@ fn what_is_no_commit_or_is_damaged_stops_its_own_branch_only() {
 
 #[test]
 fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     shared.here(&["branch", "work"]);
     shared.clean();
@@ -208,7 +208,7 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
 
 #[test]
 fn names_that_surprise_stay_on_the_host() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     let main = shared.there(&["rev-parse", "main"]);
     let long = "x".repeat(210);
@@ -321,7 +321,7 @@ fn an_answer_that_is_none_moves_nothing() {
 
 #[test]
 fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     for n in 0..5 {
         shared.commit(&shared.here, "top", &format!("{n}\n"));
@@ -357,7 +357,7 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
 
 #[test]
 fn what_origin_has_is_not_the_hosts_to_say() {
-    let Some(bed) = Bed::new() else { return };
+    let Some(bed) = git::sharing() else { return };
     let shared = shared_on(bed);
     let main = shared.here(&["rev-parse", "main"]);
     shared.here(&["update-ref", "refs/remotes/origin/main", &main]);

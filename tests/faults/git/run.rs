@@ -44,7 +44,8 @@ impl std::ops::AddAssign for Came {
 /// Does the run with this seed.
 pub(crate) fn run(seed: u64) -> Came {
     let mut rng = Rng::with_seed(seed);
-    let Some(world) = World::new(Disks::Large) else { return Came::default() };
+    let Some(mut world) = World::new(Disks::Large, "two-way-safe") else { return Came::default() };
+    world.bed.sandbox.set("SINC_GIT", "true");
     let mut run = Session {
         world,
         model: Model::default(),

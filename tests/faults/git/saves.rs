@@ -64,7 +64,8 @@ fn a_file_saved_while_git_on_the_host_rewrites_it_is_not_lost() {
     }
     let seed = number("SINC_FAULTS_SEED", 1);
     let mut rng = Rng::with_seed(seed);
-    let Some(world) = World::new(Disks::Large) else { return };
+    let Some(mut world) = World::new(Disks::Large, "two-way-safe") else { return };
+    world.bed.sandbox.set("SINC_GIT", "true");
     let both = Both { world };
     both.begin();
     let mut became = Became::default();
