@@ -1,5 +1,5 @@
 //! Hosts that are not as one expects: whatever comes of `sinc install`, ssh works afterwards. As many of the starts as fit
-//! into a minute are tried, others each time; all of them with `SINC_HOSTILE=all`, one by a part of its name.
+//! into a minute are tried, others with `SINC_HOSTILE_SEED=N`; all of them with `SINC_HOSTILE=all`, one by a part of its name.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -174,7 +174,7 @@ fn rules_with_room(rules: &str) -> String {
 fn whatever_the_host_is_like_ssh_works_afterwards() {
     let hostile = Hostile::new();
     let wanted = variable("SINC_HOSTILE");
-    let seed = variable("SINC_HOSTILE_SEED").map_or(fastrand::u64(..), |seed| seed.parse().unwrap());
+    let seed = variable("SINC_HOSTILE_SEED").map_or(1, |seed| seed.parse().unwrap());
     let mut starts: Vec<&Start> = STARTS.iter().collect();
     fastrand::Rng::with_seed(seed).shuffle(&mut starts);
     match wanted.as_deref() {

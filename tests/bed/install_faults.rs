@@ -1,6 +1,6 @@
 //! Something happens in the middle of a step of `sinc install`: the line is cut, sinc or the work is killed, the host is
-//! started anew or loses its power, its disk is full. Run again it converges, and goes back without a trace. Five runs,
-//! others each time; more with `SINC_INSTALL_FAULTS=100`, the same ones with `SINC_INSTALL_FAULTS_SEED`.
+//! started anew or loses its power, its disk is full. Run again it converges, and goes back without a trace. Three runs;
+//! more with `SINC_INSTALL_FAULTS=100`, others with `SINC_INSTALL_FAULTS_SEED=N`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -57,8 +57,8 @@ fn snapshot(lab: &Lab) -> String {
 #[test]
 #[expect(clippy::print_stdout, reason = "what is tried, for whoever repeats it")]
 fn whatever_happens_in_the_middle_of_a_step_it_converges_and_goes_back() {
-    let runs: usize = variable("SINC_INSTALL_FAULTS").map_or(5, |runs| runs.parse().unwrap());
-    let seed = variable("SINC_INSTALL_FAULTS_SEED").map_or(fastrand::u64(..), |seed| seed.parse().unwrap());
+    let runs: usize = variable("SINC_INSTALL_FAULTS").map_or(3, |runs| runs.parse().unwrap());
+    let seed = variable("SINC_INSTALL_FAULTS_SEED").map_or(1, |seed| seed.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(seed);
     let mut lab = Lab::new();
     let _vendor = Vendor::open(&lab, &lab.sandbox.project("vendor"));
