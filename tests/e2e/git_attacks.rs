@@ -268,7 +268,9 @@ exec {real} "$@"
 #[test]
 fn an_answer_that_is_none_moves_nothing() {
     let rc = "PATH=\"$HOME/.local/bin:$PATH\"\n".to_owned();
-    let Some(bed) = Bed::with_shell("bash", Options { rc: Some(rc), ..Options::default() }) else { return };
+    let options = Options { rc: Some(rc), ..Options::default() };
+    let Some(mut bed) = Bed::with_shell("bash", options) else { return };
+    bed.sandbox.set("SINC_GIT", "true");
     let shared = shared_on(bed);
     let lie = lying_git(&shared.bed);
     shared.there(&["branch", "work"]);

@@ -74,6 +74,9 @@ impl Plan<'_> {
             Decision::Create => self.show_create(&mutagen, &wanted)?,
             Decision::Resume(sync) | Decision::Reconnect(sync) => drop(mutagen.resume(&sync)?),
             Decision::Recreate { sync, paused, moved } => {
+                if none {
+                    ui.note("in mode none nothing is synced: the sync that there is would be ended");
+                }
                 if paused && !moved {
                     mutagen.resume(&sync)?;
                 }
