@@ -24,15 +24,10 @@ pub struct Start {
 }
 
 impl Start {
-    /// For remembering it. A container tells since when its kernel runs; its log knows better.
+    /// For remembering it.
     #[must_use]
     pub fn known(&self) -> Known {
-        let starts = self.noted.iter().filter(|(_, is_shutdown)| !is_shutdown).map(|(at, _)| *at);
-        Known {
-            machine: self.machine.clone(),
-            boot: self.id.clone(),
-            since: self.since.into_iter().chain(starts).max(),
-        }
+        Known { machine: self.machine.clone(), boot: self.id.clone(), since: self.since }
     }
 
     /// May what was written on this machine when it was reached last not be on its disk? `before` is the start that was met last by
@@ -202,18 +197,6 @@ mod tests {
         let well = debian(&[now, ("shutdown", 99_000)]);
         assert!(well.may_have_lost("old", &known(None)), "when it began is not known");
         assert!(!well.may_have_lost("new", &known(None)), "it is the same start");
-    }
-
-    #[test]
-    fn a_container_whose_kernel_runs_for_longer_is_told_by_its_log() {
-        let container = |lines: &str| start(&format!("machine m\nsince 5\n{lines}"));
-        let began = "reboot system boot 6.1 1970-01-02T00:00:20+00:00 still running\n";
-        let known = [container(&format!("boot old\n{began}")).known()];
-        assert_eq!(known[0].since, Some(86_420));
-        let later = "boot new\nreboot system boot 6.1 1970-01-03T00:00:20+00:00 still running\n";
-        let down = "shutdown system down 6.1 1970-01-03T00:00:00+00:00 - x\n";
-        assert!(!container(&format!("{later}{down}{began}")).may_have_lost("old", &known));
-        assert!(container(&format!("{later}{began}")).may_have_lost("old", &known));
     }
 
     #[test]
