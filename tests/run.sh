@@ -192,7 +192,7 @@ bed() {
   root_prefix
   # the tests share one bed, so one at a time
   flaky_too within 25 "${as_root[@]}" "$testbed" laptop env SINC_E2E=1 "CARGO_MANIFEST_DIR=$root" \
-    "$binary" --test-threads=1 || code=$?
+    "$binary" --test-threads=1 ${SINC_TIERS:+--include-ignored} || code=$?
   trap - EXIT INT TERM HUP
   on_bed down 0 || return 1
   return $code
