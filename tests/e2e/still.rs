@@ -118,7 +118,8 @@ fn a_session_that_does_not_connect_holds_up_no_other_one() {
         let there = ["one", "two"].map(|name| steps::there(&bed, name).join("a"));
         there.iter().filter(|path| steps::read(path) == "2").count()
     };
-    wait_until("the other one syncs", PATIENCE, || arrived() == 1);
+    // The one that waits may have been given up for another connection of the same session: then both do.
+    wait_until("the other one syncs", PATIENCE, || arrived() >= 1);
     gate.open();
     wait_until("both sync", PATIENCE, || arrived() == 2);
 }
