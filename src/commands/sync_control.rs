@@ -190,7 +190,14 @@ pub(super) fn wait(
 /// After a lost line, or a restart of its daemon, Mutagen connects again only after up to 15 s: asked to, it does so at
 /// once. Did one that was not connected connect?
 fn reconnect(mutagen: &Mutagen, all: &[Checked]) -> bool {
-    let lost = all.iter().filter(|checked| matches!(checked.result, CycleResult::Disconnected(_)));
+    let lost = all.iter().filter(|checked| match checked.result {
+        CycleResult::Disconnected(_) => true,
+        // The link may be at it just now.
+        CycleResult::Paused => {
+            mutagen.was_only_connecting(&checked.session.identifier).is_ok_and(|goes_on| goes_on)
+        }
+        _ => false,
+    });
     let connected = lost.map(|checked| mutagen.resume(&checked.session.identifier));
     connected.filter(Result::is_ok).count() > 0
 }

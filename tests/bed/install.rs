@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::lab::Lab;
+use super::support::poll;
 use super::support::program::Program;
 use super::support::sandbox::Run;
 use super::support::terminal::Terminal;
-use super::support::wait_until;
 
 /// Packages come from far away.
 const LONG: Duration = Duration::from_secs(300);
@@ -53,10 +53,16 @@ impl Host {
         self.0.sandbox.run("timeout", &["3", "bash", "-c", &line]).code == 0
     }
 
-    fn wait_for_root(&self, what: &str, line: &str) {
-        wait_until(what, Duration::from_secs(120), || {
-            self.root(&format!("if {line}; then echo yes; fi")) == "yes"
-        });
+    /// Waits for something on the host that a run in this terminal does.
+    #[track_caller]
+    fn wait_for_root(&self, terminal: &Terminal, what: &str, line: &str) {
+        let line = format!("if {line}; then echo yes; fi");
+        let patience = Duration::from_secs(120);
+        assert!(
+            poll(patience, || self.root(&line) == "yes"),
+            "not within {patience:?}: {what}: {}",
+            terminal.history()
+        );
     }
 }
 
@@ -144,7 +150,7 @@ fn a_line_cut_in_the_middle_is_watched_again() {
         &host.0.sandbox.home(),
         &["install", "--yes", "--tier", "custom", "--with", "base"],
     );
-    host.wait_for_root("the work began", "systemctl is-active --quiet sinc-apply");
+    host.wait_for_root(&terminal, "the work began", "systemctl is-active --quiet sinc-apply");
     host.0.bed(&["cut"]);
     terminal.wait_for("the line was lost; the host goes on", Duration::from_secs(30));
     host.0.bed(&["restore"]);
@@ -159,7 +165,7 @@ fn a_run_whose_sinc_was_killed_is_watched_by_the_next_one_and_power_loss_is_mend
     let host = Host::new();
     let args = ["install", "--yes", "--tier", "custom", "--with", "base"];
     let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
-    host.wait_for_root("the work began", "systemctl is-active --quiet sinc-apply");
+    host.wait_for_root(&terminal, "the work began", "systemctl is-active --quiet sinc-apply");
     let kill = Program::new("kill", host.0.sandbox.env(), Path::new("/"));
     assert_eq!(kill.args(["-9", &terminal.pid().to_string()]).run().code, 0);
     let next = host.sinc(&args).success();
@@ -168,7 +174,7 @@ fn a_run_whose_sinc_was_killed_is_watched_by_the_next_one_and_power_loss_is_mend
 
     host.sinc(&["uninstall", "--yes"]).success();
     let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
-    host.wait_for_root("dpkg is at work", "pgrep -f '[-]-unpack' >/dev/null");
+    host.wait_for_root(&terminal, "dpkg is at work", "pgrep -f '[-]-unpack' >/dev/null");
     host.0.bed(&["crash"]);
     host.0.bed(&["boot"]);
     host.0.bed(&["net", "off"]);
@@ -189,11 +195,11 @@ fn without_a_second_login_the_firewall_goes_back_also_after_a_restart() {
     assert!(refused.stderr.contains("`ufw` needs `base`"), "{refused}");
     let args = &args[..6];
     let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), args);
-    host.wait_for_root("the timer is armed", "test -e /var/lib/sinc/guard/armed");
+    host.wait_for_root(&terminal, "the timer is armed", "test -e /var/lib/sinc/guard/armed");
     host.0.bed(&["cut"]);
     let kill = Program::new("kill", host.0.sandbox.env(), Path::new("/"));
     assert_eq!(kill.args(["-9", &terminal.pid().to_string()]).run().code, 0);
-    host.wait_for_root("the work has ended", "! systemctl is-active --quiet sinc-apply");
+    host.wait_for_root(&terminal, "the work has ended", "! systemctl is-active --quiet sinc-apply");
     assert!(host.root("ufw status").starts_with("Status: active"));
     host.0.bed(&["reboot"]);
     host.0.bed(&["restore"]);

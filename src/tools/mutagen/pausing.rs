@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::client::{Mutagen, done};
 use super::error::MutagenError;
@@ -16,6 +17,9 @@ type Wish = Option<String>;
 
 const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
+
+/// Between the two commands that connect a session anew passes less than this, on a busy machine too.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 
 impl Mutagen {
     fn wish_path(&self, id: &str) -> PathBuf {
@@ -64,6 +68,24 @@ impl Mutagen {
     /// A session that is paused is meant to be: who is just connecting it anew leaves it so.
     pub fn stays_paused(&self, id: &str) {
         self.note_wish(id, PAUSED);
+    }
+
+    /// One that is paused although nobody has asked for that may be so only to connect anew. Waits a moment; does it go on?
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen fails.
+    pub fn was_only_connecting(&self, id: &str) -> Result<bool, MutagenError> {
+        let deadline = Instant::now() + CONNECTS_WITHIN;
+        loop {
+            let wish = self.wish(id);
+            if !wish.is_some_and(|wish| wish.starts_with(RESUMED)) || Instant::now() >= deadline {
+                return Ok(false);
+            }
+            if !self.session(id)?.is_paused() {
+                return Ok(true);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn pause_now(&self, id: &str) -> Result<Done, MutagenError> {
@@ -169,6 +191,18 @@ mod tests {
         // Paused, and resumed again.
         assert_eq!(done_when("pause", "resumed 1"), "pause resume");
         assert_eq!(done_when("resume", "resumed 1"), "pause resume");
+    }
+
+    #[test]
+    fn a_pause_that_is_only_for_connecting_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
+        // Nobody has said what they want; then they want it to run, and then not.
+        assert!(!mutagen.was_only_connecting("sync_a").unwrap());
+        mutagen.note_wish("sync_a", RESUMED);
+        assert!(mutagen.was_only_connecting("sync_a").unwrap());
+        mutagen.stays_paused("sync_a");
+        assert!(!mutagen.was_only_connecting("sync_a").unwrap());
     }
 
     #[test]
