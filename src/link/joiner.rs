@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::brake::FEW;
 
 /// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two.
-const JOINED: Duration = Duration::from_millis(10);
+const JOINED: Duration = Duration::from_millis(3);
 
 /// A cycle without a change, so that an event that was lost is not lost for ever.
 const BY_ITSELF: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const BURST: u32 = 300;
 /// makes the burst. One that goes on after a cycle is a long one, and waits longer.
 const BURST_PAUSE: Duration = Duration::from_millis(200);
 const BURST_MOST: Duration = Duration::from_secs(2);
-const LONG_BURST_MOST: Duration = Duration::from_secs(5);
+const LONG_BURST_MOST: Duration = Duration::from_secs(10);
 
 /// So many deletions may be the first of many: a cycle that began now would let through those that it meets, before they
 /// have been told of.
@@ -245,9 +245,9 @@ mod tests {
         let start = Instant::now();
         let mut joiner = quiet(start);
         joiner.saw(start + MS(100), change(3, 0));
-        joiner.saw(start + MS(105), change(1, 0));
-        assert_eq!(joiner.next(start + MS(106)), Next::Wait(Some(start + MS(110))));
-        assert_eq!(joiner.next(start + MS(110)), Next::Cycle);
+        joiner.saw(start + MS(101), change(1, 0));
+        assert_eq!(joiner.next(start + MS(102)), Next::Wait(Some(start + MS(103))));
+        assert_eq!(joiner.next(start + MS(103)), Next::Cycle);
         joiner.saw(start + MS(150), change(1, 0));
         assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
         joiner.cycled(start + MS(350), true);
@@ -263,10 +263,10 @@ mod tests {
         let mut joiner = quiet(start);
         let mut cycles = 0;
         let mut ends = None;
-        // 20,000 files in ten seconds; a cycle takes 150 ms.
-        for ms in 1..=12_000 {
+        // 30,000 files in 15 seconds; a cycle takes 150 ms.
+        for ms in 1..=17_000 {
             let now = start + MS(ms);
-            if ms < 10_000 {
+            if ms < 15_000 {
                 joiner.saw(now, change(4, 0));
             }
             if ends.is_some_and(|end| end <= now) {
@@ -278,11 +278,11 @@ mod tests {
                 ends = Some(now + MS(150));
             }
         }
-        // At once, after 2 s, after 7 s, and at its end.
+        // At once, after 2 s, after 12 s, and at its end.
         assert_eq!(cycles, 4);
         // Afterwards an edit is as quick as ever.
-        joiner.saw(start + MS(15_000), change(1, 0));
-        assert_eq!(joiner.next(start + MS(15_010)), Next::Cycle);
+        joiner.saw(start + MS(20_000), change(1, 0));
+        assert_eq!(joiner.next(start + MS(20_003)), Next::Cycle);
     }
 
     #[test]
