@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::link::{Linked, linked, with_inotifywait};
+use crate::link::{Linked, limited_inotifywait, linked, with_inotifywait};
 use crate::steps;
 use crate::support::e2e::left_out;
 use crate::support::{PATIENCE, poll, wait_until};
@@ -142,12 +142,7 @@ fn too_few_watches_or_instances_here_are_said_with_what_helps() {
 
 #[test]
 fn too_few_instances_on_the_host_are_said_with_what_helps() {
-    let real = which::which("inotifywait").unwrap();
-    let script = format!(
-        "#!/bin/sh\ncase $1 in --help) exec {0} --help;; esac\nexport REAL={0}\n\
-         exec unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances && exec \"$REAL\" \"$@\"' x \"$@\"\n",
-        real.display()
-    );
+    let Some(script) = limited_inotifywait("max_inotify_instances", 0) else { return };
     let Some(linked) = with_inotifywait(&script) else { return };
     linked.wait_for("polling");
     let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();

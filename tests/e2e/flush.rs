@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::e2e::{Bed, left_out, living_in};
 use crate::support::terminal::Terminal;
@@ -207,13 +207,14 @@ fn logs_show_each_command_of_the_last_runs() {
     );
 }
 
-/// Takes the rights on a file away, from root too where the tests are root's, or gives them back.
+/// Has nobody put anything in a file's place, root neither where the tests are root's, or lets it be again.
 #[track_caller]
-fn lock(bed: &Bed, file: &str, lock: bool) {
+fn lock(bed: &Bed, file: &Path, lock: bool) {
+    let (dir, file) = (file.parent().unwrap().to_str().unwrap(), file.to_str().unwrap());
     if bed.sandbox.run("id", &["-u"]).success().stdout.trim() == "0" {
         bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, file]).success();
     } else {
-        bed.sandbox.run("chmod", &[if lock { "000" } else { "644" }, file]).success();
+        bed.sandbox.run("chmod", &[if lock { "555" } else { "755" }, dir]).success();
     }
 }
 
@@ -221,7 +222,7 @@ fn lock(bed: &Bed, file: &str, lock: bool) {
 fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
-    let Some((bed, project, there)) = connected(&[("locked", "1"), ("dir/file", "1")]) else { return };
+    let Some((bed, project, there)) = connected(&[("shut/locked", "1"), ("dir/file", "1")]) else { return };
     let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
     // A pipe and a socket alone are never synced, and no reason not to be equal.
     bed.sandbox.run("mkfifo", &[project.join("pipe").to_str().unwrap()]).success();
@@ -230,8 +231,8 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
 
     steps::write(&there.join("pipe"), "a file there");
     sinc(&["pause"]).success();
-    steps::write(&there.join("locked"), "changed there");
-    lock(&bed, project.join("locked").to_str().unwrap(), true);
+    steps::write(&there.join("shut/locked"), "changed there");
+    lock(&bed, &project.join("shut/locked"), true);
     drop(sinc(&["resume"]));
     symlink("/etc/hostname", project.join("absolute")).unwrap();
     symlink("../../outside", there.join("out")).unwrap();
@@ -240,9 +241,9 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     let run = sinc(&["flush"]).exits(1);
     let json = sinc(&["flush", "--json"]).exits(1);
     // Before anything may fail: the files are to go afterwards.
-    lock(&bed, project.join("locked").to_str().unwrap(), false);
+    lock(&bed, &project.join("shut/locked"), false);
     for line in [
-        "locked here: the permissions are missing (",
+        "shut/locked here: the permissions are missing (",
         "absolute here: a link to an absolute path (",
         "out on the host: a link out of the directory (",
         "odd here: a link that not every system could follow (",

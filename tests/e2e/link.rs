@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::steps;
-use crate::support::e2e::{Bed, living_in};
+use crate::support::e2e::{Bed, left_out, living_in};
 use crate::support::{PATIENCE, wait_until};
 
 /// A project that is connected, whose link watches both sides.
@@ -250,15 +250,25 @@ fn a_host_without_a_good_inotifywait_is_polled_and_status_says_why() {
     }
 }
 
+/// The real inotifywait, in a namespace that allows no more than this.
+pub(crate) fn limited_inotifywait(limit: &str, number: u32) -> Option<String> {
+    let set = format!("echo {number} >/proc/sys/user/{limit}");
+    let may = std::process::Command::new("unshare").args(["-Ur", "sh", "-c", &set]).output();
+    if !may.is_ok_and(|done| done.status.success()) {
+        left_out("no user namespace can have limits of its own on this computer");
+        return None;
+    }
+    let real = which::which("inotifywait").unwrap();
+    Some(format!(
+        "#!/bin/sh\ncase $1 in --help) exec {0} --help;; esac\nexport REAL={0}\n\
+         exec unshare -Ur sh -c '{set} && exec \"$REAL\" \"$@\"' x \"$@\"\n",
+        real.display()
+    ))
+}
+
 #[test]
 fn too_few_watches_are_said_with_what_helps() {
-    // The real one, in a namespace that allows three watches.
-    let real = which::which("inotifywait").unwrap();
-    let script = format!(
-        "#!/bin/sh\ncase $1 in --help) exec {0} --help;; esac\nexport REAL={0}\n\
-         exec unshare -Ur sh -c 'echo 3 >/proc/sys/user/max_inotify_watches && exec \"$REAL\" \"$@\"' x \"$@\"\n",
-        real.display()
-    );
+    let Some(script) = limited_inotifywait("max_inotify_watches", 3) else { return };
     let Some(linked) = with_inotifywait(&script) else { return };
     // Two directories: they fit.
     linked.wait_for("inotify");

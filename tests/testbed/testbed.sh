@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # testbed.sh: a throw-away "laptop" and "VPS" on one Linux machine. Needs root; no network while in use.
 #
-#   build                   make the VPS's Debian 12 once (a minute; seconds from the kept tar)
+#   build                   make the VPS's Debian once (a minute; seconds from the kept tar)
 #   up | down               boot a fresh VPS and wait until it can be used | stop it, delete all of it
 #   ssh [ARG...]            ssh from the laptop to the VPS as user dev (who has sudo)
 #   laptop [CMD...]         run CMD on the laptop's side: host names vps, vps6; no way to anywhere else
@@ -14,6 +14,7 @@
 #   config                  print the path of the laptop's ssh_config (aliases vps, vps6, jump)
 #
 # Environment: TB_ID, a name for one pair of the two (several can be up at once; "tb" unless given);
+# TB_SUITE, for build and up: the VPS's Debian, bookworm (12) or trixie (13);
 # TB_DIR, where they live (/var/lib/sinc-testbed); TB_CACHE, where the tar is kept (/var/cache/sinc-testbed).
 # Commands that run under `laptop` see SINC_TESTBED, the path of this script, and SINC_TESTBED_SSH_CONFIG;
 # they may call all verbs but build, up and down. README.md beside this file tells how it is made.
@@ -23,7 +24,8 @@ self=$(realpath "${BASH_SOURCE[0]}")
 here=$(dirname "$self")
 export TB_ID=${TB_ID:-tb} TB_DIR=${TB_DIR:-/var/lib/sinc-testbed}
 cache=${TB_CACHE:-/var/cache/sinc-testbed}
-rootfs=$TB_DIR/rootfs
+suite=${TB_SUITE:-bookworm}
+rootfs=$TB_DIR/$suite
 inst=$TB_DIR/inst/$TB_ID
 lap=sinc-$TB_ID-laptop
 vps=sinc-$TB_ID-vps
@@ -63,9 +65,9 @@ gone() { ! pid_in "$1" >/dev/null; }
 
 make_rootfs() {
   local to=$1
-  mmdebstrap -q --variant=minbase --include="$packages" bookworm "$to" >/dev/null
+  mmdebstrap -q --variant=minbase --include="$packages" "$suite" "$to" >/dev/null
   # this machine's own package sources and apt settings
-  if cp /etc/apt/sources.list.d/debian.sources "$to/etc/apt/sources.list.d/" 2>/dev/null; then
+  if sed "s/bookworm/$suite/" /etc/apt/sources.list.d/debian.sources >"$to/etc/apt/sources.list.d/debian.sources" 2>/dev/null; then
     rm -f "$to/etc/apt/sources.list"
   fi
   cp /etc/apt/apt.conf.d/99* "$to/etc/apt/apt.conf.d/" 2>/dev/null || true
@@ -76,7 +78,7 @@ make_rootfs() {
   chmod 440 "$to/etc/sudoers.d/dev"
   chroot "$to" systemctl -q mask systemd-networkd-wait-online.service e2scrub_reap.service 2>/dev/null
 }
-recipe() { { echo "$packages"; declare -f make_rootfs; } | sha256sum | cut -c1-12; }
+recipe() { { echo "$suite $packages"; declare -f make_rootfs; } | sha256sum | cut -c1-12; }
 rootfs_ok() { [ "$(cat "$rootfs/etc/testbed" 2>/dev/null)" = "$(recipe)" ]; }
 
 build() {
@@ -89,7 +91,7 @@ build() {
     die "the rootfs is out of date, but in use: take the pairs down first (in $TB_DIR/inst)"
   fi
   new=$rootfs.new
-  tar=$cache/debian-12-$(dpkg --print-architecture)-$(recipe).tar.zst
+  tar=$cache/$suite-$(dpkg --print-architecture)-$(recipe).tar.zst
   rm -rf "$new"
   mkdir "$new"
   if [ -s "$tar" ] && tar --zstd --xattrs --xattrs-include='*' --numeric-owner -xpf "$tar" -C "$new"; then
@@ -210,7 +212,7 @@ boot() {
 
 up() {
   local h
-  rootfs_ok || die "no rootfs, or one of another version: run build first"
+  rootfs_ok || die "no rootfs of $suite, or one of another version: run build first"
   case $TB_ID in *[!a-z0-9]* | ???????????*) die "TB_ID is at most 10 of a-z and 0-9" ;; esac
   mkdir -p "$TB_DIR/inst"
   mkdir "$inst" 2>/dev/null || die "$TB_ID is up, or was left behind: run down first"
