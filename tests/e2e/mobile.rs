@@ -232,7 +232,7 @@ fn what_happens_meanwhile_is_followed() {
     // A phone was first after a restart: what it began is what sinc attaches to.
     agent_os.there("tmux kill-server");
     wait_until("tmux has ended", PATIENCE, || agent_os.tmux().is_empty());
-    agent_os.there(&format!("tmux new-session -d -s {name} -c {} opencode", moved.display()));
+    agent_os.there(&format!("tmux new-session -d -s {name} -c {} ~/.local/bin/opencode", moved.display()));
     agent_os.there(&format!("tmux send-keys -t '={name}:' begun-on-the-phone Enter"));
     let terminal = steps::attach(&bed.sandbox, &project);
     terminal.wait_for("agent heard: begun-on-the-phone", PATIENCE);
