@@ -9,9 +9,9 @@
 # Kept in ~/.local/state/sinc/mobile/<id>: `row` and `name` (of the tmux session), `dir`, `port`, `address`. A row that
 # could not be removed, because Agent-OS was down, is kept as <id>.<row>.gone.
 id=$1; what=$2;
-trap "" HUP;
+trap "" HUP; umask 077;
 state=$HOME/.local/state/sinc/mobile; file=$state/$id;
-(umask 077; mkdir -p -- "$state") || exit 0;
+mkdir -p -- "$state" || exit 0;
 # One at a time. An end does not wait for ever for one that hangs.
 if command -v flock >/dev/null 2>&1; then exec 9>"$state/.lock"; flock -w 10 9 || [ "$what" = off ] || exit 0; fi;
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
@@ -34,7 +34,7 @@ remove() {
 api DELETE "/$1";
 case $code in 200 | 404) return 0;; *) return 1;; esac;
 };
-named() { name=$(printf "%s" "$said" | grep -oE "tmux_name.: ?.[A-Za-z0-9_-]+" | head -n 1); name=${name##*"$q"}; };
+named() { name=$(printf "%s" "$said" | grep -oE "tmux_name.: ?${q}[A-Za-z0-9_-]{1,80}$q" | head -n 1); name=${name%"$q"}; name=${name##*"$q"}; };
 if [ "$what" = off ]; then
 tmux list-sessions -F "#{@sinc-mobile} #{session_id}" 2>/dev/null | while read -r of session; do if [ "$of" = "$id" ]; then tmux kill-session -t "$session" 9>&-; fi; done;
 field "$file" row; row=$text;
@@ -58,7 +58,7 @@ address=;
 if command -v tailscale >/dev/null 2>&1; then address=$(tailscale status --json --peers=false 2>/dev/null 9>&- | grep -m 1 DNSName | cut -d "$q" -f 4); fi;
 address=${address%.}; address=http://${address:-127.0.0.1}:$port;
 keep() {
-(umask 077; { put row "$row"; put name "$name"; put dir "$dir"; put port "$port"; put address "$address"; } >"$state/.$id.new") && mv -f -- "$state/.$id.new" "$file";
+{ put row "$row"; put name "$name"; put dir "$dir"; put port "$port"; put address "$address"; } >"$state/.$id.new" && mv -f -- "$state/.$id.new" "$file";
 };
 add() {
 agent=$(tmux list-panes -t "=$id:" -F "#{@sinc-agent}" 2>/dev/null | head -n 1);
@@ -78,8 +78,7 @@ has() { tmux has-session -t "=$1" 2>/dev/null; };
 if [ -n "$row" ]; then
 api GET "/$row";
 # A person may have given it another name there, which its tmux session has too then.
-case $code in 200) named;; 404) row=;; *) exit 0;; esac;
-echo "$name" | grep -qxE "[A-Za-z0-9_-]{1,80}" || row=;
+case $code in 200) named; [ -n "$name" ] || row=;; 404) row=;; *) exit 0;; esac;
 # Something else has begun under that name meanwhile: that is left to the person.
 if [ -n "$row" ] && has "$name"; then same || row=; fi;
 fi;
@@ -88,7 +87,15 @@ else
 case $was in "$dir") ;; *) json "$dir"; api PATCH "/$row" "{${q}workingDirectory$q:$q$text$q}";; esac;
 keep;
 fi;
-if has "$name"; then :; else
+view() { tmux list-sessions -F "#{@sinc-mobile} #{session_id}" 2>/dev/null | while read -r whose session; do if [ "$whose" = "$id" ]; then echo "$session"; fi; done | head -n 1; };
+old=$(view);
+if has "$name"; then :; elif [ -n "$old" ]; then
+# The view has another name: that of a row that is gone, or the row was given a new one at this moment.
+api GET "/$row"; named;
+[ "$code" = 200 ] && [ -n "$name" ] || exit 0;
+keep;
+has "$name" || tmux rename-session -t "$old" "$name" 9>&-;
+else
 has "$id" || exit 0;
 tmux new-session -d -t "=$id" -s "$name" ";" set-option -t "=$name:" destroy-unattached off 9>&- || exit 0;
 # Had the session ended at this moment, this would be one of its own.

@@ -1,19 +1,53 @@
 #!/usr/bin/env python3
-"""phone.py CHROMIUM URL NAME TEXT LINE ANSWER: a phone's browser without a screen, driven over its DevTools.
+"""phone.py CHROMIUM PORT NAME TEXT LINE ANSWER: a phone's browser without a screen, driven over its DevTools.
 
-It opens URL, taps on the session NAME, waits for TEXT in the pane, types LINE and waits for ANSWER. Prints what it
+It opens the page at PORT, through a line of 50 ms, taps on the session NAME, waits for TEXT in the pane, types LINE and waits for ANSWER. Prints what it
 measured as JSON, milliseconds: `list` from opening the page to the list, `pane` from the tap to TEXT, `open` both,
 `answer` from the line to ANSWER; and `width`, what the page takes the screen for.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 
-chromium, url, name, text, line, answer = sys.argv[1:]
-WIDTH, HEIGHT, PATIENCE = 390, 844, 20000
+chromium, port, name, text, line, answer = sys.argv[1:]
+WIDTH, HEIGHT, PATIENCE, ROUND_TRIP = 390, 844, 20000, 0.05
+
+
+async def passed_on(there, back):
+    """One connection: what is said comes half a round trip later, and the first word waits for a whole one."""
+    await asyncio.sleep(ROUND_TRIP)
+    other, onward = await asyncio.open_connection("127.0.0.1", int(port))
+
+    async def one_way(reader, writer):
+        later = asyncio.get_running_loop().call_later
+        try:
+            while data := await reader.read(1 << 16):
+                later(ROUND_TRIP / 2, writer.write, data)
+        except ConnectionError:
+            pass
+        later(ROUND_TRIP / 2, writer.close)
+
+    await asyncio.gather(one_way(there, onward), one_way(other, back))
+
+
+def line_to_host():
+    """Makes the line, and gives its port here."""
+    ready, loop, ports = threading.Event(), asyncio.new_event_loop(), []
+
+    async def begin():
+        server = await asyncio.start_server(passed_on, "127.0.0.1", 0)
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: loop.run_until_complete(begin()), daemon=True).start()
+    ready.wait(5)
+    return ports[0]
 
 
 class Browser:
@@ -85,7 +119,7 @@ with tempfile.TemporaryDirectory() as profile:
         )
         browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
         browser.call("Page.enable")
-        browser.call("Page.navigate", url=url)
+        browser.call("Page.navigate", url=f"http://127.0.0.1:{line_to_host()}/")
         row = f"[...document.querySelectorAll('button')].find((it) => it.textContent === {json.dumps(name)})"
         shown = browser.wait_for("the session", row)
         x, y = browser.evaluate(

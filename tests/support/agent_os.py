@@ -87,19 +87,24 @@ pre { margin: 0; font: 10px monospace; white-space: pre-wrap }</style></head>
 <script>
 const pane = document.getElementById('pane')
 const plain = (text) => text.replace(/\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[\[(][0-9;?>=]*[ -\/]*[@-~]|\x1b[=>78]|[\r\x0f]/g, '')
-let socket
-window.keys = (data) => socket.send(JSON.stringify({ type: 'input', data }))
-// A terminal is a shell, which is told to attach, or to begin what is not there.
-const open = (session) => {
-  const name = session.tmux_name, agent = session.agent_type === 'shell' ? '' : ` "${session.agent_type}"`
-  socket = new WebSocket(`ws://${location.host}/ws/terminal`)
-  socket.onmessage = ({ data }) => { const said = JSON.parse(data); if (said.type === 'output') pane.append(plain(said.data)) }
-  socket.onopen = () => {
-    socket.send(JSON.stringify({ type: 'resize', cols: Math.floor(innerWidth / 6.1), rows: 50 }))
-    socket.send(JSON.stringify({ type: 'input', data: '\x03' }))
-    setTimeout(() => socket.send(JSON.stringify({ type: 'command',
-      data: `tmux set -g mouse on 2>/dev/null; tmux attach -t ${name} 2>/dev/null || tmux new -s ${name} -c "${session.working_directory}"${agent}` })), 50)
+// The terminal is a shell that is there with the page.
+const socket = new WebSocket(`ws://${location.host}/ws/terminal`)
+const say = (type, data) => socket.send(JSON.stringify({ type, data }))
+const ready = new Promise((resolve) => {
+  socket.onopen = () => socket.send(JSON.stringify({ type: 'resize', cols: Math.floor(innerWidth / 6.1), rows: 50 }))
+  socket.onmessage = ({ data }) => {
+    const said = JSON.parse(data)
+    if (said.type === 'output') pane.append(plain(said.data))
+    resolve()
   }
+})
+window.keys = (data) => say('input', data)
+// It is told to attach, or to begin what is not there.
+const open = async (session) => {
+  const name = session.tmux_name, agent = session.agent_type === 'shell' ? '' : ` "${session.agent_type}"`
+  await ready
+  say('input', '\x03')
+  setTimeout(() => say('command', `tmux set -g mouse on 2>/dev/null; tmux attach -t ${name} 2>/dev/null || tmux new -s ${name} -c "${session.working_directory}"${agent}`), 50)
 }
 fetch('/api/sessions').then((answer) => answer.json()).then(({ sessions }) => {
   for (const session of sessions) {
