@@ -51,6 +51,10 @@ if [ -f "$old" ]; then field "$old" row; if remove "$text"; then rm -f -- "$old"
 done;
 field "$HOME/.local/state/sinc/sessions/$id" dir; dir=$text;
 [ -n "$dir" ] || exit 0;
+# Where a session is gone, its page types the directory into a shell, between quotation marks: one that would be more than
+# a name there is not told.
+odd=$(awk -v f=%c%c%c%c%c "BEGIN { printf f, 34, 36, 96, 33, 92 }");
+case $dir in *["$odd"]*) told="~";; *) told=$dir;; esac;
 field "$file" row; row=$text;
 field "$file" dir; was=$text;
 # A phone reaches it through the tailnet; without one it is only here.
@@ -63,7 +67,7 @@ keep() {
 add() {
 agent=$(tmux list-panes -t "=$id:" -F "#{@sinc-agent}" 2>/dev/null | head -n 1);
 case $agent in claude | codex | opencode | gemini | aider | cursor | amp | pi | omp) ;; *) agent=shell;; esac;
-json "${dir##*/}"; title=$text; json "$dir";
+json "${dir##*/}"; title=$text; json "$told";
 api POST "" "{${q}name$q:$q$title$q,${q}workingDirectory$q:$q$text$q,${q}agentType$q:$q$agent$q,${q}useTmux$q:true,${q}view$q:${q}terminal$q}";
 case $code in 200 | 201) ;; *) exit 0;; esac;
 named;
@@ -84,7 +88,7 @@ if [ -n "$row" ] && has "$name"; then same || row=; fi;
 fi;
 if [ -z "$row" ]; then add;
 else
-case $was in "$dir") ;; *) json "$dir"; api PATCH "/$row" "{${q}workingDirectory$q:$q$text$q}";; esac;
+case $was in "$dir") ;; *) json "$told"; api PATCH "/$row" "{${q}workingDirectory$q:$q$text$q}";; esac;
 keep;
 fi;
 view() { tmux list-sessions -F "#{@sinc-mobile} #{session_id}" 2>/dev/null | while read -r whose session; do if [ "$whose" = "$id" ]; then echo "$session"; fi; done | head -n 1; };

@@ -118,10 +118,10 @@ fn a_session_is_seen_and_driven_and_leaves_nothing_behind() {
     steps::connect(&bed.sandbox, &project);
     let id = steps::session_id(&bed.sandbox);
     let row = agent_os.wait_rows(1).remove(0);
-    let there = steps::record(&bed.sandbox)["remote"].as_str().unwrap().to_owned();
+    // Its page types the directory into a shell: not this one.
     assert_eq!(
         ["name", "working_directory", "agent_type"].map(|field| text(&row, field)),
-        ["a \"b\" \\ é", &there, "opencode"],
+        ["a \"b\" \\ é", "~", "opencode"],
         "{row}"
     );
     let name = text(&row, "tmux_name").to_owned();
@@ -212,6 +212,7 @@ fn what_happens_meanwhile_is_followed() {
     steps::connect(&bed.sandbox, &project);
     let id = steps::session_id(&bed.sandbox);
     let row = agent_os.wait_rows(1).remove(0);
+    assert_eq!(text(&row, "working_directory"), steps::there(&bed, "app").to_str().unwrap());
     let (name, path) = (text(&row, "tmux_name").to_owned(), format!("/api/sessions/{}", text(&row, "id")));
     let connect = || {
         steps::connect(&bed.sandbox, &project);
