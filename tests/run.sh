@@ -3,12 +3,12 @@
 #
 #   tests/run.sh [--yes] [STEP...]
 #
-#   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named. By name only: git-faults git-saves
+#   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named. By name only: git-faults git-saves phone
 #   --yes   installs missing system packages without asking
 #
 # `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
 # (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
-# files saved while git on the host rewrites them, which takes hours; `bed` runs tests/bed/ on the laptop's side of the test
+# files saved while git on the host rewrites them, which takes hours; `phone` is a phone's browser, for which it needs Chromium; `bed` runs tests/bed/ on the laptop's side of the test
 # bed (tests/testbed/), which needs Linux and root, or sudo without a password. What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
 # Exit: 0 when all passed, 1 otherwise, 2 usage.
@@ -27,7 +27,7 @@ for arg in "$@"; do
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
     exit 0
     ;;
-  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves) steps+=("$arg") ;;
+  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves | phone) steps+=("$arg") ;;
   *)
     echo "run.sh: what is '$arg'? See --help" >&2
     exit 2
@@ -75,14 +75,14 @@ within() {
 tools() {
   local sets=(build) mutagen
   if has shellcheck || has test; then sets+=(tests); fi
-  if has test || has faults || has git-faults || has git-saves || has bed; then sets+=(demo); fi
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed; then sets+=(demo); fi
   if has bed && can_bed >/dev/null; then sets+=(bed); fi
   install/get-tools.sh $yes "${sets[@]}" || {
     [ "$(uname -s)" != Linux ] || return 1
     leave_out "what needs the tools that are missing (above)"
     insist=''
   }
-  if has test || has faults || has git-faults || has git-saves || has bed; then
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed; then
     mutagen=$(install/get-tools.sh $yes mutagen) || return 1
     [ -z "$mutagen" ] || PATH=$mutagen:$PATH
     export PATH
@@ -165,6 +165,14 @@ only_git() {
   env "SINC_E2E=$insist" "$1" cargo test --locked --features faults --test faults -- --exact "git::$2" --nocapture
 }
 
+phone() {
+  if ! command -v chromium >/dev/null; then
+    echo "run.sh: not installed: chromium. On Debian: apt-get install chromium" >&2
+    return 1
+  fi
+  env SINC_E2E=1 cargo test --locked --test e2e -- --ignored --exact mobile::a_phone_has_a_live_pane_in_a_second --nocapture
+}
+
 bed() {
   local why binary old
   if ! why=$(can_bed); then
@@ -211,6 +219,7 @@ if has test; then step test test_all; fi
 if has faults; then step faults faults; fi
 if has git-faults; then step git-faults only_git "SINC_GIT_FAULTS_RUNS=${SINC_FAULTS_RUNS:-500}" with_git_nothing_is_ever_lost; fi
 if has git-saves; then step git-saves only_git "SINC_SAVES_TRIES=${SINC_SAVES_TRIES:-200}" saves::a_file_saved_while_git_on_the_host_rewrites_it_is_not_lost; fi
+if has phone; then step phone phone; fi
 if has bed; then step bed bed; fi
 
 printf '\n=== summary\n'

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::context::Context;
+use super::doctor_git;
 use super::install::{TheHost, own_components, wishes};
 use super::mutagen;
 use crate::config::{Config, Host};
@@ -13,12 +14,12 @@ use crate::provision::component::{Component, Kind};
 use crate::provision::facts::{self, Fact, Facts};
 use crate::provision::look;
 use crate::provision::plan::{ComponentPlan, Decision, plan};
-use crate::provision::target::{DEFAULT_USER, Target};
+use crate::provision::target::Target;
 use crate::tools::mutagen::FindError;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Good,
     /// It works, but not as well as it could.
     Lacking,
@@ -37,7 +38,7 @@ impl State {
 
 /// What was looked at, how it is, and what mends it.
 #[derive(Clone, Debug)]
-struct Finding {
+pub(super) struct Finding {
     check: String,
     state: State,
     what: String,
@@ -45,11 +46,11 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(check: impl Into<String>, state: State, what: impl Into<String>) -> Self {
+    pub(super) fn new(check: impl Into<String>, state: State, what: impl Into<String>) -> Self {
         Self { check: check.into(), state, what: what.into(), fix: None }
     }
 
-    fn fix(self, fix: impl Into<String>) -> Self {
+    pub(super) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 }
@@ -61,6 +62,7 @@ impl Finding {
 pub(super) fn run(ctx: &Context) -> Result<i32> {
     let config = ctx.config()?;
     let mut findings = vec![mutagen_here(ctx, &config)?];
+    findings.extend(doctor_git::look(ctx));
     match config.host(None) {
         Ok(host) => {
             findings.push(link(ctx, &config, &host));
@@ -125,8 +127,8 @@ fn link(ctx: &Context, config: &Config, host: &Host) -> Finding {
 
 fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> {
     let remote = ctx.remote(host);
-    let target = Target::new(DEFAULT_USER, false).ok_or_else(|| anyhow::anyhow!("no user"))?;
-    let there = TheHost::new(ctx, &remote, target.clone());
+    let target = Target::default();
+    let mut there = TheHost::new(ctx, &remote, target.clone());
     let check = format!("host {}", host.name);
     let said = there.access().ask("look at the host", &look::tools(&target));
     crate::process::interrupted()?;
@@ -163,6 +165,8 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
     if installed.is_empty() {
         return Ok(findings);
     }
+    // A login as root looks as the user for whom it was put there.
+    there.target = Target::noted(&first.records);
     let facts = there.verify(&installed)?;
     for (component, plan) in installed.iter().zip(plan(&installed, &facts, &wishes(config, false))) {
         findings.push(of_component(component, &plan, &facts));

@@ -9,11 +9,15 @@ use crate::ui::plural;
 
 /// The table: aligned by what is shown, not by the bytes of colours.
 pub(super) fn table(rows: &[Row], home: &Path, paint: Paint) -> Vec<String> {
-    let head = ["ID", "HOST", "SYNC", "TERMINAL", "AGENT", "LOCAL"];
-    let mut lines = vec![head.map(|name| (Tone::Quiet, name.to_owned()))];
-    lines.extend(rows.iter().map(|row| cells(row, home)));
+    let head = ["ID", "HOST", "SYNC", "TERMINAL", "AGENT", "LOCAL", "MOBILE"];
+    let mut lines = vec![head.map(|name| (Tone::Quiet, name.to_owned())).to_vec()];
+    lines.extend(rows.iter().map(|row| cells(row, home).to_vec()));
+    // Few hosts have Agent-OS.
+    if rows.iter().all(|row| row.mobile.is_none()) {
+        lines.iter_mut().for_each(|cells| drop(cells.pop()));
+    }
     let width = |column: usize| lines.iter().map(|cells| cells[column].1.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     let mut texts = Vec::new();
     for (index, cells) in lines.iter().enumerate() {
         let mut text = String::new();
@@ -32,7 +36,7 @@ pub(super) fn table(rows: &[Row], home: &Path, paint: Paint) -> Vec<String> {
     texts
 }
 
-fn cells(row: &Row, home: &Path) -> [(Tone, String); 6] {
+fn cells(row: &Row, home: &Path) -> [(Tone, String); 7] {
     let sync = match (row.sync.state.as_str(), row.sync.conflicts, row.sync.problems) {
         ("unknown", _, _) => (Tone::Careful, "?".to_owned()),
         ("none", _, _) if row.sync.off => (Tone::Plain, "none (mode none)".to_owned()),
@@ -70,6 +74,7 @@ fn cells(row: &Row, home: &Path) -> [(Tone, String); 6] {
         plain(terminal),
         plain(agent),
         plain(local),
+        plain(row.mobile.clone().unwrap_or_else(|| "-".to_owned())),
     ]
 }
 
@@ -89,6 +94,7 @@ mod tests {
             sync: SyncCell { state: "watching".into(), conflicts, problems: 0, held: None, off: false },
             terminal: Some(TerminalReport { exists: true, attached: 0 }),
             agent: Some(AgentReport { name: Some("claude".into()), state: AgentState::Ended }),
+            mobile: None,
             orphan: None,
             others: Vec::new(),
             notes: Vec::new(),
@@ -110,6 +116,15 @@ ID               HOST  SYNC         TERMINAL  AGENT         LOCAL
 sinc-app-123456  box   watching     detached  claude ended  ~/app
 sinc-a-123456    box   2 conflicts  detached  claude ended  ~/app
 sinc-b-123456    box   -            ?         ?             -  (of desktop (/x))"
+        );
+        rows.truncate(2);
+        rows[1].mobile = Some("http://box.ts.net:3011".to_owned());
+        assert_eq!(
+            table(&rows, Path::new("/home/me"), Paint::off()).join("\n"),
+            "\
+ID               HOST  SYNC         TERMINAL  AGENT         LOCAL  MOBILE
+sinc-app-123456  box   watching     detached  claude ended  ~/app  -
+sinc-a-123456    box   2 conflicts  detached  claude ended  ~/app  http://box.ts.net:3011"
         );
     }
 }

@@ -10,6 +10,7 @@ pub mod connect;
 pub mod context;
 pub mod demo;
 mod doctor;
+mod doctor_git;
 mod first_cycle;
 mod git;
 mod held_words;

@@ -23,6 +23,8 @@ pub(super) struct Report {
     pub terminal: Option<TerminalReport>,
     /// None when the host could not be asked.
     pub agent: Option<AgentReport>,
+    /// Where Agent-OS shows it, for a phone.
+    pub mobile: Option<String>,
     pub transport: String,
     /// How changes are noticed.
     pub link: String,
@@ -269,6 +271,7 @@ impl Report {
                 attached: there.attached.unwrap_or(0),
             }),
             agent: terminal.map(|there| AgentReport { name: there.agent.clone(), state: there.agent_state }),
+            mobile: there.as_ref().and_then(|there| there.mobile.as_deref()).map(harmless),
             transport: match host.transport.value {
                 Transport::Et => "et",
                 _ => "ssh",

@@ -15,7 +15,7 @@ use crate::provision::catalog::Catalog;
 use crate::provision::facts::{Facts, Rights};
 use crate::provision::plan::several;
 use crate::provision::records::Records;
-use crate::provision::target::{DEFAULT_USER, Target};
+use crate::provision::target::Target;
 use crate::provision::unedit;
 
 /// Runs it.
@@ -26,15 +26,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     let config = ctx.config()?;
     let host = config.host(None)?;
     let remote = ctx.remote(&host);
-    // Whom something was put there for is noted with it; this is for what an older sinc has noted.
-    let target = Target::new(DEFAULT_USER, false).ok_or_else(|| anyhow::anyhow!("no user"))?;
-    let mut there = TheHost::new(ctx, &remote, target);
+    let mut there = TheHost::new(ctx, &remote, Target::default());
     let mut facts = there.look(&[], ctx.global.dry_run)?;
     if facts.host.rights == Rights::MaySudo && ctx.ui.is_interactive() {
         // What root put there is only seen by root.
         there.ask_password(&facts.host.login)?;
         facts = there.look(&[], ctx.global.dry_run)?;
     }
+    // Whom something was put there for is noted with it; this is for what an older sinc has noted.
+    there.target = Target::noted(&facts.records);
     let catalog = Catalog::load(own_components(&config).as_deref())?;
     let by_tailnet = is_of_tailnet(remote.destination().host());
     let chosen = chosen(&catalog, &facts, &args.components, by_tailnet)?;

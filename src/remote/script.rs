@@ -59,6 +59,7 @@ pub(crate) mod tests {
             ("agent_check.sh", &crate::session::scripts::AGENT_CHECK),
             ("survey.sh", &crate::session::scripts::SURVEY),
             ("end.sh", &crate::session::scripts::END),
+            ("mobile.sh", &crate::session::scripts::MOBILE),
             ("message.sh", &crate::session::scripts::MESSAGE),
             ("status_note.sh", &crate::session::scripts::STATUS_NOTE),
             ("count.sh", &crate::session::scripts::COUNT),

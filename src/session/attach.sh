@@ -5,9 +5,10 @@
 # $1 id      $2 directory (empty: do not look at it)      $3 make the tmux session: yes, no
 # $4 attach: yes, no (then only make sure that it is there)
 # $5 the pane's script (pane.sh)   $6 the pane's command line   $7 agent's name   $8 columns   $9 rows
+# $10 the script that shows it in Agent-OS (mobile.sh)
 #
 # 91 directory not entered   92 no tmux   93 tmux failed   94 not this session's directory   95 no such session
-id=$1; dir=$2; make=$3; attach=$4; pane=$5; line=$6; agent=$7; cols=$8; rows=$9;
+id=$1; dir=$2; make=$3; attach=$4; pane=$5; line=$6; agent=$7; cols=$8; rows=$9; mobile=${10};
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
 command -v tmux >/dev/null 2>&1 || { echo "sinc: tmux is not installed on this host" >&2; exit 92; };
 has() { tmux has-session -t "=$id" 2>/dev/null; };
@@ -48,9 +49,16 @@ case $TERM in xterm | xterm-256color | screen | screen-256color | linux) ;; *) i
 case $(tmux -V 2>/dev/null) in "tmux 3."[2-9]* | "tmux 3."[1-9][0-9]* | "tmux "[4-9]* | "tmux "[1-9][0-9]* | "tmux next"* | "tmux master"*) modern=yes;; *) modern=no;; esac;
 made=no;
 if has; then :; elif [ "$make" = yes ]; then
+# Agent-OS may still have the panes, or have begun some under the name that it knows: then they are the session's.
+kept=;
+if [ -f "$HOME/.local/state/sinc/mobile/$id" ]; then while read -r key value; do if [ "$key" = name ]; then kept=$value; fi; done <"$HOME/.local/state/sinc/mobile/$id"; fi;
+if [ -n "$kept" ] && tmux has-session -t "=$kept" 2>/dev/null; then
+tmux -u new-session -d -t "=$kept" -s "$id" ";" set-option -t "=$id:" destroy-unattached off ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
+fi;
 # A person who has sessions end with their last terminal does not mean this one.
 # A server that is just ending refuses one that begins (tmux 3.3a, 6 of 20 times): then once more.
 for try in 1 2 3; do
+if [ "$made" = yes ]; then break; fi;
 if [ "$modern" = yes ]; then
 tmux -u new-session -d -s "$id" -x "$cols" -y "$rows" -e COLORTERM=truecolor -- sh -c "$pane" sinc "$line" ";" set-option -t "=$id:" destroy-unattached off ";" set-option -p -t "=$id:" @sinc-agent "$agent" && made=yes;
 else
@@ -65,6 +73,8 @@ has || { echo "sinc: tmux on this host could not make the session $id (try $try)
 else
 echo "sinc: there is no session $id on this host" >&2; exit 95;
 fi;
+# In the background: nobody waits for it, and it costs one look where there is no Agent-OS.
+if [ -d "$HOME/.agent-os" ]; then sh -c "$mobile" sinc "$id" on </dev/null >/dev/null 2>&1 & fi;
 if [ "$attach" = no ]; then echo "sinc-begin 1"; put made "$made"; exit 0; fi;
 if [ "$modern" = yes ]; then exec tmux -u -T RGB attach-session -t "=$id"; fi;
 exec tmux -u attach-session -t "=$id"

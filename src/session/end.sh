@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Ends a session on the host: its tmux session, and this machine's line in its claim. No file of the project is
 # touched; marker and claim stay, so that the directory is known to be this session's when it comes again.
-# $1 id   $2 machine id
+# $1 id   $2 machine id   $3 the script that takes it out of Agent-OS (mobile.sh)
 #
 # 93 tmux could not end it   97 the claim cannot be written
 id=$1; machine=$2;
@@ -21,6 +21,7 @@ if lives; then echo "tmux could not end $id" >&2; exit 93; fi;
 put tmux ended;
 else put tmux none;
 fi;
+if [ -d "$HOME/.local/state/sinc/mobile" ]; then sh -c "$3" sinc "$id" off </dev/null >/dev/null 2>&1; fi;
 if [ -f "$claim" ] && grep -q "^machine $machine " "$claim"; then
 tmp=$HOME/.local/state/sinc/sessions/.$id.$$;
 # It stays known who was here last: another computer with the same path is asked before it takes the directory.

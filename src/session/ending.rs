@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::scripts::{END, MESSAGE, STATUS_NOTE};
+use super::scripts::{END, MESSAGE, MOBILE, STATUS_NOTE};
 use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::Remote;
@@ -18,7 +18,7 @@ const WHY: &str = "end the session on the host";
 /// # Errors
 /// The host was not reached, or tmux could not end it.
 pub fn end(remote: &Remote, id: &str, machine: &str, notice: &dyn Fn(&str)) -> Result<bool> {
-    let reply = remote.call(WHY, &END, &[id, machine], notice)?;
+    let reply = remote.call(WHY, &END, &[id, machine, MOBILE.line()], notice)?;
     if reply.code != 0 {
         bail!("host `{}` could not end {id}: {}", remote.name(), reply.said.trim());
     }
@@ -28,7 +28,7 @@ pub fn end(remote: &Remote, id: &str, machine: &str, notice: &dyn Fn(&str)) -> R
 /// The command that ends it, for a dry run.
 #[must_use]
 pub fn end_cmd(remote: &Remote, id: &str, machine: &str) -> Cmd {
-    remote.script_cmd(WHY, &END, &[id, machine])
+    remote.script_cmd(WHY, &END, &[id, machine, MOBILE.line()])
 }
 
 /// Finishes what was left to do on this host, now that it has been reached. Gives the ids. A session that another

@@ -14,6 +14,8 @@ pub static AGENT_CHECK: Script = Script::new(include_str!("agent_check.sh"));
 pub static SURVEY: Script = Script::new(include_str!("survey.sh"));
 /// Ends a session on the host.
 pub static END: Script = Script::new(include_str!("end.sh"));
+/// Shows a session in Agent-OS, or takes it out of there.
+pub static MOBILE: Script = Script::new(include_str!("mobile.sh"));
 /// Puts a note into a session's status line, or takes it away.
 pub static STATUS_NOTE: Script = Script::new(include_str!("status_note.sh"));
 /// Shows a text in a session's status line.

@@ -1,6 +1,6 @@
 //! What a host knows of its sessions: claims, tmux sessions, agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -50,6 +50,8 @@ pub struct HostSession {
     pub agent: Option<String>,
     /// What the agent is doing.
     pub agent_state: AgentState,
+    /// Where Agent-OS shows it.
+    pub mobile: Option<String>,
 }
 
 /// All that a host knows.
@@ -103,6 +105,7 @@ fn whole(remote: &Remote, reply: Reply) -> Result<Survey, RemoteError> {
 fn read(reply: &Reply) -> Survey {
     let mut survey = Survey::default();
     let mut claim: Option<String> = None;
+    let (mut shown, mut addresses) = (BTreeSet::new(), Vec::new());
     for (key, value) in reply.lines() {
         match key {
             "claim" => {
@@ -118,15 +121,29 @@ fn read(reply: &Reply) -> Survey {
             }
             "session" => {
                 // A name of the person's own may hold anything; ours hold no blank.
-                if let Some((id, attached)) = value.split_once(' ')
-                    && let (true, Ok(attached)) = (is_id(id), attached.parse())
-                {
-                    survey.sessions.entry(id.to_owned()).or_default().attached = Some(attached);
+                let fields: Vec<_> = value.splitn(3, ' ').collect();
+                match fields[..] {
+                    [id, attached] | [id, attached, ""] if is_id(id) => {
+                        if let Ok(attached) = attached.parse() {
+                            survey.sessions.entry(id.to_owned()).or_default().attached = Some(attached);
+                        }
+                    }
+                    // Agent-OS' view of one of ours.
+                    [_, _, id] => {
+                        shown.insert(id.to_owned());
+                    }
+                    _ => {}
                 }
             }
+            "mobile" => addresses.extend(value.split_once(' ')),
             "pane" => read_pane(value, &mut survey),
             "trouble" => survey.trouble = Some(value.to_owned()),
             _ => {}
+        }
+    }
+    for (id, address) in addresses {
+        if let Some(session) = survey.sessions.get_mut(id).filter(|_| shown.contains(id)) {
+            session.mobile = Some(address.to_owned());
         }
     }
     survey
@@ -206,7 +223,10 @@ mod tests {
             ("marker", "right"),
             ("claim", "not a session id"),
             ("dir", "/elsewhere"),
-            ("session", "sinc-a-111111 2"),
+            ("mobile", "sinc-a-111111 http://vps.ts.net:3011"),
+            ("mobile", "sinc-b-222222 http://vps.ts.net:3011"),
+            ("session", "claude-01234567-89ab-cdef-0123-456789abcdef 0 sinc-a-111111"),
+            ("session", "sinc-a-111111 2 "),
             ("session", "sinc-b-222222 0"),
             ("session", "sinc-c-333333 1"),
             ("session", "sinc-of-my-own 1"),
@@ -229,7 +249,9 @@ mod tests {
             (a.attached, a.agent.as_deref(), a.agent_state),
             (Some(2), Some("opencode"), AgentState::Running)
         );
+        assert_eq!(a.mobile.as_deref(), Some("http://vps.ts.net:3011"));
         let b = &survey.sessions["sinc-b-222222"];
+        assert_eq!(b.mobile, None, "Agent-OS has no view of its panes");
         assert_eq!((b.directory.as_deref(), b.agent_state), (None, AgentState::Ended));
         let c = &survey.sessions["sinc-c-333333"];
         assert_eq!(c.agent_state, AgentState::Running, "started again by hand");

@@ -6,7 +6,7 @@ use crate::project::SessionId;
 use crate::remote::Remote;
 
 use super::agent_line::agent_line;
-use super::scripts::{ATTACH, PANE};
+use super::scripts::{ATTACH, MOBILE, PANE};
 
 /// How to attach.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Terminal<'a> {
 }
 
 impl Terminal<'_> {
-    fn words(&self, attach: bool) -> [String; 9] {
+    fn words(&self, attach: bool) -> [String; 10] {
         [
             self.id.to_string(),
             self.directory.unwrap_or("").to_owned(),
@@ -33,6 +33,7 @@ impl Terminal<'_> {
             self.agent.map(|agent| agent.name.clone()).unwrap_or_default(),
             self.size.0.to_string(),
             self.size.1.to_string(),
+            MOBILE.line().to_owned(),
         ]
     }
 

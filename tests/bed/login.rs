@@ -94,7 +94,7 @@ fn links_are_started_at_login_and_at_boot_until_that_is_removed() {
     wait_until("the login has started the link", PATIENCE, || inside.links().contains("near"));
     inside.syncs("login");
     // With it, at boot.
-    inside.root("loginctl enable-linger dev");
+    lab.on_host("sudo loginctl enable-linger dev");
     lab.bed(&["reboot"]);
     wait_until("the boot has started the link", PATIENCE, || inside.links().contains("near"));
     inside.syncs("booted");

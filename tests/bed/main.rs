@@ -17,6 +17,7 @@ mod lab;
 mod login;
 mod lost_line;
 mod machine_killed;
+mod mobile;
 mod onlooker;
 mod restart;
 mod rights;

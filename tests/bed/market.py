@@ -87,17 +87,11 @@ for name, version in {
 
 # --- repositories of git ---
 
-AGENT_OS = """
-const http = require('node:http')
-if (!require('node:fs').existsSync('.next/BUILD_ID') || process.getuid() === 0) process.exit(1)
-http.createServer((req, res) => {
-  res.statusCode = ['/api/sessions', '/manifest.json'].includes(req.url) ? 200 : 404
-  res.end('{"sessions":[]}')
-}).listen(process.env.PORT, '0.0.0.0')
-"""
+# Refuses what the real one was not made for: an unbuilt tree, and root.
+AGENT_OS = "test -e .next/BUILD_ID && test $(id -u) != 0 && exec python3 server.py"
 work = top / "agent-os"
-write(work / "server.js", AGENT_OS)
-scripts = {"build": "mkdir -p .next && echo 1 >.next/BUILD_ID", "start": "node server.js"}
+write(work / "server.py", (pathlib.Path(__file__).parent.parent / "support/agent_os.py").read_text())
+scripts = {"build": "mkdir -p .next && echo 1 >.next/BUILD_ID", "start": AGENT_OS}
 about = {"name": "agent-os", "version": "0.2.1", "scripts": scripts}
 write(work / "package.json", json.dumps(about))
 lock = {"name": "agent-os", "version": "0.2.1", "lockfileVersion": 3, "requires": True}

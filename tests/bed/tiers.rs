@@ -8,12 +8,12 @@ use super::onlooker::Onlooker;
 use super::support::terminal::Terminal;
 use super::support::{PATIENCE, variable, wait_until};
 
-const KEY: &str = "tskey-auth-good";
+pub(super) const KEY: &str = "tskey-auth-good";
 const TOKEN: &str = "token of a bot";
-const NAME: &str = "vps.tail-test.ts.net";
+pub(super) const NAME: &str = "vps.tail-test.ts.net";
 
 /// The server of what is stood in for, and a laptop that is in the tailnet.
-struct Market(Child);
+pub(super) struct Market(Child);
 
 impl Drop for Market {
     fn drop(&mut self) {
@@ -24,7 +24,7 @@ impl Drop for Market {
 
 impl Market {
     /// Opens it; a package of npm that it lacks is at `registry`.
-    fn open(host: &Host, registry: &str) -> Self {
+    pub(super) fn open(host: &Host, registry: &str) -> Self {
         let sandbox = &host.0.sandbox;
         let dir = sandbox.project("market");
         let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/market.py");

@@ -171,7 +171,7 @@ fn the_agent_of_the_flag_or_the_host_runs_in_a_new_session() {
     let codex = made(&["--no-attach", "--agent", "codex"]);
     assert!(
         codex.contains("npm install -g @openai/codex")
-            && codex.ends_with("'\\''codex'\\'' '\\''120'\\'' '\\''40'\\'''"),
+            && codex.ends_with("'\\''codex'\\'' '\\''120'\\'' '\\''40'\\'' '\\''<mobile.sh>'\\'''"),
         "{codex}"
     );
 }

@@ -185,6 +185,7 @@ impl World {
             (&scripts::AGENT_CHECK, "<agent_check.sh>"),
             (&scripts::SURVEY, "<survey.sh>"),
             (&scripts::END, "<end.sh>"),
+            (&scripts::MOBILE, "<mobile.sh>"),
             (&scripts::MESSAGE, "<message.sh>"),
             (&scripts::COUNT, "<count.sh>"),
         ];

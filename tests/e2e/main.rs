@@ -20,6 +20,7 @@ mod kit;
 mod link;
 mod list;
 mod listing;
+mod mobile;
 mod modes;
 mod names;
 mod no_sync;

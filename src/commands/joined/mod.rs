@@ -70,6 +70,8 @@ pub(super) struct Row {
     pub sync: SyncCell,
     pub terminal: Option<TerminalReport>,
     pub agent: Option<AgentReport>,
+    /// Where Agent-OS shows it, for a phone.
+    pub mobile: Option<String>,
     pub orphan: Option<Orphan>,
     /// Other computers that have it, as "name path".
     pub others: Vec<String>,
@@ -143,6 +145,7 @@ fn row(known: &Known, id: &str, host: &str) -> Row {
             name: there.and_then(|there| there.agent.clone()),
             state: there.map(|there| there.agent_state).unwrap_or_default(),
         }),
+        mobile: there.and_then(|there| there.mobile.as_deref()).map(harmless),
         orphan,
         others: there.map(|there| there.others(known.machine).map(harmless).collect()).unwrap_or_default(),
         notes,

@@ -168,6 +168,18 @@ fn host(block: &mut Block, report: &Report) {
             AgentState::None => block.line("agent", Tone::Plain, "none", ""),
         }
     }
+    if let Some(address) = &report.mobile {
+        block.line("mobile", Tone::Plain, address, mobile_words(address));
+    }
+}
+
+/// Of what is in no tailnet a phone knows no address.
+fn mobile_words(address: &str) -> &'static str {
+    if address.starts_with("http://127.0.0.1:") {
+        "on the host, which is in no tailnet"
+    } else {
+        "(Agent-OS)"
+    }
 }
 
 #[cfg(test)]

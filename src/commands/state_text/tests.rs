@@ -28,6 +28,7 @@ fn report(seen: &SyncSeen) -> Report {
         sync: SyncReport::new(seen, None, Some(NOW - 125), NOW),
         terminal: Some(TerminalReport { exists: true, attached: 2 }),
         agent: Some(AgentReport { name: Some("opencode".into()), state: AgentState::Running }),
+        mobile: None,
         transport: "ssh".into(),
         link: "polling 2s".to_owned(),
         git: None,
@@ -61,6 +62,19 @@ agent     opencode running
 local     ~/app
 remote    box:/home/dev/workspace/app
 link      ssh, polling 2s"
+    );
+}
+
+#[test]
+fn where_a_phone_finds_it() {
+    let seen = SyncSeen::Unknown(String::new());
+    let line = |address: &str| {
+        text(&Report { mobile: Some(address.to_owned()), ..report(&seen) }).lines().nth(4).unwrap().to_owned()
+    };
+    assert_eq!(line("http://vps.ts.net:3011"), "mobile    http://vps.ts.net:3011 (Agent-OS)");
+    assert_eq!(
+        line("http://127.0.0.1:3011"),
+        "mobile    http://127.0.0.1:3011 on the host, which is in no tailnet"
     );
 }
 

@@ -1,0 +1,113 @@
+//! What `sinc doctor` looks for in the settings of git here: whether what the host writes into a project could run on this
+//! computer, by git itself or by an editor or a prompt that asks it.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::context::Context;
+use super::doctor::{Finding, State};
+use crate::process::Cmd;
+
+/// Settings that name a program, a directory of programs, or a file with more settings.
+const NAMING: &str = r"^(core\.(hookspath|fsmonitor)|include\.path|includeif\..*\.path)$";
+
+/// The findings; none where there is no git.
+pub(super) fn look(ctx: &Context) -> Vec<Finding> {
+    let ask = Cmd::new("git", "read git's settings")
+        .untranslated()
+        .dir(ctx.environment.home())
+        .args(["config", "--get", "safe.bareRepository"])
+        .answers(&[0, 1]);
+    let Ok(said) = ctx.runner.answer(&ask) else { return Vec::new() };
+    let explicit = said.stdout.trim_ascii() == b"explicit";
+    let mut findings = vec![if explicit {
+        Finding::new("git", State::Good, "it takes no directory in a project for a repository by itself")
+    } else {
+        let what =
+            "it takes a directory that looks like a repository for one: what the host writes could run here";
+        Finding::new("git", State::Lacking, what).fix("`git config --global safe.bareRepository explicit`")
+    }];
+    for record in ctx.store.records().unwrap_or_default() {
+        let Ok(root) = record.local.canonicalize() else { continue };
+        let ask = Cmd::new("git", "read the project's settings of git")
+            .untranslated()
+            .dir(&root)
+            .args(["config", "--null", "--show-origin", "--type=path", "--get-regexp", NAMING])
+            .answers(&[0, 1]);
+        let Ok(said) = ctx.runner.answer(&ask) else { continue };
+        for setting in within(&root, &String::from_utf8_lossy(&said.stdout)) {
+            let what = format!("{setting} lies in the project: what the host writes there runs here");
+            let finding = Finding::new(format!("git in {}", record.local.display()), State::Lacking, what);
+            findings.push(finding.fix("keep it outside of the project, or unset it (`git config --unset`)"));
+        }
+    }
+    findings
+}
+
+/// The settings, as `name = value`, that point into what is synced. `said` is where each is written, its name and its value.
+fn within(root: &Path, said: &str) -> Vec<String> {
+    let mut parts = said.split('\0');
+    let mut found = Vec::new();
+    while let (Some(origin), Some(setting)) = (parts.next(), parts.next()) {
+        let Some((name, value)) = setting.split_once('\n') else { continue };
+        // git's own watcher is no program of the project's.
+        if name == "core.fsmonitor" && matches!(value, "true" | "false" | "1" | "0" | "yes" | "no" | "") {
+            continue;
+        }
+        let file = root.join(origin.strip_prefix("file:").unwrap_or_default());
+        // A path in an include is meant from its file, the others from the top of the project.
+        let from = if name.starts_with("include") { file.parent().unwrap_or(root) } else { root };
+        let program = if name == "core.fsmonitor" { value.split(' ').next().unwrap_or(value) } else { value };
+        if name == "core.fsmonitor" && !program.contains('/') {
+            continue;
+        }
+        if is_synced(root, &from.join(program)) {
+            found.push(format!("{name} = {value}"));
+        }
+    }
+    found
+}
+
+/// Is it in the project, but not in its `.git`, which is never synced?
+fn is_synced(root: &Path, path: &Path) -> bool {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    let real = plain.canonicalize().unwrap_or(plain);
+    real.strip_prefix(root).is_ok_and(|below| !below.starts_with(".git"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_points_into_what_is_synced_is_named_and_nothing_else() {
+        let said = [
+            ("file:.git/config", "core.hookspath\n.husky"),
+            ("file:.git/config", "core.hookspath\n.git/hooks"),
+            ("file:.git/config", "include.path\n../team.gitconfig"),
+            ("file:.git/config", "include.path\nmore"),
+            ("file:/home/me/.gitconfig", "includeif.gitdir:/p/.path\n/p/app/x"),
+            ("file:/home/me/.gitconfig", "include.path\nwork"),
+            ("file:/home/me/.gitconfig", "core.hookspath\n/p/apple"),
+            ("file:.git/config", "core.fsmonitor\ntrue"),
+            ("file:.git/config", "core.fsmonitor\nrs-git-fsmonitor"),
+            ("file:.git/config", "core.fsmonitor\n./tools/watch --fast"),
+        ];
+        let said: String = said.map(|(origin, setting)| format!("{origin}\0{setting}\0")).concat();
+        assert_eq!(
+            within(Path::new("/p/app"), &said),
+            [
+                "core.hookspath = .husky",
+                "include.path = ../team.gitconfig",
+                "includeif.gitdir:/p/.path = /p/app/x",
+                "core.fsmonitor = ./tools/watch --fast"
+            ]
+        );
+    }
+}
