@@ -36,7 +36,8 @@ impl<'a> SecondFactor<'a> {
 
     /// How often somebody has logged in by it.
     fn logins(&self) -> usize {
-        let log = self.0.bed(&["vps", "journalctl", "-q", "-b", "-o", "cat", "-t", "sshd", "-t", "sshd-session"]);
+        let log =
+            self.0.bed(&["vps", "journalctl", "-q", "-b", "-o", "cat", "-t", "sshd", "-t", "sshd-session"]);
         log.lines().filter(|line| line.starts_with("Accepted keyboard-interactive/pam for dev")).count()
     }
 }
