@@ -458,6 +458,9 @@ pub struct Install {
     /// Move what is older than this sinc's pinned versions to them
     #[arg(long)]
     pub upgrade: bool,
+    /// Close ssh to all but the tailnet, once a login through it has worked
+    #[arg(long)]
+    pub tailnet_only: bool,
     /// Of a login as root: make no user, and let agents run as root
     #[arg(long)]
     pub as_root: bool,

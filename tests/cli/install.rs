@@ -428,3 +428,67 @@ fn mirrors_stand_in_the_place_of_addresses() {
     let half = sandbox.sinc(&["install", "--check"]).exits(78);
     assert!(half.stderr.contains("the mirror `et` wants both `from` and `to`"), "{half}");
 }
+
+/// A host that is in a tailnet, with ssh open to everybody, as this login sees it.
+fn in_tailnet(case: &str, by_tailnet: bool) -> String {
+    let text = facts(case).replace("by-tailnet\n", "");
+    if by_tailnet { format!("by-tailnet\n{text}") } else { text }
+}
+
+const CLOSED: &str =
+    "run r-1\nlog /l\nstart tailnet-only 0\nok tailnet-only 0 900\nguard armed 17 tailnet\nend\n";
+
+#[test]
+fn ssh_is_closed_to_all_but_the_tailnet_by_a_login_through_it() {
+    let after = in_tailnet("tailnet-only-done", true);
+    let (sandbox, fakes) = host(&in_tailnet("tailnet-only-own-rules", true), CLOSED, &after);
+    let check = sandbox.sinc(&["install", "--tailnet-only", "--check", "--json"]).exits(1);
+    let check: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    let component = &check["data"]["components"][3];
+    assert_eq!((&component["name"], &component["state"]), (&"tailnet-only".into(), &"would-change".into()));
+    assert_eq!(component["steps"][0]["does"], "ufw_tailnet_only 22");
+    // `--yes` alone does not close it.
+    let yes = ["install", "--yes", "--tier", "custom", "--with", "ufw", "--with", "tailscale"];
+    sandbox.sinc(&yes).success();
+    assert!(!fakes.transcript().contains("step 0 ufw_tailnet_only"), "it was not asked for");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).success();
+    insta::assert_snapshot!(
+        "install-tailnet-only",
+        run.snapshot().replace(&sandbox.home().display().to_string(), "$HOME")
+    );
+    assert!(fakes.transcript().contains("step 0 ufw_tailnet_only 22\n"), "{run}");
+}
+
+#[test]
+fn ssh_stays_open_where_the_tailnet_is_not_proved() {
+    // This computer is in no tailnet.
+    let before = in_tailnet("tailnet-only-own-rules", false);
+    let (sandbox, fakes) = host(&before, CLOSED, &before);
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    let why = "tailnet-only failed: ssh stays open to everybody: this computer has no Tailscale";
+    assert!(run.stderr.contains(why), "{run}");
+    // The name is right, and the login comes otherwise.
+    sandbox.configure("[host.box]\ndestination = \"dev@box.tail-test.ts.net\"\n");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    let why = "the login as dev@box.tail-test.ts.net does not come through the tailnet";
+    assert!(run.stderr.contains(why), "{run}");
+    // There is neither a firewall nor a tailnet, and neither is selected.
+    let (sandbox, other) = host(&in_tailnet("tailnet-only-fresh", false), "", "");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    insta::assert_snapshot!("install-tailnet-only-refused", run.snapshot());
+    let check = ["install", "--tailnet-only", "--with", "ufw", "--with", "tailscale", "--check"];
+    let check = sandbox.sinc(&check).exits(1);
+    assert!(check.stdout.contains("tailnet, once a login through it has worked"), "{check}");
+    for sent in [fakes.transcript(), other.transcript()] {
+        assert!(!sent.contains("step 0 ufw_tailnet_only"), "{sent}");
+    }
+}
+
+#[test]
+fn a_login_that_is_not_of_the_tailnet_confirms_nothing_of_it() {
+    let before = in_tailnet("tailnet-only-own-rules", true);
+    let (sandbox, _fakes) = host(&before, CLOSED, &before);
+    sandbox.write("answers/guard", "elsewhere");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    assert!(run.stderr.contains("host `box` waits for a login through the tailnet"), "{run}");
+}
