@@ -440,7 +440,7 @@ pub enum LinkAction {
 /// `sinc install`.
 #[derive(Debug, Args, Clone, Default)]
 pub struct Install {
-    /// A named set of components [default on a terminal: asked; else minimal, unless --with names some]
+    /// A named set of components [default on a terminal: asked; else standard, unless --with names some]
     #[arg(long, value_enum, value_name = "TIER")]
     pub tier: Option<Tier>,
     /// Also this component (may be repeated)

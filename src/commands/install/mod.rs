@@ -144,7 +144,7 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
         Some(cli::Tier::Custom) => None,
         None if !with.is_empty() => None,
         None if asks && args.without.is_empty() && args.agent.is_none() => return None,
-        None => Some(Tier::Minimal),
+        None => Some(Tier::Standard),
     };
     let known = BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name) && !agent.custom;
     let wanted = known && (tier.is_some() || args.agent.is_some());

@@ -75,9 +75,13 @@ pub(super) fn close(
             return Ok(());
         }
     };
-    let through = there.by(&remote);
     let components = [component];
-    let facts = through.look(&components, false)?;
+    let alone = remote.clone().without_sharing();
+    let (mut through, mut facts) = (there.by(&remote), there.by(&remote).look(&components, false)?);
+    if !facts.host.by_tailnet {
+        // A connection that is shared may be from before the way was mended.
+        (through, facts) = (there.by(&alone), there.by(&alone).look(&components, false)?);
+    }
     let plans = plan(&components, &facts, wishes);
     let change = match plans[0].steps.first() {
         Some(Decision::Change(change)) if facts.host.by_tailnet && plans[0].blocked.is_none() => change,

@@ -126,10 +126,12 @@ undo_ufw_was() {
   guard_begin firewall
   if [ "$1" != insert ]; then
     ufw "$@"
-  elif ! ufw "$@"; then
-    # There are fewer rules now.
+  else
+    place=$2
     shift 2
-    ufw "$@"
+    # Behind the last one ufw would take the place for one among the rules of IPv6.
+    rules=$(ufw show added | grep -c '^ufw ' || true)
+    if [ "$place" -gt "$rules" ] || ! ufw insert "$place" "$@"; then ufw "$@"; fi
   fi
   guard_end
 }
