@@ -91,7 +91,7 @@ impl Drop for Tailnet<'_> {
         self.host.root("rm -f /usr/local/sbin/ufw; touch /run/go-on; systemctl start sinc-guard.service; ufw allow 22/tcp >/dev/null 2>&1; true");
         let sandbox = &self.host.0.sandbox;
         let _ = self.sinc(&["uninstall", "--yes", "--host", "root@vps"]).run();
-        self.host.root("for rule in 'allow 22/tcp' 'limit OpenSSH' 'allow 8443/tcp'; do ufw --force delete $rule >/dev/null 2>&1; done; rm -rf /var/lib/tailscale; true");
+        self.host.root("for rule in 'allow 22/tcp' 'limit OpenSSH' 'allow 8443/tcp'; do ufw --force delete $rule >/dev/null 2>&1; done; dpkg --purge tailscale; rm -rf /var/lib/tailscale; true");
         for child in &mut self.started {
             let kill = Program::new("kill", sandbox.env(), std::path::Path::new("/"));
             let _ = kill.args([child.id().to_string()]).run();
@@ -207,7 +207,7 @@ fn a_tailnet_that_is_cut_meanwhile_leaves_ssh_open() {
     for reboots in [false, true] {
         host.root(&slowly);
         let mut run = tailnet.sinc(&["install", "--tailnet-only", "--yes"]).start();
-        wait_until("it is at it", PATIENCE, || host.root("ls /run/at-it 2>/dev/null || true") != "");
+        wait_until("it is at it", PATIENCE, || !host.root("ls /run/at-it 2>/dev/null || true").is_empty());
         host.root(cut);
         host.root("rm -f /usr/local/sbin/ufw");
         wait_until("the host has gone on by itself", PATIENCE, || {
