@@ -440,7 +440,7 @@ pub enum LinkAction {
 /// `sinc install`.
 #[derive(Debug, Args, Clone, Default)]
 pub struct Install {
-    /// A named set of components [default on a terminal: asked; else minimal, unless --with names some]
+    /// A named set of components [default on a terminal: asked; else standard, unless --with names some]
     #[arg(long, value_enum, value_name = "TIER")]
     pub tier: Option<Tier>,
     /// Also this component (may be repeated)
@@ -458,6 +458,9 @@ pub struct Install {
     /// Move what is older than this sinc's pinned versions to them
     #[arg(long)]
     pub upgrade: bool,
+    /// Close ssh to all but the tailnet, once a login through it has worked
+    #[arg(long)]
+    pub tailnet_only: bool,
     /// Of a login as root: make no user, and let agents run as root
     #[arg(long)]
     pub as_root: bool,

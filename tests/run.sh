@@ -4,12 +4,14 @@
 #   tests/run.sh [--yes] [STEP...]
 #
 #   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named. By name only: git-faults git-saves phone
+#           tailnet
 #   --yes   installs missing system packages without asking
 #
 # `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
 # (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
-# files saved while git on the host rewrites them, which takes hours; `phone` is a phone's browser, for which it needs Chromium; `bed` runs tests/bed/ on the laptop's side of the test
-# bed (tests/testbed/), which needs Linux and root, or sudo without a password. What could not run is
+# files saved while git on the host rewrites them, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
+# `bed` runs tests/bed/ on the laptop's side of the test bed (tests/testbed/), which needs Linux and root, or sudo without a
+# password; `tailnet` is what is there for the real Tailscale, which it builds first (Go 1.26, three minutes, once). What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
 # Exit: 0 when all passed, 1 otherwise, 2 usage.
 set -uo pipefail
@@ -27,7 +29,7 @@ for arg in "$@"; do
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
     exit 0
     ;;
-  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves | phone) steps+=("$arg") ;;
+  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves | phone | tailnet) steps+=("$arg") ;;
   *)
     echo "run.sh: what is '$arg'? See --help" >&2
     exit 2
@@ -75,14 +77,14 @@ within() {
 tools() {
   local sets=(build) mutagen
   if has shellcheck || has test; then sets+=(tests); fi
-  if has test || has faults || has git-faults || has git-saves || has phone || has bed; then sets+=(demo); fi
-  if has bed && can_bed >/dev/null; then sets+=(bed); fi
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has tailnet; then sets+=(demo); fi
+  if { has bed || has tailnet; } && can_bed >/dev/null; then sets+=(bed); fi
   install/get-tools.sh $yes "${sets[@]}" || {
     [ "$(uname -s)" != Linux ] || return 1
     leave_out "what needs the tools that are missing (above)"
     insist=''
   }
-  if has test || has faults || has git-faults || has git-saves || has phone || has bed; then
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has tailnet; then
     mutagen=$(install/get-tools.sh $yes mutagen) || return 1
     [ -z "$mutagen" ] || PATH=$mutagen:$PATH
     export PATH
@@ -150,7 +152,7 @@ root_prefix() {
   local name
   as_root=(env "TB_ID=$TB_ID")
   [ "$(id -u)" = 0 ] || as_root=(sudo -n env "PATH=$PATH" "TB_ID=$TB_ID" ${TB_DIR:+"TB_DIR=$TB_DIR"})
-  for name in TB_SUITE SINC_HOSTILE SINC_HOSTILE_SEED SINC_INSTALL_FAULTS SINC_INSTALL_FAULTS_SEED SINC_TIERS; do
+  for name in TB_SUITE SINC_HOSTILE SINC_HOSTILE_SEED SINC_INSTALL_FAULTS SINC_INSTALL_FAULTS_SEED SINC_TIERS SINC_TAILNET; do
     [ -z "${!name:-}" ] || as_root+=("$name=${!name}")
   done
 }
@@ -173,6 +175,7 @@ phone() {
   env SINC_E2E=1 cargo test --locked --test e2e -- --ignored --exact mobile::a_phone_has_a_live_pane_in_a_second --nocapture
 }
 
+# bed ARG...: the tests that these words select
 bed() {
   local why binary old
   if ! why=$(can_bed); then
@@ -200,10 +203,29 @@ bed() {
   root_prefix
   # the tests share one bed, so one at a time
   flaky_too within 25 "${as_root[@]}" "$testbed" laptop env SINC_E2E=1 "CARGO_MANIFEST_DIR=$root" \
-    "$binary" --test-threads=1 ${SINC_TIERS:+--include-ignored} || code=$?
+    "$binary" --test-threads=1 "$@" || code=$?
   trap - EXIT INT TERM HUP
   on_bed down 0 || return 1
   return $code
+}
+
+# The real Tailscale, built once for its version.
+tailnet() {
+  local code=0 why
+  if ! why=$(can_bed); then
+    leave_out "tests/bed/tailnet.rs: $why"
+    return $skipped
+  fi
+  SINC_TAILNET=$root/target/tools/tailnet
+  tests/testbed/tailnet/build.sh "$SINC_TAILNET" || code=$?
+  case $code in
+  0) bed --ignored tailnet:: ;;
+  69)
+    leave_out "tests/bed/tailnet.rs: it needs Go 1.26 or newer"
+    return $skipped
+    ;;
+  *) return 1 ;;
+  esac
 }
 
 need_rust "$root"
@@ -220,7 +242,8 @@ if has faults; then step faults faults; fi
 if has git-faults; then step git-faults only_git "SINC_GIT_FAULTS_RUNS=${SINC_FAULTS_RUNS:-500}" with_git_nothing_is_ever_lost; fi
 if has git-saves; then step git-saves only_git "SINC_SAVES_TRIES=${SINC_SAVES_TRIES:-200}" saves::a_file_saved_while_git_on_the_host_rewrites_it_is_not_lost; fi
 if has phone; then step phone phone; fi
-if has bed; then step bed bed; fi
+if has bed; then step bed bed ${SINC_TIERS:+--include-ignored} --skip tailnet::; fi
+if has tailnet; then step tailnet tailnet; fi
 
 printf '\n=== summary\n'
 printf '%s\n' "${summary[@]}"

@@ -36,7 +36,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     // Whom something was put there for is noted with it; this is for what an older sinc has noted.
     there.target = Target::noted(&facts.records);
     let catalog = Catalog::load(own_components(&config).as_deref())?;
-    let by_tailnet = is_of_tailnet(remote.destination().host());
+    let by_tailnet = facts.host.by_tailnet || is_of_tailnet(remote.destination().host());
     let chosen = chosen(&catalog, &facts, &args.components, by_tailnet)?;
     let hidden = facts.host.hidden && !facts.host.rights.is_root();
     if chosen.is_empty() && hidden {
@@ -180,7 +180,11 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String], by_tailnet: bool) 
     }
     if wanted("tailscale") && there.iter().any(|name| name == "tailscale") && by_tailnet {
         let message = "this login comes through the tailnet, which would be left";
-        return Err(Failure::new(Kind::Failed, message)
+        let mut failure = Failure::new(Kind::Failed, message);
+        if there.iter().any(|name| name == "tailnet-only") {
+            failure = failure.hint("`sinc uninstall tailnet-only` opens ssh to other addresses first");
+        }
+        return Err(failure
             .hint("log in by the host's other address for that: `sinc uninstall --host USER@ADDRESS`")
             .hint("or name the other components")
             .into());

@@ -338,6 +338,8 @@ pub enum Confirmed {
     TakenBack,
     /// Another change, that came after this one.
     Another,
+    /// One that only a login through the tailnet confirms, and this is none.
+    Elsewhere,
 }
 
 /// Takes the guard of this change away, by a login of its own. `access` goes over a connection that is shared with none.
@@ -351,6 +353,7 @@ pub fn confirm(access: &Access<'_>, target: &Target, change: &str) -> Result<Con
         "guard none" => Confirmed::Nothing,
         "guard taken-back" => Confirmed::TakenBack,
         "guard changed" => Confirmed::Another,
+        "guard elsewhere" => Confirmed::Elsewhere,
         said => anyhow::bail!("the host's guard of the firewall said: {said}"),
     })
 }

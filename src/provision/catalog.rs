@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = files![
     "et-public",
     "hardening",
     "tailscale",
+    "tailnet-only",
     "agent-os",
     "ccmanager",
     "direnv",

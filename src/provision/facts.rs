@@ -47,6 +47,8 @@ pub struct HostFacts {
     pub guard: Option<String>,
     /// Something that root put there may be there, and these rights do not show it.
     pub hidden: bool,
+    /// This very login came through the tailnet.
+    pub by_tailnet: bool,
 }
 
 /// How root's rights can be had.
@@ -334,6 +336,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "running" => host.running = Some(rest.to_owned()),
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
+            "by-tailnet" => host.by_tailnet = true,
             "tool" => {
                 let (name, said) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.tools.insert(name.to_owned(), Some(said.to_owned()).filter(|said| !said.is_empty()));

@@ -23,4 +23,5 @@ mod restart;
 mod rights;
 mod safe;
 mod second_factor;
+mod tailnet;
 mod tiers;

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""market.py DIR REGISTRY: what vendors have and this machine cannot reach, as the smallest programs that behave alike.
+"""market.py DIR REGISTRY [TAILSCALE]: what vendors have and this machine cannot reach, as the smallest programs that behave alike.
 
 It makes a signed apt repository of Tailscale and Eternal Terminal, packages of npm, git repositories and releases below
-DIR, serves them on 10.77.0.1:8098, and says "ready". A package of npm that it lacks is at REGISTRY.
+DIR, serves them on 10.77.0.1:8098, and says "ready". A package of npm that it lacks is at REGISTRY. TAILSCALE is where
+tests/testbed/tailnet/build.sh put the real one, which is then packaged instead.
 """
 
 import base64
@@ -25,7 +26,7 @@ packages = {}
 
 def write(path, text, mode=0o644):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     path.chmod(mode)
 
 
@@ -225,11 +226,29 @@ def deb(name, version, files, conffiles="", unit=""):
         write(tree / file, text, mode)
     package = web / f"apt/pool/{name}.deb"
     package.parent.mkdir(parents=True, exist_ok=True)
-    run("dpkg-deb", "-Zgzip", "--root-owner-group", "-b", tree, package)
+    run("dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "-b", tree, package)
     data = package.read_bytes()
     return f"{control}Filename: pool/{name}.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n\n"
 
 
+if len(sys.argv) > 3:
+    real = pathlib.Path(sys.argv[3])
+    # It would tell its maker, whom it does not reach.
+    defaults = 'PORT="41641"\nFLAGS="--no-logs-no-support"\n'
+    files = {
+        "usr/bin/tailscale": ((real / "tailscale").read_bytes(), 0o755),
+        "usr/sbin/tailscaled": ((real / "tailscaled").read_bytes(), 0o755),
+        "lib/systemd/system/tailscaled.service": ((real / "tailscaled.service").read_text(), 0o644),
+        "etc/default/tailscaled": (defaults, 0o644),
+    }
+    tailscale = ((real / "version").read_text().strip(), files, "/etc/default/tailscaled\n")
+else:
+    files = {
+        "usr/bin/tailscale": (TAILSCALE, 0o755),
+        "usr/sbin/tailscaled": (TAILSCALED, 0o755),
+        "lib/systemd/system/tailscaled.service": (TAILSCALED_UNIT, 0o644),
+    }
+    tailscale = ("1.102.3", files, "")
 listed = deb(
     "et",
     "7.0.0-1",
@@ -241,17 +260,7 @@ listed = deb(
     },
     "/etc/et.cfg\n",
     "et.service",
-) + deb(
-    "tailscale",
-    "1.102.3",
-    {
-        "usr/bin/tailscale": (TAILSCALE, 0o755),
-        "usr/sbin/tailscaled": (TAILSCALED, 0o755),
-        "lib/systemd/system/tailscaled.service": (TAILSCALED_UNIT, 0o644),
-    },
-    "",
-    "tailscaled.service",
-)
+) + deb("tailscale", *tailscale, "tailscaled.service")
 os.environ["GNUPGHOME"] = str(top / "gnupg")
 (top / "gnupg").mkdir(mode=0o700)
 gpg = ["gpg", "-q", "--batch"]

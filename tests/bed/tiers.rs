@@ -1,6 +1,7 @@
 //! The larger tiers on a booted Debian. What no registry that the tests reach has is stood in for (`market.py`): through
 //! the real apt, npm, curl, git and systemd.
 
+use std::path::Path;
 use std::process::Child;
 
 use super::install::{Host, similar};
@@ -25,11 +26,19 @@ impl Drop for Market {
 impl Market {
     /// Opens it; a package of npm that it lacks is at `registry`.
     pub(super) fn open(host: &Host, registry: &str) -> Self {
+        let market = Self::serve(host, registry, None, "http://10.77.0.1:8098/tailnet");
+        market.join(host);
+        market
+    }
+
+    /// Serves it, and tells sinc of it. With a directory of the real Tailscale that is what it has.
+    pub(super) fn serve(host: &Host, registry: &str, tailscale: Option<&Path>, tailnet: &str) -> Self {
         let sandbox = &host.0.sandbox;
         let dir = sandbox.project("market");
-        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/market.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bed/market.py");
         let words = [script.to_str().unwrap(), dir.to_str().unwrap(), registry];
-        let server = Self(sandbox.program("python3", &dir).args(words).start());
+        let real = tailscale.map(|dir| dir.to_str().unwrap());
+        let server = Self(sandbox.program("python3", &dir).args(words.into_iter().chain(real)).start());
         wait_until("the market answers", PATIENCE, || {
             sandbox.run("bash", &["-c", "exec 3<>/dev/tcp/10.77.0.1/8098"]).code == 0
         });
@@ -45,33 +54,40 @@ impl Market {
             mirror("github-api", "https://api.github.com/", "api/"),
         ];
         sandbox.configure(format!(
-            "{config}\n[install]\nnpm-registry = \"http://10.77.0.1:8098/npm/\"\ntailnet-server = \"http://10.77.0.1:8098/tailnet\"\n{}",
+            "{config}\n[install]\nnpm-registry = \"http://10.77.0.1:8098/npm/\"\ntailnet-server = \"{tailnet}\"\n{}",
             mirrors.join("")
         ));
         // A commit names what is in it, so the stand-in's is another one.
         let shipped = include_str!("../../install/components/agent-os.toml");
         let commit = std::fs::read_to_string(dir.join("agent-os-commit")).unwrap();
         sandbox.write(".config/sinc/components/agent-os.toml", shipped.replace("2e3d01c", &commit));
-        // This laptop is in the tailnet, and knows the host's name there.
+        server
+    }
+
+    /// This laptop is in the tailnet, and knows the host's name there.
+    fn join(&self, host: &Host) {
+        let sandbox = &host.0.sandbox;
         let status = format!(
             "#!/bin/sh\necho '{{\"BackendState\":\"Running\",\"CurrentTailnet\":{{\"MagicDNSSuffix\":\"{}\"}}}}'\n",
             NAME.split_once('.').unwrap().1
         );
         sandbox.write_program(host.0.dir.join("bin/tailscale"), &status);
-        let ssh = host.0.dir.join("ssh_config");
-        let text = std::fs::read_to_string(&ssh).unwrap();
-        let key = text.lines().find(|line| line.contains("Include")).unwrap();
-        let bed = std::fs::read_to_string(key.strip_prefix("Include ").unwrap()).unwrap();
-        let key = bed.lines().find(|line| line.contains("IdentityFile")).unwrap();
-        let known = host.0.dir.join("known_hosts");
-        let known = known.display();
-        std::fs::write(
-            &ssh,
-            format!("{text}Host {NAME}\n  HostName 10.77.0.2\n{key}\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking accept-new\n"),
-        )
-        .unwrap();
-        server
+        knows(host, NAME, "HostName 10.77.0.2");
     }
+}
+
+/// ssh on the laptop gets to this name with the bed's key, by the way that `line` says.
+pub(super) fn knows(host: &Host, name: &str, line: &str) {
+    let ssh = host.0.dir.join("ssh_config");
+    let text = std::fs::read_to_string(&ssh).unwrap();
+    let bed = text.lines().find_map(|line| line.strip_prefix("Include ")).unwrap();
+    let bed = std::fs::read_to_string(bed).unwrap();
+    let key = bed.lines().find(|line| line.contains("IdentityFile")).unwrap();
+    let known = host.0.dir.join("known_hosts");
+    let known = known.display();
+    let entry = format!("Host {name}\n  {line}\n{key}\n  UserKnownHostsFile {known}\n");
+    // The first one counts.
+    std::fs::write(&ssh, format!("{entry}  StrictHostKeyChecking accept-new\nHost *\n{text}")).unwrap();
 }
 
 /// Every port that something on the host listens on, and of these the ones that answer from outside.

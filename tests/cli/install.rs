@@ -61,14 +61,18 @@ fn what_would_change_is_shown_and_nothing_is_done() {
         "",
         "",
     );
-    insta::assert_snapshot!("install-check", sandbox.sinc(&["install", "--check"]).exits(1).snapshot());
-    let dry = sandbox.sinc(&["install", "--dry-run"]).success();
+    insta::assert_snapshot!(
+        "install-check",
+        sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(1).snapshot()
+    );
+    let dry = sandbox.sinc(&["install", "--tier", "minimal", "--dry-run"]).success();
     assert!(dry.stdout.contains("+ install nodejs and npm"), "{dry}");
     // The script itself, with its words.
-    let verbose = sandbox.sinc(&["install", "--check", "-v"]).exits(1);
+    let verbose = sandbox.sinc(&["install", "--tier", "minimal", "--check", "-v"]).exits(1);
     assert!(verbose.stdout.contains("apt_install nodejs npm\n"), "{verbose}");
     assert!(verbose.stdout.contains("| apt_install() {\n"), "{verbose}");
-    let json = sandbox.sinc(&["install", "--check", "--json", "--without", "et"]).exits(1);
+    let json =
+        sandbox.sinc(&["install", "--tier", "minimal", "--check", "--json", "--without", "et"]).exits(1);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     let components = json["data"]["components"].as_array().unwrap();
     let names: Vec<&str> = components.iter().map(|it| it["name"].as_str().unwrap()).collect();
@@ -84,7 +88,7 @@ fn what_is_done_is_told_step_by_step_and_looked_at_again() {
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
     let after = all_done(SUDO, &[]) + "logged-in opencode no\n";
     let (sandbox, _fakes) = host(&before, WORKED, &after);
-    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).success();
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).success();
     insta::assert_snapshot!(
         "install",
         run.snapshot().replace(&sandbox.home().display().to_string(), "$HOME")
@@ -99,9 +103,11 @@ fn what_is_done_is_told_step_by_step_and_looked_at_again() {
     );
     insta::assert_snapshot!(
         "install-again",
-        sandbox.sinc(&["install", "--yes", "--without", "et"]).success().snapshot()
+        sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).success().snapshot()
     );
-    let events = sandbox.sinc(&["install", "--check", "--json-events", "--without", "et"]).success();
+    let events = sandbox
+        .sinc(&["install", "--tier", "minimal", "--check", "--json-events", "--without", "et"])
+        .success();
     assert_eq!(events.stdout.lines().count(), 5, "{events}");
 }
 
@@ -110,7 +116,9 @@ fn every_event_is_one_object_of_json() {
     let before =
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
     let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
-    let run = sandbox.sinc(&["install", "--yes", "--json", "--json-events", "--without", "et"]).success();
+    let run = sandbox
+        .sinc(&["install", "--tier", "minimal", "--yes", "--json", "--json-events", "--without", "et"])
+        .success();
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["data"]["components"][0]["state"], "changed");
     let events: Vec<serde_json::Value> = run
@@ -121,6 +129,18 @@ fn every_event_is_one_object_of_json() {
     let done = events.iter().filter(|event| event["event"] == "step-done").count();
     assert_eq!(done, 9, "{run}");
     assert!(events.iter().any(|event| event["event"] == "waiting"), "{run}");
+}
+
+#[test]
+fn without_a_tier_it_is_the_standard_one() {
+    let before =
+        facts("full-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let (sandbox, _fakes) = host(&before, "", "");
+    let check = sandbox.sinc(&["install", "--check", "--json", "--without", "et"]).exits(1);
+    let json: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    let components = json["data"]["components"].as_array().unwrap();
+    let has = |name: &str| components.iter().any(|it| it["name"] == name);
+    assert!(has("tailscale") && has("agent-os") && has("ufw") && !has("kimaki"), "{check}");
 }
 
 #[test]
@@ -140,7 +160,10 @@ fn a_component_that_fails_stops_those_that_need_it_and_no_others() {
         ],
     );
     let (sandbox, _fakes) = host(&before, events, &after);
-    insta::assert_snapshot!("install-failed", sandbox.sinc(&["install", "--yes"]).exits(1).snapshot());
+    insta::assert_snapshot!(
+        "install-failed",
+        sandbox.sinc(&["install", "--tier", "minimal", "--yes"]).exits(1).snapshot()
+    );
 }
 
 #[test]
@@ -171,9 +194,12 @@ fn a_host_that_sinc_does_not_know_is_refused_with_all_that_is_wrong() {
 fn without_rights_what_needs_them_is_left_out_with_what_an_administrator_would_run() {
     let none = facts("no-rights").replace("fact base 0", "fact user 0 - user 1000 no no yes\nfact base 0");
     let (sandbox, _fakes) = host(&none, "", "");
-    insta::assert_snapshot!("install-no-rights", sandbox.sinc(&["install", "--yes"]).exits(77).snapshot());
+    insta::assert_snapshot!(
+        "install-no-rights",
+        sandbox.sinc(&["install", "--tier", "minimal", "--yes"]).exits(77).snapshot()
+    );
     let (sandbox, _fakes) = host(&none.replace("rights none", "rights none\nmay-sudo"), "", "");
-    let run = sandbox.sinc(&["install", "--yes"]).exits(77);
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes"]).exits(77);
     assert!(
         run.stderr.contains("hint: run it on a terminal: the password that sudo wants is asked there"),
         "{run}"
@@ -187,7 +213,7 @@ fn a_run_that_is_going_on_is_watched() {
     let (sandbox, _fakes) = host(&before, events, &all_done(SUDO, &[]));
     insta::assert_snapshot!(
         "install-watches",
-        sandbox.sinc(&["install", "--yes", "--without", "et"]).success().snapshot()
+        sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).success().snapshot()
     );
 }
 
@@ -213,7 +239,7 @@ fn a_wrong_word_says_what_there_is() {
 #[test]
 fn an_answer_that_is_not_understood_stops_it() {
     let (sandbox, _fakes) = host("os debian 12 bookworm\nnonsense\n", "", "");
-    let run = sandbox.sinc(&["install", "--check"]).exits(1);
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(1);
     assert!(run.stderr.contains("the host's answer is not understood: nonsense"), "{run}");
 }
 
@@ -253,7 +279,7 @@ fn head() -> String {
 fn a_firewall_that_nothing_changed_is_not_confirmed() {
     let before = all_done(SUDO, &[]) + "running 20261126T115900Z-7\n";
     let (sandbox, _fakes) = host(&before, "start base 0\nok base 0 4100\nend\n", &all_done(SUDO, &[]));
-    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).success();
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).success();
     assert!(run.stderr.contains("Watching a run") && !run.stderr.contains("Confirmed"), "{run}");
 }
 
@@ -263,7 +289,7 @@ fn a_firewall_that_went_back_meanwhile_is_a_failure() {
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
     let (sandbox, _fakes) = host(&before, WORKED, &before);
     sandbox.write("answers/guard", "taken-back");
-    let run = sandbox.sinc(&["install", "--yes", "--without", "et"]).exits(1);
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).exits(1);
     let why = "the host has taken the firewall back as it was, before a second login came";
     assert!(run.stderr.contains(why), "{run}");
 }
@@ -272,7 +298,10 @@ fn a_firewall_that_went_back_meanwhile_is_a_failure() {
 fn a_firewall_that_lets_everything_in_is_told_before_and_after() {
     let done = all_done(SUDO, &[]).lines().map(open_by_default).collect::<String>();
     let (sandbox, _fakes) = host(&done, "", "");
-    for args in [&["install", "--check", "--without", "et"][..], &["install", "--yes", "--without", "et"]] {
+    for args in [
+        &["install", "--tier", "minimal", "--check", "--without", "et"][..],
+        &["install", "--tier", "minimal", "--yes", "--without", "et"],
+    ] {
         let run = sandbox.sinc(args).success();
         assert!(run.stderr.contains("`sudo ufw default deny incoming` there shuts the rest"), "{run}");
     }
@@ -308,7 +337,7 @@ fn a_note_that_is_not_understood_stops_nothing() {
     assert!(run.stderr.contains(warning) && run.stderr.contains("1 of 1 taken back"), "{run}");
     let done = all_done(SUDO, &[]) + records;
     let (sandbox, _fakes) = host(&done, "", "");
-    let run = sandbox.sinc(&["install", "--check", "--without", "et"]).success();
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--check", "--without", "et"]).success();
     assert!(run.stderr.contains(warning), "{run}");
 }
 
@@ -416,15 +445,79 @@ fn mirrors_stand_in_the_place_of_addresses() {
     sandbox.configure(format!(
         "{config}[install]\nnpm-registry = \"https://npm.example.com/\"\n[mirror.et]\nfrom = \"https://mistertea.github.io/\"\nto = \"https://mirror.example.com/et/\"\n"
     ));
-    let run = sandbox.sinc(&["install", "--check"]).exits(1);
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(1);
     assert!(
         run.stdout.contains("install et from https://mirror.example.com/et/debian-et/debian-source/"),
         "{run}"
     );
-    let _ = sandbox.sinc(&["install", "--yes"]);
+    let _ = sandbox.sinc(&["install", "--tier", "minimal", "--yes"]);
     let sent = fakes.transcript();
     assert!(sent.contains("use_mirrors"), "{sent}");
     sandbox.configure(format!("{config}[mirror.et]\nfrom = \"https://a/\"\n"));
-    let half = sandbox.sinc(&["install", "--check"]).exits(78);
+    let half = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(78);
     assert!(half.stderr.contains("the mirror `et` wants both `from` and `to`"), "{half}");
+}
+
+/// A host that is in a tailnet, with ssh open to everybody, as this login sees it.
+fn in_tailnet(case: &str, by_tailnet: bool) -> String {
+    let text = facts(case).replace("by-tailnet\n", "");
+    if by_tailnet { format!("by-tailnet\n{text}") } else { text }
+}
+
+const CLOSED: &str =
+    "run r-1\nlog /l\nstart tailnet-only 0\nok tailnet-only 0 900\nguard armed 17 tailnet\nend\n";
+
+#[test]
+fn ssh_is_closed_to_all_but_the_tailnet_by_a_login_through_it() {
+    let after = in_tailnet("tailnet-only-done", true);
+    let (sandbox, fakes) = host(&in_tailnet("tailnet-only-own-rules", true), CLOSED, &after);
+    let check = sandbox.sinc(&["install", "--tailnet-only", "--check", "--json"]).exits(1);
+    let check: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    let component = &check["data"]["components"][3];
+    assert_eq!((&component["name"], &component["state"]), (&"tailnet-only".into(), &"would-change".into()));
+    assert_eq!(component["steps"][0]["does"], "ufw_tailnet_only 22");
+    // `--yes` alone does not close it.
+    let yes = ["install", "--yes", "--tier", "custom", "--with", "ufw", "--with", "tailscale"];
+    sandbox.sinc(&yes).success();
+    assert!(!fakes.transcript().contains("step 0 ufw_tailnet_only"), "it was not asked for");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).success();
+    insta::assert_snapshot!(
+        "install-tailnet-only",
+        run.snapshot().replace(&sandbox.home().display().to_string(), "$HOME")
+    );
+    assert!(fakes.transcript().contains("step 0 ufw_tailnet_only 22\n"), "{run}");
+}
+
+#[test]
+fn ssh_stays_open_where_the_tailnet_is_not_proved() {
+    // This computer is in no tailnet.
+    let before = in_tailnet("tailnet-only-own-rules", false);
+    let (sandbox, fakes) = host(&before, CLOSED, &before);
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    let why = "tailnet-only failed: ssh stays open to everybody: this computer has no Tailscale";
+    assert!(run.stderr.contains(why), "{run}");
+    // The name is right, and the login comes otherwise.
+    sandbox.configure("[host.box]\ndestination = \"dev@box.tail-test.ts.net\"\n");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    let why = "the login as dev@box.tail-test.ts.net does not come through the tailnet";
+    assert!(run.stderr.contains(why), "{run}");
+    // There is neither a firewall nor a tailnet, and neither is selected.
+    let (sandbox, other) = host(&in_tailnet("tailnet-only-fresh", false), "", "");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    insta::assert_snapshot!("install-tailnet-only-refused", run.snapshot());
+    let check = ["install", "--tailnet-only", "--with", "ufw", "--with", "tailscale", "--check"];
+    let check = sandbox.sinc(&check).exits(1);
+    assert!(check.stdout.contains("tailnet, once a login through it has worked"), "{check}");
+    for sent in [fakes.transcript(), other.transcript()] {
+        assert!(!sent.contains("step 0 ufw_tailnet_only"), "{sent}");
+    }
+}
+
+#[test]
+fn a_login_that_is_not_of_the_tailnet_confirms_nothing_of_it() {
+    let before = in_tailnet("tailnet-only-own-rules", true);
+    let (sandbox, _fakes) = host(&before, CLOSED, &before);
+    sandbox.write("answers/guard", "elsewhere");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    assert!(run.stderr.contains("host `box` waits for a login through the tailnet"), "{run}");
 }

@@ -9,7 +9,7 @@ use crate::provision::component::{Component, Tier};
 use crate::provision::facts::Facts;
 use crate::provision::plan::{Wishes, plan};
 
-/// Asks which components are wanted; the minimal tier and the configured agent are chosen at first.
+/// Asks which components are wanted; the standard tier and the configured agent are chosen at first.
 pub(super) fn components(
     ctx: &Context,
     catalog: &Catalog,
@@ -34,7 +34,9 @@ pub(super) fn components(
             }
             facts.extend(about.opens.iter().map(|what| format!("opens {what}")));
             let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
-            let chosen = about.tier.is_some_and(|tier| tier <= Tier::Minimal) || component.name == agent;
+            let in_tier = about.tier.is_some_and(|tier| tier <= Tier::Standard)
+                && about.for_agent.as_ref().is_none_or(|wanted| wanted == agent);
+            let chosen = in_tier || component.name == agent;
             (format!("{:width$}  {}{facts}", component.name, about.summary), chosen)
         })
         .collect();

@@ -37,6 +37,14 @@ impl<'a> TheHost<'a> {
         Self { ctx, remote, target, password: None }
     }
 
+    /// The same host with the same rights, by another way.
+    pub(in crate::commands) fn by<'b>(&self, remote: &'b Remote) -> TheHost<'b>
+    where
+        'a: 'b,
+    {
+        TheHost { ctx: self.ctx, remote, target: self.target.clone(), password: self.password.clone() }
+    }
+
     pub(in crate::commands) fn access(&self) -> Access<'a> {
         let access = Access::new(self.remote);
         match &self.password {
@@ -166,25 +174,36 @@ impl<'a> TheHost<'a> {
 
     /// The second, fresh login, without which the host takes the change back by itself.
     fn confirm(&self, change: &str) -> Result<()> {
-        let what = match change.split_once(' ').map_or("", |it| it.1) {
-            "sshd" => "sshd",
-            "firewall sshd" | "sshd firewall" => "the firewall and sshd",
-            _ => "the firewall",
+        let parts: Vec<&str> = change.split(' ').skip(1).collect();
+        let what = match (parts.contains(&"sshd"), parts.len()) {
+            (true, 1) => "sshd",
+            (true, _) => "the firewall and sshd",
+            (false, _) => "the firewall",
         };
+        let by = if parts.contains(&"tailnet") { " through the tailnet" } else { "" };
         let fresh = self.remote.clone().without_sharing();
         let confirmed = apply::confirm(&self.access().over(&fresh), &self.target, change);
         let confirmed = confirmed.with_context(|| {
             format!(
-                "a second login to host `{}` failed: within two minutes it takes {what} back as it was",
+                "a second login{by} to host `{}` failed: within two minutes it takes {what} back as it was",
                 self.remote.name()
             )
         })?;
         match confirmed {
-            Confirmed::Yes => self.ctx.ui.status("Confirmed", &format!("{what}, by a second login")),
+            Confirmed::Yes => self.ctx.ui.status("Confirmed", &format!("{what}, by a second login{by}")),
             Confirmed::TakenBack => {
                 let message = format!("the host has taken {what} back as it was, before a second login came");
                 let again = "run it again; the host waits two minutes for that login";
                 return Err(Failure::new(Kind::Failed, message).hint(again).into());
+            }
+            Confirmed::Elsewhere => {
+                let message = format!(
+                    "host `{}` waits for a login through the tailnet, and this one did not come that way: within two \
+                     minutes it takes {what} back as it was",
+                    self.remote.name()
+                );
+                let hint = "then run it again, by the host's name in the tailnet";
+                return Err(Failure::new(Kind::Failed, message).hint(hint).into());
             }
             // That one is told too.
             Confirmed::Nothing | Confirmed::Another => {}

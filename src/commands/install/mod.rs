@@ -7,6 +7,7 @@ mod report;
 mod secrets;
 mod show;
 mod tailnet;
+mod tailnet_only;
 mod work;
 pub(super) mod working;
 
@@ -74,6 +75,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         plans = plan(&components, &facts, &wishes);
     }
 
+    if args.tailnet_only {
+        tailnet_only::refuse_without_needs(&host.name, &catalog, &selection, &plans, &facts)?;
+    }
+
     let mut report = Report::new(&host, &facts, &plans);
     if selection.tier.is_some()
         && (agent.custom || !BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name))
@@ -86,20 +91,26 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     }
     show::plan(ctx, &report);
     if report.changes() == 0 {
-        return finish(ctx, &there, report, &facts, &components);
+        return finish(ctx, &there, report, &facts, &components, &catalog, &wishes);
     }
     if !ctx.ui.confirm(&format!("Do this on {}?", host.name), true)? {
         ctx.ui.note("nothing was changed");
         return Ok(0);
     }
-    let secrets = secrets::of_changes(ctx, &components, &plans)?;
-    let outcome = work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
-    let facts = there.verify(&components)?;
-    report.settle(&outcome, plan(&components, &facts, &wishes), &facts);
-    if let Some(run) = &outcome.run {
-        report.log = there.keep_log(run);
+    // It is done at the end, by another way.
+    plans.retain(|plan| plan.name != tailnet_only::NAME);
+    if plans.iter().any(|plan| plan.changes().next().is_some()) {
+        let secrets = secrets::of_changes(ctx, &components, &plans)?;
+        let outcome = work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
+        facts = there.verify(&components)?;
+        let mut now = plan(&components, &facts, &wishes);
+        now.retain(|plan| plan.name != tailnet_only::NAME);
+        report.settle(&outcome, &now, &facts);
+        if let Some(run) = &outcome.run {
+            report.log = there.keep_log(run);
+        }
     }
-    finish(ctx, &there, report, &facts, &components)
+    finish(ctx, &there, report, &facts, &components, &catalog, &wishes)
 }
 
 /// Where a person keeps component files of their own: beside the configuration.
@@ -122,21 +133,25 @@ pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
 /// What the flags select; nothing where a person is asked.
 fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Selection> {
     let asks = ctx.ui.is_interactive() && !ctx.global.yes && !args.check && !ctx.global.dry_run;
+    let mut with = args.with.clone();
+    if args.tailnet_only {
+        with.push(tailnet_only::NAME.to_owned());
+    }
     let tier = match args.tier {
         Some(cli::Tier::Minimal) => Some(Tier::Minimal),
         Some(cli::Tier::Standard) => Some(Tier::Standard),
         Some(cli::Tier::Full) => Some(Tier::Full),
         Some(cli::Tier::Custom) => None,
-        None if !args.with.is_empty() => None,
+        None if !with.is_empty() => None,
         None if asks && args.without.is_empty() && args.agent.is_none() => return None,
-        None => Some(Tier::Minimal),
+        None => Some(Tier::Standard),
     };
     let known = BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name) && !agent.custom;
     let wanted = known && (tier.is_some() || args.agent.is_some());
     Some(Selection {
         tier,
         agent: wanted.then(|| agent.name.clone()),
-        with: args.with.clone(),
+        with,
         without: args.without.clone(),
         as_root: args.as_root,
     })
@@ -148,11 +163,14 @@ fn finish(
     mut report: Report,
     facts: &Facts,
     components: &[&Component],
+    catalog: &Catalog,
+    wishes: &Wishes,
 ) -> Result<i32> {
     let moved = login::offer(ctx, there, &report, facts)?;
     report.notes.extend(moved);
-    let named = tailnet::offer(ctx, there, facts)?;
+    let (named, way) = tailnet::offer(ctx, there, facts)?;
     report.notes.extend(named);
+    tailnet_only::close(ctx, there, &mut report, way, catalog, wishes)?;
     for component in components {
         if let (Some(login), Some(false)) = (&component.about.login, facts.logged_in.get(&component.name)) {
             report

@@ -80,14 +80,13 @@ impl Report {
         self.components.iter().map(|(plan, _)| plan.changes().count()).sum()
     }
 
-    /// After the work: what a new look says decides, not how the commands ended.
-    pub(super) fn settle(&mut self, outcome: &Outcome, now: Vec<ComponentPlan>, facts: &Facts) {
+    /// After work on these components: what a new look says decides, not how the commands ended.
+    pub(super) fn settle(&mut self, outcome: &Outcome, now: &[ComponentPlan], facts: &Facts) {
         self.facts = facts.host.clone();
         self.host_log.clone_from(&outcome.log);
-        for ((plan, became), now) in self.components.iter_mut().zip(now) {
-            if *became != Became::WouldChange {
-                continue;
-            }
+        for (plan, became) in &mut self.components {
+            let now = now.iter().find(|now| now.name == plan.name);
+            let (Some(now), Became::WouldChange) = (now, &*became) else { continue };
             let left = now.steps.iter().find_map(|step| match step {
                 Decision::Change(change) => Some(change.what.clone()),
                 Decision::Blocked(why) => Some(why.clone()),
@@ -103,6 +102,18 @@ impl Report {
                     Became::Failed(format!("its commands ended well, and this is still to be done: {left}"))
                 }
             };
+        }
+    }
+
+    /// What became of this component so far.
+    pub(super) fn became(&self, name: &str) -> Option<&Became> {
+        self.components.iter().find(|(plan, _)| plan.name == name).map(|(_, became)| became)
+    }
+
+    /// This component could not be had.
+    pub(super) fn fail(&mut self, name: &str, why: String) {
+        for (_, became) in self.components.iter_mut().filter(|(plan, _)| plan.name == name) {
+            *became = Became::Failed(why.clone());
         }
     }
 

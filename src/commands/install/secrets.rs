@@ -17,7 +17,8 @@ pub(super) fn of_changes(
     plans: &[ComponentPlan],
 ) -> Result<BTreeMap<String, String>> {
     let mut secrets = BTreeMap::new();
-    for (component, plan) in components.iter().zip(plans) {
+    for plan in plans {
+        let Some(component) = components.iter().find(|it| it.name == plan.name) else { continue };
         for secret in &component.about.secret {
             let wanted = |(_, it): (usize, &crate::provision::plan::Change)| {
                 it.call.secret.as_deref() == Some(secret.name.as_str())

@@ -70,6 +70,44 @@ ufw_enable() {
   guard_end
 }
 
+# PORTS: ssh through the tailnet alone, for a login that came through it. What lets everybody in to one of them makes room,
+# and comes back to its place when ours goes.
+ufw_tailnet_only() {
+  by_tailnet || because "this login did not come through the tailnet, so ssh stays open as it is"
+  case $(ufw status) in "Status: active"*) ;; *) because "the firewall is off, so it can close nothing" ;; esac
+  guard_begin tailnet
+  for port in "$@"; do let_in prepend "sinc:$component" in on tailscale0 to any port "$port" proto tcp; done
+  for port in "$@"; do
+    lets_all_in "$port"
+    while [ -n "$open" ]; do
+      verb=${open#ufw } said='' last=$open
+      rule=${verb#* } verb=${verb%% *}
+      case $rule in *" comment '"*) said=${rule#*" comment '"} said=${said%\'} rule=${rule%%" comment '"*} ;; esac
+      record ufw-was insert "$place" "$verb" "$rule" ${said:+comment "$said"}
+      ufw --force delete "$verb" "$rule"
+      lets_all_in "$port"
+      [ "$open" != "$last" ] || because "a rule of the firewall cannot be taken away: $open"
+    done
+  done
+  guard_end
+}
+
+# PORT: the first rule that is about nothing else; sets $open and $place
+lets_all_in() {
+  open='' place=0
+  ufw show added >"$run/rules"
+  while IFS= read -r line; do
+    case $line in 'ufw '*) place=$((place + 1)) ;; esac
+    case ${line%%" comment '"*} in
+    "ufw allow $1" | "ufw limit $1" | "ufw allow $1/tcp" | "ufw limit $1/tcp") ;;
+    "ufw allow OpenSSH" | "ufw limit OpenSSH") [ "$1" = 22 ] || continue ;;
+    *) continue ;;
+    esac
+    open=$line
+    return
+  done <"$run/rules"
+}
+
 # RULE...: ours, and none of a person's that says the same
 undo_ufw() {
   command -v ufw >/dev/null || return 0
@@ -88,10 +126,12 @@ undo_ufw_was() {
   guard_begin firewall
   if [ "$1" != insert ]; then
     ufw "$@"
-  elif ! ufw "$@"; then
-    # There are fewer rules now.
+  else
+    place=$2
     shift 2
-    ufw "$@"
+    # Behind the last one ufw would take the place for one among the rules of IPv6.
+    rules=$(ufw show added | grep -c '^ufw ' || true)
+    if [ "$place" -gt "$rules" ] || ! ufw insert "$place" "$@"; then ufw "$@"; fi
   fi
   guard_end
 }

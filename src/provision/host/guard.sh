@@ -7,7 +7,7 @@ guard_lock=/var/lib/sinc/guard.lock
 guard_sshd=/etc/ssh/sshd_config.d/00-sinc.conf
 
 # A step that changes the firewall or sshd stands between these two. Its shell's end gives the lock back.
-# guard_begin WHAT: `firewall` or `sshd`
+# guard_begin WHAT: `firewall`, `sshd`, or `tailnet` for what only a login through the tailnet confirms
 guard_begin() {
   what=$1
   private_dir "$state/installed"
@@ -159,6 +159,8 @@ guard_confirm() {
     if [ -e "$guard/taken-back" ]; then echo "guard taken-back"; else echo "guard none"; fi
   elif [ "$(cat "$guard/armed")" != "$1" ]; then
     echo "guard changed"
+  elif case "$1 " in *" tailnet "*) ! by_tailnet ;; *) false ;; esac; then
+    echo "guard elsewhere"
   else
     guard_off
     rm -rf "$guard"

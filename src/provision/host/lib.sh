@@ -114,6 +114,14 @@ npm_version() {
   [ -z "$file" ] || tr ',{' '\n' <"$file" | sed -n 's/^ *"version": *"\([^"]*\)".*/\1/p' | head -n 1
 }
 
+# Did this login come through the tailnet? It came to an address that the host has there, and the answers go back there.
+by_tailnet() {
+  # shellcheck disable=SC2086 # the four words of SSH_CONNECTION
+  set -- $connection
+  [ $# = 4 ] && ip -o addr show dev tailscale0 2>/dev/null | grep -qF " $3/" &&
+    ip route get "$1" 2>/dev/null | grep -q ' dev tailscale0 '
+}
+
 # Is a run going on? Whoever works holds the lock; those that only ask share it.
 is_running() { [ -e "$state/lock" ] && ! flock -n -s "$state/lock" true; }
 

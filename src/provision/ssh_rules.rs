@@ -1,0 +1,107 @@
+//! Whom a rule of the firewall lets in to ssh, as `ufw show added` writes it.
+
+/// Whom a rule lets in to ssh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Nobody, or only the tailnet.
+    Closed,
+    /// Everybody, and it is about nothing else.
+    Ssh,
+    /// Everybody, and to more than ssh.
+    More,
+    /// Those of an address, or what comes in at an interface.
+    Some,
+}
+
+/// The rule that lets the tailnet in to this port.
+pub(super) fn on_tailnet(port: &str) -> String {
+    format!("in on tailscale0 to any port {port} proto tcp")
+}
+
+/// Whom this rule, without its comment, lets in to one of these ports of ssh.
+pub(super) fn way(rule: &str, ports: &[String]) -> Way {
+    let words: Vec<&str> = rule.split_whitespace().collect();
+    let ["ufw", "allow" | "limit", what @ ..] = words.as_slice() else { return Way::Closed };
+    // What goes out; a profile whose name is more than one word, and none of ssh has such a name.
+    if what.first().is_some_and(|first| *first == "out" || first.starts_with('\'')) {
+        return Way::Closed;
+    }
+    let after = |word: &str| what.iter().position(|it| *it == word).and_then(|at| what.get(at + 1)).copied();
+    if after("proto").is_some_and(|proto| proto != "tcp") {
+        return Way::Closed;
+    }
+    // What it is about: the one word of a short rule, or what stands behind `to ADDRESS`.
+    let about = match what {
+        [one] => Some(*one),
+        _ => what.iter().position(|it| *it == "to").and_then(|at| match what.get(at + 2..) {
+            Some(["port" | "app", about, ..]) => Some(*about),
+            _ => None,
+        }),
+    };
+    let is_ssh = |one: &str| {
+        ports.iter().any(|port| port == one) || (one == "OpenSSH" && ports.iter().any(|port| port == "22"))
+    };
+    if about.is_some_and(|about| !is_about(about, ports) && !is_ssh(about)) {
+        return Way::Closed;
+    }
+    match (after("on"), after("from")) {
+        (Some("tailscale0" | "lo"), _) => Way::Closed,
+        (Some(_), _) => Way::Some,
+        (None, Some(from)) if from != "any" => Way::Some,
+        _ => match what {
+            [one] if is_ssh(one.strip_suffix("/tcp").unwrap_or(one)) => Way::Ssh,
+            _ => Way::More,
+        },
+    }
+}
+
+/// Is one of these ports among `22,80/tcp` or `20:30/tcp`?
+fn is_about(what: &str, ports: &[String]) -> bool {
+    let (numbers, protocol) = what.split_once('/').unwrap_or((what, "tcp"));
+    let ports: Vec<u16> = ports.iter().filter_map(|port| port.parse().ok()).collect();
+    let within = |part: &str| match part.split_once(':') {
+        Some((first, last)) => match (first.parse::<u16>(), last.parse::<u16>()) {
+            (Ok(first), Ok(last)) => ports.iter().any(|port| (first..=last).contains(port)),
+            _ => false,
+        },
+        None => part.parse::<u16>().is_ok_and(|part| ports.contains(&part)),
+    };
+    protocol == "tcp" && numbers.split(',').any(within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_let_in_is_read_from_the_rule() {
+        let ports = ["22".to_owned(), "2200".to_owned()];
+        for (rule, wanted) in [
+            ("allow 22/tcp", Way::Ssh),
+            ("limit 2200", Way::Ssh),
+            ("allow OpenSSH", Way::Ssh),
+            ("allow 22,80/tcp", Way::More),
+            ("allow 20:30/tcp", Way::More),
+            ("allow to 203.0.113.7 port 22 proto tcp", Way::More),
+            ("allow to any port 22 from any", Way::More),
+            ("allow to 203.0.113.7", Way::More),
+            ("allow from 10.0.0.0/8", Way::Some),
+            ("allow from 10.0.0.0/8 to any port 22 proto tcp", Way::Some),
+            ("allow in on eth0", Way::Some),
+            ("limit in on wg0 to any port 22 proto tcp", Way::Some),
+            ("allow in on tailscale0 to any port 22 proto tcp", Way::Closed),
+            ("allow from 10.0.0.0/8 to any port 5432", Way::Closed),
+            ("allow 22/udp", Way::Closed),
+            ("allow to any port 22 proto udp", Way::Closed),
+            ("allow 80/tcp", Way::Closed),
+            ("allow 222/tcp", Way::Closed),
+            ("allow 'WWW Full'", Way::Closed),
+            ("allow out 22/tcp", Way::Closed),
+            ("deny 22/tcp", Way::Closed),
+            ("route allow in on eth0 out on eth1", Way::Closed),
+        ] {
+            assert_eq!(way(&format!("ufw {rule}"), &ports), wanted, "{rule}");
+        }
+        assert_eq!(way("ufw allow OpenSSH", &ports[1..]), Way::Closed);
+    }
+}
