@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::content::{self, Found};
 use super::super::model::Side;
@@ -25,6 +29,9 @@ const FILES: u64 = 1000;
 
 /// So many of them are saved here meanwhile.
 const SAVES: usize = 3;
+
+/// When git begins after the first save may have been made.
+const START: Duration = Duration::from_millis(100);
 
 /// How soon after the cycle what was overwritten is reachable.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
@@ -98,6 +105,21 @@ fn measure(saver: Side) {
     }
     say(&format!("saves on the side {saver}, seed {seed}: {became}, {} s", began.elapsed().as_secs()));
     assert!(became.lost.is_empty(), "lost: {became}");
+}
+
+/// Stops git when it has written a file, for that long.
+fn stand_still(git: &mut Child, file: &Path, long: Duration) {
+    let which = || file.symlink_metadata().map(|found| (found.ino(), found.len(), found.mtime_nsec())).ok();
+    let before = which();
+    while which() == before {
+        if git.try_wait().unwrap().is_some() {
+            return;
+        }
+    }
+    let pid = Pid::from_raw(i32::try_from(git.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    std::thread::sleep(long);
+    kill_process(pid, Signal::CONT).unwrap();
 }
 
 /// As an editor saves: beside, then renamed into its place; the same, but from a place that is not watched; or in place.
@@ -189,30 +211,35 @@ impl Both {
         saves.retain(|save| seen.insert(save.file));
         let words = ["-C", worker.root.to_str().unwrap(), "checkout", "-q", to];
         let program = self.world.bed.sandbox.program("git", &worker.root).args(words);
-        let (began, start) = (Instant::now(), Duration::from_millis(100));
-        let mut git = None;
-        let mut git_at = |now: Duration| {
-            if now >= start && git.is_none() {
-                git = Some(program.start());
+        // In every second switch git stands still for a while after its first file: it has looked at all by then.
+        let still = (number % 2 == 1).then(|| Duration::from_millis(rng.u64(..3500)));
+        let begun = AtomicBool::new(false);
+        let came = std::thread::scope(|scope| {
+            let git = scope.spawn(|| {
+                wait_until("the saves begin", PATIENCE, || begun.load(Ordering::SeqCst));
+                std::thread::sleep(START);
+                let mut git = program.start();
+                if let Some(still) = still {
+                    stand_still(&mut git, &worker.root.join(name(0)), still);
+                }
+                wait_until("git has switched", PATIENCE, || git.try_wait().unwrap().is_some());
+                git.wait().unwrap().success()
+            });
+            let began = Instant::now();
+            begun.store(true, Ordering::SeqCst);
+            for one in &saves {
+                std::thread::sleep(one.at.saturating_sub(began.elapsed()));
+                save(
+                    &saver.root,
+                    &saver.root.join(name(one.file)),
+                    one.how,
+                    &content::bytes(one.version, 2000),
+                );
             }
-        };
-        for one in &saves {
-            while began.elapsed() < one.at {
-                git_at(began.elapsed());
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            save(&saver.root, &saver.root.join(name(one.file)), one.how, &content::bytes(one.version, 2000));
-        }
-        while git.is_none() {
-            std::thread::sleep(Duration::from_millis(1));
-            if began.elapsed() >= start {
-                git = Some(program.start());
-            }
-        }
-        let mut git = git.unwrap();
-        wait_until("git has switched", PATIENCE, || git.try_wait().unwrap().is_some());
+            git.join().unwrap()
+        });
         became.switches += 1;
-        became.refused += u64::from(!git.wait().unwrap().success());
+        became.refused += u64::from(!came);
         let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
         if flushed.stderr.contains("conflict") {
             let side = if self.saver == Side::Local { "--local" } else { "--remote" };
@@ -223,7 +250,9 @@ impl Both {
         for one in &saves {
             self.look_for(one, became);
         }
-        // As it is committed again, by a person.
+        // As it is committed again, by a person, where the other side's branch has come to.
+        let on = |repo: &Repo<'_>| repo.ask(&["symbolic-ref", "--short", "HEAD"]);
+        wait_until("both stand on one branch", PATIENCE * 2, || on(&saver) == on(&worker));
         let run = saver.git(&["reset", "-q", "--hard"]);
         if run.code != 0 {
             wait_until("the files are put back", PATIENCE, || {
