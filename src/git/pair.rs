@@ -461,7 +461,7 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
     let ask = |asked: &Script, words: &[String]| Ok(script(&pair.there, asked, words));
     let kept = |dir: &Path, file: &str| -> Vec<String> {
         let lines = git(dir, &["log", "-g", "--format=%H %gs", "refs/sinc/keep", "--"]);
-        let ids = lines.lines().filter_map(|line| line.split_once(" saved ").map(|(id, _)| id));
+        let ids = lines.lines().filter_map(|line| line.split_once(" a save ").map(|(id, _)| id));
         let has = |id: &&str| !git(dir, &["ls-tree", "--name-only", id, "--", file]).is_empty();
         ids.filter(has).map(|id| git(dir, &["show", &format!("{id}:{file}")])).collect()
     };

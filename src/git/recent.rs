@@ -3,7 +3,7 @@
 //! for the newer one. The news that git works there needs its time, so every save is kept at its own event. Pure: what happens
 //! and the time go in.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,6 @@ pub type Save = (PathBuf, Vec<u8>);
 
 #[derive(Debug)]
 struct Saved {
-    path: PathBuf,
     bytes: Vec<u8>,
     at: Instant,
     /// When the first cycle ended that had begun after it: the host has it by then.
@@ -38,7 +37,11 @@ struct Saved {
 /// What was written on either side of late.
 #[derive(Debug, Default)]
 pub struct Recent {
-    saves: VecDeque<Saved>,
+    saves: HashMap<PathBuf, Vec<Saved>>,
+    /// What the sync has brought here, and what of that git here has written over.
+    brought: HashMap<PathBuf, Saved>,
+    wrote_over: Vec<Save>,
+    /// So many bytes are in these.
     size: usize,
     /// What was written there, and when; with those that were only moved there, which the sync does, too.
     there: HashMap<PathBuf, Instant>,
@@ -56,26 +59,48 @@ pub struct Recent {
 impl Recent {
     /// A file was saved here.
     pub fn saved(&mut self, now: Instant, path: PathBuf, bytes: Vec<u8>) {
-        if let Some(at) = self.saves.iter().rposition(|known| known.path == path && !known.passed)
-            && let Some(before) = self.saves.remove(at)
-        {
+        self.size += bytes.len();
+        let versions = self.saves.entry(path).or_default();
+        // What was there before it was somebody's own to save over.
+        if let Some(before) = versions.pop_if(|last| !last.passed) {
             self.size -= before.bytes.len();
         }
-        self.size += bytes.len();
-        self.saves.push_back(Saved { path, bytes, at: now, over: None, passed: false });
-        while self.saves.len() > MOST || self.size > MOST_BYTES {
-            let Some(first) = self.saves.pop_front() else { break };
-            self.size -= first.bytes.len();
-        }
+        versions.push(Saved { bytes, at: now, over: None, passed: false });
+        self.make_room();
     }
 
     /// A file was put here from somewhere else: by the sync, if the host has one that has not been brought over, otherwise by a person.
     pub fn put(&mut self, now: Instant, path: PathBuf, bytes: Vec<u8>) {
-        self.saves.iter_mut().filter(|known| known.path == path).for_each(|known| known.passed = true);
+        self.saves.get_mut(&path).into_iter().flatten().for_each(|known| known.passed = true);
         let written = self.there.get(&path);
         if written.is_none_or(|at| self.settled.is_some_and(|settled| *at < settled)) {
-            self.saved(now, path, bytes);
+            return self.saved(now, path, bytes);
         }
+        self.size += bytes.len();
+        let brought = Saved { bytes, at: now, over: None, passed: false };
+        self.size -= self.brought.insert(path, brought).map_or(0, |before| before.bytes.len());
+        self.make_room();
+    }
+
+    /// Lets go of the older half where there is too much.
+    fn make_room(&mut self) {
+        while self.size > MOST_BYTES || self.saves.len() + self.brought.len() > MOST {
+            let all = self.saves.values().flatten().chain(self.brought.values());
+            let mut times: Vec<Instant> = all.map(|saved| saved.at).collect();
+            times.sort_unstable();
+            let Some(middle) = times.get(times.len() / 2).copied() else { break };
+            self.brought.retain(|_, saved| saved.at > middle);
+            self.saves.retain(|_, versions| {
+                versions.retain(|saved| saved.at > middle);
+                !versions.is_empty()
+            });
+            self.count();
+        }
+    }
+
+    fn count(&mut self) {
+        let all = self.saves.values().flatten().chain(self.brought.values());
+        self.size = all.map(|saved| saved.bytes.len()).sum();
     }
 
     /// A file was written, or deleted, on the host; or only moved there.
@@ -103,6 +128,10 @@ impl Recent {
 
     /// Git here has written, or deleted, a file.
     pub fn git_wrote(&mut self, path: PathBuf) {
+        if let Some(brought) = self.brought.remove(&path) {
+            self.size -= brought.bytes.len();
+            self.wrote_over.push((path.clone(), brought.bytes));
+        }
         self.git_here.insert(path);
     }
 
@@ -118,7 +147,7 @@ impl Recent {
     }
 
     /// A cycle that began then has ended well. Gives the saves that something from the host has been put in the place of, while git
-    /// worked there.
+    /// worked there; and what came from there and git here wrote over.
     pub fn cycled(
         &mut self,
         began: Instant,
@@ -126,26 +155,29 @@ impl Recent {
         in_place: impl Fn(&Path, &[u8]) -> bool,
     ) -> Vec<Save> {
         self.settled = Some(began);
-        let mut gone = Vec::new();
+        let mut gone = std::mem::take(&mut self.wrote_over);
+        gone.retain(|(path, bytes)| !in_place(path, bytes));
+        self.brought.retain(|_, saved| now.saturating_duration_since(saved.at) < REMEMBERED);
         let since = |when: Option<Instant>, at: Instant| when.is_some_and(|when| when >= at);
-        for mut saved in std::mem::take(&mut self.saves) {
-            if saved.at >= began {
-                self.saves.push_back(saved);
-                continue;
+        for (path, versions) in &mut self.saves {
+            let mut left = Vec::new();
+            for mut saved in std::mem::take(versions) {
+                if saved.at >= began {
+                    left.push(saved);
+                    continue;
+                }
+                let over = *saved.over.get_or_insert(now);
+                let written = since(self.there.get(path).copied(), saved.at) || since(self.missed, saved.at);
+                if written && since(self.risk, saved.at) && !in_place(path, &saved.bytes) {
+                    gone.push((path.clone(), saved.bytes));
+                } else if began < over + LONG || self.risk.is_some_and(|risk| began < risk + AFTER) {
+                    left.push(saved);
+                }
             }
-            let over = *saved.over.get_or_insert(now);
-            let risky = since(self.risk, saved.at);
-            let written =
-                || since(self.there.get(&saved.path).copied(), saved.at) || since(self.missed, saved.at);
-            if risky && written() && !in_place(&saved.path, &saved.bytes) {
-                self.size -= saved.bytes.len();
-                gone.push((saved.path, saved.bytes));
-            } else if began < over + LONG || self.risk.is_some_and(|risk| began < risk + AFTER) {
-                self.saves.push_back(saved);
-            } else {
-                self.size -= saved.bytes.len();
-            }
+            *versions = left;
         }
+        self.saves.retain(|_, versions| !versions.is_empty());
+        self.count();
         gone
     }
 }
@@ -228,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn what_came_over_and_git_here_wrote_over() {
+        let start = Instant::now();
+        let mut recent = Recent::default();
+        recent.written_there(start, path("a"), false);
+        recent.put(start + MS(10), path("a"), b"theirs".to_vec());
+        assert!(gone(&mut recent, start + MS(20)).is_empty(), "a person has");
+        recent.git_wrote(path("a"));
+        assert!(recent.cycled(start + MS(30), start + MS(40), |_, _| true).is_empty());
+        assert_eq!(gone(&mut recent, start + MS(50)), [(path("a"), b"theirs".to_vec())]);
+        assert_eq!((recent.brought.len(), recent.size), (0, 0));
+        recent.written_there(start + MS(60), path("a"), false);
+        recent.put(start + MS(70), path("a"), b"theirs".to_vec());
+        gone(&mut recent, start + MS(61_000));
+        assert_eq!((recent.brought.len(), recent.size), (0, 0));
+    }
+
+    #[test]
     fn saves_are_let_go_of_when_it_is_sure_and_when_there_are_many() {
         let start = Instant::now();
         let mut recent = saved(start);
@@ -238,11 +287,13 @@ mod tests {
         assert_eq!(recent.saves.len(), 1, "git was at work a moment ago");
         recent.cycled(start + MS(11_000), start + MS(11_000), |_, _| true);
         assert_eq!((recent.saves.len(), recent.size), (0, 0));
-        for number in 0..MOST + 5 {
-            recent.saved(start, path(&number.to_string()), vec![0; 10]);
+        for number in 0..=MOST {
+            let at = start + Duration::from_micros(u64::try_from(number).unwrap());
+            recent.saved(at, path(&number.to_string()), vec![0; 10]);
         }
-        assert_eq!((recent.saves.len(), recent.size), (MOST, MOST * 10));
-        recent.saved(start, path("large"), vec![0; MOST_BYTES]);
+        assert_eq!((recent.saves.len(), recent.size), (MOST / 2, MOST * 5));
+        assert!(recent.saves.contains_key(&path(&MOST.to_string())), "the last ones stay");
+        recent.saved(start + MS(1000), path("large"), vec![0; MOST_BYTES]);
         assert_eq!((recent.saves.len(), recent.size), (1, MOST_BYTES));
         for number in 0..=MOST_THERE {
             recent.written_there(start, path(&number.to_string()), false);

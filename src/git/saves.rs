@@ -111,7 +111,7 @@ fn name(local: &Local, index: &Path, lost: &[(&Path, &Oid)]) -> Result<()> {
         let commit = local.wrap(&Oid::parse(&tree).context("git write-tree gave no id")?, None)?;
         let names: Vec<_> = seen.iter().take(3).map(|path| path.to_string_lossy()).collect();
         let more = if seen.len() > names.len() { " and more" } else { "" };
-        let why = format!("saved here, and git on the host wrote over it: {}{more}", names.join(", "));
+        let why = format!("a save that git wrote over: {}{more}", names.join(", "));
         let note = |message: &str, oid: &str| {
             let words = ["update-ref", "--create-reflog", "-m", message, "refs/sinc/keep", oid];
             local.runner().answer(&local.git("keep what was saved").args(words))

@@ -225,14 +225,17 @@ impl Engine<'_> {
             Ok(saves) if saves.is_empty() => return,
             Ok(saves) => saves,
             Err(why) => {
-                return self.log.note(&format!("{id}: what was saved {side} could not be kept: {why}"));
+                return self.log.note(&format!("{id}: saves could not be kept {side}: {why}"));
             }
         };
         let names: Vec<_> = saves.iter().take(3).map(|path| path.to_string_lossy()).collect();
         let more = if saves.len() > names.len() { " and more" } else { "" };
         let names = format!("{}{more}", names.join(", "));
-        self.log.note(&format!("{id}: saved {side}, and git on the other side wrote over it: {names}"));
-        self.say_inside(id, &format!("git wrote over what was saved {side} ({names}): see `sinc git lost`"));
+        self.log.note(&format!("{id}: git wrote over a save, which is kept {side}: {names}"));
+        self.say_inside(
+            id,
+            &format!("git wrote over a save, which is kept {side} ({names}): see `sinc git lost`"),
+        );
     }
 
     /// Asks the host, from a thread.
