@@ -155,8 +155,15 @@ impl Recent {
         in_place: impl Fn(&Path, &[u8]) -> bool,
     ) -> Vec<Save> {
         self.settled = Some(began);
-        let mut gone = std::mem::take(&mut self.wrote_over);
-        gone.retain(|(path, bytes)| !in_place(path, bytes));
+        let mut gone = Vec::new();
+        for (path, bytes) in std::mem::take(&mut self.wrote_over) {
+            if in_place(&path, &bytes) {
+                // It was written before that.
+                self.brought.entry(path).or_insert(Saved { bytes, at: now, over: None, passed: false });
+            } else {
+                gone.push((path, bytes));
+            }
+        }
         self.brought.retain(|_, saved| now.saturating_duration_since(saved.at) < REMEMBERED);
         let since = |when: Option<Instant>, at: Instant| when.is_some_and(|when| when >= at);
         for (path, versions) in &mut self.saves {
@@ -267,7 +274,8 @@ mod tests {
         recent.put(start + MS(10), path("a"), b"theirs".to_vec());
         assert!(gone(&mut recent, start + MS(20)).is_empty(), "a person has");
         recent.git_wrote(path("a"));
-        assert!(recent.cycled(start + MS(30), start + MS(40), |_, _| true).is_empty());
+        assert!(recent.cycled(start + MS(30), start + MS(40), |_, _| true).is_empty(), "before that");
+        recent.git_wrote(path("a"));
         assert_eq!(gone(&mut recent, start + MS(50)), [(path("a"), b"theirs".to_vec())]);
         assert_eq!((recent.brought.len(), recent.size), (0, 0));
         recent.written_there(start + MS(60), path("a"), false);
