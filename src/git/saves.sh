@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2317,SC2329
 # Files on the host that were saved there while git on the other side wrote over them (env.sh comes before it). $1 the directory, $2:
 #   look OID...          says `missing OID` for each that git here has not
 #   keep PATH...         puts what is in these files into git's store, where it is not yet, and says `kept OID PATH` for each
@@ -11,24 +11,24 @@ t=.git/sinc/k.$$; mkdir -p .git/sinc;
 finish() { rm -f "$t" "$t.lock" "$t.f" "$t.o" "$t.k"; };
 trap finish EXIT;
 # As they are: no filter is run.
-hash() { git hash-object --no-filters "$@" 2>/dev/null; };
+blob() { git hash-object --no-filters "$@" 2>/dev/null; };
 case $what in
 look)
-for w in "$@"; do echo "$w"; done | git cat-file --batch-check | while read -r o k l; do if [ "$k" = missing ]; then put missing "$o"; fi; done;;
+for w in "$@"; do echo "$w"; done | git cat-file --batch-check | while read -r o k _; do if [ "$k" = missing ]; then put missing "$o"; fi; done;;
 keep)
 n=0; for w in "$@"; do n=$((n + 1)); shift; set -- "$@" "./$w"; done;
 # Larger ones are not kept, as on the other side.
 if [ "$n" -gt 0 ]; then find "$@" -maxdepth 0 -type f -size -16385 2>/dev/null; fi >"$t.f";
 # It stops at one that has gone meanwhile: then one after the other, and a line for each.
-hash --stdin-paths <"$t.f" >"$t.o" || while IFS= read -r f; do hash "$f" || echo none; done <"$t.f" >"$t.o";
+blob --stdin-paths <"$t.f" >"$t.o" || while IFS= read -r f; do blob "$f" || echo none; done <"$t.f" >"$t.o";
 git cat-file --batch-check <"$t.o" >"$t.k";
 while IFS= read -r f <&3 && IFS= read -r k <&4; do
-case $k in *" missing") o=$(hash -w "$f") && put kept "$o ${f#./}";; esac;
+case $k in *" missing") o=$(blob -w "$f") && put kept "$o ${f#./}";; esac;
 done 3<"$t.f" 4<"$t.k";;
 check)
 for w in "$@"; do
 o=${w%% *}; f=${w#* };
-if [ -f "./$f" ] && [ "$(hash "./$f")" = "$o" ]; then continue; fi;
+if [ -f "./$f" ] && [ "$(blob "./$f")" = "$o" ]; then continue; fi;
 rm -f "$t";
 GIT_INDEX_FILE=$t git update-index --add --cacheinfo "100644,$o,$f" && tree=$(GIT_INDEX_FILE=$t git write-tree) &&
 c=$(GIT_AUTHOR_NAME=sinc GIT_AUTHOR_EMAIL=sinc GIT_COMMITTER_NAME=sinc GIT_COMMITTER_EMAIL=sinc git commit-tree "$tree" -m index) &&
