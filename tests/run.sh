@@ -9,7 +9,7 @@
 #
 # `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
 # (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
-# files saved while git on the host rewrites them, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
+# switches of branches on either side while files are saved on the other one, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
 # `bed` runs tests/bed/ on the laptop's side of the test bed (tests/testbed/), which needs Linux and root, or sudo without a
 # password; `tailnet` is what is there for the real Tailscale, which it builds first (Go 1.26, three minutes, once). What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
@@ -162,9 +162,9 @@ faults() {
   within 20 env "SINC_E2E=$insist" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults -- --skip git::
 }
 
-# only_git NAME=NUMBER TEST: one of the tests with git, for as long as it takes
+# only_git NAME=NUMBER TEST: those of the tests with git that begin so, for as long as it takes
 only_git() {
-  env "SINC_E2E=$insist" "$1" cargo test --locked --features faults --test faults -- --exact "git::$2" --nocapture
+  env "SINC_E2E=$insist" "$1" cargo test --locked --features faults --test faults -- "git::$2" --nocapture --test-threads=1
 }
 
 phone() {
@@ -240,7 +240,7 @@ if has shellcheck; then step shellcheck scripts; fi
 if has test; then step test test_all; fi
 if has faults; then step faults faults; fi
 if has git-faults; then step git-faults only_git "SINC_GIT_FAULTS_RUNS=${SINC_FAULTS_RUNS:-500}" with_git_nothing_is_ever_lost; fi
-if has git-saves; then step git-saves only_git "SINC_SAVES_TRIES=${SINC_SAVES_TRIES:-200}" saves::a_file_saved_while_git_on_the_host_rewrites_it_is_not_lost; fi
+if has git-saves; then step git-saves only_git "SINC_SAVES_TRIES=${SINC_SAVES_TRIES:-200}" saves::; fi
 if has phone; then step phone phone; fi
 if has bed; then step bed bed ${SINC_TIERS:+--include-ignored} --skip tailnet::; fi
 if has tailnet; then step tailnet tailnet; fi

@@ -169,6 +169,7 @@ pub(super) fn wait(
     let mut reconnected = false;
     loop {
         interrupted()?;
+        super::link::let_git_work(ctx, record, until.saturating_duration_since(Instant::now()))?;
         let left = until.saturating_duration_since(Instant::now());
         let mut all = mutagen.check(&selector, left)?;
         if !reconnected && reconnect(mutagen, &all) {

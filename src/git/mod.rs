@@ -11,6 +11,7 @@ pub mod local;
 mod merge;
 #[cfg(test)]
 mod pair;
+pub mod recent;
 pub mod saves;
 pub mod setup;
 pub mod state;
@@ -29,8 +30,17 @@ pub static SETUP: Script = Script::new(concat!(include_str!("env.sh"), include_s
 /// Tells what was let go of.
 pub static LOST: Script = Script::new(concat!(include_str!("env.sh"), include_str!("lost.sh")));
 
+/// Keeps files there that git here may write over.
+pub static SAVES: Script = Script::new(concat!(include_str!("env.sh"), include_str!("saves.sh")));
+
 /// All scripts, by file name.
 #[cfg(test)]
-pub(crate) fn scripts() -> [(&'static str, &'static Script); 4] {
-    [("snapshot.sh", &SNAPSHOT), ("apply.sh", &APPLY), ("setup.sh", &SETUP), ("lost.sh", &LOST)]
+pub(crate) fn scripts() -> [(&'static str, &'static Script); 5] {
+    [
+        ("snapshot.sh", &SNAPSHOT),
+        ("apply.sh", &APPLY),
+        ("setup.sh", &SETUP),
+        ("lost.sh", &LOST),
+        ("saves.sh", &SAVES),
+    ]
 }

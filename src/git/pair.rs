@@ -9,7 +9,7 @@ use super::cycle::{Outcome, Refused, Sides};
 use super::local::Local;
 use super::state::Name;
 use super::transport::Transport;
-use super::{APPLY, base, join};
+use super::{APPLY, base, join, saves};
 use crate::process::{Cmd, Runner};
 use crate::remote::{Answer, Script};
 
@@ -452,4 +452,52 @@ fn the_hosts_hooks_filters_and_settings_run_nothing_here() {
     let main = Name::parse("main").unwrap();
     pair.with(|sides| join::join(sides, &main, join::How::Merge, &mut Refused::new())).unwrap();
     assert!(!proof.exists(), "something was run");
+}
+
+#[test]
+fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
+    let pair = Pair::new();
+    pair.settle();
+    let ask = |asked: &Script, words: &[String]| Ok(script(&pair.there, asked, words));
+    let kept = |dir: &Path, file: &str| -> Vec<String> {
+        let lines = git(dir, &["log", "-g", "--format=%H %gs", "refs/sinc/keep", "--"]);
+        let ids = lines.lines().filter_map(|line| line.split_once(" a save ").map(|(id, _)| id));
+        let has = |id: &&str| !git(dir, &["ls-tree", "--name-only", id, "--", file]).is_empty();
+        ids.filter(has).map(|id| git(dir, &["show", &format!("{id}:{file}")])).collect()
+    };
+    // Here: what is in git on a side already needs nothing.
+    std::fs::write(pair.there.join("b"), "added there\n").unwrap();
+    git(&pair.there, &["add", "b"]);
+    let save = |path: &str, text: &str| (PathBuf::from(path), text.as_bytes().to_vec());
+    let all = [
+        save("a", "1\n"),
+        save("b", "added there\n"),
+        save("ü 1", "mine\r\n"),
+        save("ü 1", "newer\n"),
+        save("a\nb", "x"),
+    ];
+    let local = Local::new(Runner::default(), &pair.here);
+    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
+    assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
+    assert!(saves::keep(&local, &ask, &all).unwrap().is_empty(), "once");
+    // There.
+    std::fs::create_dir(pair.there.join("it's -n")).unwrap();
+    for (file, text) in [("a", "saved\n"), ("it's -n/$x `y`", "saved too\n"), ("-c", "in place\n")] {
+        std::fs::write(pair.there.join(file), text).unwrap();
+    }
+    let paths = ["a", "b", "it's -n/$x `y`", "-c", "gone", "it's -n"].map(PathBuf::from);
+    let known = saves::keep_there(&ask, &paths).unwrap();
+    assert_eq!(known.len(), 3, "{known:?}");
+    assert!(saves::check_there(&ask, &known).unwrap().is_empty());
+    std::fs::write(pair.there.join("a"), "written over\n").unwrap();
+    std::fs::remove_dir_all(pair.there.join("it's -n")).unwrap();
+    let lost = saves::check_there(&ask, &known).unwrap();
+    assert_eq!(lost, [PathBuf::from("a"), PathBuf::from("it's -n/$x `y`")]);
+    assert_eq!(kept(&pair.there, "a"), ["saved"]);
+    assert_eq!(kept(&pair.there, "it's -n/$x `y`"), ["saved too"]);
+    for side in [&pair.here, &pair.there] {
+        git(side, &["fsck", "--no-dangling", "--no-progress"]);
+        let left: Vec<_> = std::fs::read_dir(side.join(".git/sinc")).unwrap().flatten().collect();
+        assert!(left.iter().all(|file| !file.file_name().to_string_lossy().starts_with("k.")), "{left:?}");
+    }
 }

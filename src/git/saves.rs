@@ -1,89 +1,165 @@
-//! What was saved here while git on the host rewrote the files there. Git there looks at a file, then writes it; a save that comes
-//! over in between is gone there, and the next cycle takes what git wrote for the newer one. So the bytes are kept here first.
+//! Saves that git on the other side has written over: they are made reachable (`sinc git lost`).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::SAVES;
 use super::local::Local;
+use super::recent::Save;
 use super::state::Oid;
-
-/// A save: the file below the project, and its bytes as git has them.
-pub type Save = (PathBuf, Oid);
+use crate::remote::{Answer, Reply, Script};
 
 /// Larger files are not kept, bytes.
-const LARGEST: u64 = 16 * 1024 * 1024;
+pub const LARGEST: u64 = 8 * 1024 * 1024;
 
-/// Puts what these files hold now into git's store. One that cannot be read, is too large or is no file is left out.
+/// So many files are asked about at once: a question is one line.
+const AT_ONCE: usize = 200;
+
+/// Asks the host.
+pub type Ask<'a> = &'a dyn Fn(&Script, &[String]) -> Result<Vec<u8>>;
+
+/// What a file here holds. Nothing of one that cannot be read, is too large or is no file.
+#[must_use]
+pub fn read(path: &Path) -> Option<Vec<u8>> {
+    let found = path.symlink_metadata().ok()?;
+    if !found.is_file() || found.len() > LARGEST {
+        return None;
+    }
+    std::fs::read(path).ok()
+}
+
+/// Makes those of these saves reachable that are in no object of git on either side yet. Gives their paths.
 ///
 /// # Errors
 /// Git fails.
-pub fn keep(local: &Local, paths: &[PathBuf]) -> Result<Vec<Save>> {
-    hash(local, paths, true)
+pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save]) -> Result<Vec<PathBuf>> {
+    let saves: Vec<&Save> = saves.iter().filter(|(path, _)| plain(path)).collect();
+    if saves.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Below `.git`: on the same disk, and nobody else reads it.
+    let dir = local.project().join(format!(".git/sinc/k.{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).context("cannot keep what was saved")?;
+    let kept = keep_from(local, ask, &saves, &dir);
+    let _ = std::fs::remove_dir_all(&dir);
+    kept
 }
 
-/// Those of the saves whose file holds something else now, or is gone: they are made reachable (`sinc git lost`).
-///
-/// # Errors
-/// Git fails.
-pub fn overwritten(local: &Local, saves: &[Save]) -> Result<Vec<Save>> {
-    let paths: Vec<PathBuf> = saves.iter().map(|(path, _)| path.clone()).collect();
-    let now = hash(local, &paths, false)?;
-    let other: Vec<Save> = saves.iter().filter(|save| !now.contains(save)).cloned().collect();
-    if other.is_empty() {
-        return Ok(other);
+fn keep_from(local: &Local, ask: Ask<'_>, saves: &[&Save], dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = String::new();
+    for (number, (_, bytes)) in saves.iter().enumerate() {
+        let file = dir.join(number.to_string());
+        std::fs::write(&file, bytes).context("cannot keep what was saved")?;
+        files.push_str(&format!(".git/sinc/k.{}/{number}\n", std::process::id()));
     }
-    let index = format!(".git/sinc/k.{}", std::process::id());
-    let _ = std::fs::remove_file(local.project().join(&index));
-    let with = |why: &str, words: &[&str]| local.git(why).env("GIT_INDEX_FILE", &index).args(words);
-    let mut lines = Vec::new();
-    for (path, oid) in &other {
-        lines.extend_from_slice(format!("100644 {oid}\t").as_bytes());
-        lines.extend_from_slice(path.to_string_lossy().as_bytes());
-        lines.push(0);
-    }
-    let add = with("keep what was saved", &["update-index", "-z", "--add", "--index-info"]).stdin(lines);
-    local.runner().answer(&add)?;
-    let tree = local.read(&with("keep what was saved", &["write-tree"]))?;
-    let _ = std::fs::remove_file(local.project().join(&index));
-    let commit = local.wrap(&Oid::parse(&tree).context("git write-tree gave no id")?, None)?;
-    let names: Vec<_> = other.iter().take(3).map(|(path, _)| path.to_string_lossy().into_owned()).collect();
-    let more = if other.len() > names.len() { " and more" } else { "" };
-    let why = format!("saved while git worked on the host: {}{more}", names.join(", "));
-    let note = |message: &str, oid: &str| {
-        let words = ["update-ref", "--create-reflog", "-m", message, "refs/sinc/keep", oid];
-        local.runner().answer(&local.git("keep what was saved").args(words))
-    };
-    note(&why, commit.as_str())?;
-    // That the reflog has it is enough.
-    let _ = note("-", "HEAD");
-    Ok(other)
-}
-
-fn hash(local: &Local, paths: &[PathBuf], write: bool) -> Result<Vec<Save>> {
-    let fits = |path: &&PathBuf| {
-        let found = local.project().join(path).symlink_metadata();
-        found.is_ok_and(|found| found.is_file() && found.len() <= LARGEST) && plain(path)
-    };
-    let paths: Vec<&PathBuf> = paths.iter().filter(fits).collect();
-    let mut saves = Vec::new();
-    if paths.is_empty() {
-        return Ok(saves);
-    }
-    let input: String = paths.iter().map(|path| format!("{}\n", path.to_string_lossy())).collect();
     // As they are: no filter is run.
-    let mut cmd = local.git("keep what was saved").args(["hash-object", "--no-filters", "--stdin-paths"]);
-    if write {
-        cmd = cmd.arg("-w");
+    let hash = |more: &[&str]| {
+        let cmd = local.git("keep what was saved").args(["hash-object", "--no-filters", "--stdin-paths"]);
+        local.read(&cmd.args(more).stdin(files.clone()))
+    };
+    let oids = hash(&[])?;
+    let oids: Vec<Oid> = oids.lines().filter_map(Oid::parse).collect();
+    let missing_here = local.missing(&oids.iter().collect())?;
+    // One that cannot be asked has nothing.
+    let missing = missing_there(ask, &missing_here).unwrap_or(missing_here);
+    let lost: Vec<(&Path, &Oid)> = saves
+        .iter()
+        .zip(&oids)
+        .filter(|(_, oid)| missing.contains(oid))
+        .map(|((path, _), oid)| (path.as_path(), oid))
+        .collect();
+    if lost.is_empty() {
+        return Ok(Vec::new());
     }
-    // It stops at one that has gone meanwhile: those before it count.
-    let output = local.runner().answer(&cmd.stdin(input).answers(&[0, 128]))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    saves.extend(paths.into_iter().cloned().zip(said.lines().filter_map(Oid::parse)));
-    Ok(saves)
+    hash(&["-w"])?;
+    name(local, &dir.join("index"), &lost)?;
+    Ok(lost.iter().map(|(path, _)| path.to_path_buf()).collect())
+}
+
+/// Those of these objects that the host has not.
+fn missing_there(ask: Ask<'_>, oids: &BTreeSet<Oid>) -> Result<BTreeSet<Oid>> {
+    let mut missing = BTreeSet::new();
+    for some in oids.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+        let words: Vec<String> =
+            std::iter::once("look".to_owned()).chain(some.iter().map(ToString::to_string)).collect();
+        missing.extend(answers(&ask(&SAVES, &words)?, "missing")?.iter().filter_map(|line| Oid::parse(line)));
+    }
+    Ok(missing)
+}
+
+/// A commit of these files, which the reflog of `refs/sinc/keep` has.
+fn name(local: &Local, index: &Path, lost: &[(&Path, &Oid)]) -> Result<()> {
+    let with = |words: &[&str]| local.git("keep what was saved").env("GIT_INDEX_FILE", index).args(words);
+    // Two saves of one file are two commits.
+    let mut left: Vec<(&Path, &Oid)> = lost.to_vec();
+    while !left.is_empty() {
+        let _ = std::fs::remove_file(index);
+        let (mut seen, mut lines, mut again) = (BTreeSet::new(), Vec::new(), Vec::new());
+        for (path, oid) in left {
+            if !seen.insert(path) {
+                again.push((path, oid));
+                continue;
+            }
+            lines.extend_from_slice(format!("100644 {oid}\t{}", path.to_string_lossy()).as_bytes());
+            lines.push(0);
+        }
+        local.runner().answer(&with(&["update-index", "-z", "--add", "--index-info"]).stdin(lines))?;
+        let tree = local.read(&with(&["write-tree"]))?;
+        let commit = local.wrap(&Oid::parse(&tree).context("git write-tree gave no id")?, None)?;
+        let names: Vec<_> = seen.iter().take(3).map(|path| path.to_string_lossy()).collect();
+        let more = if seen.len() > names.len() { " and more" } else { "" };
+        let why = format!("a save that git wrote over: {}{more}", names.join(", "));
+        let note = |message: &str, oid: &str| {
+            let words = ["update-ref", "--create-reflog", "-m", message, "refs/sinc/keep", oid];
+            local.runner().answer(&local.git("keep what was saved").args(words))
+        };
+        note(&why, commit.as_str())?;
+        // That the reflog has it is enough.
+        let _ = note("-", "HEAD");
+        left = again;
+    }
+    Ok(())
+}
+
+/// Has git on the host keep what is in these files there, as objects. Gives each with what it holds, as [`check_there`] wants it.
+///
+/// # Errors
+/// The host cannot be asked.
+pub fn keep_there(ask: Ask<'_>, paths: &[PathBuf]) -> Result<Vec<String>> {
+    let paths: Vec<&str> = paths.iter().filter(|path| plain(path)).filter_map(|path| path.to_str()).collect();
+    let mut kept = Vec::new();
+    for some in paths.chunks(AT_ONCE) {
+        let words: Vec<String> =
+            std::iter::once("keep").chain(some.iter().copied()).map(str::to_owned).collect();
+        kept.extend(answers(&ask(&SAVES, &words)?, "kept")?);
+    }
+    Ok(kept)
+}
+
+/// Makes those reachable on the host whose file there holds another thing now. Gives their paths.
+///
+/// # Errors
+/// The host cannot be asked.
+pub fn check_there(ask: Ask<'_>, kept: &[String]) -> Result<Vec<PathBuf>> {
+    let mut lost = Vec::new();
+    for some in kept.chunks(AT_ONCE) {
+        let words: Vec<String> = std::iter::once("check".to_owned()).chain(some.iter().cloned()).collect();
+        lost.extend(answers(&ask(&SAVES, &words)?, "lost")?.into_iter().map(PathBuf::from));
+    }
+    Ok(lost)
+}
+
+fn answers(bytes: &[u8], key: &str) -> Result<Vec<String>> {
+    let answer = Answer { bytes: bytes.to_vec(), ..Answer::default() };
+    let reply = Reply::of(&answer);
+    reply.get("end").context("the host's answer broke off")?;
+    Ok(reply.all(key).map(str::to_owned).collect())
 }
 
 /// Can the path be told in a line?
 fn plain(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| !text.contains(['\n', '\r', '"']))
+    path.to_str().is_some_and(|text| !text.is_empty() && !text.contains(['\n', '\r', '"']))
 }

@@ -1,7 +1,5 @@
 //! What in `.git` tells that something has changed, and when it is looked at.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What is not watched on the host, below `.git`: a POSIX extended expression.
@@ -115,8 +113,8 @@ impl Pace {
 const STILL: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Git on the host is at work on the files there. A file that was saved here and came over between git's look at the one there and
-/// its own writing would be gone: so the sync waits.
+/// Git is at work on the files of a side. A file that was saved on the other one and came over between git's look at the one there
+/// and its own writing would be gone: so the sync waits.
 #[derive(Debug, Default)]
 pub struct AtWork {
     since: Option<Instant>,
@@ -152,52 +150,6 @@ impl AtWork {
     pub fn until(&self, now: Instant) -> Option<Instant> {
         let until = (self.last? + STILL).min(self.since? + LONGEST);
         (now < until).then_some(until)
-    }
-}
-
-/// What was saved here a moment ago, by its path below the project.
-#[derive(Debug, Default)]
-pub struct Saves(VecDeque<Saved>);
-
-#[derive(Debug)]
-struct Saved {
-    path: PathBuf,
-    at: Instant,
-    /// When a cycle that had begun after it ended: then the host has it.
-    over: Option<Instant>,
-}
-
-/// How long ago a file may have been saved; how long ago it may have come to the host, whose news of a lock needs its time; and
-/// how many are remembered.
-const MOMENT: Duration = Duration::from_secs(10);
-const NEWS: Duration = Duration::from_secs(2);
-const MOST_SAVES: usize = 256;
-
-impl Saves {
-    /// These were saved.
-    pub fn add(&mut self, now: Instant, paths: impl IntoIterator<Item = PathBuf>) {
-        for path in paths {
-            self.0.retain(|known| known.path != path);
-            self.0.push_back(Saved { path, at: now, over: None });
-        }
-        while self.0.len() > MOST_SAVES {
-            self.0.pop_front();
-        }
-    }
-
-    /// A cycle has ended well.
-    pub fn cycled(&mut self, began: Instant, now: Instant) {
-        for saved in self.0.iter_mut().filter(|saved| saved.at < began) {
-            saved.over.get_or_insert(now);
-        }
-    }
-
-    /// Those of this moment; they are not given again unless they are saved again.
-    pub fn take(&mut self, now: Instant) -> Vec<PathBuf> {
-        let within = |at: Instant, span| now.saturating_duration_since(at) < span;
-        let of_now =
-            |saved: &Saved| within(saved.at, MOMENT) && saved.over.is_none_or(|over| within(over, NEWS));
-        self.0.drain(..).filter(of_now).map(|saved| saved.path).collect()
     }
 }
 
@@ -303,23 +255,5 @@ mod tests {
         assert_eq!(work.until(start + MS(59_001)), Some(start + MS(60_000)));
         work.lock(start + MS(59_002), false);
         assert_eq!(work.until(start + MS(59_003)), None);
-    }
-
-    #[test]
-    fn what_was_saved_a_moment_ago_is_told_once() {
-        let start = Instant::now();
-        let mut saves = Saves::default();
-        saves.add(start, ["a", "b"].map(PathBuf::from));
-        saves.add(start + MS(9000), ["b", "c"].map(PathBuf::from));
-        assert_eq!(saves.take(start + MS(11_000)), ["b", "c"].map(PathBuf::from));
-        assert!(saves.take(start + MS(11_000)).is_empty());
-        saves.add(start, ["over", "just over", "open"].map(PathBuf::from));
-        saves.0[0].at = start - MS(10);
-        saves.cycled(start, start + MS(100));
-        saves.0[1].at = start - MS(10);
-        saves.cycled(start, start + MS(3000));
-        assert_eq!(saves.take(start + MS(4000)), ["just over", "open"].map(PathBuf::from));
-        saves.add(start, (0..300).map(|n| PathBuf::from(n.to_string())));
-        assert_eq!(saves.take(start).len(), 256);
     }
 }

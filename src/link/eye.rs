@@ -36,6 +36,8 @@ pub enum Said {
     Answer(u32, Option<String>),
     /// A change in a session's directory.
     Event(usize, Seen),
+    /// Files in a session's directory that were written, or deleted; yes for those that were only moved there.
+    Wrote(usize, Vec<(String, bool)>),
     /// A change in what git keeps there; with a lock on its index, whether that is there now. And is more of it to be watched?
     Git(usize, Option<bool>, bool),
 }
@@ -108,6 +110,48 @@ pub fn parse(line: &str, roots: &Roots) -> Option<Said> {
         "Failed" | "Couldn't" => Said::Trouble(line.to_owned()),
         _ => return None,
     })
+}
+
+/// Under such names Mutagen writes before it renames.
+const TEMPORARY: &str = ".mutagen-temporary-";
+
+/// Takes the files of the events one after the other.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// The last event was of a file that was moved away: where the next one is moved to, is where it went.
+    left: bool,
+    /// What was written, by the number of its directory.
+    pub wrote: Vec<(usize, Vec<(String, bool)>)>,
+}
+
+impl Files {
+    /// Takes a line, of whichever kind.
+    pub fn take(&mut self, line: &str, roots: &Roots) {
+        let left = std::mem::take(&mut self.left);
+        let Some((events, path)) = line.strip_prefix("E ").and_then(|rest| rest.split_once(' ')) else {
+            return;
+        };
+        let has = |names: &[&str]| events.split(',').any(|event| names.contains(&event));
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if has(&["ISDIR"]) || name.is_empty() || name.starts_with(TEMPORARY) {
+            return;
+        }
+        self.left = has(&["MOVED_FROM"]);
+        let moved = has(&["MOVED_TO"]);
+        if !moved && !has(&["CREATE", "MODIFY", "DELETE", "MOVED_FROM"]) {
+            return;
+        }
+        let Some((index, below)) = roots.of(path) else { return };
+        if below.is_empty() || below.starts_with(".git/") {
+            return;
+        }
+        let file = (below.to_owned(), moved && !left);
+        match self.wrote.iter_mut().find(|(known, _)| *known == index) {
+            Some((_, files)) if files.last() == Some(&file) => {}
+            Some((_, files)) => files.push(file),
+            None => self.wrote.push((index, vec![file])),
+        }
+    }
 }
 
 fn git(index: usize, events: &str, below: &str) -> Option<Said> {
@@ -283,6 +327,34 @@ mod tests {
             panic!("no trouble")
         };
         assert!(explain(&text).contains("sysctl"));
+    }
+
+    #[test]
+    fn files_that_were_written_or_only_moved_there() {
+        let mut files = Files::default();
+        for line in [
+            "E CREATE /w/app/a",
+            "E MODIFY /w/app/a",
+            "E MODIFY /w/app/a",
+            "E DELETE,ISDIR /w/app/dir",
+            "E MOVED_TO /w/app two/b",
+            "E MOVED_FROM /w/app/c",
+            "E MOVED_TO /w/app/d",
+            "E MOVED_TO /w/app/e",
+            "E CREATE /w/app/.mutagen-temporary-1",
+            "E MOVED_FROM /w/app/.mutagen-temporary-1",
+            "E MOVED_TO /w/app/f",
+            "E MODIFY /w/app/.git/index",
+            "E ATTRIB /w/app/g",
+            "E DELETE /w/app/dir/h i",
+            "count 1 /w/app",
+        ] {
+            files.take(line, &roots());
+        }
+        let one = |(name, moved): (&str, bool)| (name.to_owned(), moved);
+        let first = [("a", false), ("c", false), ("d", false), ("e", true), ("f", true), ("dir/h i", false)];
+        assert_eq!(files.wrote[0], (0, first.map(one).to_vec()));
+        assert_eq!(files.wrote[1], (1, vec![one(("b", true))]));
     }
 
     #[test]

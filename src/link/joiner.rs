@@ -148,6 +148,12 @@ impl Joiner {
         self.due.get_or_insert(now);
     }
 
+    /// Is it at work on a look or a cycle?
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// What is to be done now.
     pub fn next(&mut self, now: Instant) -> Next {
         if self.busy {

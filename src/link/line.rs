@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
-use super::eye::{Roots, Said, Tally, parse};
+use super::eye::{Files, Roots, Said, Tally, parse};
 use crate::process::{Cmd, Runner};
 use crate::remote::BEGIN;
 
@@ -101,6 +101,7 @@ fn last_words(mut stderr: ChildStderr) -> String {
 fn read(stdout: ChildStdout, roots: &Roots, tell: &impl Fn(FromHost)) {
     let mut from = BufReader::with_capacity(32 * 1024, stdout);
     let (mut begun, mut tally, mut line) = (false, Tally::default(), Vec::new());
+    let mut files = Files::default();
     loop {
         line.clear();
         if from.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
@@ -117,11 +118,16 @@ fn read(stdout: ChildStdout, roots: &Roots, tell: &impl Fn(FromHost)) {
             continue;
         }
         let said = parse(&text, roots);
+        files.take(&text, roots);
         if let Some(Said::Event(index, seen)) = said {
             tally.add(index, seen);
         }
         let other = said.filter(|said| !matches!(said, Said::Event(..)));
         if other.is_some() || !from.buffer().contains(&b'\n') {
+            // First: what follows may begin a cycle.
+            for (index, wrote) in files.wrote.drain(..) {
+                tell(FromHost::Said(Said::Wrote(index, wrote)));
+            }
             for (index, seen) in tally.seen.drain(..) {
                 tell(FromHost::Said(Said::Event(index, seen)));
             }

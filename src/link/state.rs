@@ -25,6 +25,9 @@ pub struct LinkSession {
     /// It does not count them, because another sinc is at work on the session: that one looks itself.
     #[serde(default)]
     pub busy: bool,
+    /// Cycles wait, because git works on the files of a side.
+    #[serde(default)]
+    pub git_works: bool,
     /// Why no cycle is asked for.
     pub stands: Option<String>,
     /// How git on both sides does, if it is shared.

@@ -147,6 +147,31 @@ pub(super) fn look_first(
     }
 }
 
+/// Waits while the sync is kept back because git works on the files of a side.
+///
+/// # Errors
+/// It does for longer than that, or a signal came.
+pub(super) fn let_git_work(ctx: &Context, record: &Record, deadline: Duration) -> Result<()> {
+    if ctx.runner.is_dry_run() {
+        return Ok(());
+    }
+    let until = Instant::now() + deadline;
+    loop {
+        let pid = ctx.store.link_runs(&record.host).and_then(|runs| runs.pid);
+        let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
+        let file = file.filter(|file| pid == Some(file.pid));
+        if !file.is_some_and(|file| file.sessions.get(&record.id).is_some_and(|session| session.git_works)) {
+            return Ok(());
+        }
+        interrupted()?;
+        if Instant::now() >= until {
+            let message = "git works on the files: what is saved meanwhile is not synced yet";
+            return Err(Failure::new(Kind::Failed, message).hint("once more when it has ended").into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Waits until the host's link is sure. No if it is not in time, if another sinc is at work on the session, for which it waits
 /// too, or if none runs that should.
 fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {

@@ -176,6 +176,7 @@ impl Watched {
             here: self.eye_here.clone(),
             there: self.eye_there.clone(),
             looking: self.joiner.is_unsure(),
+            git_works: self.git.holds(),
             busy: self.busy && self.joiner.is_unsure(),
             git: self.git.told.clone().filter(|_| self.git.on),
             unsettled: self.attention.why_unsettled().map(str::to_owned),

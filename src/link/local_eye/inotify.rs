@@ -45,11 +45,16 @@ struct Watches<'a> {
     known: HashMap<i32, (usize, PathBuf)>,
     /// The same for what git keeps.
     git: HashMap<i32, (usize, PathBuf)>,
+    /// Does git work on the files of the root?
+    locked: Vec<bool>,
+    /// Cookies of files that left a name which the sync does not use.
+    left: Vec<u32>,
 }
 
 impl Watches<'_> {
-    /// Watches a directory and what lies below it.
-    fn add(&mut self, index: usize, top: &Path) -> Result<(), String> {
+    /// Watches a directory and what lies below it. Gives the files there, below the root.
+    fn add(&mut self, index: usize, top: &Path) -> Result<Vec<PathBuf>, String> {
+        let mut files = Vec::new();
         let root = &self.roots[index];
         let mut dirs = vec![top.to_owned()];
         while let Some(dir) = dirs.pop() {
@@ -76,9 +81,13 @@ impl Watches<'_> {
                 // It has gone again, or may not be read: Mutagen says so.
                 Err(_) => continue,
             }
-            walk_one(root, &dir, &mut dirs, &mut |_| {});
+            walk_one(root, &dir, &mut dirs, &mut |entry| {
+                if root.git && entry.kind.is_file() {
+                    files.push(entry.below.to_owned());
+                }
+            });
         }
-        Ok(())
+        Ok(files)
     }
 }
 
@@ -118,8 +127,8 @@ impl Watches<'_> {
         }
     }
 
-    /// Takes an event in what git keeps. Does it mean something: a move, or only a lock?
-    fn note_git(&mut self, event: &Event) -> Option<(usize, bool)> {
+    /// Takes an event in what git keeps. Does it mean something: a move, or only a lock, and whether that is there now?
+    fn note_git(&mut self, event: &Event) -> Option<(usize, Option<bool>)> {
         let (index, dir) = self.git.get(&event.watch)?.clone();
         if event.kind.contains(ReadFlags::IGNORED) {
             self.git.remove(&event.watch);
@@ -137,7 +146,12 @@ impl Watches<'_> {
                 self.add_names(index, path);
             }
         }
-        Some((index, sign(&below)? == Sign::Moved))
+        if sign(&below)? == Sign::Moved {
+            return Some((index, None));
+        }
+        let made = event.kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+        let gone = event.kind.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
+        (made || gone).then_some((index, Some(made)))
     }
 }
 
@@ -181,7 +195,15 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         Err(error) => return End::Cannot(format!("inotify cannot be had: {error}")),
     };
     let watched = roots.iter().map(|root| which(&root.path)).collect();
-    let mut watches = Watches { fd, roots, watched, known: HashMap::new(), git: HashMap::new() };
+    let mut watches = Watches {
+        fd,
+        roots,
+        watched,
+        known: HashMap::new(),
+        git: HashMap::new(),
+        locked: vec![false; roots.len()],
+        left: Vec::new(),
+    };
     let flags = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
     let beside = add_watch(&watches.fd, beside, flags).unwrap_or(-1);
     for (index, root) in roots.iter().enumerate() {
@@ -210,17 +232,23 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         let mut batch = Batch {
             seen: vec![Seen::default(); roots.len()],
             git: vec![None; roots.len()],
-            saved: vec![Vec::new(); roots.len()],
-            left: Vec::new(),
+            files: vec![Files::default(); roots.len()],
         };
+        // Both halves of a move come one right after the other.
+        let old = watches.left.len().saturating_sub(MOST_LEFT);
+        watches.left.drain(..old);
         for event in events {
             if event.watch == beside {
                 tell(Told::Beside);
                 continue;
             }
             if watches.git.contains_key(&event.watch) {
-                if let Some((index, moved)) = watches.note_git(&event) {
-                    batch.git[index] = Some(moved || batch.git[index] == Some(true));
+                if let Some((index, lock)) = watches.note_git(&event) {
+                    batch.git[index] = Some(lock.is_none() || batch.git[index] == Some(true));
+                    if let Some(is_there) = lock.filter(|is_there| *is_there != watches.locked[index]) {
+                        watches.locked[index] = is_there;
+                        batch.files[index].locks.push(is_there);
+                    }
                 }
                 continue;
             }
@@ -237,9 +265,17 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
                 return End::Cannot(why);
             }
         }
-        // First: what git is told of may make somebody look at what was saved.
-        for (index, saved) in batch.saved.into_iter().enumerate().filter(|(_, saved)| !saved.is_empty()) {
-            tell(Told::Saved(index, saved));
+        // First: the others may make somebody look at what was saved.
+        for (index, files) in batch.files.into_iter().enumerate() {
+            if !files.saved.is_empty() {
+                tell(Told::Saved(index, files.saved));
+            }
+            if !files.git.is_empty() {
+                tell(Told::GitWrote(index, files.git));
+            }
+            for is_there in files.locks {
+                tell(Told::Lock(index, is_there));
+            }
         }
         for (index, moved) in batch.git.into_iter().enumerate() {
             if let Some(moved) = moved {
@@ -256,13 +292,35 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
 struct Batch {
     seen: Vec<Seen>,
     git: Vec<Option<bool>>,
-    saved: Vec<Vec<PathBuf>>,
-    /// Cookies of files that left a name which the sync does not use.
-    left: Vec<u32>,
+    files: Vec<Files>,
 }
 
-/// More files than this are not saved by a person at one moment.
-const MOST_SAVED: usize = 64;
+/// What was written.
+#[derive(Clone, Default)]
+struct Files {
+    saved: Vec<(PathBuf, bool)>,
+    git: Vec<PathBuf>,
+    locks: Vec<bool>,
+}
+
+impl Files {
+    /// A file was written; from a place that is not watched?
+    fn saved(&mut self, path: &Path, from_elsewhere: bool) {
+        if self.saved.last().is_none_or(|(last, _)| last != path) {
+            self.saved.push((path.to_owned(), from_elsewhere));
+        }
+    }
+
+    /// By git, or while it works.
+    fn git(&mut self, path: &Path) {
+        if self.git.last().is_none_or(|last| last != path) {
+            self.git.push(path.to_owned());
+        }
+    }
+}
+
+/// So many cookies are remembered from one moment to the next.
+const MOST_LEFT: usize = 16;
 
 /// Under such names Mutagen writes before it renames.
 const TEMPORARY: &[u8] = b".mutagen-temporary-";
@@ -293,7 +351,7 @@ fn read(fd: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> rustix::io::Result<Vec<
 }
 
 fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), String> {
-    let Batch { seen, git, saved, left } = batch;
+    let Batch { seen, git, files } = batch;
     let kind = event.kind;
     if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
         // Directories that were made meanwhile are not watched.
@@ -327,8 +385,9 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
         return Ok(());
     }
     let is_directory = kind.contains(ReadFlags::ISDIR);
-    if kind.contains(ReadFlags::MOVED_FROM) && !event.name.starts_with(TEMPORARY) {
-        left.push(event.cookie);
+    let temporary = event.name.starts_with(TEMPORARY);
+    if kind.contains(ReadFlags::MOVED_FROM) && !temporary {
+        watches.left.push(event.cookie);
     }
     let path = dir.join(OsStr::from_bytes(&event.name));
     let below = path.strip_prefix(&root.path).unwrap_or(&path);
@@ -341,13 +400,14 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
     if root.rules.ignores(below.as_os_str().as_bytes(), is_directory) {
         return Ok(());
     }
-    // What comes from nowhere that is watched, the sync put there.
-    let written = kind.contains(ReadFlags::MODIFY)
-        || kind.contains(ReadFlags::MOVED_TO) && left.contains(&event.cookie);
-    if root.git && written && !is_directory && saved[index].len() < MOST_SAVED {
-        let path = below.to_owned();
-        if !saved[index].contains(&path) {
-            saved[index].push(path);
+    if root.git && !is_directory && !temporary {
+        let from_elsewhere = kind.contains(ReadFlags::MOVED_TO) && !watches.left.contains(&event.cookie);
+        if kind.intersects(ReadFlags::MODIFY | ReadFlags::MOVED_TO) {
+            files[index].saved(below, from_elsewhere);
+        }
+        let wrote = ReadFlags::MODIFY | ReadFlags::CREATE | ReadFlags::DELETE | ReadFlags::MOVED_TO;
+        if watches.locked[index] && kind.intersects(wrote) && !from_elsewhere {
+            files[index].git(below);
         }
     }
     let gone = kind.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
@@ -358,7 +418,13 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
         ..Seen::default()
     });
     if is_directory && kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-        watches.add(index, &path)?;
+        // What was put there before it was watched.
+        for file in watches.add(index, &path)? {
+            files[index].saved(&file, true);
+            if watches.locked[index] {
+                files[index].git(&file);
+            }
+        }
     }
     Ok(())
 }

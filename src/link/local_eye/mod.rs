@@ -34,8 +34,13 @@ pub enum Told {
     Seen(usize, Seen),
     /// Something in what git keeps there has changed; or only a lock.
     Git(usize, bool),
-    /// These files were saved, in a directory with a repository that is shared.
-    Saved(usize, Vec<PathBuf>),
+    /// These files were saved, in a directory with a repository that is shared; yes for those that came from a place that is not
+    /// watched, as those do that the sync brings.
+    Saved(usize, Vec<(PathBuf, bool)>),
+    /// Git began to work on the files there, or ended.
+    Lock(usize, bool),
+    /// It wrote, or deleted, these.
+    GitWrote(usize, Vec<PathBuf>),
     /// Something changed in the directory beside them.
     Beside,
 }

@@ -107,6 +107,8 @@ impl Session {
                 };
                 let mut run = self.repo(Side::Remote).git(&words);
                 if run.code != 0 && !at.trim().is_empty() {
+                    // A commit that only HEAD leads to is not there: under a name it goes over.
+                    let _ = self.repo(Side::Local).git(&["branch", "-f", "calm", at.trim()]);
                     run = self.repo(Side::Remote).git(&["checkout", "-q", "-f", "--detach"]);
                     let _ = self.repo(Side::Local).git(&["checkout", "-q", "--detach"]);
                 }

@@ -88,7 +88,7 @@ impl Engine<'_> {
                     session.minute.note(now, sync.source().files);
                     self.ctx.store.note_checked(id, &self.host.name, crate::commands::now());
                     self.note_conflicts(index, &sync);
-                    self.check_saves(index);
+                    self.check_saves(index, now);
                 }
             }
             Err(why) => {

@@ -1,5 +1,6 @@
 //! Git on both sides: a cycle of its own runs when something has moved on either side, beside those of the sync.
 
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,19 @@ use super::{Engine, Message, thread};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides};
 use crate::git::local::Local;
-use crate::git::saves::{self, Save};
+use crate::git::recent::Recent;
+use crate::git::saves;
 use crate::git::transport::Transport;
-use crate::git::watch::{AtWork, Came, Pace, Saves};
+use crate::git::watch::{AtWork, Came, Pace};
 use crate::link::asked::{Asker, OWN};
 use crate::remote::Script;
 use crate::state::host_word;
 
 /// How long the files may take to be brought in step: the first time everything is sent.
 const FILES: Duration = Duration::from_secs(60 * 60);
+
+/// What is kept on the host is looked at until a cycle that began so long after that.
+const CHECKED: Duration = Duration::from_secs(10);
 
 /// How long another sinc that is at work on the repository is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,15 +33,19 @@ pub(in crate::commands::link) struct GitWatched {
     /// It is shared: the configuration says so, the sync goes both ways, and there is one here.
     pub on: bool,
     pub pace: Pace,
-    /// Git on the host works on the files there.
-    pub at_work: AtWork,
-    /// What was saved here of late.
-    pub recent: Saves,
+    /// Git works on the files, on the host and here.
+    pub works_there: AtWork,
+    pub works_here: AtWork,
+    /// What was written of late.
+    pub recent: Recent,
     cycle_began: Option<Instant>,
-    /// What was saved is being kept: the sync waits for that.
-    pub keeping: bool,
-    /// What is kept, until a cycle has shown whether it is still there.
-    kept: Vec<Save>,
+    /// When the cycle began that has just ended well.
+    ended_well: Option<Instant>,
+    /// What was saved on the host is being kept there: the sync waits for that.
+    keeping: bool,
+    /// What is kept there, until cycles have shown whether it is still in its place; and since when.
+    kept: Vec<String>,
+    kept_at: Option<Instant>,
     /// Who waits for the files, and whether a cycle has begun since.
     waiting: Vec<(Sender<Result<(), String>>, bool)>,
     refused: Refused,
@@ -128,62 +137,118 @@ impl Engine<'_> {
         session.git.waiting.push((done, false));
     }
 
-    /// Git on the host works on the files there, or something is saved here while it does: what was saved of late is kept, before a
-    /// cycle can bring over what git writes.
-    pub(super) fn keep_saves(&mut self, index: usize, now: Instant) {
+    /// Before a cycle begins: what git here has written, and somebody on the host too, is kept there. The last cycle may have
+    /// brought that here between git's look and its writing. Is it at that?
+    pub(super) fn keep_there(&mut self, index: usize, now: Instant) -> bool {
         let session = &mut self.sessions[index];
-        if !session.git.on || session.git.keeping {
-            return;
+        if !session.git.on || session.joiner.is_busy() {
+            return false;
         }
-        let paths = session.git.recent.take(now);
+        let paths = session.git.recent.overlap(now);
         if paths.is_empty() {
-            return;
+            return false;
         }
         session.git.keeping = true;
-        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
-        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
+        let (ask, outbox, id) =
+            (self.asker(index), self.outbox.clone(), self.sessions[index].record.id.clone());
         thread("keep", move || {
-            let kept = saves::keep(&local, &paths).map_err(|error| format!("{error:#}"));
-            drop(outbox.send(Message::GitKept(id, kept)));
+            let kept = saves::keep_there(&ask, &paths).map_err(|error| format!("{error:#}"));
+            drop(outbox.send(Message::GitKept(id, true, kept)));
         });
+        true
     }
 
-    pub(super) fn take_kept(&mut self, now: Instant, id: &str, kept: Result<Vec<Save>, String>) {
-        let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
-        let git = &mut self.sessions[index].git;
-        git.keeping = false;
+    pub(super) fn take_kept(
+        &mut self,
+        now: Instant,
+        id: &str,
+        anew: bool,
+        kept: Result<Vec<String>, String>,
+    ) {
+        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        session.git.keeping &= !anew;
         match kept {
-            Ok(kept) => git.kept.extend(kept),
-            Err(why) => self.log.note(&format!("{id}: what was saved could not be kept: {why}")),
-        }
-        // What was saved meanwhile.
-        if self.sessions[index].git.at_work.is_on() {
-            self.keep_saves(index, now);
+            Ok(kept) => {
+                if anew && !kept.is_empty() {
+                    session.git.kept_at = Some(now);
+                }
+                session.git.kept.extend(kept);
+            }
+            Err(why) => self.log.note(&format!("{id}: what was saved on the host could not be kept: {why}")),
         }
     }
 
-    /// A cycle has ended: is what was saved still there?
-    pub(super) fn check_saves(&mut self, index: usize) {
+    /// A cycle has ended well: is what was saved still there?
+    pub(super) fn check_saves(&mut self, index: usize, now: Instant) {
         let session = &mut self.sessions[index];
-        if session.git.kept.is_empty() || session.git.at_work.is_on() {
-            return;
+        let Some(began) = session.git.ended_well.take() else { return };
+        if session.git.works_there.is_on() {
+            session.git.recent.at_risk(now);
         }
+        let root = session.record.local.clone();
+        let in_place =
+            |path: &Path, bytes: &[u8]| saves::read(&root.join(path)).is_some_and(|found| found == bytes);
+        let gone = session.git.recent.cycled(began, now, in_place);
         let kept = std::mem::take(&mut session.git.kept);
-        let local = Local::new(self.ctx.runner.clone(), &session.record.local);
-        let (outbox, id) = (self.outbox.clone(), session.record.id.clone());
-        thread("saves", move || match saves::overwritten(&local, &kept) {
-            Ok(other) if other.is_empty() => {}
-            Ok(other) => drop(outbox.send(Message::GitOverwritten(id, other))),
-            Err(error) => tracing::warn!(%error, "what was saved could not be compared"),
-        });
+        let last = session.git.kept_at.is_none_or(|at| at + CHECKED < began);
+        let id = session.record.id.clone();
+        if !gone.is_empty() {
+            let local = Local::new(self.ctx.runner.clone(), &root);
+            let (ask, outbox, id) = (self.asker(index), self.outbox.clone(), id.clone());
+            thread("saves", move || {
+                let kept = saves::keep(&local, &ask, &gone).map_err(|error| format!("{error:#}"));
+                drop(outbox.send(Message::GitOverwritten(id, "here", kept)));
+            });
+        }
+        if !kept.is_empty() {
+            let (ask, outbox) = (self.asker(index), self.outbox.clone());
+            thread("saves", move || {
+                let lost = saves::check_there(&ask, &kept).map_err(|error| format!("{error:#}"));
+                let mut left = kept;
+                if let Ok(lost) = &lost {
+                    let path = |kept: &String| kept.split_once(' ').map(|(_, path)| PathBuf::from(path));
+                    left.retain(|kept| !last && path(kept).is_none_or(|path| !lost.contains(&path)));
+                }
+                drop(outbox.send(Message::GitKept(id.clone(), false, Ok(left))));
+                drop(outbox.send(Message::GitOverwritten(id, "on the host", lost)));
+            });
+        }
     }
 
-    pub(super) fn take_overwritten(&mut self, id: &str, saves: &[Save]) {
-        let names: Vec<_> = saves.iter().take(3).map(|(path, _)| path.to_string_lossy()).collect();
-        self.log.note(&format!(
-            "{id}: saved while git worked on the host, and another thing now: {}",
-            names.join(", ")
-        ));
+    pub(super) fn take_overwritten(
+        &mut self,
+        id: &str,
+        side: &'static str,
+        saves: Result<Vec<PathBuf>, String>,
+    ) {
+        let saves = match saves {
+            Ok(saves) if saves.is_empty() => return,
+            Ok(saves) => saves,
+            Err(why) => {
+                return self.log.note(&format!("{id}: saves could not be kept {side}: {why}"));
+            }
+        };
+        let names: Vec<_> = saves.iter().take(3).map(|path| path.to_string_lossy()).collect();
+        let more = if saves.len() > names.len() { " and more" } else { "" };
+        let names = format!("{}{more}", names.join(", "));
+        self.log.note(&format!("{id}: git wrote over a save, which is kept {side}: {names}"));
+        self.say_inside(
+            id,
+            &format!("git wrote over a save, which is kept {side} ({names}): see `sinc git lost`"),
+        );
+    }
+
+    /// Asks the host, from a thread.
+    fn asker(&self, index: usize) -> impl Fn(&Script, &[String]) -> Result<Vec<u8>> + Send + 'static {
+        let (outbox, directory) = (self.outbox.clone(), self.sessions[index].record.remote.clone());
+        move |script, words| {
+            let mut all = vec![directory.as_str()];
+            all.extend(words.iter().map(String::as_str));
+            let (answer, answered) = channel();
+            let _ = outbox.send(Message::GitAsked(Question { text: script.command(&all), answer }));
+            let answer = answered.recv_timeout(OWN).map_err(|_| anyhow!("the line was lost"))?;
+            Ok(answer.into_bytes())
+        }
     }
 
     pub(super) fn take_git(&mut self, now: Instant, id: &str, (ended, refused): Ended) {
@@ -223,6 +288,35 @@ impl Engine<'_> {
 }
 
 impl GitWatched {
+    /// These were saved here, in this directory.
+    pub(super) fn saved(&mut self, now: Instant, root: &Path, files: Vec<(PathBuf, bool)>) {
+        if !self.on {
+            return;
+        }
+        for (path, from_elsewhere) in files {
+            let Some(bytes) = saves::read(&root.join(&path)) else { continue };
+            if from_elsewhere {
+                self.recent.put(now, path, bytes);
+            } else {
+                self.recent.saved(now, path, bytes);
+            }
+        }
+    }
+
+    /// May a cycle begin? If not, when there is something next.
+    pub(super) fn lets(&self, now: Instant) -> Result<(), Option<Instant>> {
+        if self.keeping {
+            return Err(None);
+        }
+        let until = self.works_there.until(now).into_iter().chain(self.works_here.until(now)).max();
+        until.map_or(Ok(()), |until| Err(Some(until)))
+    }
+
+    /// Is the sync kept back for a moment?
+    pub(in crate::commands::link) fn holds(&self) -> bool {
+        self.on && self.lets(Instant::now()).is_err()
+    }
+
     /// A cycle of the sync begins: those who wait so far wait for this one.
     pub(super) fn cycle_begins(&mut self) {
         self.cycle_began = Some(Instant::now());
@@ -231,9 +325,7 @@ impl GitWatched {
 
     /// It has ended.
     pub(super) fn cycle_ended(&mut self, result: &Result<(), String>) {
-        if let (Some(began), Ok(())) = (self.cycle_began.take(), result) {
-            self.recent.cycled(began, Instant::now());
-        }
+        self.ended_well = self.cycle_began.take().filter(|_| result.is_ok());
         self.waiting.retain(|(done, begun)| {
             if *begun {
                 let _ = done.send(result.clone());

@@ -12,6 +12,7 @@ mod there;
 pub(in crate::commands::link) use git::GitWatched;
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -25,7 +26,6 @@ use super::follow::Found;
 use super::watched::{Known, Watched};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
-use crate::git::saves::Save;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
@@ -79,10 +79,10 @@ enum Message {
     GitFiles(String, Sender<Result<(), String>>),
     /// It has ended.
     GitEnded(String, Box<git::Ended>),
-    /// What was saved here is kept.
-    GitKept(String, Result<Vec<Save>, String>),
-    /// Of what was kept, this is another thing now.
-    GitOverwritten(String, Vec<Save>),
+    /// What was saved on the host, and git here may have written over, is kept there: anew, or as before.
+    GitKept(String, bool, Result<Vec<String>, String>),
+    /// Saves that git on the other side has written over are kept, here or there.
+    GitOverwritten(String, &'static str, Result<Vec<PathBuf>, String>),
     /// A signal came.
     Stop,
 }
@@ -278,8 +278,8 @@ impl<'a> Engine<'a> {
             Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),
             Message::GitAsked(question) => self.ask_for_git(now, question),
             Message::GitFiles(id, done) => self.want_files(now, &id, done),
-            Message::GitKept(id, kept) => self.take_kept(now, &id, kept),
-            Message::GitOverwritten(id, saves) => self.take_overwritten(&id, &saves),
+            Message::GitKept(id, anew, kept) => self.take_kept(now, &id, anew, kept),
+            Message::GitOverwritten(id, side, saves) => self.take_overwritten(&id, side, saves),
             Message::GitEnded(id, ended) => self.take_git(now, &id, *ended),
         }
     }
@@ -305,12 +305,20 @@ impl<'a> Engine<'a> {
                     session.joiner.saw(now, Seen { unclear, ..seen });
                 }
             }
-            Told::Saved(index, paths) => {
+            Told::Saved(index, files) => {
                 if let Some(session) = self.sessions.get_mut(index) {
-                    session.git.recent.add(now, paths);
-                    if session.git.at_work.is_on() {
-                        self.keep_saves(index, now);
-                    }
+                    session.git.saved(now, &session.record.local, files);
+                }
+            }
+            Told::Lock(index, is_there) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.git.works_here.lock(now, is_there);
+                }
+            }
+            Told::GitWrote(index, paths) => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.git.works_here.wrote(now);
+                    paths.into_iter().for_each(|path| session.git.recent.git_wrote(path));
                 }
             }
             Told::Git(index, moved) => {
@@ -360,12 +368,13 @@ impl<'a> Engine<'a> {
             }
             return None;
         }
-        if session.git.keeping {
+        if let Err(until) = session.git.lets(now) {
+            return until;
+        }
+        if self.keep_there(index, now) {
             return None;
         }
-        if let Some(until) = session.git.at_work.until(now) {
-            return Some(until);
-        }
+        let session = &mut self.sessions[index];
         match session.joiner.next(now) {
             Next::Wait(at) => at,
             Next::Look => {

@@ -138,11 +138,9 @@ impl Engine<'_> {
                 match lock {
                     None => session.git.pace.saw(now),
                     Some(is_there) => {
-                        session.git.at_work.lock(now, is_there);
+                        session.git.works_there.lock(now, is_there);
+                        session.git.recent.at_risk(now);
                         session.git.pace.freed(now);
-                        if is_there {
-                            self.keep_saves(index, now);
-                        }
                     }
                 }
                 if more {
@@ -160,14 +158,25 @@ impl Engine<'_> {
                 };
                 // It may have been git.
                 session.git.pace.saw(now);
+                session.git.recent.missed(now);
                 let before = session.polled.replace(count).unwrap_or(count);
                 let deletes = u32::try_from(before.saturating_sub(count)).unwrap_or(u32::MAX);
                 session.joiner.saw(now, Seen { changes: 1, deletes, ..Seen::default() });
             }
+            Said::Wrote(index, files) => {
+                if let Some(session) = self.sessions.get_mut(index).filter(|session| session.git.on) {
+                    for (path, moved) in files {
+                        session.git.recent.written_there(now, path.into(), moved);
+                    }
+                }
+            }
             Said::Event(index, seen) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
                 session.joiner.saw(now, seen);
-                session.git.at_work.wrote(now);
+                session.git.works_there.wrote(now);
+                if seen.unclear {
+                    session.git.recent.missed(now);
+                }
                 // What comes right after a walk may have happened in the midst of it.
                 let amid = seen.changes > 0 && now < self.walked + QUIET;
                 self.changed_there = Some(now);
@@ -199,6 +208,7 @@ impl Engine<'_> {
             session.eye_there.why.clone_from(&self.poll);
             // What changed before it was watched.
             session.joiner.missed(now);
+            session.git.recent.missed(now);
             session.git.pace.saw(now);
         }
         if let Some(why) = &self.poll {
@@ -338,7 +348,8 @@ impl Engine<'_> {
         for session in &mut self.sessions {
             (session.placed, session.lost) = (false, true);
             session.joiner.missed(now);
-            session.git.at_work = Default::default();
+            session.git.works_there = Default::default();
+            session.git.recent.missed(now);
             if session.look.take().is_some() {
                 let _ = session.joiner.looked(now, false);
             }
@@ -357,8 +368,11 @@ impl Engine<'_> {
         self.there_ready = false;
         (self.walk_at, self.walk_latest) = (None, None);
         self.walked = Instant::now();
-        // That a lock has gone could be missed.
-        self.sessions.iter_mut().for_each(|session| session.git.at_work = Default::default());
+        // That a lock has gone could be missed, and everything until it watches again.
+        for session in &mut self.sessions {
+            session.git.works_there = Default::default();
+            session.git.recent.missed(self.walked);
+        }
         let sessions: Vec<(String, String, String)> = self
             .sessions
             .iter()

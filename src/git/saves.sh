@@ -1,0 +1,40 @@
+# shellcheck shell=sh disable=SC2154,SC2317,SC2329
+# Files on the host that were saved there while git on the other side wrote over them (env.sh comes before it). $1 the directory, $2:
+#   look OID...          says `missing OID` for each that git here has not
+#   keep PATH...         puts what is in these files into git's store, where it is not yet, and says `kept OID PATH` for each
+#   check "OID PATH"...  of those, the ones whose file holds another thing now are made reachable: `lost PATH`
+echo "sinc-begin 1";
+cd "$1" 2>/dev/null || exit 0;
+[ -d .git/objects ] || { put end yes; exit 0; };
+what=$2; shift 2;
+t=.git/sinc/k.$$; mkdir -p .git/sinc;
+finish() { rm -f "$t" "$t.lock" "$t.f" "$t.o" "$t.k"; };
+trap finish EXIT;
+# As they are: no filter is run.
+blob() { git hash-object --no-filters "$@" 2>/dev/null; };
+case $what in
+look)
+for w in "$@"; do echo "$w"; done | git cat-file --batch-check | while read -r o k _; do if [ "$k" = missing ]; then put missing "$o"; fi; done;;
+keep)
+n=0; for w in "$@"; do n=$((n + 1)); shift; set -- "$@" "./$w"; done;
+# Larger ones are not kept, as on the other side.
+if [ "$n" -gt 0 ]; then find "$@" -maxdepth 0 -type f -size -16385 2>/dev/null; fi >"$t.f";
+# It stops at one that has gone meanwhile: then one after the other, and a line for each.
+blob --stdin-paths <"$t.f" >"$t.o" || while IFS= read -r f; do blob "$f" || echo none; done <"$t.f" >"$t.o";
+git cat-file --batch-check <"$t.o" >"$t.k";
+while IFS= read -r f <&3 && IFS= read -r k <&4; do
+case $k in *" missing") o=$(blob -w "$f") && put kept "$o ${f#./}";; esac;
+done 3<"$t.f" 4<"$t.k";;
+check)
+for w in "$@"; do
+o=${w%% *}; f=${w#* };
+if [ -f "./$f" ] && [ "$(blob "./$f")" = "$o" ]; then continue; fi;
+rm -f "$t";
+GIT_INDEX_FILE=$t git update-index --add --cacheinfo "100644,$o,$f" && tree=$(GIT_INDEX_FILE=$t git write-tree) &&
+c=$(GIT_AUTHOR_NAME=sinc GIT_AUTHOR_EMAIL=sinc GIT_COMMITTER_NAME=sinc GIT_COMMITTER_EMAIL=sinc git commit-tree "$tree" -m index) &&
+git update-ref --create-reflog -m "a save that git wrote over: $f" refs/sinc/keep "$c" && put lost "$f";
+git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null;
+done;;
+esac;
+put end yes;
+exit 0
