@@ -122,6 +122,13 @@ impl Shared {
         }
     }
 
+    /// What is noted here that both sides had in common.
+    fn base(&self) -> serde_json::Value {
+        let files = std::fs::read_dir(self.here.join(".git/sinc")).unwrap().flatten().map(|file| file.path());
+        let mut bases = files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("base-"));
+        serde_json::from_slice(&std::fs::read(bases.next().unwrap()).unwrap()).unwrap()
+    }
+
     /// `sinc git --json`.
     #[track_caller]
     pub(crate) fn told(&self) -> serde_json::Value {
@@ -477,6 +484,10 @@ fn a_link_that_is_killed_at_any_moment_is_made_good_by_the_next() {
         shared.sinc(&["link", "start"]).success();
         shared.clean();
         assert_eq!(git(&shared.bed, other, &["rev-parse", "HEAD"]), id);
+        // The one that was killed may have moved everything and not noted it. The next commit must not come before the new one
+        // has looked: that would be one on either side.
+        let agreed = format!("b{n}");
+        wait_until("it is noted", PATIENCE, || shared.base()["head"]["branch"] == agreed.as_str());
     }
 }
 

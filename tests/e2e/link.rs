@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::steps;
 use crate::support::e2e::{Bed, left_out, living_in};
+use crate::support::program::Program;
 use crate::support::{PATIENCE, wait_until};
 
 /// A project that is connected, whose link watches both sides.
@@ -253,8 +254,9 @@ fn a_host_without_a_good_inotifywait_is_polled_and_status_says_why() {
 /// The real inotifywait, in a namespace that allows no more than this.
 pub(crate) fn limited_inotifywait(limit: &str, number: u32) -> Option<String> {
     let set = format!("echo {number} >/proc/sys/user/{limit}");
-    let may = std::process::Command::new("unshare").args(["-Ur", "sh", "-c", &set]).output();
-    if !may.is_ok_and(|done| done.status.success()) {
+    let path = vec![("PATH".into(), crate::support::variable("PATH").unwrap().into())];
+    let may = Program::new("unshare", path, Path::new("/")).args(["-Ur", "sh", "-c", &set]).run();
+    if may.code != 0 {
         left_out("no user namespace can have limits of its own on this computer");
         return None;
     }
