@@ -11,14 +11,16 @@ const JOINED: Duration = Duration::from_millis(3);
 /// A cycle without a change, so that an event that was lost is not lost for ever.
 const BY_ITSELF: Duration = Duration::from_secs(30);
 
-/// More changes than this since the last cycle began are a burst: a build, an unpacking. (A file that is written makes
-/// two or three.)
+/// More changes than this since the last cycle began, or within a second, are a burst: a build, an unpacking. (A file that is
+/// written makes two or three.)
 const BURST: u32 = 300;
+const BURST_WINDOW: Duration = Duration::from_secs(1);
 
 /// A burst waits until it pauses for so long, and so long at the most: each cycle looks at every file, and takes from what
 /// makes the burst. One that goes on after a cycle is a long one, and waits longer.
 const BURST_PAUSE: Duration = Duration::from_millis(200);
 const BURST_MOST: Duration = Duration::from_secs(2);
+const LONG_BURST_PAUSE: Duration = Duration::from_millis(500);
 const LONG_BURST_MOST: Duration = Duration::from_secs(10);
 
 /// So many deletions may be the first of many: a cycle that began now would let through those that it meets, before they
@@ -87,6 +89,9 @@ pub struct Joiner {
     /// Since when the deletions are waited out.
     settles: Option<Instant>,
     changes: u32,
+    /// Those within a second that began then, and those within the second before it.
+    second: (Instant, u32),
+    before: u32,
     changed_at: Instant,
     /// The last cycle began in the middle of a burst.
     bursts: bool,
@@ -106,6 +111,8 @@ impl Joiner {
             deleted_at: None,
             settles: None,
             changes: 0,
+            second: (now, 0),
+            before: 0,
             changed_at: now,
             bursts: false,
             ended: now,
@@ -115,6 +122,12 @@ impl Joiner {
     /// An eye saw something.
     pub fn saw(&mut self, now: Instant, seen: Seen) {
         self.changes = self.changes.saturating_add(seen.changes);
+        let passed = now.duration_since(self.second.0);
+        if passed > BURST_WINDOW {
+            self.before = if passed > 2 * BURST_WINDOW { 0 } else { self.second.1 };
+            self.second = (now, 0);
+        }
+        self.second.1 = self.second.1.saturating_add(seen.changes);
         self.changed_at = now;
         self.deletes = self.deletes.saturating_add(seen.deletes);
         if seen.deletes > 0 {
@@ -161,9 +174,12 @@ impl Joiner {
         }
         let due = match self.due {
             None => self.ended + BY_ITSELF,
-            Some(due) if self.changes > BURST => {
-                let most = if self.bursts { LONG_BURST_MOST } else { BURST_MOST };
-                due.max(self.changed_at + BURST_PAUSE).min(due.max(self.ended) + most)
+            Some(due) if self.is_burst() => {
+                let (pause, most) = match self.bursts {
+                    true => (LONG_BURST_PAUSE, LONG_BURST_MOST),
+                    false => (BURST_PAUSE, BURST_MOST),
+                };
+                due.max(self.changed_at + pause).min(due.max(self.ended) + most)
             }
             Some(due) => due,
         };
@@ -188,8 +204,12 @@ impl Joiner {
         Next::Look
     }
 
+    fn is_burst(&self) -> bool {
+        self.changes > BURST || self.changes > 0 && self.second.1.max(self.before) > BURST
+    }
+
     fn begin_cycle(&mut self) {
-        self.bursts = self.changes > BURST;
+        self.bursts = self.is_burst();
         (self.busy, self.cycles) = (true, true);
         (self.due, self.changes, self.settles) = (None, 0, None);
     }
@@ -289,6 +309,29 @@ mod tests {
         // Afterwards an edit is as quick as ever.
         joiner.saw(start + MS(20_000), change(1, 0));
         assert_eq!(joiner.next(start + MS(20_003)), Next::Cycle);
+    }
+
+    #[test]
+    fn a_slow_burst_costs_few_cycles_too() {
+        let start = Instant::now();
+        let mut joiner = quiet(start);
+        let (mut cycles, mut ends) = (0, None);
+        // 500 changes a second, which is 50 a cycle.
+        for ms in 1..=17_000 {
+            let now = start + MS(ms);
+            if ms < 15_000 && ms % 2 == 0 {
+                joiner.saw(now, change(1, 0));
+            }
+            if ends.is_some_and(|end| end <= now) {
+                joiner.cycled(now, true);
+                ends = None;
+            }
+            if joiner.next(now) == Next::Cycle {
+                cycles += 1;
+                ends = Some(now + MS(100));
+            }
+        }
+        assert!(cycles <= 9, "{cycles}");
     }
 
     #[test]

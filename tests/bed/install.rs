@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::lab::Lab;
-use super::support::poll;
 use super::support::program::Program;
 use super::support::sandbox::Run;
 use super::support::terminal::Terminal;
+use super::support::{poll, wait_until};
 
 /// Packages come from far away.
 const LONG: Duration = Duration::from_secs(300);
@@ -22,6 +22,14 @@ impl Host {
         lab.bed(&["net", "on"]);
         lab.sandbox.configure("default-host = \"vps\"\n[host.vps]\ndestination = \"vps\"\n[host.fresh]\ndestination = \"root@vps\"\n");
         let host = Self(lab);
+        let mirror = "url=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources | head -n 1); \
+            curl -sfI -m 5 $url/dists/stable/Release >/dev/null && echo yes || echo no";
+        wait_until("the way to Debian's mirror is open", LONG, || host.root(mirror) == "yes");
+        // What a test before this one left, when it failed in the middle.
+        host.root(
+            "if dpkg-query -W ripgrep ncurses-term >/dev/null 2>&1; then \
+             apt-get -y -q purge ripgrep ncurses-term && rm -f /etc/default/locale*; fi",
+        );
         assert_eq!(host.root("ls /var/lib/sinc/installed 2>/dev/null | wc -l"), "0");
         host
     }

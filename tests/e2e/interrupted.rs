@@ -128,12 +128,14 @@ pub(crate) enum Killed {
 fn is_whole(bed: &Bed, project: &Path, name: &str) {
     let there = steps::there(bed, name);
     assert_eq!(steps::tree(&there), steps::tree(project));
-    let of_it: Vec<_> = steps::syncs(&bed.sandbox)
-        .into_iter()
-        .filter(|sync| sync["alpha"]["path"] == project.to_str().unwrap())
-        .collect();
+    let syncs = || -> Vec<_> {
+        let all = steps::syncs(&bed.sandbox).into_iter();
+        all.filter(|sync| sync["alpha"]["path"] == project.to_str().unwrap()).collect()
+    };
+    // For a moment its link may have it paused, to connect it anew.
+    wait_until("it goes on", PATIENCE, || syncs().iter().all(|sync| sync["paused"] == false));
+    let of_it = syncs();
     assert_eq!(of_it.len(), 1, "{of_it:#?}");
-    assert_eq!(of_it[0]["paused"], false);
     let id = of_it[0]["name"].as_str().unwrap();
     assert!(steps::sessions_there(bed).contains(&id.to_owned()));
     assert!(steps::read(&there.join(".sinc-session")).starts_with(&format!("id {id}\n")));

@@ -69,7 +69,8 @@ impl Repo<'_> {
         blobs.filter_map(|oid| self.version(oid)).collect()
     }
 
-    fn version(&self, oid: &str) -> Option<u64> {
+    /// Which version an object is, if it is a file's content.
+    pub(super) fn version(&self, oid: &str) -> Option<u64> {
         let to = self.sandbox.tmp().join(oid);
         let words = [
             "-c",

@@ -193,6 +193,9 @@ impl Session {
         if done.drops {
             let has = repo.reachable();
             let dropped: Vec<&String> = had.difference(&has).collect();
+            // What only a stash had that was dropped.
+            let versions = dropped.iter().filter_map(|oid| repo.version(oid));
+            self.model.superseded(versions.filter(|number| !after.contains(number)));
             if let Some(tips) = self.tips.get_mut(key(side)) {
                 for oid in dropped {
                     tips.remove(oid);
