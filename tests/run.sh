@@ -100,7 +100,7 @@ scripts() {
   echo "$list" | tr '\n' '\0' | xargs -0 shellcheck -x
 }
 
-# flaky_too CMD...: runs tests with the real tools. Up to three that fail are run once more, one at a time: a busy machine may
+# flaky_too CMD...: runs tests with the real tools. Up to five that fail are run once more, one at a time: a busy machine may
 # have had a slow moment. Each of them is named at the end, for whoever wants to know why.
 flaky_too() {
   local out code=0 names name
@@ -109,7 +109,7 @@ flaky_too() {
   code=${PIPESTATUS[0]}
   names=$(sed -n 's/^test \([^ ]*\) \.\.\. FAILED$/\1/p' "$out" | sort -u)
   rm -f "$out"
-  if [ "$code" = 0 ] || [ -z "$names" ] || [ "$(echo "$names" | wc -l)" -gt 3 ]; then return "$code"; fi
+  if [ "$code" = 0 ] || [ -z "$names" ] || [ "$(echo "$names" | wc -l)" -gt 5 ]; then return "$code"; fi
   printf '\n=== once more:\n%s\n' "$names"
   for name in $names; do
     RUST_TEST_THREADS=1 "$@" --exact "$name" || return 1
