@@ -232,7 +232,9 @@ fn what_happens_meanwhile_is_followed() {
         agent_os.api("GET", &path, "")["session"]["working_directory"] == moved.to_str().unwrap()
     });
 
-    // A phone was first after a restart: what it began is what sinc attaches to.
+    // A phone was first after a restart: what it began is what sinc attaches to. What the last connect began has ended: it would
+    // take the phone's for somebody else's.
+    agent_os.there("flock -w 20 ~/.local/state/sinc/mobile/.lock true");
     agent_os.there("tmux kill-server");
     wait_until("tmux has ended", PATIENCE, || agent_os.tmux().is_empty());
     agent_os.there(&format!("tmux new-session -d -s {name} -c {} ~/.local/bin/opencode", moved.display()));
