@@ -42,11 +42,11 @@ if [ -n "$pids" ]; then kill -s "$1" $pids 2>/dev/null; fi;
 give_up() {
 echo yes 2>/dev/null >"$d/abort";
 tell HUP; tell CONT;
-n=0;
-while [ $n -lt 50 ]; do
+naps=0;
+while [ $naps -lt 50 ]; do
 find_session; members none;
 if [ -z "$pids" ]; then break; fi;
-sleep 0.1; n=$((n + 1));
+sleep 0.1; naps=$((naps + 1));
 done;
 tell KILL;
 };
