@@ -368,6 +368,13 @@ fn nothing_stays_behind_when_sinc_is_killed_or_the_line_is_cut() {
         let _ = code(&mut child);
         nothing_left(&bed, "sleep 7657");
     }
+    // One that hears it has time to end in order.
+    let tidy = "trap 'sleep 1; echo >\"$HOME/tidy\"; exit' HUP; while :; do sleep 0.1; done";
+    let mut child = begin(&bed, &project, &["--no-sync"], tidy);
+    signal(&bed, "-KILL", &child);
+    let _ = code(&mut child);
+    wait_until("it has ended in order", PATIENCE, || bed.host.remote_home().join("tidy").exists());
+    nothing_left(&bed, "sleep 0.1");
     let terminal = Terminal::sinc(
         &bed.sandbox,
         &project,
