@@ -154,6 +154,28 @@ pub(super) fn be_sure(
     held.map_or(Ok(()), |held| Err(held_words::failure(record, &held)))
 }
 
+/// A cycle of one sync, before which its link has looked; once more where it had to be connected first. `own` as for [`be_sure`].
+///
+/// # Errors
+/// The sync is held or could not be looked at, or Mutagen cannot be asked.
+pub(super) fn cycle(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    own: Option<&Lock>,
+    id: &str,
+    deadline: Duration,
+) -> Result<Checked> {
+    be_sure(ctx, mutagen, record, own, deadline)?;
+    let checked = mutagen.flush_checked(id, deadline)?;
+    if !reconnect(mutagen, std::slice::from_ref(&checked)) {
+        return Ok(checked);
+    }
+    // Nobody watched while it was not.
+    be_sure(ctx, mutagen, record, own, deadline)?;
+    Ok(mutagen.flush_checked(id, deadline)?)
+}
+
 /// Asks for cycles until both sides are equal, something keeps them from it, or the time is up. `own` as for [`be_sure`].
 pub(super) fn wait(
     ctx: &Context,

@@ -11,7 +11,7 @@ use crate::commands::notify::noted;
 use crate::commands::paint::utc;
 use crate::commands::sides::Sides;
 use crate::commands::state_report::is_completed;
-use crate::commands::sync_control::be_sure;
+use crate::commands::sync_control;
 use crate::commands::sync_reasons::why_not;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
@@ -19,7 +19,7 @@ use crate::process::interrupted;
 use crate::session::conflicts::{Open, certain, gather, wanted};
 use crate::session::sync;
 use crate::state::{Lock, Noted, host_word};
-use crate::tools::mutagen::{CycleResult, Mutagen, Side, SyncSession};
+use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Side, SyncSession};
 use crate::ui::plural;
 
 /// How long a cycle may take that is asked for.
@@ -76,23 +76,23 @@ pub(in crate::commands) fn look(
     own: Option<&Lock>,
 ) -> Result<Seen> {
     let id = the_sync(mutagen, sides)?.identifier;
-    be_sure(ctx, mutagen, &sides.record, own, CYCLE_DEADLINE)?;
     let line = ctx.ui.progress();
     line.show("Syncing", &format!("with {}", sides.record.host));
-    let mut seen = once(sides, mutagen, &id)?;
+    let checked = sync_control::cycle(ctx, mutagen, &sides.record, own, &id, CYCLE_DEADLINE)?;
+    let mut seen = seen(sides, checked)?;
     for _ in 1..TRIES {
         if seen.open.len() as u64 == seen.counted {
             break;
         }
         interrupted()?;
-        seen = once(sides, mutagen, &id)?;
+        seen = self::seen(sides, mutagen.flush_checked(&id, CYCLE_DEADLINE)?)?;
     }
     seen.open = certain(seen.open, seen.counted);
     Ok(seen)
 }
 
-fn once(sides: &Sides, mutagen: &Mutagen, id: &str) -> Result<Seen> {
-    let mut checked = mutagen.flush_checked(id, CYCLE_DEADLINE)?;
+/// What a cycle has left.
+fn seen(sides: &Sides, mut checked: Checked) -> Result<Seen> {
     if checked.result == CycleResult::WouldRun {
         // A dry run asks for no cycle: what the last one left is shown.
         checked.result = match checked.session.conflict_count() {

@@ -132,8 +132,8 @@ pub(super) fn look_first(
     }
     let syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
     let [sync] = &syncs[..] else { return Ok(()) };
-    // One that is not connected runs no cycle.
-    if !sync.is_connected() {
+    // One that is not connected runs no cycle; but the link may be connecting it just now.
+    if !sync.is_connected() && !mutagen.connects_soon(&sync.identifier)? {
         return Ok(());
     }
     let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?).with_person(false);

@@ -178,11 +178,6 @@ impl Mutagen {
         }
         let end = Instant::now() + deadline;
         let mut checked = self.flush_once(id, deadline)?;
-        // The link may be connecting it anew just now.
-        if checked.result == CycleResult::Paused && self.was_only_connecting(id)? {
-            let _ = self.resume(id);
-            checked = self.flush_once(id, deadline)?;
-        }
         for _ in 1..CYCLES {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || !is_worth_another(&checked) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Mutagen, done};
 use super::error::MutagenError;
+use super::model::SyncSession;
 use super::status::Side;
 use crate::process::Done;
 
@@ -18,7 +19,7 @@ type Wish = Option<String>;
 const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
 
-/// Between the two commands that connect a session anew passes less than this, on a busy machine too.
+/// Less than this passes between the two commands that connect a session anew, on a busy machine too.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 
 impl Mutagen {
@@ -75,14 +76,27 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn was_only_connecting(&self, id: &str) -> Result<bool, MutagenError> {
+        self.soon(id, |session| !session.is_paused())
+    }
+
+    /// One that is not connected may be connecting just now, or be connected anew. Waits a moment; is it connected?
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen fails.
+    pub fn connects_soon(&self, id: &str) -> Result<bool, MutagenError> {
+        self.soon(id, SyncSession::is_connected)
+    }
+
+    fn soon(&self, id: &str, done: impl Fn(&SyncSession) -> bool) -> Result<bool, MutagenError> {
         let deadline = Instant::now() + CONNECTS_WITHIN;
         loop {
-            let is_meant = self.wish(id).is_some_and(|wish| wish.starts_with(PAUSED));
-            if is_meant || Instant::now() >= deadline {
-                return Ok(false);
-            }
-            if !self.session(id)?.is_paused() {
+            let session = self.session(id)?;
+            if done(&session) {
                 return Ok(true);
+            }
+            let stays = session.is_paused() && self.wish(id).is_some_and(|wish| wish.starts_with(PAUSED));
+            if stays || session.halt().is_some() || self.runner().is_dry_run() || Instant::now() >= deadline {
+                return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -197,7 +211,8 @@ mod tests {
     fn a_pause_that_is_only_for_connecting_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
-        assert!(mutagen.was_only_connecting("sync_a").unwrap());
+        assert!(mutagen.was_only_connecting("sync_a").unwrap() && mutagen.connects_soon("sync_a").unwrap());
+        let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
         mutagen.stays_paused("sync_a");
         assert!(!mutagen.was_only_connecting("sync_a").unwrap());
     }
