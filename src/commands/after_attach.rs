@@ -15,7 +15,7 @@ use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
-use crate::session::{ending, hold, sync};
+use crate::session::{ending, hold, sync, terminal};
 use crate::state::{Held, Noted, Record, host_word};
 use crate::tools::mutagen::{Mutagen, SyncSession};
 
@@ -65,6 +65,11 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32, link_only: bool) -> Re
     if began {
         super::link::ensure(ctx, &record.host);
         ctx.store.poke_links();
+        if remote.control().exists()
+            && let Err(error) = ctx.runner.spawn_detached(&terminal::show_in_agent_os(&remote, &id))
+        {
+            tracing::debug!(%error, "the session could not be shown in Agent-OS");
+        }
     }
     if link_only {
         if began {

@@ -5,7 +5,7 @@
 # $1 id      $2 directory (empty: do not look at it)      $3 make the tmux session: yes, no
 # $4 attach: yes, no (then only make sure that it is there)
 # $5 the pane's script (pane.sh)   $6 the pane's command line   $7 agent's name   $8 columns   $9 rows
-# $10 the script that shows it in Agent-OS (mobile.sh)
+# $10 the script that shows it in Agent-OS (mobile.sh); empty: the other side sees to that
 #
 # 91 directory not entered   92 no tmux   93 tmux failed   94 not this session's directory   95 no such session
 id=$1; dir=$2; make=$3; attach=$4; pane=$5; line=$6; agent=$7; cols=$8; rows=$9; mobile=${10};
@@ -74,7 +74,7 @@ else
 echo "sinc: there is no session $id on this host" >&2; exit 95;
 fi;
 # In the background: nobody waits for it, and it costs one look where there is no Agent-OS.
-if [ -d "$HOME/.agent-os" ]; then sh -c "$mobile" sinc "$id" on </dev/null >/dev/null 2>&1 & fi;
+if [ -n "$mobile" ] && [ -d "$HOME/.agent-os" ]; then sh -c "$mobile" sinc "$id" on </dev/null >/dev/null 2>&1 & fi;
 if [ "$attach" = no ]; then echo "sinc-begin 1"; put made "$made"; exit 0; fi;
 if [ "$modern" = yes ]; then exec tmux -u -T RGB attach-session -t "=$id"; fi;
 exec tmux -u attach-session -t "=$id"

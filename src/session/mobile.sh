@@ -9,6 +9,7 @@
 # Kept in ~/.local/state/sinc/mobile/<id>: `row` and `name` (of the tmux session), `dir`, `port`, `address`. A row that
 # could not be removed, because Agent-OS was down, is kept as <id>.<row>.gone.
 id=$1; what=$2;
+if [ "$what" = off ] || [ -d "$HOME/.agent-os" ]; then :; else exit 0; fi;
 trap "" HUP; umask 077;
 state=$HOME/.local/state/sinc/mobile; file=$state/$id;
 mkdir -p -- "$state" || exit 0;

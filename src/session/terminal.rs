@@ -22,7 +22,7 @@ pub struct Terminal<'a> {
 }
 
 impl Terminal<'_> {
-    fn words(&self, attach: bool) -> [String; 10] {
+    fn words(&self, attach: bool, mobile: &str) -> [String; 10] {
         [
             self.id.to_string(),
             self.directory.unwrap_or("").to_owned(),
@@ -33,7 +33,7 @@ impl Terminal<'_> {
             self.agent.map(|agent| agent.name.clone()).unwrap_or_default(),
             self.size.0.to_string(),
             self.size.1.to_string(),
-            MOBILE.line().to_owned(),
+            mobile.to_owned(),
         ]
     }
 
@@ -41,17 +41,19 @@ impl Terminal<'_> {
         if self.agent.is_some() { "make the terminal session" } else { "look for the terminal session" }
     }
 
-    /// The ssh that becomes the terminal.
+    /// The ssh that becomes the terminal. Where it goes through a connection that is there, two round trips are all that
+    /// the person waits for, and each kilobyte shows: [`show_in_agent_os`] comes after it then.
     #[must_use]
     pub fn attach_cmd(&self, remote: &Remote) -> Cmd {
-        let words = self.words(true);
+        let mobile = if remote.control().exists() { "" } else { MOBILE.line() };
+        let words = self.words(true, mobile);
         remote.terminal_cmd("attach to the session", &ATTACH, &words.each_ref().map(String::as_str))
     }
 
     /// The ssh that only makes sure that the tmux session is there.
     #[must_use]
     pub fn make_cmd(&self, remote: &Remote) -> Cmd {
-        let words = self.words(false);
+        let words = self.words(false, MOBILE.line());
         remote.script_cmd(self.why(), &ATTACH, &words.each_ref().map(String::as_str))
     }
 
@@ -64,9 +66,15 @@ impl Terminal<'_> {
         remote: &Remote,
         notice: &dyn Fn(&str),
     ) -> Result<crate::remote::Reply, crate::remote::RemoteError> {
-        let words = self.words(false);
+        let words = self.words(false, MOBILE.line());
         remote.call(self.why(), &ATTACH, &words.each_ref().map(String::as_str), notice)
     }
+}
+
+/// The ssh that shows a session in Agent-OS, where the host has that. Nobody needs to wait for it.
+#[must_use]
+pub fn show_in_agent_os(remote: &Remote, id: &SessionId) -> Cmd {
+    remote.script_cmd("show the session in Agent-OS", &MOBILE, &[id.as_str(), "on"])
 }
 
 /// The Eternal Terminal client that becomes the terminal of a session that exists.

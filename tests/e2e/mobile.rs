@@ -257,10 +257,12 @@ fn what_happens_meanwhile_is_followed() {
     assert_eq!(agent_os.rows().len(), 1);
     assert_eq!(agent_os.tmux(), ["my-app", &id]);
 
-    // And removed it there: a new row, and the old view goes with the session.
+    // And removed it there: a new row, and the old view goes with the session. A terminal through the shared connection
+    // does not bring it: what it leaves beside itself sees to that.
     agent_os.api("DELETE", &path, "");
-    connect();
+    let terminal = steps::attach(&bed.sandbox, &project);
     let new = agent_os.wait_rows(1).remove(0);
+    steps::detach(terminal);
     assert_ne!(text(&new, "id"), text(&row, "id"));
 
     bed.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
