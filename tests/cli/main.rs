@@ -21,6 +21,7 @@ mod kit;
 mod link;
 mod plans;
 mod repo;
+mod run_script;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;

@@ -11,7 +11,8 @@ use crate::support::sandbox::{Run, Sandbox};
 use crate::support::terminal::Terminal;
 
 /// Programs of the system that the scripts use beside those that every sandbox has.
-const MORE: [&str; 6] = ["bash", "tar", "gzip", "cut", "xargs", "echo"];
+const MORE: [&str; 10] =
+    ["bash", "tar", "gzip", "cut", "xargs", "echo", "getconf", "mktemp", "tee", "timeout"];
 
 /// The places of the system that get-tools.sh knows, and where they are in the sandbox.
 const FIXED: [(&str, &str); 3] = [
@@ -156,6 +157,23 @@ impl Repo {
     #[track_caller]
     pub(crate) fn run(&self, name: &str, args: &[&str]) -> Run {
         self.sandbox.finish(&self.script(name, args))
+    }
+
+    /// Copies a script of `tests/`.
+    #[track_caller]
+    pub(crate) fn script_of_the_tests(&self, name: &str) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+        let text = std::fs::read_to_string(from).unwrap();
+        executable(&self.sandbox.write(self.dir.join("tests").join(name), text));
+    }
+
+    /// Runs `tests/run.sh` with these variables (`NAME=value`).
+    #[must_use = "look at the exit code at least: `.success()`"]
+    #[track_caller]
+    pub(crate) fn run_tests(&self, args: &[&str], variables: &[&str]) -> Run {
+        let file = self.dir.join("tests/run.sh");
+        let program = self.sandbox.program("env", &self.sandbox.home()).args(variables);
+        self.sandbox.finish(&program.args(["bash", file.to_str().unwrap()]).args(args))
     }
 
     /// Runs it on a terminal.
