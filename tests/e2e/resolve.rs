@@ -183,7 +183,7 @@ fn changes_that_do_not_touch_are_merged_and_others_refused_with_the_reason() {
         places.iter().map(|place| steps::read(Path::new(place["place"].as_str().unwrap()))).collect();
     assert_eq!(texts, [old.replace("one", "ONE"), old.replace("six", "SIX")]);
     for (path, why) in [
-        ("touch", "changed the same lines at 1 places"),
+        ("touch", "changed the same lines in 1 place:"),
         ("unknown", "git here does not know the file"),
         ("bin", "git cannot merge them"),
     ] {

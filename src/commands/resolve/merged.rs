@@ -19,6 +19,7 @@ use crate::process::Cmd;
 use crate::session::conflicts::Open;
 use crate::state::make_private_dir;
 use crate::tools::mutagen::Side;
+use crate::ui::plural;
 
 /// The largest file that is merged, bytes.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
@@ -130,7 +131,8 @@ pub(super) fn merge(ctx: &Context, sides: &Sides, open: &Open) -> Result<Result<
     Ok(match bench.merge(ctx, before)? {
         Ok((text, 0)) => Ok(text),
         Ok((_, places)) => {
-            Err(format!("both sides changed the same lines at {places} places: `--edit` opens them"))
+            let places = plural(places as u64, "place", "places");
+            Err(format!("both sides changed the same lines in {places}: `--edit` opens them"))
         }
         Err(refused) => Err(refused),
     })
