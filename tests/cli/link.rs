@@ -1,7 +1,10 @@
 //! `sinc link` without a link: what it says, and what it gives systemd.
 
-use crate::support::fakes::{Answer, Fakes};
-use crate::support::sandbox::Sandbox;
+#[cfg(target_os = "linux")]
+use crate::support::{
+    fakes::{Answer, Fakes},
+    sandbox::Sandbox,
+};
 use crate::world::World;
 
 #[test]
