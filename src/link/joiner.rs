@@ -27,6 +27,9 @@ const LONG_BURST_MOST: Duration = Duration::from_secs(10);
 /// have been told of.
 const SEVERAL: u32 = 3;
 
+/// A deletion waits so long whether more come. They come faster than that where somebody deletes many.
+const DELETED: Duration = Duration::from_millis(25);
+
 /// How long no file may be deleted until a cycle begins or the files are counted, and how long that is waited for at the most.
 const SETTLED: Duration = Duration::from_millis(200);
 const SETTLES: Duration = Duration::from_secs(5);
@@ -181,6 +184,7 @@ impl Joiner {
                 };
                 due.max(self.changed_at + pause).min(due.max(self.ended) + most)
             }
+            Some(due) if self.deletes < SEVERAL => self.deleted_at.map_or(due, |at| due.max(at + DELETED)),
             Some(due) => due,
         };
         if now < due {
@@ -338,8 +342,9 @@ mod tests {
     fn few_deletions_go_at_once_and_many_are_waited_out_and_counted() {
         let start = Instant::now();
         let mut joiner = quiet(start);
-        joiner.saw(start, change(2, 2));
-        assert_eq!(joiner.next(start + MS(10)), Next::Cycle);
+        joiner.saw(start - MS(30), change(2, 2));
+        assert_eq!(joiner.next(start - MS(20)), Next::Wait(Some(start - MS(5))), "the first of many?");
+        assert_eq!(joiner.next(start - MS(5)), Next::Cycle);
         joiner.cycled(start, true);
         joiner.saw(start + MS(1), change(50, 50));
         assert_eq!(joiner.next(start + MS(11)), Next::Wait(Some(start + MS(201))), "there may be more");

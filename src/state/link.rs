@@ -1,16 +1,18 @@
 //! The files of links: one lock a host, which says whose it is, and one file with what the link tells.
 
+use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::file::{json, read_json, remove, write_file, write_hint};
+use super::file::{json, make_private_dir, read_json, remove, write_file, write_hint};
 use super::{Lock, Store, host_word, lock};
 
 /// The link that runs for a host.
@@ -20,6 +22,33 @@ pub struct Runs {
     pub pid: Option<i32>,
     /// Which program it is, as it said itself.
     pub program: String,
+}
+
+/// The names of questions begin so, before the word that stands for the host.
+const ASK: &str = ".ask.";
+
+/// A question to a link: has it taken in all that happened here before?
+#[derive(Debug)]
+pub struct Question(PathBuf);
+
+impl Question {
+    /// It has: the link has taken the file away.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        !self.0.exists()
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Is a file of this name in the directory of sessions a question to a link?
+#[must_use]
+pub fn is_question(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(ASK.as_bytes())
 }
 
 impl Store {
@@ -111,11 +140,52 @@ impl Store {
     pub fn poke_links(&self) {
         let _ = write_hint(&self.sessions_dir().join(".poke"), b"");
     }
+
+    /// Asks the link of a host whether it has taken in all that happened here before this. Its eye sees the question in the one
+    /// queue of events in which all else comes, so after that.
+    ///
+    /// # Errors
+    /// The question cannot be written.
+    pub fn ask_link(&self, host: &str) -> Result<Question> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{ASK}{}.{}.{number}", host_word(host), std::process::id());
+        let path = self.sessions_dir().join(&name);
+        make_private_dir(&self.sessions_dir())?;
+        // Renamed into its place: that is the event which the eye waits for. It need not outlive anything.
+        let new = self.sessions_dir().join(format!(".new{name}"));
+        let written = std::fs::write(&new, b"").and_then(|()| std::fs::rename(&new, &path));
+        written.with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(Question(path))
+    }
+
+    /// The questions to the link of a host that nobody has answered yet.
+    #[must_use]
+    pub fn questions(&self, host: &str) -> Vec<PathBuf> {
+        let begin = format!("{ASK}{}.", host_word(host));
+        let entries = std::fs::read_dir(self.sessions_dir()).into_iter().flatten().flatten();
+        let asks = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(begin.as_bytes()));
+        asks.map(|entry| entry.path()).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_is_for_one_host_and_answered_by_taking_it_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path().to_owned());
+        let (first, second) = (store.ask_link("box").unwrap(), store.ask_link("box").unwrap());
+        assert_eq!((store.questions("box").len(), store.questions("other").len()), (2, 0));
+        assert!(is_question(store.questions("box")[0].file_name().unwrap()));
+        std::fs::remove_file(&first.0).unwrap();
+        assert!(first.is_answered() && !second.is_answered());
+        drop(second);
+        assert_eq!(store.questions("box"), [] as [PathBuf; 0], "who does not wait any more takes it back");
+        assert!(store.records().unwrap().is_empty());
+    }
 
     #[test]
     fn one_link_a_host() {

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 pub use boots::{Boots, Known};
 pub use file::{Damaged, make_private_dir, replace_file, write_file};
 pub use held::{Held, HeldSide};
-pub use link::Runs;
+pub use link::{Question, Runs, is_question};
 pub use lock::{Busy, Lock};
 pub use noted::Noted;
 

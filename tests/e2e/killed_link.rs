@@ -14,28 +14,38 @@ use crate::support::{PATIENCE, wait_until};
 
 const FILES: usize = 80;
 
-/// A session with many files whose link has looked at them and is killed.
-fn killed() -> Option<(Bed, PathBuf, PathBuf)> {
+/// The link of the one host.
+fn status(bed: &Bed) -> serde_json::Value {
+    let run = bed.sandbox.sinc(&["link", "status", "--json"]).success();
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    json["data"]["links"][0].clone()
+}
+
+/// A session with many files whose link has looked at them and gets this signal.
+fn with_signal(signal: Signal) -> Option<(Bed, PathBuf, PathBuf)> {
     let bed = Bed::new()?;
     let here = bed.project("app", &[("top", "2\n")]);
     for number in 0..FILES {
         steps::write(&here.join(format!("src/{number}")), &format!("{number}\n"));
     }
     steps::connect(&bed.sandbox, &here);
-    let status = || {
-        let run = bed.sandbox.sinc(&["link", "status", "--json"]).success();
-        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-        json["data"]["links"][0].clone()
-    };
     wait_until("the link has looked", PATIENCE, || {
-        let sessions = status()["sessions"].as_object().cloned().unwrap_or_default();
+        let sessions = status(&bed)["sessions"].as_object().cloned().unwrap_or_default();
         !sessions.is_empty() && sessions.values().all(|session| session["looking"] == false)
     });
-    let pid = i32::try_from(status()["pid"].as_i64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-    wait_until("the link is gone", PATIENCE, || status()["runs"] == false);
+    kill_process(pid(&bed), signal).unwrap();
     let there = steps::there(&bed, "app");
     Some((bed, here, there))
+}
+
+fn pid(bed: &Bed) -> Pid {
+    Pid::from_raw(i32::try_from(status(bed)["pid"].as_i64().unwrap()).unwrap()).unwrap()
+}
+
+fn killed() -> Option<(Bed, PathBuf, PathBuf)> {
+    let all = with_signal(Signal::KILL)?;
+    wait_until("the link is gone", PATIENCE, || status(&all.0)["runs"] == false);
+    Some(all)
 }
 
 #[track_caller]
@@ -54,6 +64,27 @@ fn every_command_that_asks_for_a_cycle_looks_where_the_link_was_killed() {
     }
 }
 
+#[test]
+fn a_command_looks_itself_where_the_link_has_not_taken_in_what_happened() {
+    let Some((bed, here, there)) = with_signal(Signal::STOP) else { return };
+    std::fs::remove_dir_all(here.join("src")).unwrap();
+    let run = bed.sandbox.sinc_in(&here, &["flush"]).exits(1);
+    kill_process(pid(&bed), Signal::CONT).unwrap();
+    assert!(run.stderr.contains("--restore"), "{run}");
+    assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
+}
+
+#[test]
+fn what_is_deleted_just_before_a_command_is_not_taken_along() {
+    let Some((bed, here, there)) = with_signal(Signal::CONT) else { return };
+    // In one piece: the link has the event at the moment in which the command begins.
+    std::fs::rename(here.join("src"), bed.sandbox.home().join("src")).unwrap();
+    let run = bed.sandbox.sinc_in(&here, &["flush"]).exits(1);
+    assert!(run.stderr.contains("--restore"), "{run}");
+    assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
+    assert_eq!(bed.sandbox.home().join("src").read_dir().unwrap().count(), FILES);
+}
+
 /// An edit here comes over by itself.
 #[track_caller]
 fn edit_arrives(here: &Path, there: &Path, after: &[&str]) {
@@ -64,11 +95,7 @@ fn edit_arrives(here: &Path, there: &Path, after: &[&str]) {
 #[test]
 fn every_command_about_the_sync_brings_back_a_link_that_was_killed() {
     let Some((bed, here, there)) = killed() else { return };
-    let pid = || {
-        let run = bed.sandbox.sinc(&["link", "status", "--json"]).success();
-        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-        json["data"]["links"][0]["pid"].as_i64()
-    };
+    let pid = || status(&bed)["pid"].as_i64();
     let run = |words: &[&str]| drop(bed.sandbox.sinc_in(&here, words).success());
     // Something that can be brought back: what a pull replaces.
     steps::write(&here.join("top"), "3\n");

@@ -26,6 +26,9 @@ use crate::tools::mutagen::Mutagen;
 pub(super) use ensure::{ensure, ensure_for, keep};
 pub(super) use watched::wanted;
 
+/// How long a link may take to take in what happened here: a moment, and far longer on a busy machine.
+const TAKES_IN: Duration = Duration::from_secs(1);
+
 /// Runs it.
 ///
 /// # Errors
@@ -178,6 +181,9 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
     if ctx.runner.is_dry_run() || ctx.config().is_ok_and(|config| !config.sync.link.value) {
         return true;
     }
+    if !has_taken_in_all(ctx, record) {
+        return false;
+    }
     let until = Instant::now() + deadline;
     let mut asked = false;
     loop {
@@ -203,6 +209,25 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
         // The link says it by a small file, renamed into its place: macOS has no inotify to wait for that with.
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Has the host's link taken in what happened here before this? One that only looks again now and then never says so.
+fn has_taken_in_all(ctx: &Context, record: &Record) -> bool {
+    let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
+    let watches =
+        |file: LinkFile| file.sessions.get(&record.id).is_some_and(|session| session.here.by == "inotify");
+    if !file.is_some_and(watches) {
+        return true;
+    }
+    let Ok(question) = ctx.store.ask_link(&record.host) else { return false };
+    let until = Instant::now() + TAKES_IN;
+    while !question.is_answered() {
+        if interrupted().is_err() || Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    true
 }
 
 /// The hosts that have sessions, or whose link runs.

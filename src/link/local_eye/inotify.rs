@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::{Root, Seen, Told, walk_one};
 use crate::git::watch::{Sign, sign};
+use crate::state::is_question;
 
 pub(super) enum End {
     /// It was told to end.
@@ -237,9 +238,13 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         // Both halves of a move come one right after the other.
         let old = watches.left.len().saturating_sub(MOST_LEFT);
         watches.left.drain(..old);
+        let mut asked = false;
         for event in events {
             if event.watch == beside {
-                tell(Told::Beside);
+                match is_question(OsStr::from_bytes(&event.name)) {
+                    true => asked |= event.kind.contains(ReadFlags::MOVED_TO),
+                    false => tell(Told::Beside),
+                }
                 continue;
             }
             if watches.git.contains_key(&event.watch) {
@@ -284,6 +289,9 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         }
         for (index, seen) in batch.seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
             tell(Told::Seen(index, seen));
+        }
+        if asked {
+            tell(Told::Asked);
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Told {
     GitWrote(usize, Vec<PathBuf>),
     /// Something changed in the directory beside them.
     Beside,
+    /// Somebody asks there whether all that happened before has been told. Now it has.
+    Asked,
 }
 
 /// A running eye: dropped, it ends.
@@ -274,6 +276,26 @@ mod tests {
         std::fs::write(dir.path().join("new"), "").unwrap();
         std::fs::rename(dir.path().join("new"), dir.path().join("beside/new")).unwrap();
         assert_eq!(inbox.recv_timeout(Duration::from_secs(10)).unwrap(), Told::Beside);
+        // A question is told of after all that happened before it; that it is taken away again is not.
+        let project = dir.path().join("p2");
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::rename(&project, dir.path().join("p")).unwrap();
+        until(&inbox, |seen| seen.unclear);
+        until_quiet(&inbox);
+        for n in 0..20 {
+            std::fs::write(dir.path().join(format!("p/{n}")), "").unwrap();
+        }
+        std::fs::rename(dir.path().join("beside/new"), dir.path().join("beside/.ask.x")).unwrap();
+        let mut changes = 0;
+        loop {
+            match inbox.recv_timeout(Duration::from_secs(10)).unwrap() {
+                Told::Seen(0, seen) => changes += seen.changes,
+                told => break assert_eq!(told, Told::Asked),
+            }
+        }
+        assert!(changes >= 20, "{changes}");
+        std::fs::remove_file(dir.path().join("beside/.ask.x")).unwrap();
+        assert!(inbox.recv_timeout(Duration::from_millis(300)).is_err());
         drop(eye);
         assert!(
             inbox.recv_timeout(Duration::from_secs(10)).is_err(),

@@ -154,6 +154,8 @@ struct Engine<'a> {
     recheck_at: Instant,
     file: LinkFile,
     saved: Option<LinkFile>,
+    /// Questions that are answered when what is known by now has been told.
+    asks: Vec<PathBuf>,
 }
 
 impl<'a> Engine<'a> {
@@ -213,6 +215,7 @@ impl<'a> Engine<'a> {
             recheck_at: now + RECHECK,
             file,
             saved: None,
+            asks: Vec::new(),
         })
     }
 
@@ -250,6 +253,9 @@ impl<'a> Engine<'a> {
                 }
             }
             self.tell();
+            for question in self.asks.drain(..) {
+                let _ = std::fs::remove_file(question);
+            }
             match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok("it was told to"),
                 Ok(message) => self.take(message),
@@ -298,7 +304,10 @@ impl<'a> Engine<'a> {
                 if let Some(why) = why {
                     self.log.note(&format!("polls here: {why}"));
                 }
+                // What was asked while nobody saw it.
+                self.asks = self.ctx.store.questions(&self.host.name);
             }
+            Told::Asked => self.asks = self.ctx.store.questions(&self.host.name),
             Told::Seen(index, seen) => {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let unclear = seen.unclear || seen.uprooted;
