@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::brake::FEW;
 
-/// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two.
-const JOINED: Duration = Duration::from_millis(3);
+/// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two. What writes a file and
+/// then deletes many (a checkout) is known for that in this time: a cycle that has begun can often not be stopped any more.
+const JOINED: Duration = Duration::from_millis(8);
 
 /// A cycle without a change, so that an event that was lost is not lost for ever.
 const BY_ITSELF: Duration = Duration::from_secs(30);
@@ -276,8 +277,8 @@ mod tests {
         let mut joiner = quiet(start);
         joiner.saw(start + MS(100), change(3, 0));
         joiner.saw(start + MS(101), change(1, 0));
-        assert_eq!(joiner.next(start + MS(102)), Next::Wait(Some(start + MS(103))));
-        assert_eq!(joiner.next(start + MS(103)), Next::Cycle);
+        assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(108))));
+        assert_eq!(joiner.next(start + MS(108)), Next::Cycle);
         joiner.saw(start + MS(150), change(1, 0));
         assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
         joiner.cycled(start + MS(350), true);
@@ -312,7 +313,7 @@ mod tests {
         assert_eq!(cycles, 4);
         // Afterwards an edit is as quick as ever.
         joiner.saw(start + MS(20_000), change(1, 0));
-        assert_eq!(joiner.next(start + MS(20_003)), Next::Cycle);
+        assert_eq!(joiner.next(start + MS(20_008)), Next::Cycle);
     }
 
     #[test]
