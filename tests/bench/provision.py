@@ -34,7 +34,9 @@ def steps(name):
 
 def by_hand():
     """The commands of apt, npm and ufw that these components stand for."""
-    lines = ["set -e", "export DEBIAN_FRONTEND=noninteractive", "apt-get -y -q update"]
+    # A proxy's certificate may be in the host's environment, which sudo does not read.
+    environment = "set -a; . /etc/environment; set +a"
+    lines = ["set -e", environment, "export DEBIAN_FRONTEND=noninteractive", "apt-get -y -q update"]
     for name in ["base", "node", "codex", "ufw"]:
         for step in steps(name):
             if "apt" in step:
