@@ -283,14 +283,14 @@ fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
     host.sinc(&args).success();
     assert_eq!(host.0.on_host("cat ~/.codex/config.toml 2>/dev/null || true"), "");
     let check = host.sinc(&[&args[..], &["--check", "-v"]].concat()).success();
-    assert!(
-        check.stdout.contains("Codex goes to its provider itself: it is not logged in"),
-        "{check}"
-    );
+    assert!(check.stdout.contains("Codex goes to its provider itself: it is not logged in"), "{check}");
 
     host.0.on_host("echo sk-of-a-test | codex login --with-api-key 2>/dev/null");
     let run = host.sinc(&args).success();
-    assert!(run.stderr.contains("set model_provider and model_providers.lunaroute in /home/dev/.codex"), "{run}");
+    assert!(
+        run.stderr.contains("set model_provider and model_providers.lunaroute in /home/dev/.codex"),
+        "{run}"
+    );
     host.sinc(&[&args[..], &["--check"]].concat()).success();
     host.0.on_host(
         "cd && timeout 90 codex exec --skip-git-repo-check 'say hi' >/tmp/codex.log 2>&1 </dev/null; true",
