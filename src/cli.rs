@@ -449,7 +449,7 @@ pub struct Install {
     /// But not this component (may be repeated)
     #[arg(long, value_name = "COMPONENT")]
     pub without: Vec<String>,
-    /// The agent: opencode, claude, codex or gemini [default: the host's, from the config]
+    /// The agent: opencode, opencode@2, claude, codex or gemini [default: the host's, from the config]
     #[arg(long, value_name = "AGENT")]
     pub agent: Option<String>,
     /// Only say what would change, and exit with 1 if anything would

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = files![
     "et",
     "node",
     "opencode",
+    "opencode-2",
     "claude",
     "codex",
     "gemini",
@@ -82,6 +83,15 @@ pub enum SelectionError {
         /// By whom it is needed.
         by: String,
     },
+    /// Of two that take each other's place, both are wanted.
+    Both {
+        /// It.
+        name: String,
+        /// Whose place it takes.
+        instead_of: String,
+        /// By whom that one is needed, if it is.
+        by: Option<String>,
+    },
 }
 
 impl std::fmt::Display for SelectionError {
@@ -91,6 +101,10 @@ impl std::fmt::Display for SelectionError {
                 write!(f, "there is no component `{name}`; there are {}", known.join(", "))
             }
             Self::Needed { name, by } => write!(f, "`{by}` needs `{name}`, which is left out"),
+            Self::Both { name, instead_of, by } => {
+                write!(f, "`{name}` takes the place of `{instead_of}`")?;
+                by.as_ref().map_or(Ok(()), |by| write!(f, ", which `{by}` needs"))
+            }
         }
     }
 }
@@ -188,7 +202,20 @@ impl Catalog {
                 waiting.push(&self.known(need)?.name);
             }
         }
-        Ok(self.components.iter().filter(|component| names.contains(component.name.as_str())).collect())
+        let selected: Vec<&Component> =
+            self.components.iter().filter(|component| names.contains(component.name.as_str())).collect();
+        for component in &selected {
+            if let Some(other) = component.about.instead_of.as_ref().filter(|it| names.contains(it.as_str()))
+            {
+                let by = selected.iter().find(|it| it.needs().any(|need| need == other));
+                return Err(SelectionError::Both {
+                    name: component.name.clone(),
+                    instead_of: other.clone(),
+                    by: by.map(|it| it.name.clone()),
+                });
+            }
+        }
+        Ok(selected)
     }
 }
 
@@ -270,6 +297,12 @@ mod tests {
         assert_eq!(names(&one).unwrap(), ["node", "claude"]);
         let needed = Selection { without: vec!["node".to_owned()], ..minimal };
         assert_eq!(names(&needed).unwrap_err(), "`codex` needs `node`, which is left out");
+        let both =
+            Selection { with: vec!["opencode-2".to_owned(), "agentmap".to_owned()], ..Selection::default() };
+        assert_eq!(
+            names(&both).unwrap_err(),
+            "`opencode-2` takes the place of `opencode`, which `agentmap` needs"
+        );
         let unknown = Selection { with: vec!["emacs".to_owned()], ..Selection::default() };
         assert!(names(&unknown).unwrap_err().starts_with("there is no component `emacs`; there are user, "));
     }

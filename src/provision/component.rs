@@ -75,6 +75,8 @@ pub struct About {
     pub agent: bool,
     /// In a tier it comes only where this is the chosen agent.
     pub for_agent: Option<String>,
+    /// It takes the place of this component: they are two products under one command.
+    pub instead_of: Option<String>,
     /// It is not put there for root.
     #[serde(default)]
     pub never_root: bool,
@@ -138,6 +140,8 @@ pub struct Step {
     pub unless: Option<Enough>,
     /// Nothing is done where this program neither is nor comes.
     pub only_with: Option<String>,
+    /// Nothing is done where this does not hold.
+    pub only_if: Option<OnlyIf>,
     /// What has to be true.
     pub kind: Kind,
 }
@@ -158,6 +162,16 @@ pub struct Enough {
     pub command: String,
     /// The oldest version that will do.
     pub at_least: String,
+}
+
+/// Something that a person does by themselves, and without which a step makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OnlyIf {
+    /// Ends well when it holds: lines of sh for the host's user. `$SINC_USER` and `$SINC_HOME` are that user.
+    pub check: String,
+    /// What the plan says where it does not.
+    pub otherwise: String,
 }
 
 /// The closed set of step kinds.
@@ -192,6 +206,7 @@ pub enum Kind {
 struct StepFile {
     unless: Option<Enough>,
     only_with: Option<String>,
+    only_if: Option<OnlyIf>,
     apt: Option<Apt>,
     npm: Option<Npm>,
     download: Option<Download>,
@@ -231,7 +246,7 @@ impl Component {
         let mut steps = Vec::new();
         for step in &about.step {
             let (span, file) = (step.span(), step.get_ref().clone());
-            let StepFile { unless, only_with, .. } = file;
+            let StepFile { unless, only_with, only_if, .. } = file;
             let mut kinds = [
                 file.apt.map(Kind::Apt),
                 file.npm.map(Kind::Npm),
@@ -254,7 +269,7 @@ impl Component {
             if unless.is_some() && only_with.is_some() {
                 return Err(mistake(span, "a step has `unless` or `only-with`, not both".to_owned()));
             }
-            steps.push(Step { unless, only_with, kind });
+            steps.push(Step { unless, only_with, only_if, kind });
         }
         about.step.clear();
         Ok(Self { name: name.into_owned(), about, steps })

@@ -102,9 +102,11 @@ fn packages(
 
 fn npm_package(npm: &Npm, installed: Option<&str>, runs: Option<&str>, wishes: &Wishes) -> Decision {
     let Npm { package, version, command, .. } = npm;
-    if let (Some(runs), Some(below)) = (runs, &npm.below)
-        && version::at_least(runs, below)
-    {
+    let is_other = |runs: &&str| {
+        npm.below.as_ref().is_some_and(|below| version::at_least(runs, below))
+            || npm.since.as_ref().is_some_and(|since| !version::at_least(runs, since))
+    };
+    if let Some(runs) = runs.filter(is_other) {
         return Decision::Blocked(format!(
             "{command} {runs} is there, which is another product than {command} {version}: remove it first"
         ));

@@ -225,6 +225,8 @@ pub struct Facts {
     pub host: HostFacts,
     /// Of each step, by component.
     pub steps: BTreeMap<(String, usize), StepFact>,
+    /// Whether that holds without which a step makes no sense.
+    pub holds: BTreeMap<(String, usize), bool>,
     /// What sinc has put there before.
     pub records: Records,
     /// The tools that sessions need, with what was said of them; only for the doctor.
@@ -280,6 +282,9 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
                 }
             }
             program.call(&words);
+            if let Some(only) = &step.only_if {
+                program.call(&["probe_if", &component.name, &number, &only.check]);
+            }
         }
         if let Some(login) = component.about.login.as_ref().filter(|_| logins) {
             program.call(&["probe_login", &component.name, &login.check]);
@@ -346,6 +351,12 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
                 facts.logged_in.insert(name.to_owned(), yes(yes_or_no).ok_or_else(bad)?);
             }
             "record" => facts.records.add(rest),
+            "if" => {
+                let words: Vec<&str> = rest.split(' ').collect();
+                let [component, number, holds] = words.as_slice() else { return Err(bad()) };
+                let number = number.parse().map_err(|_| bad())?;
+                facts.holds.insert(((*component).to_owned(), number), yes(holds).ok_or_else(bad)?);
+            }
             "fact" => {
                 let words: Vec<&str> = rest.split_whitespace().collect();
                 let [component, number, enough, kind, said @ ..] = words.as_slice() else {
@@ -369,7 +380,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
                 .steps
                 .get(&(component.name.clone(), number))
                 .ok_or(NotUnderstood { what: what.clone() })?;
-            if !fact.fact.is_of(&step.kind) {
+            let asked = step.only_if.is_none() || facts.holds.contains_key(&(component.name.clone(), number));
+            if !asked || !fact.fact.is_of(&step.kind) {
                 return Err(NotUnderstood { what });
             }
         }

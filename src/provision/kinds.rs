@@ -59,6 +59,8 @@ pub struct Npm {
     pub at_least: Option<String>,
     /// The first version that is another product.
     pub below: Option<String>,
+    /// The first version that is this product: an older one is another.
+    pub since: Option<String>,
     /// Its install scripts must run: npm 12 leaves them out unless told.
     #[serde(default)]
     pub scripts: bool,

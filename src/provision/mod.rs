@@ -23,7 +23,7 @@ pub mod program;
 pub mod records;
 mod ssh_rules;
 mod sshd;
-mod tailnet;
+pub mod tailnet;
 pub mod target;
 pub mod unedit;
 pub mod version;

@@ -1,6 +1,6 @@
 //! What is to be done: a pure comparison of what a component wants with what is on the host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::comes::Comes;
 use super::component::{Component, Kind, Step};
@@ -38,6 +38,8 @@ pub struct Wishes {
     pub upgrade: bool,
     /// Where things come from instead.
     pub mirrors: Mirrors,
+    /// Where there is nobody to be asked: the secrets that are given all the same.
+    pub unattended: Option<BTreeSet<String>>,
 }
 
 /// What is to be done about a component.
@@ -130,9 +132,11 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
             plan.blocked = Some("the host said nothing of it".to_owned());
             return;
         };
-        let mut decision = match comes.see(step, fact, host) {
-            Ok(fact) => decide(step, &fact, host, wishes),
-            Err(nothing) => nothing,
+        let makes_sense = facts.holds.get(&(component.name.clone(), number)).copied().unwrap_or(true);
+        let mut decision = match (comes.see(step, fact, host), &step.only_if) {
+            (Err(nothing), _) => nothing,
+            (Ok(_), Some(only)) if !makes_sense => Decision::Satisfied(host.expand(&only.otherwise)),
+            (Ok(fact), _) => decide(step, &fact, host, wishes),
         };
         if let (Kind::Service(service), Decision::Satisfied(_), true) = (&step.kind, &decision, file_changes)
         {

@@ -20,7 +20,9 @@ impl Host {
         let lab = Lab::new();
         lab.bed(&["net", "off"]);
         lab.bed(&["net", "on"]);
-        lab.sandbox.configure("default-host = \"vps\"\n[host.vps]\ndestination = \"vps\"\n[host.fresh]\ndestination = \"root@vps\"\n");
+        let hosts = "[host.vps]\ndestination = \"vps\"\n[host.fresh]\ndestination = \"root@vps\"\n";
+        let agent = "[agent.test]\ncommand = \"echo agent ready; cat\"\n";
+        lab.sandbox.configure(format!("default-host = \"vps\"\n{hosts}{agent}"));
         let host = Self(lab);
         let mirror = "url=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources | head -n 1); \
             curl -sfI -m 5 $url/dists/stable/Release >/dev/null && echo yes || echo no";

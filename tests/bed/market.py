@@ -58,14 +58,27 @@ def npm(name, version, files, program=None):
     packages[name] = {"name": name, "dist-tags": {"latest": version}, "versions": {version: about}}
 
 
-def command(name, version, rest=""):
+def command(name, version, rest="", program=None):
     main = f"#!/usr/bin/env node\nif (process.argv.includes('--version')) {{ console.log('{version}'); process.exit(0) }}\n{rest}"
-    npm(name, version, {"main.js": main}, name)
+    npm(name, version, {"main.js": main}, program or name)
 
 
+# Its projects are directories that are there, each of them once.
 KIMAKI = """
+import fs from 'node:fs'
 import http from 'node:http'
 import { execFileSync } from 'node:child_process'
+if (process.argv[2] === 'project' && process.argv[3] === 'add') {
+  const projects = `${process.env.HOME}/.kimaki/projects`, project = process.argv.at(-1)
+  const known = fs.existsSync(projects) ? fs.readFileSync(projects, 'utf8').split('\\n') : []
+  if (!process.env.KIMAKI_BOT_TOKEN || !fs.existsSync(project) || known.includes(project)) {
+    console.error(`cannot add ${project}`)
+    process.exit(64)
+  }
+  fs.mkdirSync(`${process.env.HOME}/.kimaki`, { recursive: true })
+  fs.appendFileSync(projects, `${project}\\n`)
+  process.exit(0)
+}
 for (const need of ['opencode', 'bun']) execFileSync('sh', ['-c', `command -v ${need}`])
 for (const flag of ['--no-auto-upgrade', '--no-analytics', '--no-critique'])
   if (!process.argv.includes(flag)) process.exit(2)
@@ -76,6 +89,7 @@ if (!process.env.KIMAKI_BOT_TOKEN && !process.argv.includes('--gateway')) {
 http.createServer((req, res) => { res.statusCode = req.url === '/health' ? 200 : 404; res.end('{}') }).listen(29988, '127.0.0.1')
 """
 command("ccmanager", "4.4.3")
+command("@opencode/cli", "2.0.32", program="opencode")
 command("opencodesync", "0.1.3")
 command("kimaki", "0.26.0", KIMAKI)
 for name, version in {
@@ -122,20 +136,29 @@ with zipfile.ZipFile(release / "ai-sessions-linux-amd64.zip", "w") as archive:
 sums = hashlib.sha256((release / "ai-sessions-linux-amd64.zip").read_bytes()).hexdigest()
 write(release / "checksums.txt", f"{'0' * 64}  ai-sessions-darwin-amd64.zip\n{sums}  ai-sessions-linux-amd64.zip\n")
 
+# It notes what would go to a provider, which it has none of.
 LUNAROUTE = """#!/usr/bin/env python3
 import http.server, os, sys, threading
 if sys.argv[1:] != ["serve"]:
     sys.exit(1)
 class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        # Any other path would go to a provider.
-        if self.path != "/healthz":
-            os._exit(3)
-        body = b'{"status":"ok"}'
-        self.send_response(200)
+    def answer(self, status, body):
+        self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_GET(self):
+        if self.path == "/healthz":
+            return self.answer(200, b'{"status":"ok"}')
+        self.do_POST()
+    def do_POST(self):
+        # What it does not know would go to OpenAI.
+        if not self.path.startswith("/v1/"):
+            os._exit(3)
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        with open(os.path.expanduser("~/.lunaroute/seen"), "a") as file:
+            print(self.command, self.path.split("?")[0], file=file)
+        self.answer(401, b'{"error":{"type":"invalid_request_error","message":"no such key"}}')
 for name in ["", "UI_"]:
     at = (os.environ[f"LUNAROUTE_{name}HOST"], int(os.environ[f"LUNAROUTE_{name}PORT"]))
     threading.Thread(target=http.server.ThreadingHTTPServer(at, Handler).serve_forever).start()

@@ -17,12 +17,8 @@ fn a_session_is_on_a_phone_of_the_tailnet_until_it_is_killed() {
     host.0.on_host("rm -rf ~/.agent-os ~/.config");
     let sandbox = &host.0.sandbox;
     let config = sandbox.read(".config/sinc/config.toml");
-    let agent = "[agent.test]\ncommand = \"echo agent ready; cat\"\n";
-    sandbox.configure(format!("default-agent = \"test\"\n{config}{agent}"));
-    // From the real registry; then the host itself says which that is.
-    host.sinc(&["install", "--yes", "--tier", "custom", "--with", "node"]).success();
-    let registry = host.0.on_host("npm config get registry");
-    let _market = Market::open(&host, registry.trim());
+    sandbox.configure(format!("default-agent = \"test\"\n{config}"));
+    let _market = Market::open_after(&host, "node");
     host.0.sandbox.set("TS_AUTHKEY", KEY);
     host.sinc(&["install", "--yes", "--tier", "custom", "--with", "agent-os"]).success();
 

@@ -24,6 +24,13 @@ impl Drop for Market {
 }
 
 impl Market {
+    /// Opens it once this component came from the real registry: then the host itself says which that is.
+    pub(super) fn open_after(host: &Host, component: &str) -> Self {
+        host.sinc(&["install", "--yes", "--tier", "custom", "--with", component]).success();
+        let registry = host.0.on_host("npm config get registry");
+        Self::open(host, registry.trim())
+    }
+
     /// Opens it; a package of npm that it lacks is at `registry`.
     pub(super) fn open(host: &Host, registry: &str) -> Self {
         let market = Self::serve(host, registry, None, "http://10.77.0.1:8098/tailnet");
@@ -113,6 +120,11 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     let before = host.snapshot();
     let _market = Market::open(&host, "http://10.77.0.1:8098/nowhere");
     let args = ["install", "--yes", "--tier", "custom", "--with", "tailscale"];
+    // With neither a key nor a terminal it is left out, and not waited for.
+    let left_out = host.sinc(&args).success();
+    assert!(left_out.stderr.contains("the host is in no tailnet yet"), "{left_out}");
+    assert_eq!(host.root("systemctl is-active tailscaled; ls /var/lib/tailscale"), "active");
+    host.sinc(&[&args[..], &["--check"]].concat()).success();
     host.0.sandbox.write("key", "tskey-auth-bad\n");
     let file = host.0.sandbox.home().join("key");
     host.0.sandbox.set("TS_AUTHKEY_FILE", file.to_str().unwrap());
@@ -167,13 +179,16 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     let mut host = Host::new();
     let before = host.snapshot();
     host.0.on_host("rm -rf ~/.config ~/.cache ~/.aisessions ~/.lunaroute ~/.agent-os ~/.kimaki");
-    // From the real registry; then the host itself says which that is.
-    host.sinc(&["install", "--yes", "--tier", "custom", "--with", "opencode"]).success();
-    let registry = host.0.on_host("npm config get registry");
-    let _market = Market::open(&host, registry.trim());
+    let _market = Market::open_after(&host, "opencode");
     host.0.on_host("mkdir -p ~/.config/opencode; printf '{\\n  // mine\\n  \"theme\": \"dark\"\\n}\\n' >~/.config/opencode/opencode.jsonc");
     host.0.sandbox.set("TS_AUTHKEY", KEY);
     host.0.sandbox.set("KIMAKI_BOT_TOKEN", TOKEN);
+    let session = |name: &str| {
+        let project = host.0.project(name, 3);
+        host.0.sandbox.sinc_in(&project, &["--agent", "test", "--no-attach"]).success();
+        project
+    };
+    let first = session("first");
 
     // What PyPI has takes long: only when all is asked for.
     let all = variable("SINC_TIERS").is_some_and(|which| which == "all");
@@ -209,6 +224,16 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
         host.0.on_host("stat -c '%a %U' ~/.config/sinc/kimaki.env; cat ~/.config/sinc/kimaki.env"),
         format!("600 dev\nKIMAKI_BOT_TOKEN={TOKEN}\n")
     );
+    // Kimaki was given the project that was there, and is given one that comes later, by itself.
+    let projects = || host.0.on_host("cat ~/.kimaki/projects");
+    assert_eq!(projects(), "/home/dev/workspace/first\n");
+    let second = session("second");
+    wait_until("Kimaki has the second project too", PATIENCE, || {
+        projects() == "/home/dev/workspace/first\n/home/dev/workspace/second\n"
+    });
+    for project in [first, second] {
+        host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    }
     // What several components want in one file is all there, and what was there before.
     let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
     for part in [
@@ -244,4 +269,58 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     similar(&before, &host.snapshot());
     let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
     assert!(config.contains("// mine\n  \"theme\": \"dark\"") && !config.contains("plugin"), "{config}");
+}
+
+/// A registry: only when it is asked for.
+#[test]
+#[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
+fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
+    let host = Host::new();
+    host.0.on_host("rm -rf ~/.codex ~/.gemini ~/.lunaroute");
+    let _market = Market::open_after(&host, "codex");
+    let args = ["install", "--yes", "--tier", "custom", "--with", "lunaroute"];
+    // Nobody is logged in, and then with ChatGPT: it stays as it is.
+    host.sinc(&args).success();
+    assert_eq!(host.0.on_host("cat ~/.codex/config.toml 2>/dev/null || true"), "");
+    let check = host.sinc(&[&args[..], &["--check", "-v"]].concat()).success();
+    assert!(check.stdout.contains("Codex goes to its provider itself: it is not logged in"), "{check}");
+
+    host.0.on_host("echo sk-of-a-test | codex login --with-api-key 2>/dev/null");
+    let run = host.sinc(&args).success();
+    assert!(
+        run.stderr.contains("set model_provider and model_providers.lunaroute in /home/dev/.codex"),
+        "{run}"
+    );
+    host.sinc(&[&args[..], &["--check"]].concat()).success();
+    host.0.on_host(
+        "cd && timeout 90 codex exec --skip-git-repo-check 'say hi' >/tmp/codex.log 2>&1 </dev/null; true",
+    );
+    let seen = host.0.on_host("cat ~/.lunaroute/seen");
+    // By WebSocket the two do not understand each other.
+    assert!(!seen.contains("GET /v1/responses"), "{seen}");
+    assert!(seen.contains("POST /v1/responses"), "{seen}\n{}", host.0.on_host("tail -n 20 /tmp/codex.log"));
+    assert_eq!(host.0.on_host("ls ~/.gemini 2>/dev/null || true"), "");
+    host.sinc(&["uninstall", "lunaroute", "--yes"]).success();
+    assert_eq!(host.0.on_host("grep -s lunaroute ~/.codex/config.toml || true"), "");
+    host.0.on_host("rm -rf ~/.codex ~/.lunaroute /tmp/codex.log");
+}
+
+/// A registry: only when it is asked for.
+#[test]
+#[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
+fn the_other_opencode_comes_on_request_and_not_over_the_first_one() {
+    let host = Host::new();
+    let _market = Market::open_after(&host, "node");
+    let args = ["install", "--yes", "--tier", "custom", "--agent", "opencode@2"];
+    let run = host.sinc(&args).success();
+    assert!(run.stderr.contains("what is made for `opencode` does not load in `opencode-2`"), "{run}");
+    assert!(run.stderr.contains("`worktree-session`, `session-handoff`"), "{run}");
+    assert_eq!(host.0.on_host("opencode --version"), "2.0.32\n");
+    host.sinc(&[&args[..], &["--check"]].concat()).success();
+    let first = host.sinc(&["install", "--yes", "--tier", "custom", "--with", "agentmap"]).exits(1);
+    assert!(first.stderr.contains("opencode 2.0.32 is there, which is another product"), "{first}");
+    let both = host.sinc(&[&args[..], &["--with", "agentmap"]].concat()).exits(2);
+    assert!(both.stderr.contains("takes the place of `opencode`, which `agentmap` needs"), "{both}");
+    host.sinc(&["uninstall", "--yes"]).success();
+    assert_eq!(host.0.on_host("command -v opencode || true"), "");
 }

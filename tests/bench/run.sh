@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # run.sh: how long sinc takes, beside the plain tool in the same minute, on the test bed. One table.
 #
-#   tests/bench/run.sh [--quick] [--yes] [--sinc PROGRAM] [--rtt MS,MS,...] [--runs N] [CASE...]
+#   tests/bench/run.sh [--quick] [--yes] [--sinc PROGRAM] [--rtt MS,MS,...] [--runs N] [--lunaroute PROGRAM] [CASE...]
 #
-#   CASE     cold warm again connect install status cached run cost edit large burst idle; all of them unless some are named
+#   CASE     cold warm again connect install status cached run cost edit large burst idle lunaroute; all of them unless some
+#            are named. By name only: provision, which needs a way to the mirrors of Debian and npm
 #   --quick  3 runs instead of 9, and RTT 0 and 100 only
 #   --sinc   measures this program instead of a release build of this repository
+#   --lunaroute  measures this lunaroute-server instead of a stand-in
 #   --yes    installs missing system packages without asking
 #
 # Needs Linux and root, or sudo without a password. All traffic stays between the bed's own two network
@@ -25,15 +27,19 @@ while [ $# -gt 0 ]; do
     exit 0
     ;;
   --yes | -y) yes=--yes ;;
-  --sinc | --rtt | --runs)
+  --sinc | --rtt | --runs | --lunaroute)
     [ $# -gt 1 ] || {
       echo "bench: $1 needs a value" >&2
       exit 2
     }
-    if [ "$1" = --sinc ]; then sinc=$(realpath "$2"); else pass+=("$1" "$2"); fi
+    case $1 in
+    --sinc) sinc=$(realpath "$2") ;;
+    --lunaroute) pass+=("$1" "$(realpath "$2")") ;;
+    *) pass+=("$1" "$2") ;;
+    esac
     shift
     ;;
-  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | burst | idle) pass+=("$1") ;;
+  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | burst | idle | lunaroute | provision) pass+=("$1") ;;
   *)
     echo "bench: what is '$1'? See --help" >&2
     exit 2

@@ -132,6 +132,20 @@ fn every_event_is_one_object_of_json() {
 }
 
 #[test]
+fn without_a_terminal_and_a_key_the_tailnet_is_left_out_with_a_sentence() {
+    let (mut sandbox, _fakes) = host(&facts("full-fresh"), "", "");
+    let args = ["install", "--check", "--tier", "custom", "--with", "tailscale"];
+    let left_out = sandbox.sinc(&args).exits(1);
+    assert!(left_out.stdout.contains("+ install tailscale from"), "{left_out}");
+    assert!(!left_out.stdout.contains("join the tailnet"), "{left_out}");
+    insta::assert_snapshot!("install-no-tailnet", left_out.stderr);
+    sandbox.set("TS_AUTHKEY", "tskey-of-a-test");
+    let with_key = sandbox.sinc(&args).exits(1);
+    assert!(with_key.stdout.contains("+ join the tailnet"), "{with_key}");
+    assert!(!with_key.stderr.contains("no tailnet yet"), "{with_key}");
+}
+
+#[test]
 fn without_a_tier_it_is_the_standard_one() {
     let before =
         facts("full-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");

@@ -3,6 +3,7 @@
 mod choose;
 mod host;
 mod login;
+mod major;
 mod report;
 mod secrets;
 mod show;
@@ -34,7 +35,7 @@ use report::Report;
 /// # Errors
 /// The host was not reached, is of a kind that sinc does not know, or the work could not be watched to its end.
 pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
-    let config = ctx.config_for_agent(args.agent.as_deref())?;
+    let config = ctx.config_for_agent(major::agent(args.agent.as_deref()))?;
     let host = config.host(None)?;
     let agent = config.agent(&host, None)?;
     let target = Target::new(&args.user, args.as_root).ok_or_else(|| {
@@ -66,7 +67,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         Some(facts) => facts,
         None => there.look(&components, only_looks)?,
     };
-    let wishes = wishes(&config, args.upgrade);
+    let unattended = (!ctx.ui.is_interactive()).then(|| secrets::given(catalog.all()));
+    let wishes = Wishes { unattended, ..wishes(&config, args.upgrade) };
     let components: Vec<&Component> =
         components.into_iter().filter(|it| applies(it, &facts.host, args.as_root)).collect();
     let mut plans = plan(&components, &facts, &wishes);
@@ -85,7 +87,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     {
         report.notes.push(format!("the agent `{}` is your own: sinc does not install it", agent.name));
     }
+    report.notes.extend(major::without(&catalog, &selection));
     report.notes.extend(firewall::warning(&facts));
+    report.notes.extend(tailnet::left_out(&plans));
     if only_looks {
         return Ok(show::only(ctx, &report, args.check));
     }
@@ -127,13 +131,13 @@ pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
         instead: instead.collect(),
         tailnet: text(&config.install.tailnet_server),
     };
-    Wishes { upgrade, mirrors }
+    Wishes { upgrade, mirrors, unattended: None }
 }
 
 /// What the flags select; nothing where a person is asked.
 fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Selection> {
     let asks = ctx.ui.is_interactive() && !ctx.global.yes && !args.check && !ctx.global.dry_run;
-    let mut with = args.with.clone();
+    let mut with: Vec<String> = args.with.iter().map(|name| major::component(name)).collect();
     if args.tailnet_only {
         with.push(tailnet_only::NAME.to_owned());
     }
@@ -150,7 +154,7 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
     let wanted = known && (tier.is_some() || args.agent.is_some());
     Some(Selection {
         tier,
-        agent: wanted.then(|| agent.name.clone()),
+        agent: wanted.then(|| major::component(args.agent.as_ref().unwrap_or(&agent.name))),
         with,
         without: args.without.clone(),
         as_root: args.as_root,

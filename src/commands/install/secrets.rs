@@ -1,6 +1,6 @@
 //! Secrets that components want: from this computer's environment, from a file, or asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
@@ -29,6 +29,18 @@ pub(super) fn of_changes(
         }
     }
     Ok(secrets)
+}
+
+/// The secrets of these components that the environment gives, by name.
+pub(super) fn given(components: &[Component]) -> BTreeSet<String> {
+    let is_given = |secret: &&Secret| {
+        let file = format!("{}_FILE", secret.variable);
+        [&secret.variable, &file]
+            .into_iter()
+            .any(|name| Environment::of_person(name).is_some_and(|value| !value.is_empty()))
+    };
+    let secrets = components.iter().flat_map(|component| &component.about.secret);
+    secrets.filter(is_given).map(|secret| secret.name.clone()).collect()
 }
 
 fn get(ctx: &Context, secret: &Secret) -> Result<String> {

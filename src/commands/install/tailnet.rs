@@ -9,8 +9,10 @@ use super::{TheHost, login};
 use crate::commands::context::Context;
 use crate::config::Destination;
 use crate::process::Cmd;
+use crate::provision;
 use crate::provision::access::Access;
 use crate::provision::facts::{Fact, Facts};
+use crate::provision::plan::ComponentPlan;
 use crate::remote::Remote;
 
 /// Whether the host is reached through its tailnet from here.
@@ -65,6 +67,15 @@ pub(super) fn offer(ctx: &Context, there: &TheHost<'_>, facts: &Facts) -> Result
         return not(note, &format!("the configuration goes to {destination}, not through the tailnet"));
     }
     Ok((vec![login::move_to(&config, name, &new)?], Way::Through(way)))
+}
+
+/// What a person should know where the host could not be let into a tailnet.
+pub(super) fn left_out(plans: &[ComponentPlan]) -> Option<String> {
+    provision::tailnet::is_left_out(plans).then(|| {
+        "the host is in no tailnet yet: there is no key, and no terminal on which to show the address that lets it in. \
+         `sinc install --with tailscale` on a terminal finishes that, or with a key in TS_AUTHKEY"
+            .to_owned()
+    })
 }
 
 /// Why this computer is not in the tailnet of that host, if it is not.

@@ -64,7 +64,7 @@ record_before() {
     private_dir "$(dirname "$kept")"
     rm -rf "$kept.new"
     cp -a "$2" "$kept.new"
-    sync
+    sync_below "$kept.new"
     rm -rf "$kept"
     mv -T "$kept.new" "$kept"
   fi

@@ -38,15 +38,19 @@ guard_arm() {
   was=$(cut -d' ' -f2- "$guard/armed" 2>/dev/null || true)
   case " $was " in *" $what "*) what=$was ;; *) what="${was:+$was }$what" ;; esac
   echo "$(cat /proc/sys/kernel/random/uuid) $what" >"$guard/armed.new"
-  sync
+  # On the disk is what takes it back, and no more: a sync of everything would wait for all the packages that just came.
+  sync_below "$guard"
+  sync_below /etc/systemd/system/sinc-guard.service /etc/systemd/system/sinc-guard.timer
   mv "$guard/armed.new" "$guard/armed"
-  sync
+  sync "$guard"
   # Not `--now`: one that has run out is still active for systemd, and would not begin again.
   if ! { systemctl daemon-reload && systemctl enable sinc-guard.timer && systemctl restart sinc-guard.timer && guard_holds; }; then
     # Nothing was changed yet, so nothing goes back.
     [ -z "$first" ] || guard_off
     because "the timer that would take it back does not run"
   fi
+  sync_below /etc/systemd/system/timers.target.wants
+  sync /etc/systemd/system
 }
 
 # What there is now, for the way back.
@@ -145,7 +149,7 @@ guard_take_back() { sh "$guard/take-back.sh"; }
 
 guard_off() {
   rm -f "$guard/armed"
-  sync
+  sync "$guard" || true
   systemctl disable --now sinc-guard.timer 2>/dev/null || true
   rm -f /etc/systemd/system/sinc-guard.timer /etc/systemd/system/sinc-guard.service
   systemctl daemon-reload || true

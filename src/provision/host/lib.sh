@@ -28,6 +28,8 @@ state=/var/lib/sinc
 [ "$me" = 0 ] || state=$login_home/.local/state/sinc
 tab=$(printf '\t')
 private_dir() { (umask 077 && mkdir -p "$1"); }
+# PATHS: they and all that is below are on the disk
+sync_below() { find "$@" \( -type f -o -type d \) -exec sync {} +; }
 hex() { od -An -v -tx1 | tr -d ' \n'; }
 
 # target NAME AS_ROOT: the user that agents run as. A login as root gets one, unless it is to stay root.

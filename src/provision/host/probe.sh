@@ -207,6 +207,9 @@ probe_shell() {
   if run_shell "$1" "$2" >/dev/null 2>&1 </dev/null; then echo yes; else echo no; fi
 }
 
+# COMPONENT N CHECK: whether that holds without which a step makes no sense
+probe_if() { echo "if $1 $2 $(probe_shell yes "$3")"; }
+
 # NAME CHECK: whether the person has logged it in
 probe_login() {
   if as_user timeout 30 sh -c "$2" >/dev/null 2>&1 </dev/null; then echo "logged-in $1 yes"; else echo "logged-in $1 no"; fi
