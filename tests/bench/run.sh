@@ -3,7 +3,7 @@
 #
 #   tests/bench/run.sh [--quick] [--yes] [--sinc PROGRAM] [--rtt MS,MS,...] [--runs N] [CASE...]
 #
-#   CASE     cold warm again connect install status cached run cost edit large burst idle; all of them unless some are named
+#   CASE     cold warm again connect install status cached run cost edit large git burst idle; all of them unless some are named
 #   --quick  3 runs instead of 9, and RTT 0 and 100 only
 #   --sinc   measures this program instead of a release build of this repository
 #   --yes    installs missing system packages without asking
@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
     if [ "$1" = --sinc ]; then sinc=$(realpath "$2"); else pass+=("$1" "$2"); fi
     shift
     ;;
-  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | burst | idle) pass+=("$1") ;;
+  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | git | burst | idle) pass+=("$1") ;;
   *)
     echo "bench: what is '$1'? See --help" >&2
     exit 2
