@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::cycle::lines;
 use super::state::Oid;
+use super::{GIVE, TAKE};
 use crate::process::{Cmd, ProcessError, Runner};
 use crate::remote::{Answer, Script};
 
@@ -148,6 +150,27 @@ impl Local {
         let kinds = said.lines().filter_map(|line| line.split_once(' '));
         let kinds = kinds.filter(|(_, rest)| rest.split(' ').next().is_some_and(&which));
         Ok(kinds.filter_map(|(oid, _)| Oid::parse(oid)).collect())
+    }
+
+    /// Takes in what the host has packed. Is all there afterwards that these lead to? Otherwise nothing has come.
+    ///
+    /// # Errors
+    /// The script cannot be run.
+    pub fn take(&self, tips: &BTreeSet<Oid>, pack: &str) -> Result<bool> {
+        let tips = tips.iter().map(Oid::as_str).collect::<Vec<_>>().join(" ");
+        let answer = self.script("take in what the host has", &TAKE, &[tips, pack.to_owned()])?;
+        Ok(lines(&answer).contains_key("whole"))
+    }
+
+    /// What these lead to and those do not, packed; nothing where that is much.
+    ///
+    /// # Errors
+    /// The script cannot be run.
+    pub fn give(&self, tips: &BTreeSet<Oid>, has: &BTreeSet<Oid>) -> Result<Option<String>> {
+        let mut words = vec![tips.iter().map(Oid::as_str).collect::<Vec<_>>().join(" ")];
+        words.extend(has.iter().map(Oid::to_string));
+        let answer = self.script("pack what the host lacks", &GIVE, &words)?;
+        Ok(lines(&answer).remove("pack").filter(|pack| !pack.is_empty()))
     }
 
     /// The tree of a commit; nothing where it is not here.

@@ -140,6 +140,33 @@ fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
     nothing_was_executed(&shared.bed);
 }
 
+/// What git checks in a file by its name is checked also where that file came over long before, under another name.
+#[test]
+fn a_file_that_was_harmless_under_another_name_is_not_let_in_under_this_one() {
+    let Some(bed) = git::sharing() else { return };
+    let shared = shared_on(bed);
+    let option = "[submodule \"a\"]\n\tpath = a\n\turl = --upload-pack=touch pwn\n";
+    shared.commit(&shared.there, "harmless", option);
+    shared.clean();
+    let modules = shared.there(&["rev-parse", "main:harmless"]);
+    let evil = branch(&shared, "evil", &tree(&shared, &[("100644", ".gitmodules", &modules)]));
+    let good = branch(&shared, "good", &shared.there(&["rev-parse", "main^{tree}"]));
+    arrives(&shared, "good", &good);
+    let told = shared.wait_state("waits");
+    assert_eq!(waits(&told)[0].0, "refs/heads/evil", "{told:#}");
+    // However often it is tried again.
+    for name in ["once", "twice"] {
+        sinc(&shared, &["link", "stop"]).success();
+        sinc(&shared, &["link", "start"]).success();
+        let more = branch(&shared, name, &shared.there(&["rev-parse", "main^{tree}"]));
+        arrives(&shared, name, &more);
+    }
+    assert_eq!(git::try_git(&shared.bed, &shared.here, &["rev-parse", "-q", "--verify", "evil"]).stdout, "");
+    let run = git::try_git(&shared.bed, &shared.here, &["cat-file", "-e", &evil]);
+    assert_ne!(run.code, 0, "it is in the store here");
+    nothing_was_executed(&shared.bed);
+}
+
 #[test]
 fn what_is_no_commit_or_is_damaged_stops_its_own_branch_only() {
     let Some(bed) = git::sharing() else { return };
