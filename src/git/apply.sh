@@ -34,7 +34,7 @@ esac;
 echo "sinc-lock $$ $boot" >"$t.mine";
 ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
 have=yes;
-find .git/sinc -name "[as].*" -mmin +10 -exec rm -rf "{}" + 2>/dev/null;
+find .git/sinc "(" -name "[as].*" -mmin +10 -o -name "q.*" -mmin +1440 ")" -exec rm -rf "{}" + 2>/dev/null;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer HEAD.lock; do
 if [ -e ".git/$f" ]; then refused "$f"; fi;
 done;
@@ -81,9 +81,16 @@ if grep -F -x -q -f "$t.out" "$t.new"; then refused files; fi;
 if [ -n "$(changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then echo x; fi;; *) echo x;; esac; done)" ]; then refused files; fi;
 fi;
 fi;
+# Its reflog only says what is another value than before. It goes by way of a commit of nothing where it is that already.
+keep() {
+if [ "$(git rev-parse -q --verify refs/sinc/keep)" = "$1" ]; then
+k=$(GIT_AUTHOR_NAME=sinc GIT_AUTHOR_EMAIL=sinc GIT_COMMITTER_NAME=sinc GIT_COMMITTER_EMAIL=sinc git commit-tree "$(git hash-object -w -t tree /dev/null)" -m nothing) && git update-ref -m "-" refs/sinc/keep "$k";
+fi;
+git update-ref --create-reflog -m "$2" refs/sinc/keep "$1";
+};
 # Old values first: nothing moves before they are kept.
 for w in "$@"; do
-case $w in "keep "*) w=${w#keep }; git update-ref --create-reflog -m "${w#* }" refs/sinc/keep "${w%% *}" || refused "refs/sinc/keep"; keeps=yes;; esac;
+case $w in "keep "*) w=${w#keep }; keep "${w%% *}" "${w#* }" || refused "refs/sinc/keep"; keeps=yes;; esac;
 done;
 move() { printf "%s" "$1" | git update-ref -m "sinc: ${said:-as on the other side}" --stdin 2>/dev/null || refused "a branch or tag"; };
 if [ -n "$early" ]; then move "$early"; fi;

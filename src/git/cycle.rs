@@ -197,9 +197,7 @@ impl Sides<'_> {
             anyhow::bail!("what the host says is staged is not what it sent");
         }
         let plan = self.decide(&here, &there, refused);
-        let outcome = self.carry_out(&here, &there, plan, refused);
-        self.local.forget_incoming()?;
-        outcome
+        self.carry_out(&here, &there, plan, refused)
     }
 
     fn carry_out(&self, here: &State, there: &State, mut plan: Plan, refused: &Refused) -> Result<Outcome> {

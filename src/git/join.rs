@@ -167,7 +167,6 @@ fn move_both(
         None => base.branches.remove(name),
     };
     base::write(&sides.base, &base)?;
-    sides.local.forget_incoming()?;
     Ok(Joined::Now(to))
 }
 

@@ -198,18 +198,4 @@ impl Local {
         }
         Oid::parse(&self.read(&cmd)?).context("git commit-tree gave no id")
     }
-
-    /// Takes away the names under which objects have come in.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub fn forget_incoming(&self) -> Result<()> {
-        let words = ["for-each-ref", "--format=delete %(refname)", "refs/sinc/in"];
-        let lines = self.runner.read(&self.git("look at what has come in").args(words))?;
-        if !lines.is_empty() {
-            let cmd = self.git("forget what has come in").args(["update-ref", "--stdin"]).stdin(lines);
-            self.runner.answer(&cmd)?;
-        }
-        Ok(())
-    }
 }

@@ -11,6 +11,7 @@ pub mod local;
 mod merge;
 #[cfg(test)]
 mod pair;
+mod quarantine;
 pub mod recent;
 pub mod saves;
 pub mod setup;

@@ -1,7 +1,5 @@
 //! What agents do with git on a host, one habit a test: it is all here then, with the files, and nothing to commit.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use crate::git::{self, Shared};
 use crate::steps;
 use crate::support::{PATIENCE, poll, wait_until};
