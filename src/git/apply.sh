@@ -76,7 +76,8 @@ if [ "$verify" = yes ]; then
 if [ "$was" = none ]; then was=$(git hash-object -t tree /dev/null); fi;
 changed() { git -c core.quotePath=false diff-tree -r --no-renames --name-only "$@" "$was" "$toindex"; };
 # A name that git quotes cannot be looked for.
-changed >"$t.new" && GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --name-only >"$t.out" || refused files;
+changed >"$t.new" || refused files;
+GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --name-only >"$t.out" || refused files;
 if grep -F -x -q -f "$t.out" "$t.new"; then refused files; fi;
 if [ -n "$(changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then echo x; fi;; *) echo x;; esac; done)" ]; then refused files; fi;
 fi;

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2317,SC2329
 # Takes in what the host has given (env.sh and pack.sh come before it). $1 the directory   $2 what it leads to   $3 the pack
 # As what is fetched, it is checked apart, before any of it is in the store.
 echo "sinc-begin 1";

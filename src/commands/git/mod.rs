@@ -53,7 +53,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Git) -> Result<i32> {
 fn not_shared(ctx: &Context, record: &Record) -> Result<Option<&'static str>> {
     let config = ctx.config()?;
     if !config.sync.git.value {
-        return Ok(Some("`git = true` under `[sync]` in the configuration turns it on"));
+        return Ok(Some("`git = false` under `[sync]` in the configuration turned it off"));
     }
     if record.no_sync || !matches!(config.sync.mode.value, Mode::TwoWaySafe | Mode::TwoWayResolved) {
         return Ok(Some("only in the modes that go both ways"));
