@@ -249,6 +249,28 @@ fn the_host_gets_what_is_here_and_then_each_follows_the_other() {
 }
 
 #[test]
+fn a_tag_that_the_other_side_replaced_or_deleted_can_be_had_back() {
+    let pair = Pair::new();
+    pair.settle();
+    for (side, other) in [(&pair.here, &pair.there), (&pair.there, &pair.here)] {
+        let mut tags = Vec::new();
+        for replace in [&["tag", "-f", "v1"][..], &["tag", "-d", "v1"]] {
+            git(side, &["tag", "-f", "-a", "-m", "with a message", "v1"]);
+            pair.settle();
+            let tag = git(other, &["rev-parse", "v1"]);
+            assert_eq!(git(other, &["cat-file", "-t", &tag]), "tag");
+            tags.push(tag);
+            Pair::commit(side, "a", &format!("{} {}\n", tags.len(), side.display()));
+            git(side, replace);
+            pair.settle();
+        }
+        pair.alike();
+        let all = git(other, &["rev-list", "--all", "--reflog", "--objects", "--no-object-names"]);
+        assert!(tags.iter().all(|tag| all.contains(tag.as_str())), "{tags:?}\n{all}");
+    }
+}
+
+#[test]
 fn what_both_sides_have_staged_is_put_together() {
     let pair = Pair::new();
     pair.settle();
