@@ -30,7 +30,7 @@ pub const KEYS: &[Key] = &[
     Key { name: "sync.file-mode", default: Some("\"0644\""), in_project: false },
     Key { name: "sync.directory-mode", default: Some("\"0755\""), in_project: false },
     Key { name: "sync.link", default: Some("true"), in_project: false },
-    Key { name: "sync.git", default: Some("false"), in_project: false },
+    Key { name: "sync.git", default: Some("true"), in_project: false },
     Key { name: "backups.days", default: Some("30"), in_project: false },
     Key { name: "backups.megabytes", default: Some("1024"), in_project: false },
     Key { name: "agent.NAME.command", default: None, in_project: false },

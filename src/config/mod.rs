@@ -238,7 +238,7 @@ impl Config {
             file_mode: file.or(layer.sync.file_mode, FileMode::standard()),
             directory_mode: file.or(layer.sync.directory_mode, DirectoryMode::standard()),
             link: flag(environment, "SINC_LINK")?.unwrap_or(file.or(layer.sync.link, true)),
-            git: flag(environment, "SINC_GIT")?.unwrap_or(file.or(layer.sync.git, false)),
+            git: flag(environment, "SINC_GIT")?.unwrap_or(file.or(layer.sync.git, true)),
         };
         match (&layer.mutagen.url, &layer.mutagen.sha256) {
             (Some(url), None) => {

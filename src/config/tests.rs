@@ -75,7 +75,7 @@ fn every_value_says_where_it_comes_from() {
     sync.file-mode = "0644"  # default
     sync.directory-mode = "0755"  # default
     sync.link = true  # default
-    sync.git = false  # default
+    sync.git = true  # default
     backups.days = 30  # default
     backups.megabytes = 1024  # default
     agent.claude.command = "claude"  # default
@@ -107,7 +107,7 @@ fn every_value_says_where_it_comes_from() {
     sync.file-mode = "0640"  # FILE, line 19
     sync.directory-mode = "0755"  # default
     sync.link = true  # default
-    sync.git = false  # default
+    sync.git = true  # default
     backups.days = 30  # default
     backups.megabytes = 1024  # default
     agent.claude.command = "claude"  # default

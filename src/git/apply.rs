@@ -1,5 +1,7 @@
 //! What `apply.sh` is told to do, in words.
 
+use std::collections::BTreeSet;
+
 use super::decide::{Moves, RefMove};
 use super::state::{Head, Oid, State};
 use crate::ignore::ALWAYS;
@@ -64,6 +66,16 @@ pub fn calls(state: &State, moves: &Moves, index: Option<&Oid>) -> Vec<Vec<Strin
     before.push(last);
     before
 }
+
+/// The word that gives a side what these lead to.
+#[must_use]
+pub fn pack(tips: &BTreeSet<Oid>, pack: &str) -> String {
+    let tips = tips.iter().map(Oid::as_str).collect::<Vec<_>>().join(" ");
+    format!("pack {tips} {pack}")
+}
+
+/// The word that has it look whether the files are there.
+pub const VERIFY: &str = "verify";
 
 /// The words about tracked files that the sync leaves out, by its patterns: they are never on the host, and must not look deleted
 /// there. In the file that says what is checked out it is the other way round.

@@ -1,6 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2329,SC2317,SC2034
-# Moves one side of a repository to what was decided (env.sh comes before it): under its own index.lock, and only where it is
+# Moves one side of a repository to what was decided (env.sh and pack.sh come before it): under its own index.lock, and only where it is
 # still as it was. $1 its directory; then an instruction a word, in this order:
+#   pack OID... BASE64  what this side lacks: it is taken in first
+#   verify         only where the files that move are there: `refused files` otherwise
 #   head TEXT      what .git/HEAD has to hold      index TREE   what is staged has to be that (`none`, `unmerged`)
 #   keep OID TEXT  an old value that stays reachable
 #   early LINE, ref LINE, late LINE   lines for `git update-ref --stdin`: what has to go first, all else, what goes at the end
@@ -16,29 +18,34 @@ cd "$1" 2>/dev/null || { put refused "no directory"; exit 0; };
 shift;
 t=.git/sinc/a.$$;
 have=no;
-finish() { rm -f "$t" "$t.lock" "$t.mine" "$t.skip" "$t.out"; if [ "$have" = yes ]; then rm -f .git/index.lock; fi; };
+finish() { rm -f "$t" "$t.lock" "$t.mine" "$t.skip" "$t.out" "$t.new"; if [ "$have" = yes ]; then rm -f .git/index.lock; fi; };
 trap finish EXIT;
 refused() { put refused "$1"; exit 0; };
 mkdir -p .git/sinc;
 unlock_dead;
 filtered=$(git config --get-regexp "^filter[.].*[.](clean|process)$" 2>/dev/null);
 no_filters;
+case ${1:-} in "pack "*)
+p=${1#pack }; shift;
+printf "%s" "${p##* }" | base64 -d 2>/dev/null | git unpack-objects -q >/dev/null 2>&1;
+whole "${p% *}" || refused pack;;
+esac;
 # A link is made whole or not at all.
 echo "sinc-lock $$ $boot" >"$t.mine";
 ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
 have=yes;
-find .git/sinc -name "[as].*" -mmin +10 -exec rm -f "{}" + 2>/dev/null;
+find .git/sinc "(" -name "[as].*" -mmin +10 -o -name "q.*" -mmin +1440 ")" -exec rm -rf "{}" + 2>/dev/null;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer HEAD.lock; do
 if [ -e ".git/$f" ]; then refused "$f"; fi;
 done;
-early=; refs=; late=; tohead=; said=; toindex=; was=none; keeps=no; skip=; sparse=;
+early=; refs=; late=; tohead=; said=; toindex=; was=none; keeps=no; skip=; sparse=; verify=no;
 for w in "$@"; do
 case $w in
 "head "*) h=; IFS= read -r h <.git/HEAD; if differ "$h" "${w#head }"; then refused "HEAD"; fi;;
 "index "*)
 if [ -f .git/index ]; then cp .git/index "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
 if differ "$was" "${w#index }"; then refused "the index"; fi;;
-"keep "*) w=${w#keep }; git update-ref --create-reflog -m "${w#* }" refs/sinc/keep "${w%% *}" || refused "refs/sinc/keep"; keeps=yes;;
+verify) verify=yes;;
 "early "*) early=$early${w#early }$nl;;
 "ref "*) refs=$refs${w#ref }$nl;;
 "late "*) late=$late${w#late }$nl;;
@@ -64,7 +71,28 @@ fi;
 fi;
 # To look at the files would run a filter, if there is one.
 [ -n "$filtered" ] || GIT_INDEX_FILE=$t git update-index -q --refresh >/dev/null 2>&1;
+if [ "$verify" = yes ]; then
+[ -z "$filtered" ] || refused files;
+if [ "$was" = none ]; then was=$(git hash-object -t tree /dev/null); fi;
+changed() { git -c core.quotePath=false diff-tree -r --no-renames --name-only "$@" "$was" "$toindex"; };
+# A name that git quotes cannot be looked for.
+changed >"$t.new" || refused files;
+GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --name-only >"$t.out" || refused files;
+if grep -F -x -q -f "$t.out" "$t.new"; then refused files; fi;
+if [ -n "$(changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then echo x; fi;; *) echo x;; esac; done)" ]; then refused files; fi;
 fi;
+fi;
+# Its reflog only says what is another value than before. It goes by way of a commit of nothing where it is that already.
+keep() {
+if [ "$(git rev-parse -q --verify refs/sinc/keep)" = "$1" ]; then
+k=$(GIT_AUTHOR_NAME=sinc GIT_AUTHOR_EMAIL=sinc GIT_COMMITTER_NAME=sinc GIT_COMMITTER_EMAIL=sinc git commit-tree "$(git hash-object -w -t tree /dev/null)" -m nothing) && git update-ref -m "-" refs/sinc/keep "$k";
+fi;
+git update-ref --create-reflog -m "$2" refs/sinc/keep "$1";
+};
+# Old values first: nothing moves before they are kept.
+for w in "$@"; do
+case $w in "keep "*) w=${w#keep }; keep "${w%% *}" "${w#* }" || refused "refs/sinc/keep"; keeps=yes;; esac;
+done;
 move() { printf "%s" "$1" | git update-ref -m "sinc: ${said:-as on the other side}" --stdin 2>/dev/null || refused "a branch or tag"; };
 if [ -n "$early" ]; then move "$early"; fi;
 if [ -n "$refs" ]; then move "$refs"; fi;

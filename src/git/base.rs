@@ -1,7 +1,7 @@
 //! What both sides had in common when they were last in step: `.git/sinc/` here, which nothing syncs. It is written last, so
 //! that everything before it can be repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -30,6 +30,23 @@ pub struct Base {
     pub shown_here: BTreeMap<Name, Oid>,
     /// Branches of this computer that are shown there.
     pub shown_there: BTreeMap<Name, Oid>,
+}
+
+/// More names than this are not told: they have to fit into a call.
+const MOST_NAMES: usize = 300;
+
+impl Base {
+    /// What both sides have, as words; none where there are too many.
+    #[must_use]
+    pub fn known(&self) -> Vec<String> {
+        let head = match &self.head {
+            Some(Head::Commit(oid)) => Some(oid),
+            _ => None,
+        };
+        let names = self.branches.values().chain(self.tags.values());
+        let all: BTreeSet<&Oid> = names.chain(&self.stash).chain(head).collect();
+        if all.len() > MOST_NAMES { Vec::new() } else { all.into_iter().map(Oid::to_string).collect() }
+    }
 }
 
 /// Where the base for a host lies.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::decide::{Differs, Plan, Question, Staged, Waits, decide};
+use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide};
 use super::local::Local;
 use super::state::{Head, Oid, Snapshot, State, Which, parse};
 use super::transport::{Tell, Transport};
@@ -17,8 +17,17 @@ use crate::remote::{Reply, Script};
 /// Runs a script with words on the host and gives its answer.
 pub type Ask<'a> = &'a (dyn Fn(&str, &Script, &[String]) -> Result<Vec<u8>> + Sync);
 
-/// Brings the files in step: a whole cycle of the sync, begun after the call. Gives why it could not be.
-pub type Files<'a> = &'a (dyn Fn() -> Result<(), String> + Sync);
+/// What is waited for until the files are in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A cycle of the sync that runs, or that something has called for.
+    Pending,
+    /// A whole one, begun after the call.
+    Whole,
+}
+
+/// Brings the files in step. Gives why it could not be.
+pub type Files<'a> = &'a (dyn Fn(Wait) -> Result<(), String> + Sync);
 
 /// The two sides.
 pub struct Sides<'a> {
@@ -87,7 +96,9 @@ impl Sides<'_> {
     pub fn look(&self, make: bool) -> Result<Looked> {
         let stop = |why: Option<String>| Ok(Looked::Stopped(Outcome::Off(why)));
         let (here, there) = std::thread::scope(|scope| {
-            let asked = scope.spawn(|| (self.ask)("look at the host's repository", &SNAPSHOT, &[]));
+            let known = base::read(&self.base).map(|base| base.known()).unwrap_or_default();
+            let ask = self.ask;
+            let asked = scope.spawn(move || ask("look at the host's repository", &SNAPSHOT, &known));
             let here = self.local_script("look at the repository", &SNAPSHOT, &[]);
             (here, asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("asking the host broke off"))))
         });
@@ -135,7 +146,13 @@ impl Sides<'_> {
             .into_iter()
             .filter(|oid| !known.contains(oid) && !refused.contains_key(*oid))
             .collect();
-        let missing = self.local.missing(&wanted)?;
+        let mut missing = self.local.missing(&wanted)?;
+        if !missing.is_empty()
+            && let Some(pack) = &there.pack
+            && self.local.take(&missing, pack)?
+        {
+            missing.clear();
+        }
         refused.extend(self.transport.fetch(&self.local, &missing)?);
         // Git moves a branch or a stash to nothing but a commit, and one that it refuses would stop all others.
         let own: BTreeSet<&Oid> = here.branches.values().chain(&here.stash).chain(here.commit()).collect();
@@ -170,35 +187,20 @@ impl Sides<'_> {
         if only_current && there.branches.is_empty() {
             keep_current(&mut here);
         }
-        let apart = here.head != there.head || here.at != there.at || here.index.tree() != there.index.tree();
-        std::thread::scope(|scope| {
-            // The files go while history does.
-            let files = apart.then(|| scope.spawn(|| (self.files)()));
-            self.fetch(&here, &there, refused)?;
-            if there.wrap.as_ref().is_some_and(|wrap| {
-                !refused.contains_key(wrap) && self.local.tree_of(wrap) != there.index.tree()
-            }) {
-                anyhow::bail!("what the host says is staged is not what it sent");
-            }
-            let plan = self.decide(&here, &there, refused);
-            let outcome = self.carry_out(&here, &there, plan, || {
-                files.map_or_else(
-                    || (self.files)(),
-                    |files| files.join().unwrap_or(Err("it broke off".to_owned())),
-                )
-            });
-            self.local.forget_incoming()?;
-            outcome
-        })
+        self.fetch(&here, &there, refused)?;
+        let knows = |wrap: &Oid| !refused.contains_key(wrap);
+        if there
+            .wrap
+            .as_ref()
+            .is_some_and(|wrap| knows(wrap) && self.local.tree_of(wrap) != there.index.tree())
+        {
+            anyhow::bail!("what the host says is staged is not what it sent");
+        }
+        let plan = self.decide(&here, &there, refused);
+        self.carry_out(&here, &there, plan, refused)
     }
 
-    fn carry_out(
-        &self,
-        here: &State,
-        there: &State,
-        mut plan: Plan,
-        files: impl FnOnce() -> Result<(), String>,
-    ) -> Result<Outcome> {
+    fn carry_out(&self, here: &State, there: &State, mut plan: Plan, refused: &Refused) -> Result<Outcome> {
         let (mut index_here, mut index_there) = (None, None);
         let mut needed: BTreeSet<Oid> = plan.there.needs().cloned().collect();
         match &plan.staged {
@@ -227,25 +229,36 @@ impl Sides<'_> {
         }
         let known = there.named();
         needed.retain(|oid| !known.contains(oid));
-        self.transport.push(&self.local, &needed, self.tell)?;
+        let mut pack = self
+            .give(&needed, known.into_iter().filter(|oid| !refused.contains_key(*oid)).cloned().collect())?;
         // Files first: with old files under a new HEAD, `git commit -a` would take the other side's commit back.
-        let stands = |moves: &super::decide::Moves, head: &Head| {
+        let stands = |moves: &Moves, head: &Head| {
             let own = head.branch().map(|name| format!("refs/heads/{name}"));
             moves.head.is_some() || moves.refs.iter().any(|one| Some(&one.name) == own.as_ref())
         };
-        if (index_here.is_some()
-            || index_there.is_some()
-            || stands(&plan.here, &here.head)
-            || stands(&plan.there, &there.head))
-            && let Err(why) = files()
-        {
-            return Ok(Outcome::Held(format!("the files are not in step: {why}")));
+        let sides = [
+            (Which::There, there, &plan.there, &index_there, stands(&plan.there, &there.head)),
+            (Which::Here, here, &plan.here, &index_here, stands(&plan.here, &here.head)),
+        ];
+        // Mostly the cycle that the change itself has called for has brought them, which the side that moves can tell by what is
+        // staged then. Where it cannot, a whole cycle is waited for.
+        let mut in_step = sides.iter().all(|(_, _, _, index, stands)| index.is_none() && !stands);
+        let wait = if sides.iter().any(|(_, state, _, index, stands)| {
+            index.is_none() && *stands || index.is_some() && !state.filters.0.is_empty()
+        }) {
+            Wait::Whole
+        } else {
+            Wait::Pending
+        };
+        if !in_step {
+            match ((self.files)(wait), wait) {
+                (Err(why), Wait::Whole) => return Ok(held(&why)),
+                (_, wait) => in_step = wait == Wait::Whole,
+            }
         }
         let mut moved = false;
         let mut base = plan.base.clone();
-        for (which, state, moves, index) in
-            [(Which::There, there, &plan.there, &index_there), (Which::Here, here, &plan.here, &index_here)]
-        {
+        for (which, state, moves, index, _) in sides {
             let moves_something = !moves.is_empty() || index.is_some();
             // A move that was cut off at its end may have left names under which something came in.
             let left_over = state.incoming && which == Which::There;
@@ -257,16 +270,39 @@ impl Sides<'_> {
                 if which == Which::There && index.is_some() {
                     words.extend(apply::left_out(&self.ignores));
                 }
-                let answer = match which {
-                    Which::There => (self.ask)("move the host's repository", &APPLY, &words)?,
-                    Which::Here => self.local_script("move the repository", &APPLY, &words)?,
+                let answer = loop {
+                    let mut all = Vec::new();
+                    if which == Which::There {
+                        all.extend(pack.as_ref().map(|pack| apply::pack(&needed, pack)));
+                    }
+                    all.extend(words.iter().cloned());
+                    all.extend((!in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
+                    let answer = match which {
+                        Which::There => (self.ask)("move the host's repository", &APPLY, &all)?,
+                        Which::Here => self.local_script("move the repository", &APPLY, &all)?,
+                    };
+                    match lines(&answer).get("refused").map(String::as_str) {
+                        Some("pack") => {
+                            self.transport.push(&self.local, &needed, self.tell)?;
+                            pack = None;
+                        }
+                        Some("files") if !in_step => {
+                            if let Err(why) = (self.files)(Wait::Whole) {
+                                return Ok(held(&why));
+                            }
+                            in_step = true;
+                        }
+                        Some(why) => {
+                            let side = if which == Which::Here { "here" } else { "on the host" };
+                            return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
+                        }
+                        None => break answer,
+                    }
                 };
-                let reply = lines(&answer);
-                if let Some(why) = reply.get("refused") {
-                    let side = if which == Which::Here { "here" } else { "on the host" };
-                    return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
+                if which == Which::There {
+                    pack = None;
                 }
-                reply.get("moved").context("a move of the repository broke off")?;
+                lines(&answer).get("moved").context("a move of the repository broke off")?;
                 // It is tried again; and nobody takes it for dropped.
                 let left = left(&answer);
                 base.stash.retain(|oid| !left.contains(oid));
@@ -287,9 +323,25 @@ impl Sides<'_> {
         })))
     }
 
+    /// Packs what the host needs, to go with its move; what is much is sent at once.
+    fn give(&self, needed: &BTreeSet<Oid>, has: BTreeSet<Oid>) -> Result<Option<String>> {
+        if needed.is_empty() {
+            return Ok(None);
+        }
+        let pack = self.local.give(needed, &has)?;
+        if pack.is_none() {
+            self.transport.push(&self.local, needed, self.tell)?;
+        }
+        Ok(pack)
+    }
+
     fn local_script(&self, why: &str, script: &Script, words: &[String]) -> Result<Vec<u8>> {
         self.local.script(why, script, words)
     }
+}
+
+fn held(why: &str) -> Outcome {
+    Outcome::Held(format!("the files are not in step: {why}"))
 }
 
 /// A first time, only what is needed to begin goes.

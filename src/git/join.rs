@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
-use super::cycle::{Looked, Outcome, Refused, Sides, busy};
+use super::cycle::{Looked, Outcome, Refused, Sides, Wait, busy};
 use super::decide::{Moves, RefMove};
 use super::local::Local;
 use super::merge::{own, put_together};
@@ -135,7 +135,7 @@ fn move_both(
         needed.insert(sides.local.wrap(tree, to.as_ref())?);
     }
     sides.transport.push(&sides.local, &needed, sides.tell)?;
-    if let Err(why) = (sides.files)() {
+    if let Err(why) = (sides.files)(Wait::Whole) {
         return Ok(Joined::Not(format!("the files are not in step: {why}")));
     }
     for (which, state) in [(Which::There, there), (Which::Here, here)] {
@@ -167,7 +167,6 @@ fn move_both(
         None => base.branches.remove(name),
     };
     base::write(&sides.base, &base)?;
-    sides.local.forget_incoming()?;
     Ok(Joined::Now(to))
 }
 

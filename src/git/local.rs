@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::cycle::lines;
 use super::state::Oid;
+use super::{GIVE, TAKE};
 use crate::process::{Cmd, ProcessError, Runner};
 use crate::remote::{Answer, Script};
 
@@ -150,6 +152,27 @@ impl Local {
         Ok(kinds.filter_map(|(oid, _)| Oid::parse(oid)).collect())
     }
 
+    /// Takes in what the host has packed. Is all there afterwards that these lead to? Otherwise nothing has come.
+    ///
+    /// # Errors
+    /// The script cannot be run.
+    pub fn take(&self, tips: &BTreeSet<Oid>, pack: &str) -> Result<bool> {
+        let tips = tips.iter().map(Oid::as_str).collect::<Vec<_>>().join(" ");
+        let answer = self.script("take in what the host has", &TAKE, &[tips, pack.to_owned()])?;
+        Ok(lines(&answer).contains_key("whole"))
+    }
+
+    /// What these lead to and those do not, packed; nothing where that is much.
+    ///
+    /// # Errors
+    /// The script cannot be run.
+    pub fn give(&self, tips: &BTreeSet<Oid>, has: &BTreeSet<Oid>) -> Result<Option<String>> {
+        let mut words = vec![tips.iter().map(Oid::as_str).collect::<Vec<_>>().join(" ")];
+        words.extend(has.iter().map(Oid::to_string));
+        let answer = self.script("pack what the host lacks", &GIVE, &words)?;
+        Ok(lines(&answer).remove("pack").filter(|pack| !pack.is_empty()))
+    }
+
     /// The tree of a commit; nothing where it is not here.
     #[must_use]
     pub fn tree_of(&self, commit: &Oid) -> Option<Oid> {
@@ -174,19 +197,5 @@ impl Local {
                 .env(format!("GIT_{who}_DATE"), "@0 +0000");
         }
         Oid::parse(&self.read(&cmd)?).context("git commit-tree gave no id")
-    }
-
-    /// Takes away the names under which objects have come in.
-    ///
-    /// # Errors
-    /// Git fails.
-    pub fn forget_incoming(&self) -> Result<()> {
-        let words = ["for-each-ref", "--format=delete %(refname)", "refs/sinc/in"];
-        let lines = self.runner.read(&self.git("look at what has come in").args(words))?;
-        if !lines.is_empty() {
-            let cmd = self.git("forget what has come in").args(["update-ref", "--stdin"]).stdin(lines);
-            self.runner.answer(&cmd)?;
-        }
-        Ok(())
     }
 }

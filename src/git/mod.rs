@@ -11,6 +11,7 @@ pub mod local;
 mod merge;
 #[cfg(test)]
 mod pair;
+mod quarantine;
 pub mod recent;
 pub mod saves;
 pub mod setup;
@@ -21,9 +22,17 @@ pub mod watch;
 use crate::remote::Script;
 
 /// Tells the state of a repository, without a lock.
-pub static SNAPSHOT: Script = Script::new(concat!(include_str!("env.sh"), include_str!("snapshot.sh")));
+pub static SNAPSHOT: Script =
+    Script::new(concat!(include_str!("env.sh"), include_str!("pack.sh"), include_str!("snapshot.sh")));
 /// Moves one side to what was decided.
-pub static APPLY: Script = Script::new(concat!(include_str!("env.sh"), include_str!("apply.sh")));
+pub static APPLY: Script =
+    Script::new(concat!(include_str!("env.sh"), include_str!("pack.sh"), include_str!("apply.sh")));
+/// Packs what the other side lacks, where that is little.
+pub static GIVE: Script =
+    Script::new(concat!(include_str!("env.sh"), include_str!("pack.sh"), include_str!("give.sh")));
+/// Takes in what was packed.
+pub static TAKE: Script =
+    Script::new(concat!(include_str!("env.sh"), include_str!("pack.sh"), include_str!("take.sh")));
 /// Makes the host's repository.
 pub static SETUP: Script = Script::new(concat!(include_str!("env.sh"), include_str!("setup.sh")));
 
@@ -35,10 +44,12 @@ pub static SAVES: Script = Script::new(concat!(include_str!("env.sh"), include_s
 
 /// All scripts, by file name.
 #[cfg(test)]
-pub(crate) fn scripts() -> [(&'static str, &'static Script); 5] {
+pub(crate) fn scripts() -> [(&'static str, &'static Script); 7] {
     [
         ("snapshot.sh", &SNAPSHOT),
         ("apply.sh", &APPLY),
+        ("give.sh", &GIVE),
+        ("take.sh", &TAKE),
         ("setup.sh", &SETUP),
         ("lost.sh", &LOST),
         ("saves.sh", &SAVES),

@@ -1,9 +1,11 @@
 # shellcheck shell=sh disable=SC2154,SC2034
-# The state of a repository on either side, without a lock (env.sh comes before it). $1 its directory
+# The state of a repository on either side, without a lock (env.sh and pack.sh come before it). $1 its directory, then
+# what the other side has.
 # Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything; `fresh` says that
-# sinc has never been in this repository.
+# sinc has never been in this repository; `pack` is what the other side lacks, where that is little.
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
+shift;
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
 put version "$(git version)";
 if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
@@ -43,13 +45,21 @@ export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE GIT_COMMITTER_NAME GIT_C
 if [ -n "$at" ]; then w=$(git commit-tree "$i" -p "$at" -m index); else w=$(git commit-tree "$i" -m index) && git update-ref refs/sinc/wrap "$w"; fi;
 put wrap "$w";;
 esac;
+tips="$at ${w:-}";
 if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
-case $all in *"refs/stash"*) while read -r a b c; do put stash "$b"; done <.git/logs/refs/stash;; esac;
+case $all in *"refs/stash"*) while read -r a b c; do put stash "$b"; tips="$tips $b"; done <.git/logs/refs/stash;; esac;
 for f in .git/worktrees/*/HEAD; do if [ -f "$f" ]; then IFS= read -r l <"$f"; put elsewhere "$l"; fi; done;
 # Has anything changed while we looked? (That the index has, the one who applies something finds out.)
 k=; IFS= read -r k <.git/HEAD;
 now=$(refs);
 if differ "$h" "$k" || differ "$all" "$now"; then put busy changing; fi;
-rm -f "$t" "$t.said";
+news() {
+h=" $* "; n=;
+while read -r a b c; do case $a$c in refrefs/heads/* | refrefs/tags/*) tips="$tips $b";; esac; done <"$t.said";
+for o in $tips; do case "$h$n" in *" $o "*) ;; *) n="$n $o ";; esac; done;
+if [ -n "$n" ]; then give "$n" "$@"; fi;
+};
+if [ $# -eq 0 ] || [ -f .git/shallow ]; then :; else printf "%s" "$all$nl" >"$t.said"; news "$@"; fi;
+rm -f "$t" "$t.said" "$t.tips" "$t.pack";
 put end yes;
 exit 0

@@ -223,6 +223,8 @@ pub struct State {
     pub filters: (BTreeSet<String>, BTreeSet<String>),
     /// Something that came in is still held by a name for that.
     pub incoming: bool,
+    /// What the other side lacks of it, packed by git and in base64; nothing where it was not asked for, is none, or is much.
+    pub pack: Option<String>,
     /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
     pub limits: BTreeSet<String>,
 }
@@ -333,11 +335,13 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         fresh: get("fresh").is_some(),
         filters: Default::default(),
         incoming: false,
+        pack: get("pack").filter(|pack| is_pack(pack)).map(str::to_owned),
         limits: BTreeSet::new(),
     };
     for (key, value) in &lines {
         match *key {
-            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh" => {}
+            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh"
+            | "pack" => {}
             "damaged" => drop(state.damaged.insert((*value).to_owned())),
             "ref" => {
                 let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
@@ -364,6 +368,14 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         return Err(odd("HEAD leads elsewhere than its branch"));
     }
     Ok(Snapshot::Here(Box::new(state)))
+}
+
+/// The longest that a word of a command may be is a little more, bytes.
+const LONGEST_PACK: usize = 100_000;
+
+fn is_pack(text: &str) -> bool {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    !text.is_empty() && text.len() <= LONGEST_PACK && text.bytes().all(base64)
 }
 
 fn version(text: &str) -> Option<(u32, u32)> {
@@ -495,6 +507,15 @@ mod tests {
             let text = said("").replacen(from, to, 1);
             assert_ne!(text, said(""), "{from}");
             assert!(parse(text.as_bytes(), Which::There).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_packed_is_only_taken_for_a_pack() {
+        let pack = |text: &str| state(&said(&format!("pack {text}\n"))).pack;
+        assert_eq!(pack("UEFDSw+/=="), Some("UEFDSw+/==".to_owned()));
+        for odd in ["", "--strict", "$(x)", "a b", "\u{1b}[2J", "a\0", &"A".repeat(LONGEST_PACK + 1)] {
+            assert_eq!(pack(odd), None, "{odd:?}");
         }
     }
 

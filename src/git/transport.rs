@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::local::Local;
+use super::quarantine::{Quarantine, STORE};
 use super::state::Oid;
 use crate::process::{Cmd, ProcessError, Stream};
 use crate::remote::Remote;
@@ -52,31 +53,26 @@ impl Transport {
     pub fn fetch(&self, local: &Local, oids: &BTreeSet<Oid>) -> Result<BTreeMap<Oid, String>> {
         let mut refused = BTreeMap::new();
         let all: Vec<&Oid> = oids.iter().collect();
-        match self.fetch_these(local, &all) {
-            Ok(()) => {}
-            Err(error) if line_failed(&error) => return Err(error.into()),
-            // One bad object stops its own name, not the rest.
-            Err(_) => {
-                for oid in all {
-                    match self.fetch_these(local, &[oid]) {
-                        Ok(()) => {}
-                        Err(error) if line_failed(&error) => return Err(error.into()),
-                        Err(error) => drop(refused.insert(oid.clone(), reason(&error))),
-                    }
+        // One bad object stops its own name, not the rest.
+        if !all.is_empty() && self.fetch_these(local, &all)?.is_some() {
+            for oid in all {
+                if let Some(why) = self.fetch_these(local, &[oid])? {
+                    refused.insert(oid.clone(), why);
                 }
             }
         }
         Ok(refused)
     }
 
-    fn fetch_these(&self, local: &Local, oids: &[&Oid]) -> Result<(), ProcessError> {
-        if oids.is_empty() {
-            return Ok(());
-        }
+    /// Gives why git refuses them.
+    fn fetch_these(&self, local: &Local, oids: &[&Oid]) -> Result<Option<String>> {
         // sshd lets no GIT_PROTOCOL through, and without it the host's git answers only for names, not for exact objects.
         let upload = "env GIT_PROTOCOL=version=2 git -c uploadpack.allowAnySHA1InWant=true -c core.hooksPath=/dev/null upload-pack";
+        let apart = Quarantine::new(local.project()).context("no place for what is fetched")?;
         let cmd = self
             .cmd(local, "fetch history from the host")
+            .env("GIT_OBJECT_DIRECTORY", apart.directory())
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", STORE)
             // What the host sends is checked before it is one of ours.
             .args(["-c", "fetch.fsckObjects=true", "-c", "protocol.version=2", "fetch", "--quiet"])
             // Nothing of the person's settings, and no FETCH_HEAD, is touched.
@@ -84,8 +80,12 @@ impl Transport {
             .args(["--no-auto-maintenance", "--no-prune", "--no-write-commit-graph"])
             .arg(format!("--upload-pack={upload}"))
             .arg(self.url())
-            .args(oids.iter().map(|oid| format!("+{oid}:refs/sinc/in/{oid}")));
-        local.runner().answer(&cmd).map(drop)
+            .args(oids.iter().map(|oid| oid.as_str()));
+        match local.runner().answer(&cmd) {
+            Ok(_) => apart.let_in().context("what was fetched cannot be kept").map(|()| None),
+            Err(error) if line_failed(&error) => Err(error.into()),
+            Err(error) => Ok(Some(reason(&error))),
+        }
     }
 
     /// Sends these objects.

@@ -171,6 +171,12 @@ impl Joiner {
         self.busy
     }
 
+    /// Has something called for a cycle that has not begun yet?
+    #[must_use]
+    pub fn is_called_for(&self) -> bool {
+        self.due.is_some()
+    }
+
     /// What is to be done now.
     pub fn next(&mut self, now: Instant) -> Next {
         if self.busy {

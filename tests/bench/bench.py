@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import provision  # beside this file, which -I leaves out
 
-CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "run", "cost", "edit", "large", "burst", "idle", "lunaroute"]
+CASES = ["cold", "warm", "again", "connect", "install", "status", "cached", "run", "cost", "edit", "large", "git", "burst", "idle", "lunaroute"]
 BY_NAME = ["provision"]  # needs a way to the mirrors of Debian and npm
 FILES, FILE_BYTES = 10_000, 2_000  # the project of most cases: 20 MB
 LARGE = 100_000  # the large project: 200 MB
@@ -496,6 +496,168 @@ class Bench:
                         self.add(f"{title}: beside bare Mutagen", times["sinc"], times["bare"],
                                  lambda ours, plain: ("quicker", ours < plain))
 
+    def git(self, rtts):
+        """Git on both sides: a commit on one until the other has it with nothing to commit; the first time; and idle."""
+        project = os.path.join(self.work, "history")
+        self.history(project)
+        there = f"{self.on_vps()}/home/dev/workspace/history"
+        one = os.path.join("d000", "f00000.dat")
+        os.environ.update(SINC_GIT="true", SINC_LINK="true")
+        self.forget()
+        self.latency(0)
+        self.session(project)
+        self.link()
+        self.at_rest(project, there)
+        medians = {}
+        for rtt in rtts:
+            self.latency(rtt)
+            self.link()
+            for title, source, target in (("commit here, until it is there", project, there),
+                                          ("commit there, until it is here", there, project)):
+                self.commit_time(source, target, one)
+                times = []
+                for _ in range(2 * max(self.runs, 3)):
+                    if time.monotonic() > self.deadline:
+                        raise TimeoutError
+                    times.append(1000 * self.commit_time(source, target, one))
+                p95 = sorted(times)[int(0.95 * (len(times) - 1) + 0.5)]
+                goal = lambda ours, _: (f"p95 ≤ 700 (p95 {p95:.0f})", p95 <= 700) if rtt == 50 else (f"(p95 {p95:.0f})", True)
+                self.add(title, times, [], goal)
+                medians.setdefault(title, {})[rtt] = statistics.median(times)
+        for title, by_rtt in medians.items():
+            near, far = min(by_rtt), max(by_rtt)
+            if far > near:
+                trips = (by_rtt[far] - by_rtt[near]) / (far - near)
+                self.add(f"{title}: round trips", [trips], [], lambda ours, _: ("≤ 8", ours <= 8), "")
+        self.git_idle()
+        self.git_first(project, rtts)
+
+    def history(self, project):
+        """A repository of 1,000 commits and 400 files."""
+        rng = random.Random(2)
+        name = lambda number: f"d{number // 100:03}/f{number:05}.dat"
+        text = lambda: "".join(f"{rng.getrandbits(64):016x}\n" for _ in range(100))
+        stream = []
+        for number in range(1000):
+            stream.append(f"commit refs/heads/main\ncommitter Ada <ada@example.com> {1_700_000_000 + number} +0000\n"
+                          f"data 4\nc{number:03}\n")
+            for file in range(400) if number == 0 else [rng.randrange(400)]:
+                data = text()
+                stream.append(f"M 644 inline {name(file)}\ndata {len(data)}\n{data}\n")
+        os.mkdir(project)
+        here = {"cwd": project}
+        run(["git", "init", "-q", "-b", "main"], **here)
+        for key, value in (("user.name", "Ada"), ("user.email", "ada@example.com")):
+            run(["git", "config", key, value], **here)
+        subprocess.run(["git", "fast-import", "--quiet"], input="".join(stream).encode(), check=True, timeout=60, **here)
+        run(["git", "reset", "-q", "--hard"], **here)
+
+    @staticmethod
+    def asks(directory, *words):
+        """What git says there, without a lock; on the VPS in its own mounts, but not over the link."""
+        root, on, below = directory.partition("/root/")
+        enter = ["nsenter", "-m", "-r", "-t", root.removeprefix("/proc/")] if on else []
+        return subprocess.run([*enter, "git", "--no-optional-locks", "-c", "safe.directory=*", "-C", f"/{below}" if on else directory,
+                               *words], capture_output=True, text=True, timeout=60).stdout
+
+    def at_rest(self, one, other):
+        """Waits until both sides have the same commit and nothing to commit."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            said = [self.asks(side, "rev-parse", "HEAD") + self.asks(side, "status", "--porcelain") for side in (one, other)]
+            if said[0] == said[1] and len(said[0]) == 41:
+                return time.sleep(0.8)
+            time.sleep(0.1)
+        raise Failed(f"git does not come to rest: {said}")
+
+    def commit_time(self, source, target, file):
+        """The seconds from the end of `git commit -a`, right after a save, until the other side has it and a clean status."""
+        script = (f"cd {{}} && date +%s%N >{file} && date +%s%N >>{file} && git commit -qam bench && date +%s%N && "
+                  "git rev-parse HEAD")
+        place = "~/workspace/history"
+        words = (["sh", "-c", script.format(source)] if not source.startswith("/proc") else
+                 [self.bed.script, "vps", "setpriv", "--reuid=dev", "--regid=dev", "--init-groups", "env", "HOME=/home/dev",
+                  "sh", "-c", script.format(place)])
+        branch = os.path.join(target, ".git/refs/heads/main")
+
+        def stands():
+            with contextlib.suppress(OSError), open(branch) as file:
+                return file.read().strip()
+        before, until = stands(), time.monotonic() + 60
+        commit = subprocess.Popen(words, env=self.bed.env if source.startswith("/proc") else None, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while stands() == before or self.asks(target, "status", "--porcelain"):
+            if time.monotonic() > until:
+                raise Failed(f"a commit never came to {target}: {commit.communicate()[0]}")
+            time.sleep(0.002)
+        came = time.time_ns()
+        said = commit.communicate(timeout=60)[0].split()
+        if len(said) != 2 or stands() != said[1]:
+            raise Failed(f"not what was committed: {said}")
+        time.sleep(0.8)  # what it sets off ends
+        return (came - int(said[0])) / 1e9
+
+    def git_idle(self):
+        """What a link costs that shares a repository of which nobody does anything, and what it sends, beside one that does not."""
+        self.latency(0)
+        sent, cpu = {}, {}
+        for shares in ("false", "true"):
+            os.environ["SINC_GIT"] = shares
+            run([self.sinc, "link", "stop"])
+            run([self.sinc, "--no-attach"])
+            pid = self.link()
+            time.sleep(5)
+            before, began = (self.sent(), self.cpu_of(pid)), time.monotonic()
+            time.sleep(60)
+            seconds = time.monotonic() - began
+            sent[shares], cpu[shares] = (self.sent() - before[0]) / seconds, (self.cpu_of(pid) - before[1]) / seconds
+        self.add("link with git, idle: CPU a second", [cpu["true"]], [], lambda ours, _: ("< 1 ms", ours < 1))
+        self.add("link with git, idle: sent, beside one without", [sent["true"]], [sent["false"]],
+                 lambda ours, plain: ("≤ 1.10 ×", ours <= 1.10 * plain), "B/s")
+
+    @staticmethod
+    def sent():
+        """Bytes that this side has sent so far."""
+        with open("/proc/net/dev") as file:
+            lines = [line.split(":") for line in file if ":" in line]
+        return sum(int(numbers.split()[8]) for name, numbers in lines if name.strip() != "lo")
+
+    @staticmethod
+    def cpu_of(pid):
+        with open(f"/proc/{pid}/stat") as file:
+            words = file.read().rsplit(")", 1)[1].split()
+        return 1000 * (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def git_first(self, project, rtts):
+        """The host's repository is made: what `sinc` takes longer than without git, beside `git push` of the same."""
+        run([self.sinc, "link", "stop"])
+        os.environ.update(SINC_LINK="false")
+
+        def connect(shares):
+            os.chdir(project)
+            os.environ["SINC_GIT"] = shares
+            return run([self.sinc, "--no-attach"])
+
+        def ours():
+            without = connect("false")
+            self.bed.vps("rm -rf ~/workspace/history/.git")
+            shutil.rmtree(os.path.join(project, ".git/sinc"), ignore_errors=True)
+            took = connect("true")
+            if self.bed.vps("git -C ~/workspace/history rev-parse main") != self.asks(project, "rev-parse", "main").strip():
+                raise Failed("the host's repository is not as the one here")
+            return took - without
+
+        def push():
+            self.bed.vps(f"rm -rf {DIR}; git init -q --bare -b main {DIR}")
+            return run(["git", "push", "-q", f"ssh://vps{DIR}", "main"], cwd=project)
+        for rtt in rtts:
+            self.latency(rtt)
+            connect("false")
+            self.compare("first set-up of 1,000 commits, beside git push", ours, push,
+                         lambda ours, plain: ("≤ 1.3 ×", ours <= 1.3 * plain))
+        for name in ("SINC_GIT", "SINC_LINK"):
+            del os.environ[name]
+
     def burst(self):
         """20,000 files are unpacked on the host, as by the installation of packages: how long that takes."""
         self.forget()
@@ -530,14 +692,10 @@ class Bench:
             self.session(project)
         pid = self.link()
 
-        def used():
-            with open(f"/proc/{pid}/stat") as file:
-                words = file.read().rsplit(")", 1)[1].split()
-            return 1000 * (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
         time.sleep(5)
-        before, seconds = used(), 60
+        before, seconds = self.cpu_of(pid), 60
         time.sleep(seconds)
-        cpu = (used() - before) / seconds
+        cpu = (self.cpu_of(pid) - before) / seconds
         with open(f"/proc/{pid}/smaps_rollup") as file:
             memory = {words[0]: int(words[1]) / 1000 for words in map(str.split, file) if words[0].endswith(":")}
         self.add("link, 10 sessions, idle: CPU a second", [cpu], [], lambda ours, _: ("< 1 ms", ours < 1))
@@ -635,6 +793,8 @@ def main():
             bench.edit(rtts)
         if "large" in cases:
             bench.large([rtt for rtt in rtts if rtt in (0, 50)] or rtts[:1])
+        if "git" in cases:
+            bench.git(rtts)
         if "burst" in cases:
             bench.burst()
         if "idle" in cases:

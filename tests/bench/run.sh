@@ -3,7 +3,7 @@
 #
 #   tests/bench/run.sh [--quick] [--yes] [--sinc PROGRAM] [--rtt MS,MS,...] [--runs N] [--lunaroute PROGRAM] [CASE...]
 #
-#   CASE     cold warm again connect install status cached run cost edit large burst idle lunaroute; all of them unless some
+#   CASE     cold warm again connect install status cached run cost edit large git burst idle lunaroute; all of them unless some
 #            are named. By name only: provision, which needs a way to the mirrors of Debian and npm
 #   --quick  3 runs instead of 9, and RTT 0 and 100 only
 #   --sinc   measures this program instead of a release build of this repository
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
     ;;
-  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | burst | idle | lunaroute | provision) pass+=("$1") ;;
+  --quick | cold | warm | again | connect | install | status | cached | run | cost | edit | large | git | burst | idle | lunaroute | provision) pass+=("$1") ;;
   *)
     echo "bench: what is '$1'? See --help" >&2
     exit 2

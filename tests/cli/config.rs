@@ -65,7 +65,7 @@ fn the_defaults_are_shown_and_the_way_to_a_file() {
     sync.file-mode = "0644"              # default
     sync.directory-mode = "0755"         # default
     sync.link = true                     # default
-    sync.git = false                     # default
+    sync.git = true                      # default
     backups.days = 30                    # default
     backups.megabytes = 1024             # default
     agent.claude.command = "claude"      # default
@@ -111,7 +111,7 @@ fn each_value_is_shown_with_its_origin() {
     sync.file-mode = "0644"                                  # default
     sync.directory-mode = "0755"                             # default
     sync.link = true                                         # default
-    sync.git = false                                         # default
+    sync.git = true                                          # default
     backups.days = 30                                        # default
     backups.megabytes = 1024                                 # default
     agent.claude.command = "claude"                          # default

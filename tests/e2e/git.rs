@@ -42,17 +42,9 @@ pub(crate) fn try_git(bed: &Bed, dir: &Path, words: &[&str]) -> Run {
     bed.sandbox.run("git", &all)
 }
 
-/// A bed whose configuration shares repositories.
-#[track_caller]
-pub(crate) fn sharing() -> Option<Bed> {
-    let mut bed = Bed::new()?;
-    bed.sandbox.set("SINC_GIT", "true");
-    Some(bed)
-}
-
 #[track_caller]
 pub(crate) fn shared() -> Option<Shared> {
-    let bed = sharing()?;
+    let bed = Bed::new()?;
     let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n"), ("more", "3\n")]);
     init(&bed, &here);
     steps::connect(&bed.sandbox, &here);
@@ -172,7 +164,7 @@ impl Shared {
 
 #[test]
 fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
-    let Some(bed) = sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let here = bed.project("app", &[("src/one", "1\n"), ("dos", "a\r\nb\r\n"), ("left out", "x\n")]);
     steps::write(&here.join(".gitignore"), "*.o\n");
     init(&bed, &here);
@@ -421,7 +413,7 @@ fn a_lock_that_a_killed_sinc_left_is_taken_away_and_one_of_gits_is_not() {
 
 #[test]
 fn a_project_without_git_gets_none_and_one_that_wants_none_too() {
-    let Some(bed) = sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let plain = bed.project("plain", &[("a", "1\n")]);
     steps::connect(&bed.sandbox, &plain);
     let there = steps::there(&bed, "plain");
@@ -431,9 +423,10 @@ fn a_project_without_git_gets_none_and_one_that_wants_none_too() {
     let run = bed.sandbox.sinc_in(&plain, &["git"]).success();
     assert!(run.stdout.contains("not shared: there is no repository here"), "{run}");
 
-    // Not turned on.
+    // Turned off.
     drop(bed);
-    let Some(bed) = Bed::new() else { return };
+    let Some(mut bed) = Bed::new() else { return };
+    bed.sandbox.set("SINC_GIT", "false");
     let other = bed.project("other", &[("a", "1\n")]);
     init(&bed, &other);
     let run = steps::connect(&bed.sandbox, &other);
@@ -446,12 +439,12 @@ fn a_project_without_git_gets_none_and_one_that_wants_none_too() {
     steps::wait_text(&there.join("c"), "3\n");
     assert!(!there.join(".git").exists());
     let run = bed.sandbox.sinc_in(&other, &["git", "join"]).exits(1);
-    assert!(run.stderr.contains("git = true"), "{run}");
+    assert!(run.stderr.contains("git = false"), "{run}");
 }
 
 #[test]
 fn a_repository_that_is_made_later_is_shared() {
-    let Some(bed) = sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let here = bed.project("app", &[("a", "1\n")]);
     steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
@@ -494,7 +487,7 @@ fn a_link_that_is_killed_at_any_moment_is_made_good_by_the_next() {
 /// A save here at the moment when git on the host rewrites the same file: wherever it ends, its bytes are somewhere.
 #[test]
 fn what_is_saved_while_git_on_the_host_rewrites_the_files_is_not_lost() {
-    let Some(bed) = sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let here = bed.project("app", &[("top", "2\n")]);
     for n in 0..400 {
         steps::write(&here.join(format!("src/{}/{n}", n / 20)), "one\n");

@@ -102,7 +102,7 @@ pub(crate) fn sinc(shared: &Shared, words: &[&str]) -> Run {
 
 #[test]
 fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let file = feed(&shared, &["hash-object", "-w", "--stdin"], b"#!/bin/sh\ntouch pwn\n");
     let under = tree(&shared, &[("100755", "config", &file)]);
@@ -140,9 +140,36 @@ fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
     nothing_was_executed(&shared.bed);
 }
 
+/// What git checks in a file by its name is checked also where that file came over long before, under another name.
+#[test]
+fn a_file_that_was_harmless_under_another_name_is_not_let_in_under_this_one() {
+    let Some(bed) = Bed::new() else { return };
+    let shared = shared_on(bed);
+    let option = "[submodule \"a\"]\n\tpath = a\n\turl = --upload-pack=touch pwn\n";
+    shared.commit(&shared.there, "harmless", option);
+    shared.clean();
+    let modules = shared.there(&["rev-parse", "main:harmless"]);
+    let evil = branch(&shared, "evil", &tree(&shared, &[("100644", ".gitmodules", &modules)]));
+    let good = branch(&shared, "good", &shared.there(&["rev-parse", "main^{tree}"]));
+    arrives(&shared, "good", &good);
+    let told = shared.wait_state("waits");
+    assert_eq!(waits(&told)[0].0, "refs/heads/evil", "{told:#}");
+    // However often it is tried again.
+    for name in ["once", "twice"] {
+        sinc(&shared, &["link", "stop"]).success();
+        sinc(&shared, &["link", "start"]).success();
+        let more = branch(&shared, name, &shared.there(&["rev-parse", "main^{tree}"]));
+        arrives(&shared, name, &more);
+    }
+    assert_eq!(git::try_git(&shared.bed, &shared.here, &["rev-parse", "-q", "--verify", "evil"]).stdout, "");
+    let run = git::try_git(&shared.bed, &shared.here, &["cat-file", "-e", &evil]);
+    assert_ne!(run.code, 0, "it is in the store here");
+    nothing_was_executed(&shared.bed);
+}
+
 #[test]
 fn what_is_no_commit_or_is_damaged_stops_its_own_branch_only() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     shared.there(&["branch", "work"]);
     shared.there(&["branch", "kept"]);
@@ -174,7 +201,7 @@ fn what_is_no_commit_or_is_damaged_stops_its_own_branch_only() {
 
 #[test]
 fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     shared.here(&["branch", "work"]);
     shared.clean();
@@ -208,7 +235,7 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
 
 #[test]
 fn names_that_surprise_stay_on_the_host() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let main = shared.there(&["rev-parse", "main"]);
     let long = "x".repeat(210);
@@ -269,8 +296,7 @@ exec {real} "$@"
 fn an_answer_that_is_none_moves_nothing() {
     let rc = "PATH=\"$HOME/.local/bin:$PATH\"\n".to_owned();
     let options = Options { rc: Some(rc), ..Options::default() };
-    let Some(mut bed) = Bed::with_shell("bash", options) else { return };
-    bed.sandbox.set("SINC_GIT", "true");
+    let Some(bed) = Bed::with_shell("bash", options) else { return };
     let shared = shared_on(bed);
     let lie = lying_git(&shared.bed);
     shared.there(&["branch", "work"]);
@@ -323,7 +349,7 @@ fn an_answer_that_is_none_moves_nothing() {
 
 #[test]
 fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     for n in 0..5 {
         shared.commit(&shared.here, "top", &format!("{n}\n"));
@@ -359,7 +385,7 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
 
 #[test]
 fn what_origin_has_is_not_the_hosts_to_say() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let main = shared.here(&["rev-parse", "main"]);
     shared.here(&["update-ref", "refs/remotes/origin/main", &main]);

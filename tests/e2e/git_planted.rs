@@ -4,11 +4,12 @@ use crate::git;
 use crate::git_attacks::{arrives, branch, shared_on, sinc};
 use crate::names::nothing_was_executed;
 use crate::steps;
+use crate::support::e2e::Bed;
 use crate::support::{PATIENCE, wait_until};
 
 #[test]
 fn a_stash_with_a_message_for_a_shell_is_a_stash() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let main = shared.here(&["rev-parse", "main"]);
     for message in [
@@ -39,7 +40,7 @@ fn a_stash_with_a_message_for_a_shell_is_a_stash() {
 
 #[test]
 fn a_planted_repository_is_run_by_nobody() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let config = format!(
         "[core]\n\tfsmonitor = \"touch {}/pwn\"\n\thooksPath = hooks\n",
@@ -105,7 +106,7 @@ const ARMED: [&str; 14] = [
 
 #[test]
 fn nothing_of_the_projects_is_run_by_the_mirror() {
-    let Some(bed) = git::sharing() else { return };
+    let Some(bed) = Bed::new() else { return };
     let shared = shared_on(bed);
     let ran = shared.bed.host.dir().join("ran");
     std::fs::create_dir(&ran).unwrap();

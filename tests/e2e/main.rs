@@ -12,6 +12,7 @@ mod flush;
 mod forwarding;
 mod git;
 mod git_attacks;
+mod git_habits;
 mod git_planted;
 mod interrupted;
 mod kill;

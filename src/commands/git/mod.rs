@@ -19,7 +19,7 @@ use crate::cli::{self, GitAction};
 use crate::config::Mode;
 use crate::failure::{Failure, Kind};
 use crate::git::base;
-use crate::git::cycle::Sides;
+use crate::git::cycle::{Sides, Wait};
 use crate::git::local::Local;
 use crate::git::transport::{Tell, Transport};
 use crate::remote::{Remote, Script};
@@ -53,7 +53,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Git) -> Result<i32> {
 fn not_shared(ctx: &Context, record: &Record) -> Result<Option<&'static str>> {
     let config = ctx.config()?;
     if !config.sync.git.value {
-        return Ok(Some("`git = true` under `[sync]` in the configuration turns it on"));
+        return Ok(Some("`git = false` under `[sync]` in the configuration turned it off"));
     }
     if record.no_sync || !matches!(config.sync.mode.value, Mode::TwoWaySafe | Mode::TwoWayResolved) {
         return Ok(Some("only in the modes that go both ways"));
@@ -82,7 +82,11 @@ fn with_sides<T>(
         let answer = remote.ask(why, script, &all, Vec::new(), DEADLINE)?;
         Ok(answer.bytes)
     };
-    let files = || {
+    let files = |wait| {
+        // Whoever has asked for one here has waited for it.
+        if wait == Wait::Pending {
+            return Ok(());
+        }
         let Some(mutagen) = mutagen else { return Err("there is no Mutagen".to_owned()) };
         let all =
             sync_control::wait(ctx, mutagen, record, None, FILES).map_err(|error| format!("{error:#}"))?;

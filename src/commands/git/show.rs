@@ -94,7 +94,6 @@ fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
     let mut refused = Refused::new();
     sides.fetch(&here, &there, &mut refused)?;
     let plan = sides.decide(&here, &there, &refused);
-    sides.local.forget_incoming()?;
     told.notes = limits::notes(&here, &there);
     told.notes
         .extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));

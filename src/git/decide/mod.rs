@@ -475,8 +475,9 @@ impl Work<'_> {
 
     fn add(&self, moves: &mut Moves, prefix: &str, name: &Name, old: Option<&Oid>, new: Option<&Oid>) {
         let full = format!("{prefix}{name}");
+        // A tag with a message is an object of its own, which no commit leads to.
         if let Some(old) = old
-            && new.is_none_or(|new| !(self.asked.ancestor)(old, new))
+            && (prefix == "refs/tags/" || new.is_none_or(|new| !(self.asked.ancestor)(old, new)))
         {
             moves.keep.push((old.clone(), full.clone()));
         }

@@ -67,6 +67,7 @@ impl Session {
     fn files_come_together(&mut self) -> String {
         let connected = self.world.sinc(&["--no-attach"]);
         let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
+        self.tell(&format!("sinc flush: {} {}", flushed.code, flushed.stderr.trim()));
         let text = format!("{connected}\n{flushed}");
         if text.contains("stopped itself") {
             self.tell("it stands still: ended, and made again, as sinc says");

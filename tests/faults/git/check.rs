@@ -26,7 +26,15 @@ impl Session {
             here == there
         });
         if !same {
-            return Err(format!("sinc says that both are in step\n--- here\n{here}\n--- there\n{there}"));
+            let files = [Side::Local, Side::Remote].map(|side| format!("{:?}", tree::read(&self.root(side))));
+            let status = self.world.sinc(&["status", "--cached"]);
+            let flush = self.world.sinc(&["flush", "--timeout", "60"]);
+            return Err(format!(
+                "sinc says that both are in step\n--- here\n{here}{}\n--- there\n{there}{}\n{status}\n{flush}\nand then\n{}",
+                files[0],
+                files[1],
+                self.repo(Side::Remote).told(),
+            ));
         }
         let mut found: BTreeSet<u64> = self.world.in_backups();
         for side in [Side::Local, Side::Remote] {

@@ -10,7 +10,7 @@ pub(crate) const STEPS: [(&str, &[&str]); 5] = [
     ("looks at a side", &["put repo here"]),
     ("moves a side", &["toindex"]),
     ("moves one", &["toindex"]),
-    ("fetches or sends", &["upload-pack", "receive-pack"]),
+    ("gives or takes", &["put whole yes", "then :; else give", "upload-pack", "receive-pack"]),
     ("packs or unpacks", &["pack-objects", "unpack-objects", "index-pack"]),
 ];
 

@@ -44,8 +44,7 @@ impl std::ops::AddAssign for Came {
 /// Does the run with this seed.
 pub(crate) fn run(seed: u64) -> Came {
     let mut rng = Rng::with_seed(seed);
-    let Some(mut world) = World::new(Disks::Large, "two-way-safe") else { return Came::default() };
-    world.bed.sandbox.set("SINC_GIT", "true");
+    let Some(world) = World::new(Disks::Large, "two-way-safe") else { return Came::default() };
     let mut run = Session {
         world,
         model: Model::default(),

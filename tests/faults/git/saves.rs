@@ -91,8 +91,7 @@ fn measure(saver: Side) {
     }
     let seed = number("SINC_FAULTS_SEED", 1);
     let mut rng = Rng::with_seed(seed);
-    let Some(mut world) = World::new(Disks::Large, "two-way-safe") else { return };
-    world.bed.sandbox.set("SINC_GIT", "true");
+    let Some(world) = World::new(Disks::Large, "two-way-safe") else { return };
     let both = Both { world, saver };
     both.begin();
     let mut became = Became::default();

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::{Engine, Message, thread};
 use crate::git::base;
-use crate::git::cycle::{Outcome, Refused, Report, Sides};
+use crate::git::cycle::{Outcome, Refused, Report, Sides, Wait};
 use crate::git::local::Local;
 use crate::git::recent::Recent;
 use crate::git::saves;
@@ -95,9 +95,9 @@ impl Engine<'_> {
                 let answer = answered.recv_timeout(OWN).map_err(|_| anyhow!("the line was lost"))?;
                 Ok(answer.into_bytes())
             };
-            let files = || {
+            let files = |wait| {
                 let (done, ended) = channel();
-                send(&to_files, Message::GitFiles(record.id.clone(), done));
+                send(&to_files, Message::GitFiles(record.id.clone(), wait, done));
                 ended.recv_timeout(FILES).unwrap_or_else(|_| Err("their cycle did not end".to_owned()))
             };
             let lock = ctx.store.lock(&format!("{}-git", record.id), &record.host, PATIENCE, &mut || {});
@@ -130,10 +130,23 @@ impl Engine<'_> {
         }
     }
 
-    /// Somebody waits for a cycle of the sync that begins from now on.
-    pub(super) fn want_files(&mut self, now: Instant, id: &str, done: Sender<Result<(), String>>) {
+    /// Somebody waits for a cycle of the sync.
+    pub(super) fn want_files(
+        &mut self,
+        now: Instant,
+        id: &str,
+        wait: Wait,
+        done: Sender<Result<(), String>>,
+    ) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
-        session.joiner.ask(now);
+        match wait {
+            Wait::Whole => session.joiner.ask(now),
+            Wait::Pending if session.git.cycle_began.is_some() => {
+                return session.git.waiting.push((done, true));
+            }
+            Wait::Pending if session.joiner.is_called_for() => {}
+            Wait::Pending => return drop(done.send(Ok(()))),
+        }
         session.git.waiting.push((done, false));
     }
 

@@ -26,6 +26,7 @@ use super::follow::Found;
 use super::watched::{Known, Watched};
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
+use crate::git::cycle::Wait;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
@@ -76,7 +77,7 @@ enum Message {
     /// A cycle of git's asks the host.
     GitAsked(git::Question),
     /// It waits for a cycle of the sync.
-    GitFiles(String, Sender<Result<(), String>>),
+    GitFiles(String, Wait, Sender<Result<(), String>>),
     /// It has ended.
     GitEnded(String, Box<git::Ended>),
     /// What was saved on the host, and git here may have written over, is kept there: anew, or as before.
@@ -283,7 +284,7 @@ impl<'a> Engine<'a> {
             }
             Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),
             Message::GitAsked(question) => self.ask_for_git(now, question),
-            Message::GitFiles(id, done) => self.want_files(now, &id, done),
+            Message::GitFiles(id, wait, done) => self.want_files(now, &id, wait, done),
             Message::GitKept(id, anew, kept) => self.take_kept(now, &id, anew, kept),
             Message::GitOverwritten(id, side, saves) => self.take_overwritten(&id, side, saves),
             Message::GitEnded(id, ended) => self.take_git(now, &id, *ended),

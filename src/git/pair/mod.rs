@@ -1,11 +1,14 @@
 //! Two repositories on this machine and whole cycles between them: what a cycle does to real git, without a network, and what
 //! becomes of one that is killed or refused at any of its steps.
 
-use std::cell::RefCell;
+mod on_the_way;
+
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::cycle::{Outcome, Refused, Sides};
+use super::cycle::{Outcome, Refused, Sides, Wait};
 use super::local::Local;
 use super::state::Name;
 use super::transport::Transport;
@@ -13,10 +16,17 @@ use super::{APPLY, base, join, saves};
 use crate::process::{Cmd, Runner};
 use crate::remote::{Answer, Script};
 
+/// A line that works.
+const LINE: &str = "exec sh -c \"$1\"";
+
 struct Pair {
     _dir: tempfile::TempDir,
     here: PathBuf,
     there: PathBuf,
+    /// How git's own transport runs a command on the host.
+    line: Cell<&'static str>,
+    /// So many whole cycles of the files were waited for.
+    whole: AtomicU32,
     /// What the host runs in place of `apply.sh`, once.
     instead: std::sync::Mutex<Option<&'static Script>>,
     refused: RefCell<Refused>,
@@ -62,7 +72,15 @@ impl Pair {
         std::fs::write(here.join("b"), "1\n").unwrap();
         git(&here, &["add", "-A"]);
         git(&here, &["commit", "-qm", "first"]);
-        Self { _dir: dir, here, there, instead: None.into(), refused: RefCell::default() }
+        Self {
+            _dir: dir,
+            here,
+            there,
+            line: Cell::new(LINE),
+            whole: AtomicU32::new(0),
+            instead: None.into(),
+            refused: RefCell::default(),
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&Sides<'_>) -> T) -> T {
@@ -72,7 +90,12 @@ impl Pair {
             let other = if asked.line() == APPLY.line() { instead.lock().unwrap().take() } else { None };
             Ok(script(&there, other.unwrap_or(asked), words))
         };
-        let files = || {
+        let whole = &self.whole;
+        let files = |wait| {
+            if wait == Wait::Pending {
+                return Ok(());
+            }
+            whole.fetch_add(1, Ordering::SeqCst);
             sync(&here, &there);
             Ok(())
         };
@@ -80,7 +103,7 @@ impl Pair {
             local: Local::new(Runner::default(), &self.here),
             directory: self.there.to_str().unwrap().to_owned(),
             ask: &ask,
-            transport: Transport::through("exec sh -c \"$1\"", self.there.to_str().unwrap()),
+            transport: Transport::through(self.line.get(), self.there.to_str().unwrap()),
             files: &files,
             base: base::path(&self.here, "test"),
             ignores: vec!["dist".to_owned()],
@@ -226,6 +249,28 @@ fn the_host_gets_what_is_here_and_then_each_follows_the_other() {
 }
 
 #[test]
+fn a_tag_that_the_other_side_replaced_or_deleted_can_be_had_back() {
+    let pair = Pair::new();
+    pair.settle();
+    for (side, other) in [(&pair.here, &pair.there), (&pair.there, &pair.here)] {
+        let mut tags = Vec::new();
+        for replace in [&["tag", "-f", "v1"][..], &["tag", "-d", "v1"]] {
+            git(side, &["tag", "-f", "-a", "-m", "with a message", "v1"]);
+            pair.settle();
+            let tag = git(other, &["rev-parse", "v1"]);
+            assert_eq!(git(other, &["cat-file", "-t", &tag]), "tag");
+            tags.push(tag);
+            Pair::commit(side, "a", &format!("{} {}\n", tags.len(), side.display()));
+            git(side, replace);
+            pair.settle();
+        }
+        pair.alike();
+        let all = git(other, &["rev-list", "--all", "--reflog", "--objects", "--no-object-names"]);
+        assert!(tags.iter().all(|tag| all.contains(tag.as_str())), "{tags:?}\n{all}");
+    }
+}
+
+#[test]
 fn what_both_sides_have_staged_is_put_together() {
     let pair = Pair::new();
     pair.settle();
@@ -273,7 +318,8 @@ fn without_a_base_nothing_is_taken_back() {
 
 /// `apply.sh` that is killed after its line `at`; nothing where that is no line to end at.
 fn killed_after(at: usize) -> Option<&'static Script> {
-    let mut lines: Vec<&str> = concat!(include_str!("env.sh"), include_str!("apply.sh")).lines().collect();
+    let text = concat!(include_str!("../env.sh"), include_str!("../pack.sh"), include_str!("../apply.sh"));
+    let mut lines: Vec<&str> = text.lines().collect();
     if at >= lines.len() {
         return None;
     }
@@ -288,10 +334,10 @@ fn a_move_that_is_killed_after_any_of_its_lines_is_made_good_by_the_next() {
     let pair = Pair::new();
     pair.settle();
     // Before them nothing is done.
-    let first = include_str!("env.sh").lines().count();
-    let last = first + include_str!("apply.sh").lines().count();
+    let first = include_str!("../env.sh").lines().count() + include_str!("../pack.sh").lines().count();
+    let last = first + include_str!("../apply.sh").lines().count();
     let mut killed = 0;
-    let lines: Vec<&str> = include_str!("apply.sh").lines().collect();
+    let lines: Vec<&str> = include_str!("../apply.sh").lines().collect();
     let moves = lines.iter().position(|line| line.starts_with("move()")).unwrap();
     for at in first..last {
         // Each where something moves, some of the others.
@@ -306,6 +352,8 @@ fn a_move_that_is_killed_after_any_of_its_lines_is_made_good_by_the_next() {
         let id = Pair::commit(&pair.here, "a", &format!("line {at}\n"));
         std::fs::write(pair.here.join("c"), format!("staged {at}\n")).unwrap();
         git(&pair.here, &["add", "c"]);
+        // The files are there already: nothing is refused for them.
+        sync(&pair.here, &pair.there);
         *pair.instead.lock().unwrap() = Some(script);
         killed += usize::from(pair.cycle().is_err());
         pair.settle();
