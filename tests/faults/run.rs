@@ -46,11 +46,12 @@ pub(crate) fn run(seed: u64) -> Through {
             let mass = if through.deletions > 0 { format!("; {through}") } else { String::new() };
             if through.most_went() {
                 say(&run.story);
+                say(&run.world.link_log());
             }
             say(&format!("faults: seed {seed} ok: {found}{mass}"));
             through
         }
-        Ok(Err(wrong)) => panic!("{}\n{wrong}", run.story),
+        Ok(Err(wrong)) => panic!("{}\n{}\n{wrong}", run.story, run.world.link_log()),
         Err(panic) => {
             say(&run.story);
             std::panic::resume_unwind(panic);

@@ -68,9 +68,9 @@ pub(crate) fn run(seed: u64) -> Came {
             say(&format!("git faults: seed {seed} ok in {} s: {found}", run.began.elapsed().as_secs()));
             run.came
         }
-        Ok(Err(wrong)) => panic!("{}\n{wrong}\n{}", run.story, run.log()),
+        Ok(Err(wrong)) => panic!("{}\n{wrong}\n{}", run.story, run.world.link_log()),
         Err(panic) => {
-            say(&format!("{}\n{}", run.story, run.log()));
+            say(&format!("{}\n{}", run.story, run.world.link_log()));
             std::panic::resume_unwind(panic);
         }
     }
@@ -110,15 +110,6 @@ impl Session {
 
     pub(super) fn repo(&self, side: Side) -> Repo<'_> {
         Repo { sandbox: &self.world.bed.sandbox, root: self.root(side) }
-    }
-
-    fn log(&self) -> String {
-        let dir = self.world.bed.sandbox.home().join(".local/state/sinc/logs");
-        let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
-        let logs = files.filter(|file| file.to_string_lossy().contains("link-"));
-        let text: String = logs.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(25)..].join("\n")
     }
 
     /// A project with a repository, connected.
