@@ -30,12 +30,15 @@ list() {
 if [ "$gnu" = yes ]; then find "$@" -regextype posix-extended -type d -regex "$v" -prune -print 2>/dev/null | sed "s/^/@/"; fi;
 for d in "$@"; do if [ -d "$d" ]; then say "$d"; fi; done;
 };
+# It may be told to end before it knows whom to end; and what has only been forked would take another signal for its shell's.
 # shellcheck disable=SC2317 # the trap calls it
-end_watch() { kill "$p" 2>/dev/null; };
+end_watch() { ends=yes; kill -KILL "$p" 2>/dev/null; };
 watch() {
+ends=;
 trap end_watch TERM;
 list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,delete_self,unmount --exclude "^($v)(/|$)" --format "E %e %w%f" --fromfile - 2>&1 &
 p=$!;
+if [ -n "$ends" ]; then kill -KILL "$p" 2>/dev/null; fi;
 wait "$p"; code=$?;
 say "ended $code";
 };

@@ -8,6 +8,7 @@ mod connect;
 mod cut_transfer;
 mod demo;
 mod documented;
+mod eye;
 mod flush;
 mod forwarding;
 mod git;
