@@ -1,13 +1,11 @@
 //! The link's eye on the host, alone: told over its standard input, without a host.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
-
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use sinc::link::eye::EYE;
+use sinc::process::{Cmd, Runner};
 
 use crate::support::PATIENCE;
 use crate::support::e2e::have;
@@ -20,13 +18,8 @@ fn it_answers_however_soon_it_is_told_to_watch_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
     for round in 0..80 {
-        let mut eye = Command::new("sh")
-            .args(["-c", EYE.line()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let cmd = Cmd::new("sh", "be the host").args(["-c", EYE.line()]);
+        let mut eye = Runner::default().spawn_piped(&cmd).unwrap();
         let (told, lines) = channel();
         let output = BufReader::new(eye.stdout.take().unwrap());
         let reader = std::thread::spawn(move || {
