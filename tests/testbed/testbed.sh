@@ -379,8 +379,13 @@ latency)
 link) wan "${1:-{\}}" ;;
 reboot)
   was=$(boot_id)
-  in_vps systemctl reboot
-  wait_for 180 "the reboot" running "$was"
+  in_vps timeout 15 systemctl reboot || true # it waits for systemd's answer
+  if ! (wait_for 60 "the reboot" running "$was"); then
+    say "the VPS does not end by itself: its power is cut"
+    in_vps timeout 5 systemctl --no-pager list-jobs >&2 || true
+    power_off 0
+    boot
+  fi
   ;;
 crash)
   ip -n "$vps" link set eth0 down # the laptop sees nothing but silence
