@@ -225,7 +225,7 @@ fn has_taken_in_all(ctx: &Context, record: &Record) -> bool {
         if interrupted().is_err() || Instant::now() >= until {
             return false;
         }
-        std::thread::sleep(Duration::from_micros(500));
+        std::thread::sleep(Duration::from_micros(100));
     }
     true
 }
