@@ -74,17 +74,6 @@ fn a_command_looks_itself_where_the_link_has_not_taken_in_what_happened() {
     assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
 }
 
-#[test]
-fn what_is_deleted_just_before_a_command_is_not_taken_along() {
-    let Some((bed, here, there)) = with_signal(Signal::CONT) else { return };
-    // In one piece: the link has the event at the moment in which the command begins.
-    std::fs::rename(here.join("src"), bed.sandbox.home().join("src")).unwrap();
-    let run = bed.sandbox.sinc_in(&here, &["flush"]).exits(1);
-    assert!(run.stderr.contains("--restore"), "{run}");
-    assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
-    assert_eq!(bed.sandbox.home().join("src").read_dir().unwrap().count(), FILES);
-}
-
 /// An edit here comes over by itself.
 #[track_caller]
 fn edit_arrives(here: &Path, there: &Path, after: &[&str]) {
