@@ -162,10 +162,15 @@ impl Store {
     /// The questions to the link of a host that nobody has answered yet.
     #[must_use]
     pub fn questions(&self, host: &str) -> Vec<PathBuf> {
-        let begin = format!("{ASK}{}.", host_word(host));
         let entries = std::fs::read_dir(self.sessions_dir()).into_iter().flatten().flatten();
-        let asks = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(begin.as_bytes()));
-        asks.map(|entry| entry.path()).collect()
+        entries.filter_map(|entry| self.question(host, &entry.file_name())).collect()
+    }
+
+    /// The question of this name, if it is one to the link of this host.
+    #[must_use]
+    pub fn question(&self, host: &str, name: &OsStr) -> Option<PathBuf> {
+        let begin = format!("{ASK}{}.", host_word(host));
+        name.as_encoded_bytes().starts_with(begin.as_bytes()).then(|| self.sessions_dir().join(name))
     }
 }
 

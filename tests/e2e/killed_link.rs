@@ -74,6 +74,21 @@ fn a_command_looks_itself_where_the_link_has_not_taken_in_what_happened() {
     assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
 }
 
+#[test]
+fn what_is_deleted_just_before_a_command_is_not_taken_along() {
+    let Some(linked) = crate::link::linked() else { return };
+    for number in 0..FILES {
+        steps::write(&linked.here.join(format!("many/{number}")), &format!("{number}\n"));
+    }
+    linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).success();
+    linked.quiet();
+    // In one piece: the link has the event at the moment in which the command begins.
+    std::fs::rename(linked.here.join("many"), linked.bed.sandbox.home().join("many")).unwrap();
+    let run = linked.bed.sandbox.sinc_in(&linked.here, &["flush"]).exits(1);
+    assert!(run.stderr.contains("--restore"), "{run}");
+    assert_eq!(std::fs::read_dir(linked.there.join("many")).unwrap().count(), FILES, "{run}");
+}
+
 /// An edit here comes over by itself.
 #[track_caller]
 fn edit_arrives(here: &Path, there: &Path, after: &[&str]) {

@@ -225,6 +225,7 @@ fn has_taken_in_all(ctx: &Context, record: &Record) -> bool {
         if interrupted().is_err() || Instant::now() >= until {
             return false;
         }
+        // Mostly it is there by now; macOS has no inotify to wait with.
         std::thread::sleep(Duration::from_micros(100));
     }
     true

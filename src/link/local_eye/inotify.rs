@@ -238,12 +238,14 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         // Both halves of a move come one right after the other.
         let old = watches.left.len().saturating_sub(MOST_LEFT);
         watches.left.drain(..old);
-        let mut asked = false;
+        let mut asked = Vec::new();
         for event in events {
             if event.watch == beside {
-                match is_question(OsStr::from_bytes(&event.name)) {
-                    true => asked |= event.kind.contains(ReadFlags::MOVED_TO),
-                    false => tell(Told::Beside),
+                let name = OsStr::from_bytes(&event.name);
+                if !is_question(name) {
+                    tell(Told::Beside);
+                } else if event.kind.contains(ReadFlags::MOVED_TO) {
+                    asked.push(name.to_owned());
                 }
                 continue;
             }
@@ -290,8 +292,8 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         for (index, seen) in batch.seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
             tell(Told::Seen(index, seen));
         }
-        if asked {
-            tell(Told::Asked);
+        for name in asked {
+            tell(Told::Asked(name));
         }
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod inotify;
 
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -43,8 +44,8 @@ pub enum Told {
     GitWrote(usize, Vec<PathBuf>),
     /// Something changed in the directory beside them.
     Beside,
-    /// Somebody asks there whether all that happened before has been told. Now it has.
-    Asked,
+    /// In the file of this name there somebody asks whether all that happened before has been told. Now it has.
+    Asked(OsString),
 }
 
 /// A running eye: dropped, it ends.
@@ -290,7 +291,7 @@ mod tests {
         loop {
             match inbox.recv_timeout(Duration::from_secs(10)).unwrap() {
                 Told::Seen(0, seen) => changes += seen.changes,
-                told => break assert_eq!(told, Told::Asked),
+                told => break assert_eq!(told, Told::Asked(".ask.x".into())),
             }
         }
         assert!(changes >= 20, "{changes}");

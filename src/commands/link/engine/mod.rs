@@ -305,10 +305,11 @@ impl<'a> Engine<'a> {
                 if let Some(why) = why {
                     self.log.note(&format!("polls here: {why}"));
                 }
-                // What was asked while nobody saw it.
+                // What was asked while nobody saw it: all that can be said is that what there is has to be looked at.
                 self.asks = self.ctx.store.questions(&self.host.name);
             }
-            Told::Asked => self.asks = self.ctx.store.questions(&self.host.name),
+            // One that came later is told of after what happened before it.
+            Told::Asked(name) => self.asks.extend(self.ctx.store.question(&self.host.name, &name)),
             Told::Seen(index, seen) => {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let unclear = seen.unclear || seen.uprooted;
