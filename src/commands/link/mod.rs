@@ -160,9 +160,7 @@ pub(super) fn let_git_work(ctx: &Context, record: &Record, deadline: Duration) -
     }
     let until = Instant::now() + deadline;
     loop {
-        let pid = ctx.store.link_runs(&record.host).and_then(|runs| runs.pid);
-        let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
-        let file = file.filter(|file| pid == Some(file.pid));
+        let file = told(ctx, &record.host);
         if !file.is_some_and(|file| file.sessions.get(&record.id).is_some_and(|session| session.git_works)) {
             return Ok(());
         }
@@ -187,10 +185,10 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
     let until = Instant::now() + deadline;
     let mut asked = false;
     loop {
-        let Some(runs) = ctx.store.link_runs(&record.host) else { return false };
-        // What one that was killed told last means nothing.
-        let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
-        let file = file.filter(|file| runs.pid == Some(file.pid));
+        if ctx.store.link_runs(&record.host).is_none() {
+            return false;
+        }
+        let file = told(ctx, &record.host);
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
         let unsure = session.as_ref().is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
@@ -211,12 +209,17 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
     }
 }
 
+/// What the host's link tells that runs. What one that was killed told last means nothing.
+fn told(ctx: &Context, host: &str) -> Option<LinkFile> {
+    let runs = ctx.store.link_runs(host)?;
+    let file = ctx.store.link_file::<LinkFile>(host).ok().flatten()?;
+    (runs.pid == Some(file.pid)).then_some(file)
+}
+
 /// Has the host's link taken in what happened here before this? One that only looks again now and then never says so.
 fn has_taken_in_all(ctx: &Context, record: &Record) -> bool {
-    let file = ctx.store.link_file::<LinkFile>(&record.host).ok().flatten();
-    let watches =
-        |file: LinkFile| file.sessions.get(&record.id).is_some_and(|session| session.here.by == "inotify");
-    if !file.is_some_and(watches) {
+    let by = |file: LinkFile| Some(file.sessions.get(&record.id)?.here.by.clone());
+    if told(ctx, &record.host).and_then(by).as_deref() != Some("inotify") {
         return true;
     }
     let Ok(question) = ctx.store.ask_link(&record.host) else { return false };
