@@ -146,24 +146,27 @@ laptop() {
 inside_laptop() { [ -e "/run/netns/$lap" ] && [ /proc/self/ns/net -ef "/run/netns/$lap" ]; }
 
 leader() { local c; c=$(pid_in "$inst/container.pid") && pgrep -o -P "$c"; }
+# What runs inside is the child of a shell outside (-F): systemd stops all processes before it kills them at a shutdown, and
+# nsenter, were it the parent, would stop with its child and never take note of its end, for which the VPS's init then waits.
 in_vps() {
   local pid
   pid=$(leader) || die "the VPS does not run"
-  nsenter -t "$pid" -m -u -i -n -p -C -- \
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 "$@"
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  nsenter -F -t "$pid" -m -u -i -n -p -C -- \
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
+    sh -c '"$@"; exit $?' sh "$@"
 }
-boot_id() { in_vps cat /proc/sys/kernel/random/boot_id; }
 
-# running [BOOT_ID]: it has finished booting, and it is not that boot any more
+# running [LEADER]: it has finished booting, and LEADER is not its init any more
 running() {
-  local state
-  leader >/dev/null || {
+  local state now
+  now=$(leader) || {
     gone "$inst/supervisor.pid" || return 1
     tail -5 "$inst/vps.log" >&2
     die "the VPS ended"
   }
-  [ -z "${1:-}" ] || [ "$(boot_id 2>/dev/null)" != "$1" ] || return 1
-  state=$(in_vps systemctl is-system-running 2>/dev/null) || true
+  [ "$now" != "${1:-}" ] || return 1
+  state=$(in_vps timeout 5 systemctl is-system-running 2>/dev/null) || true
   [ "$state" = running ] || [ "$state" = degraded ]
 }
 
@@ -378,11 +381,11 @@ latency)
   ;;
 link) wan "${1:-{\}}" ;;
 reboot)
-  was=$(boot_id)
-  in_vps timeout 15 systemctl reboot || true # it waits for systemd's answer
+  was=$(leader) || die "the VPS does not run"
+  (in_vps timeout 15 systemctl reboot) || true # it waits for systemd's answer
   if ! (wait_for 60 "the reboot" running "$was"); then
     say "the VPS does not end by itself: its power is cut"
-    in_vps timeout 5 systemctl --no-pager list-jobs >&2 || true
+    (in_vps timeout 5 systemctl --no-pager list-jobs >&2) || true
     power_off 0
     boot
   fi
