@@ -151,12 +151,22 @@ pub(crate) fn set_mode(file: &Path, mode: u32) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything in a directory but sinc's marker: each path, and the text of each file.
+/// Everything in a directory but sinc's marker: each path, and the text of each file. What goes away meanwhile is not there.
 pub(crate) fn tree(dir: &Path) -> Vec<(PathBuf, Option<String>)> {
+    let gone = |error: std::io::Error, path: &Path| {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}: {error}", path.display());
+    };
     let mut found = Vec::new();
     let mut left = vec![dir.to_owned()];
     while let Some(next) = left.pop() {
-        for entry in std::fs::read_dir(&next).unwrap() {
+        let entries = match std::fs::read_dir(&next) {
+            Err(error) if next != dir => {
+                gone(error, &next);
+                continue;
+            }
+            entries => entries.unwrap(),
+        };
+        for entry in entries {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(dir).unwrap().to_owned();
             if name == Path::new(".sinc-session") {
@@ -165,9 +175,11 @@ pub(crate) fn tree(dir: &Path) -> Vec<(PathBuf, Option<String>)> {
             if path.is_dir() {
                 found.push((name, None));
                 left.push(path);
-            } else {
-                found
-                    .push((name, Some(String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned())));
+                continue;
+            }
+            match std::fs::read(&path) {
+                Ok(bytes) => found.push((name, Some(String::from_utf8_lossy(&bytes).into_owned()))),
+                Err(error) => gone(error, &path),
             }
         }
     }
