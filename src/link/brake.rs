@@ -39,6 +39,13 @@ pub enum Verdict {
     },
 }
 
+/// Are so many files missing that a person decides?
+#[must_use]
+pub fn is_too_few(now: u64, of: u64) -> bool {
+    let missing = of.saturating_sub(now);
+    missing > FEW && missing > of - missing
+}
+
 /// May a cycle begin? Where both sides lack too much, the one that lacks more is named.
 ///
 /// Without a number from before, the other side's stands for it: both had the same at the last completed cycle.
@@ -49,8 +56,7 @@ pub fn decide(local: Files, remote: Files) -> Verdict {
         [(HeldSide::Local, of(local, remote), local.now), (HeldSide::Remote, of(remote, local), remote.now)];
     let too_many = |(side, of, now): (HeldSide, Option<u64>, Option<u64>)| {
         let (of, now) = (of?, now?);
-        let missing = of.saturating_sub(now);
-        (missing > FEW && missing > of - missing).then_some((side, missing, of))
+        is_too_few(now, of).then_some((side, of.saturating_sub(now), of))
     };
     // Of equals the first counts: `max_by_key` would take the last.
     let worst = sides.into_iter().filter_map(too_many).rev().max_by_key(|(_, missing, _)| *missing);

@@ -180,7 +180,8 @@ fn event(events: &str, is_root: bool) -> Seen {
     if !directory && (has("DELETE") || has("MOVED_FROM")) {
         seen.deletes = 1;
     }
-    seen.unclear = has("MOVED_FROM") && directory || has("Q_OVERFLOW");
+    seen.taken = has("MOVED_FROM") && directory;
+    seen.unclear = seen.taken || has("Q_OVERFLOW");
     seen.unwatched = has("MOVED_TO") && directory || has("Q_OVERFLOW");
     seen.fresh = has("CREATE") && directory;
     seen
@@ -232,25 +233,43 @@ pub fn orders(sessions: &[(String, String, String)], poll: bool) -> String {
 /// Adds up what came, until it is taken; notes when so much came that some may be lost.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// What was seen in each session.
-    pub seen: Vec<(usize, Seen)>,
+    seen: Vec<(usize, Seen)>,
     since_walk: u32,
+    /// The last event was of a directory that was moved away, in this session. The next one tells where it came; where it
+    /// has left the session's, that is the one of its own watch (`MOVE_SELF`).
+    away: Option<usize>,
 }
 
 impl Tally {
     /// Adds one.
     pub fn add(&mut self, index: usize, seen: Seen) {
-        self.since_walk = self.since_walk.saturating_add(seen.changes);
-        match self.seen.iter_mut().find(|(known, _)| *known == index) {
-            Some((_, sum)) => sum.add(seen),
-            None => self.seen.push((index, seen)),
+        let came = seen.unwatched && !seen.unclear;
+        if let Some(from) = self.away.take().filter(|from| !came || *from != index) {
+            self.sum(from).taken = true;
         }
-        if self.since_walk > MANY
-            && let Some((_, sum)) = self.seen.last_mut()
-        {
+        if seen.taken {
+            self.away = Some(index);
+        }
+        self.since_walk = self.since_walk.saturating_add(seen.changes);
+        self.sum(index).add(Seen { taken: false, ..seen });
+        if self.since_walk > MANY {
+            let sum = self.sum(index);
             (sum.unclear, sum.unwatched) = (true, true);
             self.since_walk = 0;
         }
+    }
+
+    /// What was seen in each session since this was asked last.
+    pub fn take(&mut self) -> Vec<(usize, Seen)> {
+        std::mem::take(&mut self.seen)
+    }
+
+    fn sum(&mut self, index: usize) -> &mut Seen {
+        let known = self.seen.iter().position(|(known, _)| *known == index).unwrap_or_else(|| {
+            self.seen.push((index, Seen::default()));
+            self.seen.len() - 1
+        });
+        &mut self.seen[known].1
     }
 }
 
@@ -275,7 +294,7 @@ mod tests {
             ("E DELETE,ISDIR /w/app/src/", Some((0, change))),
             ("E CREATE,ISDIR /w/app/src/", Some((0, Seen { fresh: true, ..change }))),
             ("E MOVED_FROM /w/app/src/", Some((0, Seen { deletes: 1, ..change }))),
-            ("E MOVED_FROM,ISDIR /w/app/", Some((0, Seen { unclear: true, ..change }))),
+            ("E MOVED_FROM,ISDIR /w/app/", Some((0, Seen { unclear: true, taken: true, ..change }))),
             ("E MOVED_TO,ISDIR /w/app/", Some((0, Seen { unwatched: true, ..change }))),
             ("E MOVE_SELF /w/app/", Some((0, Seen { uprooted: true, ..change }))),
             ("E MOVE_SELF /w/app/src/", Some((0, Seen::default()))),
@@ -364,5 +383,29 @@ mod tests {
             tally.add(0, Seen { changes: 1, ..Seen::default() });
         }
         assert!(tally.seen[0].1.unwatched && tally.seen[0].1.unclear);
+    }
+
+    #[test]
+    fn a_directory_that_only_gets_another_name_is_not_taken_away() {
+        let taken = |lines: &[&str]| {
+            let mut tally = Tally::default();
+            let mut taken = [false, false];
+            for line in lines {
+                let Some(Said::Event(index, seen)) = parse(line, &roots()) else { panic!("{line}") };
+                tally.add(index, seen);
+                // Each line may come alone.
+                for (index, seen) in tally.take() {
+                    taken[index] |= seen.taken;
+                }
+            }
+            taken
+        };
+        let (from, to) = ("E MOVED_FROM,ISDIR /w/app/a", "E MOVED_TO,ISDIR /w/app/b");
+        assert_eq!(taken(&[from]), [false, false], "not known yet");
+        assert_eq!(taken(&[from, "E MOVE_SELF /w/app/a/"]), [true, false]);
+        assert_eq!(taken(&[from, to, "E MOVE_SELF /w/app/b/"]), [false, false]);
+        assert_eq!(taken(&[from, "E MODIFY /w/app/c", to]), [true, false]);
+        assert_eq!(taken(&[from, from, to]), [true, false]);
+        assert_eq!(taken(&[from, "E MOVED_TO,ISDIR /w/app two/b"]), [true, false]);
     }
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::brake::FEW;
+use crate::tools::mutagen::Side;
 
 /// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two. What writes a file and
 /// then deletes many (a checkout) is known for that in this time: a cycle that has begun can often not be stopped any more.
@@ -47,6 +48,8 @@ pub struct Seen {
     pub deletes: u32,
     /// It is not known how many files are gone: a directory was moved away, or events were lost.
     pub unclear: bool,
+    /// A directory was moved out of the session's, with whatever was in it.
+    pub taken: bool,
     /// The directory of the session itself was moved or deleted.
     pub uprooted: bool,
     /// Something is not watched: a directory was moved in, or events were lost.
@@ -61,9 +64,25 @@ impl Seen {
         self.changes = self.changes.saturating_add(other.changes);
         self.deletes = self.deletes.saturating_add(other.deletes);
         self.unclear |= other.unclear;
+        self.taken |= other.taken;
         self.uprooted |= other.uprooted;
         self.unwatched |= other.unwatched;
         self.fresh |= other.fresh;
+    }
+}
+
+/// The files of one side that were told to be gone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gone {
+    files: u32,
+    /// There may be any number more.
+    unclear: bool,
+}
+
+impl Gone {
+    fn add(&mut self, other: Self) {
+        self.files = self.files.saturating_add(other.files);
+        self.unclear |= other.unclear;
     }
 }
 
@@ -90,12 +109,17 @@ pub struct Joiner {
     unsure: bool,
     deletes: u32,
     deleted_at: Option<Instant>,
+    /// What is gone here and on the host: before the cycle that runs, and since it began.
+    before: [Gone; 2],
+    during: [Gone; 2],
+    /// A directory was taken away since the cycle that runs began.
+    taken: bool,
     /// Since when the deletions are waited out.
     settles: Option<Instant>,
     changes: u32,
     /// Those within a second that began then, and those within the second before it.
     second: (Instant, u32),
-    before: u32,
+    second_before: u32,
     changed_at: Instant,
     /// The last cycle began in the middle of a burst.
     bursts: bool,
@@ -113,22 +137,27 @@ impl Joiner {
             unsure: true,
             deletes: 0,
             deleted_at: None,
+            before: [Gone::default(); 2],
+            during: [Gone::default(); 2],
+            taken: false,
             settles: None,
             changes: 0,
             second: (now, 0),
-            before: 0,
+            second_before: 0,
             changed_at: now,
             bursts: false,
             ended: now,
         }
     }
 
-    /// An eye saw something.
-    pub fn saw(&mut self, now: Instant, seen: Seen) {
+    /// The eye of a side saw something.
+    pub fn saw(&mut self, now: Instant, side: Side, seen: Seen) {
+        let gone = if self.cycles { &mut self.during } else { &mut self.before };
+        gone[index(side)].add(Gone { files: seen.deletes, unclear: seen.unclear });
         self.changes = self.changes.saturating_add(seen.changes);
         let passed = now.duration_since(self.second.0);
         if passed > BURST_WINDOW {
-            self.before = if passed > 2 * BURST_WINDOW { 0 } else { self.second.1 };
+            self.second_before = if passed > 2 * BURST_WINDOW { 0 } else { self.second.1 };
             self.second = (now, 0);
         }
         self.second.1 = self.second.1.saturating_add(seen.changes);
@@ -137,6 +166,7 @@ impl Joiner {
         if seen.deletes > 0 {
             self.deleted_at = Some(now);
         }
+        self.taken |= seen.taken;
         self.unsure |= seen.unclear || u64::from(self.deletes) > FEW;
         self.due.get_or_insert(now + JOINED);
     }
@@ -147,11 +177,30 @@ impl Joiner {
     }
 
     /// Does a cycle run that began before so many deletions were told of that it must not go on? More than [`FEW`], and
-    /// more than a quarter of the files, if their number is known: to stop it costs a new connection.
+    /// more than a quarter of the files, if their number is known: to stop it costs a new connection. A directory that was
+    /// taken away may have held all of them.
+    ///
+    /// What the cycle itself deletes is not meant: as many as were gone on the other side before, and any number where that
+    /// is not known, because a directory was renamed there, or only looked at now and then (`polled`).
     #[must_use]
-    pub fn must_stop(&self, files: Option<u64>) -> bool {
-        let deletes = u64::from(self.deletes);
-        self.cycles && deletes > FEW && files.is_none_or(|files| deletes > files / 4)
+    pub fn must_stop(&self, files: Option<u64>, polled: impl Fn(Side) -> bool) -> bool {
+        let is_many = |side: Side| {
+            let other = index(side.other());
+            if polled(side.other()) || self.before[other].unclear || self.during[other].unclear {
+                return false;
+            }
+            let own = u64::from(self.own(index(side)).files);
+            own > FEW && files.is_none_or(|files| own > files / 4)
+        };
+        let taken = self.taken && files.is_none_or(|files| files > FEW);
+        self.cycles && (taken || is_many(Side::Local) || is_many(Side::Remote))
+    }
+
+    /// What is gone since the cycle began, without what it deletes itself.
+    fn own(&self, index: usize) -> Gone {
+        let (during, other) = (self.during[index], self.before[1 - index]);
+        let files = if other.unclear { during.files } else { during.files.saturating_sub(other.files) };
+        Gone { files, ..during }
     }
 
     /// The cycle was stopped: what is to be known first is counted.
@@ -216,13 +265,13 @@ impl Joiner {
     }
 
     fn is_burst(&self) -> bool {
-        self.changes > BURST || self.changes > 0 && self.second.1.max(self.before) > BURST
+        self.changes > BURST || self.changes > 0 && self.second.1.max(self.second_before) > BURST
     }
 
     fn begin_cycle(&mut self) {
         self.bursts = self.is_burst();
         (self.busy, self.cycles) = (true, true);
-        (self.due, self.changes, self.settles) = (None, 0, None);
+        (self.due, self.changes, self.settles, self.taken) = (None, 0, None, false);
     }
 
     /// The files were counted. With leave the cycle begins at once; without, it waits to be told of something.
@@ -241,6 +290,14 @@ impl Joiner {
     /// The cycle has ended; one that failed is tried again, after a look.
     pub fn cycled(&mut self, now: Instant, well: bool) {
         (self.busy, self.cycles, self.ended) = (false, false, now);
+        let own = [self.own(0), self.own(1)];
+        self.during = [Gone::default(); 2];
+        for (before, own) in self.before.iter_mut().zip(own) {
+            if well {
+                *before = Gone::default();
+            }
+            before.add(own);
+        }
         if well {
             if self.due.is_none() {
                 self.deletes = 0;
@@ -258,6 +315,10 @@ impl Joiner {
     }
 }
 
+fn index(side: Side) -> usize {
+    usize::from(side == Side::Remote)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +327,10 @@ mod tests {
 
     fn change(changes: u32, deletes: u32) -> Seen {
         Seen { changes, deletes, ..Seen::default() }
+    }
+
+    fn watched(_: Side) -> bool {
+        false
     }
 
     /// A session that has had its first look and cycle.
@@ -281,11 +346,11 @@ mod tests {
     fn changes_are_joined_and_one_more_cycle_follows_what_came_meanwhile() {
         let start = Instant::now();
         let mut joiner = quiet(start);
-        joiner.saw(start + MS(100), change(3, 0));
-        joiner.saw(start + MS(101), change(1, 0));
+        joiner.saw(start + MS(100), Side::Local, change(3, 0));
+        joiner.saw(start + MS(101), Side::Local, change(1, 0));
         assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(108))));
         assert_eq!(joiner.next(start + MS(108)), Next::Cycle);
-        joiner.saw(start + MS(150), change(1, 0));
+        joiner.saw(start + MS(150), Side::Local, change(1, 0));
         assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
         joiner.cycled(start + MS(350), true);
         assert_eq!(joiner.next(start + MS(350)), Next::Cycle);
@@ -304,7 +369,7 @@ mod tests {
         for ms in 1..=17_000 {
             let now = start + MS(ms);
             if ms < 15_000 {
-                joiner.saw(now, change(4, 0));
+                joiner.saw(now, Side::Local, change(4, 0));
             }
             if ends.is_some_and(|end| end <= now) {
                 joiner.cycled(now, true);
@@ -318,7 +383,7 @@ mod tests {
         // At once, after 2 s, after 12 s, and at its end.
         assert_eq!(cycles, 4);
         // Afterwards an edit is as quick as ever.
-        joiner.saw(start + MS(20_000), change(1, 0));
+        joiner.saw(start + MS(20_000), Side::Local, change(1, 0));
         assert_eq!(joiner.next(start + MS(20_008)), Next::Cycle);
     }
 
@@ -331,7 +396,7 @@ mod tests {
         for ms in 1..=17_000 {
             let now = start + MS(ms);
             if ms < 15_000 && ms % 2 == 0 {
-                joiner.saw(now, change(1, 0));
+                joiner.saw(now, Side::Local, change(1, 0));
             }
             if ends.is_some_and(|end| end <= now) {
                 joiner.cycled(now, true);
@@ -349,18 +414,18 @@ mod tests {
     fn few_deletions_go_at_once_and_many_are_waited_out_and_counted() {
         let start = Instant::now();
         let mut joiner = quiet(start);
-        joiner.saw(start - MS(30), change(2, 2));
+        joiner.saw(start - MS(30), Side::Local, change(2, 2));
         assert_eq!(joiner.next(start - MS(20)), Next::Wait(Some(start - MS(5))), "the first of many?");
         assert_eq!(joiner.next(start - MS(5)), Next::Cycle);
         joiner.cycled(start, true);
-        joiner.saw(start + MS(1), change(50, 50));
+        joiner.saw(start + MS(1), Side::Local, change(50, 50));
         assert_eq!(joiner.next(start + MS(11)), Next::Wait(Some(start + MS(201))), "there may be more");
         assert_eq!(joiner.next(start + MS(201)), Next::Cycle);
         // They still count while the cycle runs: it may have seen only some of them.
-        joiner.saw(start + MS(220), change(1, 1));
+        joiner.saw(start + MS(220), Side::Local, change(1, 1));
         joiner.cycled(start + MS(300), true);
         assert_eq!(joiner.next(start + MS(300)), Next::Wait(Some(start + MS(420))));
-        joiner.saw(start + MS(400), change(10, 10));
+        joiner.saw(start + MS(400), Side::Local, change(10, 10));
         assert_eq!(joiner.next(start + MS(420)), Next::Wait(Some(start + MS(600))));
         assert_eq!(joiner.next(start + MS(600)), Next::Look);
         assert_eq!(joiner.looked(start + MS(650), true), Next::Cycle);
@@ -368,7 +433,7 @@ mod tests {
         // Without end they are waited for five seconds.
         for ms in (1000..).step_by(50) {
             let now = start + MS(ms);
-            joiner.saw(now, change(60, 60));
+            joiner.saw(now, Side::Local, change(60, 60));
             if joiner.next(now) == Next::Look {
                 assert!((5900..6200).contains(&ms), "{ms}");
                 break;
@@ -380,26 +445,85 @@ mod tests {
     fn a_cycle_that_runs_when_much_is_deleted_is_stopped_and_the_files_are_counted() {
         let start = Instant::now();
         let mut joiner = quiet(start);
-        joiner.saw(start, change(60, 60));
-        assert!(!joiner.must_stop(None), "none runs");
+        joiner.saw(start, Side::Local, change(60, 60));
+        assert!(!joiner.must_stop(None, watched), "none runs");
         let mut joiner = quiet(start);
-        joiner.saw(start, change(1, 0));
+        joiner.saw(start, Side::Local, change(1, 0));
         assert_eq!(joiner.next(start + MS(10)), Next::Cycle);
-        joiner.saw(start + MS(20), change(50, 50));
-        assert!(!joiner.must_stop(None));
-        joiner.saw(start + MS(21), change(1, 1));
-        assert!(joiner.must_stop(None) && joiner.must_stop(Some(203)) && !joiner.must_stop(Some(204)));
+        joiner.saw(start + MS(20), Side::Local, change(50, 50));
+        assert!(!joiner.must_stop(None, watched));
+        joiner.saw(start + MS(21), Side::Local, change(1, 1));
+        assert!(
+            joiner.must_stop(None, watched)
+                && joiner.must_stop(Some(203), watched)
+                && !joiner.must_stop(Some(204), watched)
+        );
         joiner.stopped();
-        assert!(!joiner.must_stop(None), "once");
+        assert!(!joiner.must_stop(None, watched), "once");
         joiner.cycled(start + MS(30), false);
         assert_eq!(joiner.next(start + MS(1030)), Next::Look);
+    }
+
+    #[test]
+    fn a_directory_that_is_taken_away_stops_the_cycle_that_runs_and_no_later_one() {
+        let start = Instant::now();
+        let taken = Seen { changes: 1, unclear: true, taken: true, ..Seen::default() };
+        let mut joiner = quiet(start);
+        joiner.saw(start, Side::Local, taken);
+        assert!(!joiner.must_stop(None, watched), "none runs");
+        assert_eq!(joiner.next(start + MS(10)), Next::Look);
+        assert_eq!(joiner.looked(start + MS(20), true), Next::Cycle);
+        assert!(!joiner.must_stop(None, watched), "it was counted");
+        joiner.saw(start + MS(21), Side::Local, Seen { taken: false, ..taken });
+        assert!(!joiner.must_stop(None, watched), "it has another name only");
+        joiner.saw(start + MS(22), Side::Local, taken);
+        assert!(
+            joiner.must_stop(None, watched)
+                && joiner.must_stop(Some(51), watched)
+                && !joiner.must_stop(Some(50), watched)
+        );
+    }
+
+    #[test]
+    fn what_a_cycle_itself_deletes_does_not_stop_it() {
+        let start = Instant::now();
+        for (there, polled, stops, own) in [
+            // So many are gone there: they go here.
+            (change(60, 60), false, false, 0),
+            // Some are, and more go here.
+            (change(9, 9), false, true, 51),
+            // They have other names, or nobody watches.
+            (Seen { changes: 1, unclear: true, ..Seen::default() }, false, false, 60),
+            (change(1, 0), true, false, 60),
+            (change(1, 0), false, true, 60),
+        ] {
+            let mut joiner = quiet(start);
+            joiner.saw(start, Side::Remote, there);
+            if joiner.next(start + MS(300)) == Next::Look {
+                assert_eq!(joiner.looked(start + MS(300), true), Next::Cycle);
+            }
+            joiner.saw(start + MS(310), Side::Local, change(60, 60));
+            let is_polled = |side| polled && side == Side::Remote;
+            assert_eq!(joiner.must_stop(None, is_polled), stops, "{there:?}");
+            // What others deleted meanwhile is gone before the next one.
+            joiner.cycled(start + MS(320), true);
+            joiner.saw(start + MS(330), Side::Local, change(1, 0));
+            match joiner.next(start + MS(800)) {
+                Next::Look => assert_eq!(joiner.looked(start + MS(800), true), Next::Cycle),
+                next => assert_eq!(next, Next::Cycle),
+            }
+            joiner.saw(start + MS(810), Side::Remote, change(1, own + 50));
+            assert!(!joiner.must_stop(None, watched), "{there:?}");
+            joiner.saw(start + MS(810), Side::Remote, change(1, 1));
+            assert!(joiner.must_stop(None, watched), "{there:?}");
+        }
     }
 
     #[test]
     fn what_is_not_clear_is_counted_and_what_is_held_is_not_cycled() {
         let start = Instant::now();
         let mut joiner = quiet(start);
-        joiner.saw(start, Seen { changes: 1, unclear: true, ..Seen::default() });
+        joiner.saw(start, Side::Local, Seen { changes: 1, unclear: true, ..Seen::default() });
         assert_eq!(joiner.next(start + MS(10)), Next::Look);
         assert_eq!(joiner.looked(start + MS(20), false), Next::Wait(None));
         assert!(joiner.is_unsure());

@@ -128,7 +128,7 @@ fn read(stdout: ChildStdout, roots: &Roots, tell: &impl Fn(FromHost)) {
             for (index, wrote) in files.wrote.drain(..) {
                 tell(FromHost::Said(Said::Wrote(index, wrote)));
             }
-            for (index, seen) in tally.seen.drain(..) {
+            for (index, seen) in tally.take() {
                 tell(FromHost::Said(Said::Event(index, seen)));
             }
         }

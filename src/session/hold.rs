@@ -1,6 +1,6 @@
 //! Holds a sync whose next cycle would delete too much, and looks whether it would.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result};
 use super::scripts::COUNT;
 use super::sync;
 use crate::link::brake::{self, Files, Verdict};
+use crate::link::exclude::Rules;
+use crate::link::local_eye::{self, Root};
 use crate::remote::{Remote, RemoteError};
 use crate::state::{Held, Record, Store, host_word};
 use crate::tools::mutagen::{Mutagen, Side, SyncMode, SyncSession};
@@ -92,8 +94,7 @@ pub fn check(
 /// Would the next cycle delete too much? For a sync that stands still: its files are counted here and on the host, and
 /// compared with what both had at the last completed cycle.
 ///
-/// Here a file counts that was there then and is there now; new ones are left out. The host counts all that it has, and so
-/// many are there at the most. What is not known holds nothing: the link is the main guard.
+/// What is not known holds nothing: the link is the main guard.
 ///
 /// # Errors
 /// The host was not reached.
@@ -102,17 +103,16 @@ pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Op
     // What is deleted on a side that only receives comes back from the other one.
     let source = sync.sync_mode().and_then(SyncMode::source);
     let counts = |side| source.is_none_or(|source| source == side);
-    let (mut of, mut here) = (0, 0);
-    let counted = mutagen.each_known_file(&sync.identifier, &mut |path| {
-        of += 1;
-        here += u64::from(counts(Side::Local) && is_there(&root.join(path)));
-    });
-    if let Err(error) = counted {
-        tracing::warn!(%error, "what both sides had before is not known");
-        return Ok(None);
-    }
+    let root = Root { path: root.to_owned(), rules: Rules::new(sync.ignores()), git: false };
+    let (of, here) = match count_here(mutagen, &sync.identifier, &root, counts(Side::Local)) {
+        Ok(counted) => counted,
+        Err(error) => {
+            tracing::warn!(%error, "what both sides had before is not known");
+            return Ok(None);
+        }
+    };
     let last = Some(of);
-    let local = Files { last, now: counts(Side::Local).then_some(here), most: None };
+    let local = Files { last, now: here, most: None };
     let there = match counts(Side::Remote) && of > brake::FEW {
         true => count_there(remote, &sync.remote().path, of)?,
         false => None,
@@ -122,6 +122,29 @@ pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession) -> Result<Op
         Verdict::Go => None,
         Verdict::Hold { side, missing, of } => Some(Held { side, missing, of, since: seconds_now() }),
     })
+}
+
+/// How many files there were at the last completed cycle, and, where this side counts, how many are here: those that are still
+/// where they were. Where that is too few, all are counted: many of them may have another name, because a directory was
+/// renamed. (The host counts all that it has in any case.)
+///
+/// # Errors
+/// What there was is not known.
+pub fn count_here(
+    mutagen: &Mutagen,
+    sync: &str,
+    root: &Root,
+    counts: bool,
+) -> io::Result<(u64, Option<u64>)> {
+    let (mut of, mut here) = (0, 0);
+    mutagen.each_known_file(sync, &mut |path| {
+        of += 1;
+        here += u64::from(counts && is_there(&root.path.join(path)));
+    })?;
+    if counts && brake::is_too_few(here, of) {
+        here = here.max(local_eye::count(root).unwrap_or(0));
+    }
+    Ok((of, counts.then_some(here)))
 }
 
 /// Is there still something in the place of a file? What cannot be looked at is not missing.

@@ -374,7 +374,7 @@ fn a_burst_costs_a_few_cycles_and_nothing_of_it_is_lost() {
 }
 
 /// A session with so many files that the brake is for it.
-fn of_many_files() -> Option<Linked> {
+pub(crate) fn of_many_files() -> Option<Linked> {
     let bed = Bed::new()?;
     // Some make a repository and delete it again: what git shares is tested elsewhere (git.rs).
     let config = bed.sandbox.read(".config/sinc/config.toml");

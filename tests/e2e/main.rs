@@ -24,6 +24,7 @@ mod list;
 mod listing;
 mod mobile;
 mod modes;
+mod moved_directories;
 mod names;
 mod no_sync;
 mod old_tmux;

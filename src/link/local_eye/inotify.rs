@@ -234,6 +234,7 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
             seen: vec![Seen::default(); roots.len()],
             git: vec![None; roots.len()],
             files: vec![Files::default(); roots.len()],
+            taken: Vec::new(),
         };
         // Both halves of a move come one right after the other.
         let old = watches.left.len().saturating_sub(MOST_LEFT);
@@ -262,6 +263,9 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
             if let Err(why) = note(&mut watches, &event, &mut batch) {
                 return End::Cannot(why);
             }
+        }
+        for (_, index) in batch.taken.drain(..) {
+            batch.seen[index].taken = true;
         }
         if looked.elapsed() >= IN_PLACE
             || watches.watched.contains(&None)
@@ -303,6 +307,8 @@ struct Batch {
     seen: Vec<Seen>,
     git: Vec<Option<bool>>,
     files: Vec<Files>,
+    /// Directories that were moved away, and have not come anywhere: the cookie, and the session's number.
+    taken: Vec<(u32, usize)>,
 }
 
 /// What was written.
@@ -361,7 +367,7 @@ fn read(fd: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> rustix::io::Result<Vec<
 }
 
 fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), String> {
-    let Batch { seen, git, files } = batch;
+    let Batch { seen, git, files, taken } = batch;
     let kind = event.kind;
     if kind.contains(ReadFlags::QUEUE_OVERFLOW) {
         // Directories that were made meanwhile are not watched.
@@ -399,6 +405,9 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
     if kind.contains(ReadFlags::MOVED_FROM) && !temporary {
         watches.left.push(event.cookie);
     }
+    if kind.contains(ReadFlags::MOVED_TO) {
+        taken.retain(|from| *from != (event.cookie, index));
+    }
     let path = dir.join(OsStr::from_bytes(&event.name));
     let below = path.strip_prefix(&root.path).unwrap_or(&path);
     if root.git && below.as_os_str() == ".git" {
@@ -419,6 +428,9 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
         if watches.locked[index] && kind.intersects(wrote) && !from_elsewhere {
             files[index].git(below);
         }
+    }
+    if is_directory && kind.contains(ReadFlags::MOVED_FROM) {
+        taken.push((event.cookie, index));
     }
     let gone = kind.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
     seen[index].add(Seen {

@@ -256,8 +256,10 @@ mod tests {
         std::fs::write(project.join("o/deep/er/f"), "f").unwrap();
         until(&inbox, |seen| seen.changes >= 1);
         // One that is moved away may have held any number of files.
-        std::fs::rename(project.join("o"), dir.path().join("o")).unwrap();
-        until(&inbox, |seen| seen.unclear);
+        std::fs::rename(project.join("o"), project.join("src/o")).unwrap();
+        until(&inbox, |seen| seen.unclear && !seen.taken);
+        std::fs::rename(project.join("src/o"), dir.path().join("o")).unwrap();
+        until(&inbox, |seen| seen.unclear && seen.taken);
         std::fs::rename(&project, dir.path().join("p2")).unwrap();
         until(&inbox, |seen| seen.uprooted);
         // Another one takes its place; then one that is moved there without an event.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::watched::stands;
 use super::{Engine, Message, thread};
-use crate::tools::mutagen::SyncSession;
+use crate::tools::mutagen::{Side, SyncSession};
 
 /// How long a cycle may take: the first one sends everything.
 const CYCLE: Duration = Duration::from_secs(60 * 60);
@@ -14,7 +14,11 @@ impl Engine<'_> {
     pub(super) fn brake(&mut self, index: usize) {
         let session = &mut self.sessions[index];
         let files = session.minute.most(Instant::now());
-        if !session.joiner.must_stop(files) {
+        let polled = |side| match side {
+            Side::Local => session.eye_here.by != "inotify",
+            Side::Remote => session.eye_there.by != "inotify",
+        };
+        if !session.joiner.must_stop(files, polled) {
             return;
         }
         session.joiner.stopped();

@@ -38,16 +38,13 @@ impl Engine<'_> {
             line.say(&format!("n {}\n", session.record.remote));
         }
         let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
-        let (id, root) = (session.record.id.clone(), session.record.local.clone());
+        let (id, root) = (session.record.id.clone(), session.root());
         thread("count", move || {
-            let (mut of, mut here) = (0, 0);
-            let counted = mutagen.each_known_file(&sync, &mut |path| {
-                of += 1;
-                let is_there = || root.join(path).symlink_metadata().is_ok_and(|found| !found.is_dir());
-                here += u64::from(counts_here && is_there());
-            });
-            let of = counted.is_ok().then_some(of);
-            drop(outbox.send(Message::Counted(id, Known { of, here: counts_here.then_some(here) })));
+            let known = match hold::count_here(&mutagen, &sync, &root, counts_here) {
+                Ok((of, here)) => Known { of: Some(of), here },
+                Err(_) => Known { of: None, here: None },
+            };
+            drop(outbox.send(Message::Counted(id, known)));
         });
     }
 

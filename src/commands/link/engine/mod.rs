@@ -37,7 +37,7 @@ use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
 use crate::state::{Busy, Noted, host_word};
-use crate::tools::mutagen::{Mutagen, SyncSession};
+use crate::tools::mutagen::{Mutagen, Side, SyncSession};
 
 /// How often Mutagen is asked how a session does that runs no cycle.
 const RECHECK: Duration = Duration::from_secs(10);
@@ -313,7 +313,7 @@ impl<'a> Engine<'a> {
             Told::Seen(index, seen) => {
                 if let Some(session) = self.sessions.get_mut(index) {
                     let unclear = seen.unclear || seen.uprooted;
-                    session.joiner.saw(now, Seen { unclear, ..seen });
+                    session.joiner.saw(now, Side::Local, Seen { unclear, ..seen });
                 }
             }
             Told::Saved(index, files) => {

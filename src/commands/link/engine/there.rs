@@ -11,7 +11,7 @@ use crate::link::line::{FromHost, Line};
 use crate::remote::{ControlSocket, Why, classify};
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
-use crate::tools::mutagen::{Selector, SyncSession};
+use crate::tools::mutagen::{Selector, Side, SyncSession};
 
 /// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
 /// pauses.
@@ -161,7 +161,7 @@ impl Engine<'_> {
                 session.git.recent.missed(now);
                 let before = session.polled.replace(count).unwrap_or(count);
                 let deletes = u32::try_from(before.saturating_sub(count)).unwrap_or(u32::MAX);
-                session.joiner.saw(now, Seen { changes: 1, deletes, ..Seen::default() });
+                session.joiner.saw(now, Side::Remote, Seen { changes: 1, deletes, ..Seen::default() });
             }
             Said::Wrote(index, files) => {
                 if let Some(session) = self.sessions.get_mut(index).filter(|session| session.git.on) {
@@ -172,7 +172,7 @@ impl Engine<'_> {
             }
             Said::Event(index, seen) => {
                 let Some(session) = self.sessions.get_mut(index) else { return };
-                session.joiner.saw(now, seen);
+                session.joiner.saw(now, Side::Remote, seen);
                 session.git.works_there.wrote(now);
                 if seen.unclear {
                     session.git.recent.missed(now);
