@@ -41,7 +41,12 @@ impl Engine<'_> {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
         session.seeking = false;
         match found {
-            Ok(Found::InPlace) => session.placed = true,
+            Ok(Found::InPlace) => {
+                // What is watched may be what was there before: a disk was mounted over it.
+                if !std::mem::replace(&mut session.placed, true) {
+                    self.want_walk(self.walked + super::there::WALK_PAUSE);
+                }
+            }
             Ok(Found::Moved(said)) => {
                 self.log.note(&format!("{id}: {said}"));
                 self.say_inside(id, &said);
