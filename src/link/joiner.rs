@@ -137,7 +137,7 @@ impl Joiner {
             unsure: true,
             deletes: 0,
             deleted_at: None,
-            before: [Gone::default(); 2],
+            before: [Gone { files: 0, unclear: true }; 2],
             during: [Gone::default(); 2],
             taken: false,
             settles: None,
@@ -181,7 +181,7 @@ impl Joiner {
     /// taken away may have held all of them.
     ///
     /// What the cycle itself deletes is not meant: as many as were gone on the other side before, and any number where that
-    /// is not known, because a directory was renamed there, or only looked at now and then (`polled`).
+    /// is not known, because a directory was renamed there, nobody watched, or it is only looked at now and then (`polled`).
     #[must_use]
     pub fn must_stop(&self, files: Option<u64>, polled: impl Fn(Side) -> bool) -> bool {
         let is_many = |side: Side| {
@@ -211,6 +211,9 @@ impl Joiner {
     /// Nobody watched for a while: the next cycle is soon, and the files are counted before it.
     pub fn missed(&mut self, now: Instant) {
         self.unsure = true;
+        for gone in if self.cycles { &mut self.during } else { &mut self.before } {
+            gone.unclear = true;
+        }
         self.due.get_or_insert(now);
     }
 
@@ -516,6 +519,24 @@ mod tests {
             assert!(!joiner.must_stop(None, watched), "{there:?}");
             joiner.saw(start + MS(810), Side::Remote, change(1, 1));
             assert!(joiner.must_stop(None, watched), "{there:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_while_nobody_watched_stops_no_cycle() {
+        let start = Instant::now();
+        for (missed, stops) in [(true, false), (false, true)] {
+            let mut joiner = quiet(start);
+            if missed {
+                joiner.missed(start);
+                assert_eq!(joiner.next(start), Next::Look);
+                assert_eq!(joiner.looked(start, true), Next::Cycle);
+            } else {
+                joiner.ask(start);
+                assert_eq!(joiner.next(start), Next::Cycle);
+            }
+            joiner.saw(start + MS(10), Side::Local, change(60, 60));
+            assert_eq!(joiner.must_stop(None, watched), stops);
         }
     }
 
