@@ -96,7 +96,8 @@ fn one(lab: &Lab, component: &str, step: usize, fault: Fault, delay: u32, what: 
     wait_until(&format!("{what}: it is at it"), Duration::from_secs(60), || {
         !root(lab, "ls /run/at-it 2>/dev/null || true").is_empty()
     });
-    let go_on = "systemctl kill -s CONT sinc-apply 2>/dev/null || true";
+    // Again and again: runuser, which has seen its child stand still, may stop itself only after the first one.
+    let go_on = "systemd-run -q --collect sh -c 'while systemctl -q is-active sinc-apply; do systemctl kill -s CONT sinc-apply; sleep 0.2; done'";
     let ended = || root(lab, "systemctl is-active sinc-apply || true") != "active\n";
     match fault {
         Fault::Cut => {

@@ -48,7 +48,8 @@ step() {
     emit "ok $component $number $(($(now) - began))"
     return
   fi
-  failed="$failed$component " step_failed=yes
+  # Where nothing but packages of somebody else's is broken, all is done that needs no new package.
+  [ "$1" = packages_mend ] || failed="$failed$component " step_failed=yes
   emit "fail $component $number $(($(now) - began)) $code"
   [ ! -e "$run/because" ] || emit "why $component $(cat "$run/because")"
   tail -c "+$((size + 1))" "$run/log" | tail -n 12 | while IFS= read -r line; do emit "said $component $line"; done
