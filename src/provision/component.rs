@@ -102,6 +102,8 @@ pub struct About {
     pub note: Option<String>,
     /// How it is logged in.
     pub login: Option<Login>,
+    /// Each line that it says is something that a person should know: sh for the host's user.
+    pub warns: Option<String>,
     /// Secrets that its steps name.
     #[serde(default)]
     pub secret: Vec<Secret>,

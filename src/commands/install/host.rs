@@ -15,6 +15,7 @@ use crate::provision::component::Component;
 use crate::provision::facts::{self, Fact, Facts, Rights};
 use crate::provision::look;
 use crate::provision::plan::{ComponentPlan, Decision};
+use crate::provision::probe;
 use crate::provision::program::Program;
 use crate::provision::target::Target;
 use crate::remote::Remote;
@@ -118,7 +119,7 @@ impl<'a> TheHost<'a> {
     }
 
     fn ask(&self, components: &[&Component], logins: bool) -> Result<Facts> {
-        let program = facts::probe(&self.target, components, logins);
+        let program = probe::probe(&self.target, components, logins);
         let answer = self.access().ask("look at the host", &program)?;
         Ok(facts::parse(&answer, components)?)
     }
