@@ -277,6 +277,15 @@ impl Component {
         Ok(Self { name: name.into_owned(), about, steps })
     }
 
+    /// What it is for, without its own name before it.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        match self.about.summary.split_once(": ") {
+            Some((first, rest)) if first.eq_ignore_ascii_case(&self.name) => rest,
+            _ => &self.about.summary,
+        }
+    }
+
     /// The components that must be there first.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         self.about.needs.iter().map(|need| need.get_ref().as_str())

@@ -57,6 +57,7 @@ impl<'a> TheHost<'a> {
     /// What is there: one round trip. A run that is going on is watched to its end first, and a firewall that waits for a
     /// login gets it.
     pub(in crate::commands) fn look(&self, components: &[&Component], only: bool) -> Result<Facts> {
+        self.tell_look();
         let facts = self.ask(components, false)?;
         let why = facts.host.unsupported();
         if !why.is_empty() {
@@ -115,7 +116,13 @@ impl<'a> TheHost<'a> {
 
     /// What is there after the work, logins too.
     pub(in crate::commands) fn verify(&self, components: &[&Component]) -> Result<Facts> {
+        self.tell_look();
         self.ask(components, true)
+    }
+
+    /// It may take seconds.
+    fn tell_look(&self) {
+        self.ctx.ui.status("Looking", &format!("at {}", self.remote.name()));
     }
 
     fn ask(&self, components: &[&Component], logins: bool) -> Result<Facts> {
