@@ -1,6 +1,6 @@
 //! Something happens in the middle of a step of `sinc install`: the line is cut, sinc or the work is killed, the host is
 //! started anew or loses its power, its disk is full. Run again it converges, and goes back without a trace. Three runs;
-//! more with `SINC_INSTALL_FAULTS=100`, others with `SINC_INSTALL_FAULTS_SEED=N`.
+//! 100 with `tests/run.sh install-faults`, others with `SINC_INSTALL_FAULTS_SEED=N`.
 
 use std::path::Path;
 use std::time::Duration;
