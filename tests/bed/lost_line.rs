@@ -154,9 +154,9 @@ fn a_host_that_is_slow_for_a_while_does_not_shut_this_address_out() {
     let began = Instant::now();
     // The kernel takes connections meanwhile: each one that is given up counts once the host goes on.
     wait_until("a few tries were made", Duration::from_secs(90), || {
-        frozen.root("ss -Hltn4 sport = :22 | awk '{ print $2 }'").trim().parse::<u32>().unwrap() >= 8
+        frozen.root("ss -Hltn4 sport = :22 | awk '{ print $2 }'").trim().parse::<u32>().unwrap() >= 6
     });
-    assert!(began.elapsed() > Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
     drop(frozen);
     lab.on_host("true");
     wait_until_up(&lab);
