@@ -271,6 +271,9 @@ fn of_remote(error: &RemoteError) -> (Kind, Vec<String>) {
             format!("to put your key there: `{}`", copy_id(host)),
         ],
         Why::SshConfig => vec!["mend the line of ~/.ssh/config that ssh names above".to_owned()],
+        Why::TurnedAway => vec![
+            "it has too many connections at once, or shuts this address out for a while after failed logins: wait a minute, and run it again".to_owned(),
+        ],
         Why::MasterDead | Why::Lost => vec!["run it again: sinc connects anew".to_owned()],
         Why::Unknown => vec![format!("see whether `ssh {host}` works")],
     };

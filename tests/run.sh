@@ -3,15 +3,17 @@
 #
 #   tests/run.sh [--yes] [STEP...]
 #
-#   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named. By name only: git-faults git-saves phone
-#           tailnet
+#   STEP    fmt clippy shellcheck test faults bed; all of them unless some are named. By name only: git-faults git-saves
+#           install-faults phone tailnet
 #   --yes   installs missing system packages without asking
 #
 # `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
 # (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
 # switches of branches on either side while files are saved on the other one, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
 # `bed` runs tests/bed/ on the laptop's side of the test bed (tests/testbed/), which needs Linux and root, or sudo without a
-# password; `tailnet` is what is there for the real Tailscale, which it builds first (Go 1.26, three minutes, once). What could not run is
+# password; `install-faults` is 100 times something that happens in the middle of `sinc install`, there too (SINC_INSTALL_FAULTS=N for
+# another number, SINC_INSTALL_FAULTS_SEED=N for others), 40 minutes; `tailnet` is what is there for the real Tailscale, which it
+# builds first (Go 1.26, three minutes, once). What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
 # Exit: 0 when all passed, 1 otherwise, 2 usage.
 set -uo pipefail
@@ -29,7 +31,7 @@ for arg in "$@"; do
     sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
     exit 0
     ;;
-  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves | phone | tailnet) steps+=("$arg") ;;
+  fmt | clippy | shellcheck | test | faults | bed | git-faults | git-saves | install-faults | phone | tailnet) steps+=("$arg") ;;
   *)
     echo "run.sh: what is '$arg'? See --help" >&2
     exit 2
@@ -77,14 +79,14 @@ within() {
 tools() {
   local sets=(build) mutagen
   if has shellcheck || has test; then sets+=(tests); fi
-  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has tailnet; then sets+=(demo); fi
-  if { has bed || has tailnet; } && can_bed >/dev/null; then sets+=(bed); fi
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has install-faults || has tailnet; then sets+=(demo); fi
+  if { has bed || has install-faults || has tailnet; } && can_bed >/dev/null; then sets+=(bed); fi
   install/get-tools.sh $yes "${sets[@]}" || {
     [ "$(uname -s)" != Linux ] || return 1
     leave_out "what needs the tools that are missing (above)"
     insist=''
   }
-  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has tailnet; then
+  if has test || has faults || has git-faults || has git-saves || has phone || has bed || has install-faults || has tailnet; then
     mutagen=$(install/get-tools.sh $yes mutagen) || return 1
     [ -z "$mutagen" ] || PATH=$mutagen:$PATH
     export PATH
@@ -243,6 +245,10 @@ if has git-faults; then step git-faults only_git "SINC_GIT_FAULTS_RUNS=${SINC_FA
 if has git-saves; then step git-saves only_git "SINC_SAVES_TRIES=${SINC_SAVES_TRIES:-200}" saves::; fi
 if has phone; then step phone phone; fi
 if has bed; then step bed bed ${SINC_TIERS:+--include-ignored} --skip tailnet::; fi
+if has install-faults; then
+  export SINC_INSTALL_FAULTS=${SINC_INSTALL_FAULTS:-100}
+  step install-faults bed install_faults::
+fi
 if has tailnet; then step tailnet tailnet; fi
 
 printf '\n=== summary\n'

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::doctor_git;
 use super::install::{TheHost, own_components, wishes};
 use super::mutagen;
+use super::paint::harmless;
 use crate::config::{Config, Host};
 use crate::link::state::LinkFile;
 use crate::provision::catalog::{Catalog, applies};
@@ -170,6 +171,13 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
     let facts = there.verify(&installed)?;
     for (component, plan) in installed.iter().zip(plan(&installed, &facts, &wishes(config, false))) {
         findings.push(of_component(component, &plan, &facts));
+        for warning in facts.warnings.get(&component.name).into_iter().flatten() {
+            findings.push(Finding::new(
+                format!("component {}", component.name),
+                State::Lacking,
+                harmless(warning),
+            ));
+        }
     }
     Ok(findings)
 }

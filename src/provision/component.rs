@@ -102,6 +102,8 @@ pub struct About {
     pub note: Option<String>,
     /// How it is logged in.
     pub login: Option<Login>,
+    /// Each line that it says is something that a person should know: sh for the host's user.
+    pub warns: Option<String>,
     /// Secrets that its steps name.
     #[serde(default)]
     pub secret: Vec<Secret>,
@@ -273,6 +275,15 @@ impl Component {
         }
         about.step.clear();
         Ok(Self { name: name.into_owned(), about, steps })
+    }
+
+    /// What it is for, without its own name before it.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        match self.about.summary.split_once(": ") {
+            Some((first, rest)) if first.eq_ignore_ascii_case(&self.name) => rest,
+            _ => &self.about.summary,
+        }
     }
 
     /// The components that must be there first.

@@ -45,7 +45,7 @@ pub(super) fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wi
         }
         (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
         (Kind::Shell(shell), Fact::Shell(false)) => {
-            change(format!("make it so that {}", shell.says), shell_call(shell))
+            change(format!("make sure that {}", shell.says), shell_call(shell))
         }
         _ => Decision::Blocked("the host answered another question".to_owned()),
     }

@@ -1,14 +1,11 @@
-//! What is on the host: one read-only program asks for all of it in one round trip, one line an answer. A line that is
-//! not understood is an error, never "absent".
+//! What is on the host, as it answered: one line an answer. A line that is not understood is an error, never "absent".
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::answers::{given, parse_fact, yes};
-use super::component::{Architecture, Component, Kind, Step};
-use super::program::Program;
+use super::component::{Architecture, Component, Kind};
 use super::records::Records;
-use super::target::Target;
 
 /// What the host says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -233,6 +230,8 @@ pub struct Facts {
     pub tools: BTreeMap<String, Option<String>>,
     /// Which components a person has logged in, of those that were asked.
     pub logged_in: BTreeMap<String, bool>,
+    /// What a person should know of components, of those that were asked.
+    pub warnings: BTreeMap<String, Vec<String>>,
 }
 
 /// An answer that is not understood.
@@ -250,59 +249,7 @@ impl fmt::Display for NotUnderstood {
 
 impl std::error::Error for NotUnderstood {}
 
-/// The program that asks; with `logins` also whether what wants a login has one, which takes a second or two.
-#[must_use]
-pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String {
-    let mut program = Program::probing(target);
-    let mut commands: Vec<&str> = components.iter().flat_map(|it| &it.steps).flat_map(commands_of).collect();
-    commands.sort_unstable();
-    commands.dedup();
-    if !commands.is_empty() {
-        program.call(&[&["ask_versions"], commands.as_slice()].concat());
-    }
-    for component in components {
-        for (number, step) in component.steps.iter().enumerate() {
-            let enough = step.decided_by().unwrap_or_default();
-            let number = number.to_string();
-            let mut words = vec!["probe", &component.name, &number, enough, step.kind.name()];
-            match &step.kind {
-                Kind::Apt(apt) => words.extend(apt.packages.iter().map(String::as_str)),
-                Kind::Npm(npm) => words.extend([npm.package.as_str(), &npm.command]),
-                Kind::Download(download) => words.push(&download.destination),
-                Kind::File(file) => words.push(&file.path),
-                Kind::Edit(edit) => words.push(&edit.path),
-                Kind::Service(service) => words.extend([service.scope.name(), &service.unit]),
-                Kind::User(user) => words.push(&user.name),
-                Kind::Ufw(_) | Kind::Tailnet(_) => {}
-                Kind::Sshd(sshd) => {
-                    words.extend(sshd.set.keys().map(String::as_str).chain(["AuthenticationMethods"]));
-                }
-                Kind::Shell(shell) => {
-                    words.extend([if shell.as_user { "yes" } else { "no" }, &shell.check]);
-                }
-            }
-            program.call(&words);
-            if let Some(only) = &step.only_if {
-                program.call(&["probe_if", &component.name, &number, &only.check]);
-            }
-        }
-        if let Some(login) = component.about.login.as_ref().filter(|_| logins) {
-            program.call(&["probe_login", &component.name, &login.check]);
-        }
-    }
-    program.finish()
-}
-
-/// The programs whose versions a step asks for.
-fn commands_of(step: &Step) -> Vec<&str> {
-    let npm = match &step.kind {
-        Kind::Npm(npm) => Some(npm.command.as_str()),
-        _ => None,
-    };
-    step.decided_by().into_iter().chain(npm).collect()
-}
-
-/// Reads the answers to [`probe`] for these components.
+/// Reads the answers to [`probe`](super::probe::probe) for these components.
 ///
 /// # Errors
 /// A line is not understood, or one is missing.
@@ -349,6 +296,10 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "logged-in" => {
                 let (name, yes_or_no) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.logged_in.insert(name.to_owned(), yes(yes_or_no).ok_or_else(bad)?);
+            }
+            "warns" => {
+                let (name, text) = rest.split_once(' ').ok_or_else(bad)?;
+                facts.warnings.entry(name.to_owned()).or_default().push(text.to_owned());
             }
             "record" => facts.records.add(rest),
             "if" => {

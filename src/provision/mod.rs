@@ -1,6 +1,6 @@
 //! What can be put on a host, and how: components are data, step kinds are code.
 //!
-//! Probe ([`facts`]: one read-only program, one round trip), plan ([`plan`]: pure), apply ([`apply`]: one run on the
+//! Probe ([`probe`] asks, [`facts`] reads: one read-only program, one round trip), plan ([`plan`]: pure), apply ([`apply`]: one run on the
 //! host that outlives the line), probe again.
 
 pub mod access;
@@ -19,6 +19,7 @@ pub mod look;
 pub mod mirror;
 mod packages;
 pub mod plan;
+pub mod probe;
 pub mod program;
 pub mod records;
 mod ssh_rules;

@@ -55,6 +55,10 @@ pub struct ComponentPlan {
     pub steps: Vec<Decision>,
     /// Why nothing can be done.
     pub blocked: Option<String>,
+    /// MB that it takes.
+    pub disk: u64,
+    /// What others can reach then.
+    pub opens: Vec<String>,
     /// A sentence that a person should read.
     pub note: Option<String>,
 }
@@ -86,10 +90,12 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
     for component in components {
         let mut plan = ComponentPlan {
             name: component.name.clone(),
-            summary: component.about.summary.clone(),
+            summary: component.purpose().to_owned(),
             needs: component.needs().map(str::to_owned).collect(),
             steps: Vec::new(),
             blocked: None,
+            disk: component.about.disk,
+            opens: component.about.opens.clone(),
             note: component.about.note.as_ref().map(|note| facts.host.expand(note)),
         };
         if let Some(need) = component.needs().find(|need| blocked.contains_key(need)) {

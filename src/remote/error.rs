@@ -26,6 +26,8 @@ pub enum Why {
     MasterDead,
     /// ssh itself does not understand its configuration.
     SshConfig,
+    /// The host took the connection, and ended it before the login.
+    TurnedAway,
     /// The connection was lost on the way.
     Lost,
     /// Something else, told by ssh's own words.
@@ -109,7 +111,7 @@ impl RemoteError {
 /// Reads the reason out of ssh's words. Each pattern is the text of OpenSSH 9.2 on Linux or macOS.
 #[must_use]
 pub fn classify(said: &str) -> Why {
-    let patterns: [(&[&str], Why); 9] = [
+    let patterns: [(&[&str], Why); 10] = [
         (&["REMOTE HOST IDENTIFICATION HAS CHANGED"], Why::HostKeyChanged),
         (&["Host key verification failed", "host key is known for"], Why::HostKeyUnknown),
         (&["Could not resolve hostname"], Why::NoSuchName),
@@ -131,6 +133,7 @@ pub fn classify(said: &str) -> Why {
             Why::SshConfig,
         ),
         (&["mux_client", "Control socket", "ControlSocket", "master is dead"], Why::MasterDead),
+        (&["kex_exchange_identification"], Why::TurnedAway),
     ];
     for (texts, why) in patterns {
         if texts.iter().any(|text| said.contains(text)) {
@@ -160,6 +163,7 @@ impl fmt::Display for RemoteError {
                     Why::LoginRefused => write!(f, "host `{host}` refuses the login")?,
                     Why::MasterDead => write!(f, "the shared connection to host `{host}` is dead")?,
                     Why::SshConfig => write!(f, "ssh does not accept its configuration")?,
+                    Why::TurnedAway => write!(f, "host `{host}` ended the connection before the login")?,
                     Why::Lost => write!(f, "the connection to host `{host}` was lost")?,
                     Why::Unknown => write!(f, "ssh could not reach host `{host}`")?,
                 }
@@ -233,7 +237,9 @@ mod tests {
             ("mux_client_request_session: read from master failed: Broken pipe", Why::MasterDead),
             ("/home/a/.ssh/config: line 3: Bad configuration option: nonsense", Why::SshConfig),
             ("Timeout, server 10.77.0.2 not responding.", Why::Lost),
-            ("kex_exchange_identification: Connection closed by remote host", Why::Lost),
+            ("kex_exchange_identification: Connection closed by remote host", Why::TurnedAway),
+            ("kex_exchange_identification: read: Connection reset by peer", Why::TurnedAway),
+            ("Connection reset by 203.0.113.7 port 22", Why::Lost),
             ("something new", Why::Unknown),
             ("", Why::Unknown),
         ];

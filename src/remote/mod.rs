@@ -327,7 +327,9 @@ impl Remote {
 pub fn master_is_dead(error: &ProcessError) -> bool {
     match error.outcome() {
         Outcome::TimedOut(_) => true,
-        Outcome::Exit(255) => matches!(classify(error.stderr()), Why::MasterDead | Why::Lost | Why::Unknown),
+        Outcome::Exit(255) => {
+            matches!(classify(error.stderr()), Why::MasterDead | Why::TurnedAway | Why::Lost | Why::Unknown)
+        }
         _ => false,
     }
 }

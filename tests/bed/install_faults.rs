@@ -1,6 +1,6 @@
 //! Something happens in the middle of a step of `sinc install`: the line is cut, sinc or the work is killed, the host is
 //! started anew or loses its power, its disk is full. Run again it converges, and goes back without a trace. Three runs;
-//! more with `SINC_INSTALL_FAULTS=100`, others with `SINC_INSTALL_FAULTS_SEED=N`.
+//! 100 with `tests/run.sh install-faults`, others with `SINC_INSTALL_FAULTS_SEED=N`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -96,7 +96,8 @@ fn one(lab: &Lab, component: &str, step: usize, fault: Fault, delay: u32, what: 
     wait_until(&format!("{what}: it is at it"), Duration::from_secs(60), || {
         !root(lab, "ls /run/at-it 2>/dev/null || true").is_empty()
     });
-    let go_on = "systemctl kill -s CONT sinc-apply 2>/dev/null || true";
+    // Again and again: runuser, which has seen its child stand still, may stop itself only after the first one.
+    let go_on = "systemd-run -q --collect sh -c 'while systemctl -q is-active sinc-apply; do systemctl kill -s CONT sinc-apply; sleep 0.2; done'";
     let ended = || root(lab, "systemctl is-active sinc-apply || true") != "active\n";
     match fault {
         Fault::Cut => {

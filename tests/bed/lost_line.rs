@@ -126,3 +126,38 @@ fn a_link_that_is_killed_while_the_line_is_down_is_brought_back_by_status() {
     lab.wait_for_local(&root.join("there"), "meanwhile");
     lab.wait_for_remote("~/workspace/app/here", "meanwhile");
 }
+
+/// The host's sshd stands still, and goes on in the end.
+struct Frozen<'a>(&'a Lab);
+
+impl Frozen<'_> {
+    fn root(&self, line: &str) -> String {
+        self.0.bed(&["vps", "sh", "-c", line])
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.root("systemctl kill -s CONT ssh.service");
+    }
+}
+
+#[test]
+fn a_host_that_is_slow_for_a_while_does_not_shut_this_address_out() {
+    let lab = Lab::new();
+    let root = lab.project("app", 5);
+    lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+    wait_until_up(&lab);
+    let frozen = Frozen(&lab);
+    let slow = "systemctl kill -s STOP --kill-whom=main ssh.service; for p in $(pgrep -f '^sshd.*: dev@'); do kill -9 $p; done; true";
+    frozen.root(slow);
+    let began = Instant::now();
+    // The kernel takes connections meanwhile: each one that is given up counts once the host goes on.
+    wait_until("a few tries were made", Duration::from_secs(90), || {
+        frozen.root("ss -Hltn4 sport = :22 | awk '{ print $2 }'").trim().parse::<u32>().unwrap() >= 6
+    });
+    assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
+    drop(frozen);
+    lab.on_host("true");
+    wait_until_up(&lab);
+}

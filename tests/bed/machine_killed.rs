@@ -67,10 +67,12 @@ fn killed_at_any_moment_of_the_work_nothing_is_lost() {
         });
         lab.bed(&["boot"]);
         let (here, there) = (held_here(&root), held_there(&lab, "~/workspace/app"));
-        lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
-        if lab.sandbox.sinc_in(&root, &["flush"]).code != 0 {
+        let again = lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
+        let flush = lab.sandbox.sinc_in(&root, &["flush"]);
+        if flush.code != 0 {
             // What neither side can be sure of is a conflict, with both versions there.
-            lab.sandbox.sinc_in(&root, &["resolve", "--all", "--both"]).success();
+            let resolve = lab.sandbox.sinc_in(&root, &["resolve", "--all", "--both"]);
+            assert_eq!(resolve.code, 0, "{work}: {again}\n{flush}\n{resolve}");
             lab.sandbox.sinc_in(&root, &["flush"]).success();
         }
         let (here_now, there_now) = (held_here(&root), held_there(&lab, "~/workspace/app"));

@@ -171,6 +171,15 @@ assets = [
 ]
 write(web / "api/repos/erans/lunaroute/releases/tags/v0.2.1", json.dumps({"name": "v0.2.1", "assets": assets}))
 
+# --- Discord: two servers that the bot is in, and their roles ---
+
+servers = {"1": ("Mine", [("1", "@everyone", "1024"), ("7", "kimaki", "0")]), "2": ("Open", [("2", "@everyone", "1056")])}
+discord = web / "discord/api/v10"
+write(discord / "users/@me/guilds", json.dumps([{"id": id, "name": name} for id, (name, _) in servers.items()]))
+for id, (_, roles) in servers.items():
+    roles = [{"id": role, "name": name, "permissions": may} for role, name, may in roles]
+    write(discord / f"guilds/{id}/roles", json.dumps(roles))
+
 # --- a signed apt repository ---
 
 ETSERVER = """#!/usr/bin/env python3
@@ -314,6 +323,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        if self.path.startswith("/discord/") and self.headers["authorization"] != "Bot token of a bot":
+            return self.send_error(401)
         if not self.path.startswith("/npm/"):
             return super().do_GET()
         name = self.path[len("/npm/") :].replace("%2f", "/").replace("%2F", "/")

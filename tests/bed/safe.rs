@@ -164,6 +164,39 @@ fn packages_of_a_person_stay_and_what_dpkg_was_cut_off_in_is_finished() {
 }
 
 #[test]
+fn a_broken_package_of_somebody_else_keeps_nothing_from_being_done_that_needs_no_package() {
+    let host = Host::new(
+        "systemctl stop sinc-guard.timer; ufw --force disable; dpkg -P --force-all broken; rm -rf /tmp/broken* /etc/of-base",
+    );
+    host.own(
+        "base",
+        "[[step]]\napt.packages = [\"tmux\"]\n[[step]]\nfile = { path = \"/etc/of-base\", content = \"x\\n\" }\n",
+    );
+    let broken = "mkdir -p /tmp/broken/DEBIAN; cd /tmp/broken/DEBIAN; \
+        printf 'Package: broken\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' >control; \
+        printf '#!/bin/sh\\nexit 1\\n' >postinst; chmod 755 postinst; dpkg-deb -b /tmp/broken; dpkg -i /tmp/broken.deb; true";
+    host.root(broken);
+    let run = install(&host.lab, &UFW).exits(1);
+    let why = "base failed: packages on this host are broken";
+    assert!(run.stderr.contains(why), "{run}");
+    assert_eq!(host.root("cat /etc/of-base; ufw status | head -n 1"), "x\nStatus: active\n", "{run}");
+    assert!(!run.stderr.contains("is left out"), "{run}");
+    // What does need a package says why it is not there.
+    host.own("more", "needs = [\"base\"]\n[[step]]\napt.packages = [\"tcsh-static-or-none\"]\n");
+    let more = install(&host.lab, &["install", "--yes", "--tier", "custom", "--with", "more"]).exits(1);
+    assert!(more.stderr.contains("more failed: packages on this host are broken"), "{more}");
+    host.root("dpkg -P --force-all broken");
+    install(&host.lab, &UFW).success();
+    install(&host.lab, &[&UFW[..], &["--check"]].concat()).success();
+    let back = install(&host.lab, &["uninstall", "--yes"]).success();
+    assert_eq!(
+        host.root("ls /etc/of-base 2>/dev/null; ufw status | head -n 1; dpkg -l tmux | grep -c ^ii"),
+        "Status: inactive\n1\n",
+        "{back}"
+    );
+}
+
+#[test]
 fn a_ppa_that_cannot_be_used_is_taken_out_again() {
     let host = Host::new(NO_VENDOR);
     let dir = host.lab.sandbox.project("vendor");

@@ -260,6 +260,23 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
         "{doctor}"
     );
 
+    // Who may command Kimaki, of those of whom one would not expect it.
+    let discord = "DISCORD_REST_BASE_URL=http://10.77.0.1:8098/discord";
+    host.0.on_host(&format!("echo {discord} >>~/.config/sinc/kimaki.env"));
+    let doctor = host.sinc(&["doctor"]).stdout;
+    let kimaki: Vec<&str> = doctor.lines().filter(|line| line.contains("component kimaki:")).collect();
+    let open = [
+        "ok       component kimaki: 0.26.0",
+        "warning  component kimaki: EVERYBODY in the Discord server `Open` commands OpenCode here: its role @everyone may manage it",
+        "warning  component kimaki: the Discord server `Open` has no role `Kimaki` yet: only who owns it or may manage it commands OpenCode",
+    ];
+    assert_eq!(kimaki, open, "{doctor}");
+    host.0.on_host("sed -i 's/token of a bot/another/' ~/.config/sinc/kimaki.env");
+    let doctor = host.sinc(&["doctor"]).stdout;
+    let refused =
+        "warning  component kimaki: Discord refuses the token of its bot, in ~/.config/sinc/kimaki.env";
+    assert!(doctor.contains(refused), "{doctor}");
+
     // One alone is taken back out of the file that it shares.
     host.sinc(&["uninstall", "agentmap", "--yes"]).success();
     let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");

@@ -386,7 +386,7 @@ fn the_doctor_names_what_is_wrong_and_what_mends_it() {
     let after = all_done(SUDO, &[("fact ufw 2 - ufw active", "fact ufw 2 - ufw inactive")])
         + TOOLS
         + installed
-        + "logged-in opencode no\n";
+        + "logged-in opencode no\nwarns opencode everybody\x1b[2J may command it\n";
     let (sandbox, _fakes) = host(&after, "", &after);
     let run = sandbox.sinc(&["doctor"]).exits(1);
     insta::assert_snapshot!("doctor", run.snapshot());

@@ -15,6 +15,7 @@ use crate::provision::component::Component;
 use crate::provision::facts::{self, Fact, Facts, Rights};
 use crate::provision::look;
 use crate::provision::plan::{ComponentPlan, Decision};
+use crate::provision::probe;
 use crate::provision::program::Program;
 use crate::provision::target::Target;
 use crate::remote::Remote;
@@ -56,6 +57,7 @@ impl<'a> TheHost<'a> {
     /// What is there: one round trip. A run that is going on is watched to its end first, and a firewall that waits for a
     /// login gets it.
     pub(in crate::commands) fn look(&self, components: &[&Component], only: bool) -> Result<Facts> {
+        self.tell_look();
         let facts = self.ask(components, false)?;
         let why = facts.host.unsupported();
         if !why.is_empty() {
@@ -114,11 +116,17 @@ impl<'a> TheHost<'a> {
 
     /// What is there after the work, logins too.
     pub(in crate::commands) fn verify(&self, components: &[&Component]) -> Result<Facts> {
+        self.tell_look();
         self.ask(components, true)
     }
 
+    /// It may take seconds.
+    fn tell_look(&self) {
+        self.ctx.ui.status("Looking", &format!("at {}", self.remote.name()));
+    }
+
     fn ask(&self, components: &[&Component], logins: bool) -> Result<Facts> {
-        let program = facts::probe(&self.target, components, logins);
+        let program = probe::probe(&self.target, components, logins);
         let answer = self.access().ask("look at the host", &program)?;
         Ok(facts::parse(&answer, components)?)
     }

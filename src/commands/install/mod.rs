@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::context::Context;
+use super::paint::harmless;
 use crate::cli;
 use crate::config::{Agent, BUILT_IN_AGENTS, Config, Url, Value};
 use crate::failure::{Failure, Kind};
@@ -180,6 +181,9 @@ fn finish(
             report
                 .notes
                 .push(format!("{} is not logged in yet: `{}` on the host", component.name, login.command));
+        }
+        for warning in facts.warnings.get(&component.name).into_iter().flatten() {
+            report.notes.push(format!("{}: {}", component.name, harmless(warning)));
         }
     }
     show::report(ctx, &report);

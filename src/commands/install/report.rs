@@ -138,7 +138,7 @@ impl Report {
                 let steps: Vec<Value> = plan.steps.iter().map(step_json).collect();
                 json!({
                     "name": plan.name, "summary": plan.summary, "state": became.name(), "why": became.why(),
-                    "needs": plan.needs, "note": plan.note, "steps": steps,
+                    "needs": plan.needs, "opens": plan.opens, "note": plan.note, "steps": steps,
                 })
             })
             .collect();

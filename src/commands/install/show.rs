@@ -34,8 +34,13 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
     let facts = &report.facts;
     let at =
         if report.host == report.destination { String::new() } else { format!(" ({})", report.destination) };
-    let mut lines =
-        vec![format!("{}{at}: {}, {}, {} MB free", report.host, facts.os_name, facts.arch, facts.disk)];
+    let open = report.components.iter().filter(|(_, became)| *became == Became::WouldChange);
+    let takes = match open.map(|(plan, _)| plan.disk).sum() {
+        0_u64 => String::new(),
+        takes => format!("; this takes {takes} MB at most"),
+    };
+    let (host, disk) = (&report.host, facts.disk);
+    let mut lines = vec![format!("{host}{at}: {}, {}, {disk} MB free{takes}", facts.os_name, facts.arch)];
     for (plan, became) in &report.components {
         if *became == Became::Satisfied {
             lines.push(format!("  {}: as it should be", ui.bold(&plan.name)));
@@ -58,8 +63,9 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
         }
         if let Became::Blocked(why) = became {
             lines.push(format!("    ! cannot be done: {why}"));
-        } else if let Some(note) = plan.note.as_ref().filter(|_| *became == Became::WouldChange) {
-            lines.push(format!("    ({note})"));
+        } else if *became == Became::WouldChange {
+            lines.extend(plan.opens.iter().map(|what| format!("    (opens {what})")));
+            lines.extend(plan.note.iter().map(|note| format!("    ({note})")));
         }
     }
     lines

@@ -214,3 +214,10 @@ probe_if() { echo "if $1 $2 $(probe_shell yes "$3")"; }
 probe_login() {
   if as_user timeout 30 sh -c "$2" >/dev/null 2>&1 </dev/null; then echo "logged-in $1 yes"; else echo "logged-in $1 no"; fi
 }
+
+# NAME TEXT: each line that it says is something that a person should know
+probe_warns() {
+  as_user timeout 30 sh -c "$2" 2>/dev/null </dev/null | head -n 9 | cut -c1-300 | while IFS= read -r line; do
+    printf 'warns %s %s\n' "$1" "$line"
+  done
+}

@@ -8,8 +8,10 @@ mod place;
 mod records;
 mod telling;
 mod there;
+mod trying;
 
 pub(in crate::commands::link) use git::GitWatched;
+use trying::Tries;
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -145,7 +147,7 @@ struct Engine<'a> {
     walked: Instant,
     /// When something changed there last.
     changed_there: Option<Instant>,
-    tries: u32,
+    tries: Tries,
     try_at: Option<Instant>,
     tried_at: Instant,
     /// The line was lost, and is not back yet.
@@ -207,7 +209,7 @@ impl<'a> Engine<'a> {
             walk_latest: None,
             walked: now,
             changed_there: None,
-            tries: 0,
+            tries: Tries::default(),
             try_at: Some(now),
             tried_at: now,
             lost: false,

@@ -3,40 +3,16 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use super::trying::{LEAST_PAUSE, Met, Tries};
 use super::{Engine, Message, QUIET, thread};
 use crate::link::asked::{Asker, Door, socket};
 use crate::link::eye::{EYE, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
-use crate::remote::{ControlSocket, Why, classify};
+use crate::remote::ControlSocket;
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
 use crate::tools::mutagen::{Selector, Side, SyncSession};
-
-/// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
-/// pauses.
-const EAGER_TRIES: u32 = 150;
-const LEAST_PAUSE: Duration = Duration::from_millis(500);
-
-/// So many tries go on side by side: one waits a second for its first packet to be answered.
-const AT_ONCE: usize = 2;
-
-/// How long the most patient try waits, seconds.
-const LONGEST: u32 = 10;
-
-/// How long a try waits for the host's first words, seconds. A packet that was sent before the line was back is sent again only
-/// after 1 s, 2 s more and 4 s more, so a new try is sooner. A slow host, or one behind others, needs more now and then.
-fn patience(tries: u32) -> u32 {
-    match tries % 12 {
-        11 => LONGEST,
-        3 | 7 => 3,
-        _ => 1,
-    }
-}
-const MOST_PAUSE: Duration = Duration::from_secs(5);
-
-/// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
-const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 /// inotifywait is started again this often before the host is polled, until the line is opened anew.
 const WATCH_TRIES: u32 = 2;
@@ -44,11 +20,6 @@ const WATCH_TRIES: u32 = 2;
 /// How long after a walk the next one may begin, and where only little speaks for one.
 pub(super) const WALK_PAUSE: Duration = Duration::from_secs(2);
 const LONG_WALK_PAUSE: Duration = Duration::from_secs(10);
-
-/// Is it something that a person has to see to? To be refused again and again could get this address shut out.
-fn is_refusal(why: &str) -> bool {
-    matches!(classify(why), Why::LoginRefused | Why::HostKeyUnknown | Why::HostKeyChanged | Why::SshConfig)
-}
 
 impl Engine<'_> {
     /// Takes what a line said: the one that is open, or one that is tried.
@@ -69,10 +40,12 @@ impl Engine<'_> {
             FromHost::Over(why) => {
                 drop(self.trying.swap_remove(at));
                 // What refuses one refuses the other too.
-                if self.trying.is_empty() || is_refusal(&why) {
+                if self.tries.over(&why) == Met::Refusal || self.trying.is_empty() {
                     self.lose_line(now, why);
-                } else {
+                } else if self.tries.beside(self.trying.len()) {
                     self.try_at.get_or_insert(now + LEAST_PAUSE);
+                } else {
+                    self.try_at = None;
                 }
             }
             FromHost::Said(_) => {}
@@ -82,7 +55,7 @@ impl Engine<'_> {
     fn take_there(&mut self, now: Instant, said: FromHost) {
         match said {
             FromHost::Begun => {
-                self.tries = 0;
+                self.tries = Tries::default();
                 self.poll = None;
                 self.watch_tries = 0;
                 // Beside the walk. It begins no cycle: those are asked for.
@@ -282,8 +255,7 @@ impl Engine<'_> {
             self.try_at = Some(now + Duration::from_secs(1));
             return;
         }
-        // The first one of all has nothing to hurry for.
-        let seconds = if self.lost { patience(self.tries) } else { LONGEST };
+        let seconds = self.tries.begin(self.lost);
         self.tried_at = now;
         // Apart from the shared connections, which a person may end.
         let sockets = ControlSocket::new(&self.ctx.environment.link_dir(), self.remote.destination(), false);
@@ -299,15 +271,13 @@ impl Engine<'_> {
         {
             cmd = cmd.env("SSH_AUTH_SOCK", socket);
         }
-        self.tries += 1;
         let (outbox, number) = (self.outbox.clone(), self.last_number);
         let tell = move |said| drop(outbox.send(Message::There(number, said)));
         match Line::open(&self.ctx.runner, &cmd, own, self.roots.clone(), tell) {
             Ok(line) => self.trying.push((number, line)),
             Err(error) => return self.lose_line(now, format!("{error:#}")),
         }
-        // A line that comes back is met by the next try, not by the next packet of the one before.
-        if self.lost && !rides && self.tries < EAGER_TRIES && self.trying.len() < AT_ONCE {
+        if self.lost && !rides && self.tries.beside(self.trying.len()) {
             self.try_at = Some(now + LEAST_PAUSE);
         }
     }
@@ -335,7 +305,7 @@ impl Engine<'_> {
         self.waiting.give_up();
         (self.there_ready, self.lost) = (false, true);
         self.walk_at = None;
-        let refused = is_refusal(&why);
+        self.tries.over(&why);
         let why = why.lines().last().unwrap_or_default().trim().to_owned();
         let why = if why.is_empty() { "the connection ended".to_owned() } else { why };
         if self.file.up || self.file.why.as_ref() != Some(&why) {
@@ -354,12 +324,7 @@ impl Engine<'_> {
                 let _ = session.joiner.looked(now, false);
             }
         }
-        let pause = match self.tries.checked_sub(EAGER_TRIES) {
-            // One that waited for the host has been a pause itself.
-            None => LEAST_PAUSE.saturating_sub(now.duration_since(self.tried_at)),
-            Some(more) => (LEAST_PAUSE * (more + 2)).min(MOST_PAUSE),
-        };
-        self.try_at = Some(now + if refused { REFUSED_PAUSE } else { pause });
+        self.try_at = Some(now + self.tries.pause(now.duration_since(self.tried_at)));
     }
 
     /// Has the host watch, or poll, what is to be watched now.

@@ -1,0 +1,60 @@
+//! The questions to the host: how everything is that these components want, in one round trip.
+
+use super::component::{Component, Kind, Step};
+use super::program::Program;
+use super::target::Target;
+
+/// The program that asks; with `logins` also whether what wants a login has one, and what else a person should know, which takes a second or two.
+#[must_use]
+pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String {
+    let mut program = Program::probing(target);
+    let mut commands: Vec<&str> = components.iter().flat_map(|it| &it.steps).flat_map(commands_of).collect();
+    commands.sort_unstable();
+    commands.dedup();
+    if !commands.is_empty() {
+        program.call(&[&["ask_versions"], commands.as_slice()].concat());
+    }
+    for component in components {
+        for (number, step) in component.steps.iter().enumerate() {
+            let enough = step.decided_by().unwrap_or_default();
+            let number = number.to_string();
+            let mut words = vec!["probe", &component.name, &number, enough, step.kind.name()];
+            match &step.kind {
+                Kind::Apt(apt) => words.extend(apt.packages.iter().map(String::as_str)),
+                Kind::Npm(npm) => words.extend([npm.package.as_str(), &npm.command]),
+                Kind::Download(download) => words.push(&download.destination),
+                Kind::File(file) => words.push(&file.path),
+                Kind::Edit(edit) => words.push(&edit.path),
+                Kind::Service(service) => words.extend([service.scope.name(), &service.unit]),
+                Kind::User(user) => words.push(&user.name),
+                Kind::Ufw(_) | Kind::Tailnet(_) => {}
+                Kind::Sshd(sshd) => {
+                    words.extend(sshd.set.keys().map(String::as_str).chain(["AuthenticationMethods"]));
+                }
+                Kind::Shell(shell) => {
+                    words.extend([if shell.as_user { "yes" } else { "no" }, &shell.check]);
+                }
+            }
+            program.call(&words);
+            if let Some(only) = &step.only_if {
+                program.call(&["probe_if", &component.name, &number, &only.check]);
+            }
+        }
+        if let Some(login) = component.about.login.as_ref().filter(|_| logins) {
+            program.call(&["probe_login", &component.name, &login.check]);
+        }
+        if let Some(warns) = component.about.warns.as_ref().filter(|_| logins) {
+            program.call(&["probe_warns", &component.name, warns]);
+        }
+    }
+    program.finish()
+}
+
+/// The programs whose versions a step asks for.
+fn commands_of(step: &Step) -> Vec<&str> {
+    let npm = match &step.kind {
+        Kind::Npm(npm) => Some(npm.command.as_str()),
+        _ => None,
+    };
+    step.decided_by().into_iter().chain(npm).collect()
+}
