@@ -10,7 +10,7 @@ shift;
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
 put version "$(git version)";
 if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
-if [ -d .git/objects ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
+if [ -d .git/objects ] && [ -d .git/refs ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
 unlock_dead;
 # The empty tree is never sent, so it is made on each side.
 if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;

@@ -1,7 +1,8 @@
-//! How git's own lock is held: a `git add` that finds it fails.
+//! Nobody is kept out of a repository: a `git add` that finds the lock held fails, and so does `rm -rf .git` where somebody writes.
 
 use super::super::cycle::Outcome;
-use super::{Pair, git, with_line};
+use super::{Pair, git, script, with_line};
+use crate::git::SNAPSHOT;
 use crate::remote::Script;
 
 /// `apply.sh` with a line before the one that moves the names.
@@ -97,4 +98,23 @@ fn what_is_staged_at_the_last_moment_is_not_overwritten() {
     pair.alike();
     assert_eq!(git(&pair.here, &["rev-parse", "HEAD"]), id);
     assert_eq!(git(&pair.here, &["diff", "--cached", "--name-only"]), "c");
+}
+
+#[test]
+fn what_is_just_being_taken_away_is_not_written_into() {
+    let pair = Pair::new();
+    pair.settle();
+    for (gone, written) in [("index", true), ("refs", false), ("HEAD", false), ("objects", false)] {
+        let git = pair.there.join(".git");
+        let _ = std::fs::remove_dir_all(git.join("sinc"));
+        let aside = pair.there.join("aside");
+        std::fs::rename(git.join(gone), &aside).unwrap();
+        let said = String::from_utf8(script(&pair.there, &SNAPSHOT, &[])).unwrap();
+        assert_eq!(
+            (said.contains("repo here"), git.join("sinc").exists()),
+            (written, written),
+            "{gone}: {said}"
+        );
+        std::fs::rename(&aside, git.join(gone)).unwrap();
+    }
 }
