@@ -1,6 +1,7 @@
-# shellcheck shell=sh disable=SC2154,SC2329,SC2317,SC2034
-# Moves one side of a repository to what was decided (env.sh and pack.sh come before it): under its own index.lock, and only where it is
-# still as it was. $1 its directory; then an instruction a word, in this order:
+# shellcheck shell=sh disable=SC2154,SC2329,SC2317,SC2034,SC3013
+# Moves one side of a repository to what was decided (env.sh and pack.sh come before it): only where it is still as it was. Its
+# index.lock, which keeps a `git add` out, is held for as long as HEAD or what is staged moves, and not at all for other names.
+# $1 its directory; then an instruction a word, in this order:
 #   pack OID... BASE64  what this side lacks: it is taken in first
 #   verify         only where the files that move are there: `refused files` otherwise
 #   head TEXT      what .git/HEAD has to hold      index TREE   what is staged has to be that (`none`, `unmerged`)
@@ -10,15 +11,20 @@
 #   toindex TREE   what is staged then
 #   skip PATTERN, sparse LINE   tracked files that the sync leaves out: they are not there, and are no deletions
 #   stash OID      one more                        unstash OID  one less
-# Answers `moved yes`, before it `left OID` for each stash that git would not take, or `refused WHY` where something is not as it was: then the next look decides anew. It is not ended half
-# way by a line that is cut.
+# Answers `moved yes`, before it `left OID` for each stash that git would not take, or `refused WHY` where something is not as it
+# was: then the next look decides anew. It is not ended half way by a line that is cut.
 echo "sinc-begin 1";
 trap "" HUP PIPE INT TERM;
 cd "$1" 2>/dev/null || { put refused "no directory"; exit 0; };
 shift;
 t=.git/sinc/a.$$;
-have=no;
-finish() { rm -f "$t" "$t.lock" "$t.mine" "$t.skip" "$t.out" "$t.new"; if [ "$have" = yes ]; then rm -f .git/index.lock; fi; };
+have=no; keeps=no;
+finish() {
+rm -f "$t" "$t.lock" "$t.mine" "$t.was" "$t.skip" "$t.out" "$t.new";
+if [ "$have" = yes ]; then rm -f .git/index.lock; fi;
+# That the reflog holds the old values is enough: the name goes back to where nobody notices it.
+if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null; fi;
+};
 trap finish EXIT;
 refused() { put refused "$1"; exit 0; };
 mkdir -p .git/sinc;
@@ -30,20 +36,24 @@ p=${1#pack }; shift;
 printf "%s" "${p##* }" | base64 -d 2>/dev/null | git unpack-objects -q >/dev/null 2>&1;
 whole "${p% *}" || refused pack;;
 esac;
-# A link is made whole or not at all.
-echo "sinc-lock $$ $boot" >"$t.mine";
-ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
-have=yes;
-find .git/sinc "(" -name "[as].*" -mmin +10 -o -name "q.*" -mmin +1440 ")" -exec rm -rf "{}" + 2>/dev/null;
+find .git/sinc .git/refs/sinc "(" -name "[as].*" -mmin +10 -o -name "*.lock" -mmin +10 -o -name "q.*" -mmin +1440 ")" -exec rm -rf "{}" + 2>/dev/null;
+early=; refs=; late=; head=; tohead=; said=; toindex=; was=none; skip=; sparse=; verify=no;
+# Is it as it was, and nobody at work?
+as_it_was() {
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer HEAD.lock; do
 if [ -e ".git/$f" ]; then refused "$f"; fi;
 done;
-early=; refs=; late=; tohead=; said=; toindex=; was=none; keeps=no; skip=; sparse=; verify=no;
+if [ "$have" = no ] && [ -e .git/index.lock ]; then refused "index.lock"; fi;
+l=; IFS= read -r l <.git/HEAD; if differ "$l" "$head"; then refused "HEAD"; fi;
+# Git always puts another file in its place.
+if [ -f "$t.was" ]; then [ .git/index -ef "$t.was" ] || refused "the index"; elif [ -f .git/index ]; then refused "the index"; fi;
+};
+if [ -f .git/index ]; then ln -f .git/index "$t.was" 2>/dev/null || refused "the index"; fi;
 for w in "$@"; do
 case $w in
-"head "*) h=; IFS= read -r h <.git/HEAD; if differ "$h" "${w#head }"; then refused "HEAD"; fi;;
+"head "*) head=${w#head };;
 "index "*)
-if [ -f .git/index ]; then cp .git/index "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
+if [ -f "$t.was" ]; then cp "$t.was" "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
 if differ "$was" "${w#index }"; then refused "the index"; fi;;
 verify) verify=yes;;
 "early "*) early=$early${w#early }$nl;;
@@ -56,6 +66,7 @@ verify) verify=yes;;
 "sparse "*) sparse=$sparse${w#sparse }$nl;;
 esac;
 done;
+as_it_was;
 # What is staged is made ready beside. -i: the files are not looked at, they are the sync's. What was there is exactly what is
 # there, so nothing can be refused; entries that stay as they are keep what git knows of their files.
 if [ -n "$toindex" ]; then
@@ -93,7 +104,17 @@ git update-ref --create-reflog -m "$2" refs/sinc/keep "$1";
 for w in "$@"; do
 case $w in "keep "*) w=${w#keep }; keep "${w%% *}" "${w#* }" || refused "refs/sinc/keep"; keeps=yes;; esac;
 done;
+# Who is in the way of a move is not as it was; nothing of it has moved then.
 move() { printf "%s" "$1" | git update-ref -m "sinc: ${said:-as on the other side}" --stdin 2>/dev/null || refused "a branch or tag"; };
+stands=$toindex$tohead;
+case $head in "ref: "*) case $early$refs$late in *" ${head#ref: } "*) stands=yes;; esac;; esac;
+# A link is made whole or not at all.
+if [ -n "$stands" ]; then
+echo "sinc-lock $$ $boot" >"$t.mine";
+ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
+have=yes;
+fi;
+as_it_was;
 if [ -n "$early" ]; then move "$early"; fi;
 if [ -n "$refs" ]; then move "$refs"; fi;
 case $tohead in
@@ -103,9 +124,15 @@ refs/heads/*) git symbolic-ref -m "${said:-sinc}" HEAD "$tohead" || refused "HEA
 esac;
 if [ -n "$late" ]; then move "$late"; fi;
 if [ -n "$toindex" ]; then mv -f "$t" .git/index || refused "the index"; fi;
-rm -f .git/index.lock; have=no;
-# That the reflog holds the old values is enough: the name goes back to where nobody notices it.
-if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null; fi;
+if [ "$have" = yes ]; then rm -f .git/index.lock; have=no;
+else
+# Who works on the files by now may be on the way to a branch as it was: then all goes back.
+back() { printf "%s" "$1" | while read -r c n a b; do case $c in update) echo "update $n $b $a";; create) echo "delete $n $a";; delete) echo "create $n $a";; esac; done; };
+l=; IFS= read -r l <.git/HEAD;
+case $early$refs in *" refs/heads/"*)
+if [ -e .git/index.lock ] || differ "$l" "$head"; then said="taken back"; [ -z "$refs" ] || move "$(back "$refs")$nl"; [ -z "$early" ] || move "$(back "$early")$nl"; refused "index.lock"; fi;;
+esac;
+fi;
 place() { n=0; p=; while read -r a b c; do if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
 for w in "$@"; do
 case $w in

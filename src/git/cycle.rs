@@ -76,6 +76,8 @@ pub struct Report {
     pub differs: Vec<Differs>,
     /// What waits.
     pub waits: Vec<Waits>,
+    /// Something of that waits for a lock, whose end nobody tells.
+    pub locked: bool,
     /// What a person should know though it works.
     pub notes: Vec<String>,
 }
@@ -319,6 +321,7 @@ impl Sides<'_> {
             ),
             differs: plan.differs,
             waits: plan.waits,
+            locked: plan.locked,
             notes: limits::notes(here, there),
         })))
     }
@@ -370,6 +373,12 @@ pub(super) fn lines(answer: &[u8]) -> BTreeMap<String, String> {
 pub fn busy(here: &State, there: &State) -> Option<String> {
     for (state, side) in [(here, "here"), (there, "on the host")] {
         if let Some(what) = state.busy.first() {
+            if state.old.contains(what) {
+                // One who writes the message of a commit keeps it as long.
+                return Some(format!(
+                    "git has kept .git/{what} {side} for minutes: if none works any more, `rm .git/{what}` {side}"
+                ));
+            }
             let what = match what.as_str() {
                 "MERGE_HEAD" => "a merge is in progress",
                 "CHERRY_PICK_HEAD" | "sequencer" => "a cherry-pick is in progress",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 
 use super::cycle::{Looked, Outcome, Refused, Sides, Wait, busy};
-use super::decide::{Moves, RefMove};
+use super::decide::{Moves, RefMove, locks};
 use super::local::Local;
 use super::merge::{own, put_together};
 use super::state::{Name, Oid, State, Which};
@@ -133,6 +133,14 @@ fn move_both(
     let mut needed: BTreeSet<Oid> = to.iter().cloned().collect();
     if let Some(tree) = index.get(&Which::There) {
         needed.insert(sides.local.wrap(tree, to.as_ref())?);
+    }
+    for (side, state) in [(Which::There, there), (Which::Here, here)] {
+        let moves = state.branches.get(name) != to.as_ref();
+        if let Some(why) =
+            locks::why(state, side, &format!("refs/heads/{name}"), to.is_none()).filter(|_| moves)
+        {
+            return Ok(Joined::Not(why));
+        }
     }
     sides.transport.push(&sides.local, &needed, sides.tell)?;
     if let Err(why) = (sides.files)(Wait::Whole) {

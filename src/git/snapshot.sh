@@ -1,15 +1,16 @@
 # shellcheck shell=sh disable=SC2154,SC2034
 # The state of a repository on either side, without a lock (env.sh and pack.sh come before it). $1 its directory, then
 # what the other side has.
-# Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything; `fresh` says that
-# sinc has never been in this repository; `pack` is what the other side lacks, where that is little.
+# Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything, `old` which lock
+# of that has been there for minutes, `locked` a name that git works on, or did when it was killed; `fresh` says that sinc has never
+# been in this repository; `pack` is what the other side lacks, where that is little.
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
 shift;
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
 put version "$(git version)";
 if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
-if [ -d .git/objects ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
+if [ -d .git/objects ] && [ -d .git/refs ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
 unlock_dead;
 # The empty tree is never sent, so it is made on each side.
 if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
@@ -21,7 +22,9 @@ if [ -f "$f" ]; then grep -o "filter=[A-Za-z0-9._-]*" "$f" | while IFS= read -r 
 done;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
+case $f in *.lock) if [ -n "$(find ".git/$f" -mmin +5 2>/dev/null)" ]; then put old "$f"; fi;; esac;
 done;
+find .git/packed-refs.lock .git/refs -name "*.lock" 2>/dev/null | while IFS= read -r l; do l=${l#.git/}; put locked "${l%.lock}"; done;
 no_filters;
 t=.git/sinc/s.$$; at=; of=;
 refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop refs/sinc/in 2>"$t.said"; };

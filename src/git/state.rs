@@ -213,6 +213,10 @@ pub struct State {
     pub elsewhere: BTreeSet<Name>,
     /// What is going on: an operation that is not done, a lock.
     pub busy: Vec<String>,
+    /// Locks among these that have been there for minutes.
+    pub old: BTreeSet<String>,
+    /// Whole names that nobody else can move because git does, or did when it was killed; `packed-refs`: none can be deleted.
+    pub locked: BTreeSet<String>,
     /// Names that cannot be carried.
     pub odd: Vec<String>,
     /// Whole names that git there cannot read any more: after a power cut, for one.
@@ -330,6 +334,8 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         stash: Vec::new(),
         elsewhere: BTreeSet::new(),
         busy: Vec::new(),
+        old: BTreeSet::new(),
+        locked: BTreeSet::new(),
         odd: Vec::new(),
         damaged: BTreeSet::new(),
         fresh: get("fresh").is_some(),
@@ -358,6 +364,8 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
                 state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse));
             }
             "busy" => state.busy.push((*value).to_owned()),
+            "old" => drop(state.old.insert((*value).to_owned())),
+            "locked" => drop(state.locked.insert((*value).to_owned())),
             "limit" => drop(state.limits.insert((*value).to_owned())),
             "uses" => drop(state.filters.1.insert((*value).to_owned())),
             "config" => state.add_setting(value),

@@ -198,6 +198,8 @@ fn nothing_of_the_projects_is_run_by_the_mirror() {
     sinc(&shared, &["link", "stop"]).success();
     shared.commit(&shared.there, "top", "by the host again\n");
     steps::write(&shared.here.join("more"), "by the person\n");
+    // A move that the link had begun goes on to its end.
+    wait_until("git here is free", PATIENCE, || !shared.here.join(".git/index.lock").exists());
     let blob = quiet(&["hash-object", "-w", "--no-filters", "more"]).success().stdout;
     let entry = format!("100644,{},more", blob.trim());
     let _ = quiet(&["update-index", "--cacheinfo", &entry]).success();

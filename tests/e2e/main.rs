@@ -14,6 +14,7 @@ mod forwarding;
 mod git;
 mod git_attacks;
 mod git_habits;
+mod git_locks;
 mod git_planted;
 mod interrupted;
 mod kill;

@@ -116,6 +116,8 @@ pub struct Plan {
     pub differs: Vec<Differs>,
     /// What waits.
     pub waits: Vec<Waits>,
+    /// Something of that waits for a lock.
+    pub locked: bool,
     /// What both sides have in common afterwards. What is staged is filled in by whoever merges it.
     pub base: Base,
 }
@@ -134,7 +136,7 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     let none = Base::default();
     let base = asked.base.unwrap_or(&none);
     let (here, there) = (asked.here, asked.there);
-    let mut work = Work { asked, waits: Vec::new(), differs: Vec::new() };
+    let mut work = Work { asked, waits: Vec::new(), locked: false, differs: Vec::new() };
     let mut branches =
         work.names("refs/heads/", (&base.branches, &here.branches, &there.branches), asked.ancestor);
     work.hold_many(&mut branches);
@@ -150,6 +152,7 @@ pub fn decide(asked: &Question<'_>) -> Plan {
         staged,
         differs: Vec::new(),
         waits: Vec::new(),
+        locked: false,
         base: base.clone(),
     };
     for (prefix, names, had) in [
@@ -187,6 +190,7 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     work.show(base, &branches, &mut plan);
     plan.differs = work.differs;
     plan.waits = work.waits;
+    plan.locked = work.locked;
     plan
 }
 
@@ -264,6 +268,7 @@ fn verdict(
 struct Work<'a> {
     asked: &'a Question<'a>,
     waits: Vec<Waits>,
+    locked: bool,
     differs: Vec<Differs>,
 }
 
@@ -301,6 +306,10 @@ impl Work<'_> {
             if refused {
                 fate.waits = true;
                 self.wait(prefix, name, Which::Here, "git here refused what the host sent");
+            }
+            if let Some(side) = fate.moves() {
+                let gone = if side == Which::Here { h } else { l }.is_none();
+                fate.waits = self.waits_for_lock(side, &full, gone);
             }
             match fate.verdict {
                 Verdict::Agreed | Verdict::Follows(Which::There) => fate.value = l.cloned(),
@@ -491,7 +500,11 @@ impl Work<'_> {
     }
 
     /// A set: what one side has put on it or taken off it since, the other one does too.
-    fn stashes(&self, base: &Base, plan: &mut Plan) {
+    fn stashes(&mut self, base: &Base, plan: &mut Plan) {
+        if [Which::Here, Which::There].into_iter().any(|side| self.waits_for_lock(side, "refs/stash", false))
+        {
+            return;
+        }
         if [self.asked.here, self.asked.there].iter().any(|side| side.damaged.contains("refs/stash")) {
             return;
         }
@@ -518,25 +531,30 @@ impl Work<'_> {
     }
 
     /// What `origin` has goes from here to the host, never back: the host could make anything of it.
-    fn origin(&self, base: &Base, plan: &mut Plan) {
+    fn origin(&mut self, base: &Base, plan: &mut Plan) {
         let (here, there) = (&self.asked.here.origin, &self.asked.there.origin);
+        plan.base.origin = here.clone();
         let all: BTreeSet<&Name> = here.keys().chain(base.origin.keys()).collect();
         for name in all {
             let (was, is, has) = (base.origin.get(name), here.get(name), there.get(name));
             if was != is && has != is {
+                let full = format!("refs/remotes/origin/{name}");
+                if self.waits_for_lock(Which::There, &full, is.is_none()) {
+                    locks::as_before(&mut plan.base.origin, name, was);
+                    continue;
+                }
                 plan.there.refs.push(RefMove {
-                    name: format!("refs/remotes/origin/{name}"),
+                    name: full,
                     old: has.cloned(),
                     new: is.cloned(),
                     early: false,
                 });
             }
         }
-        plan.base.origin = here.clone();
     }
 
     /// Branches that differ are shown to each side as the other one has them.
-    fn show(&self, base: &Base, branches: &Fates, plan: &mut Plan) {
+    fn show(&mut self, base: &Base, branches: &Fates, plan: &mut Plan) {
         let differ: Vec<&Name> = branches
             .iter()
             .filter(|(_, fate)| fate.verdict == Verdict::Differs && !fate.waits)
@@ -546,24 +564,30 @@ impl Work<'_> {
             differ.iter().filter_map(|name| Some(((*name).clone(), of.get(name)?.clone()))).collect()
         };
         let (at_here, at_there) = (shown(&self.asked.there.branches), shown(&self.asked.here.branches));
-        for (side, moves, want, before) in [
-            (Which::Here, &mut plan.here, &at_here, &base.shown_here),
-            (Which::There, &mut plan.there, &at_there, &base.shown_there),
+        (plan.base.shown_here, plan.base.shown_there) = (at_here.clone(), at_there.clone());
+        for (side, moves, want, (before, after)) in [
+            (Which::Here, &mut plan.here, &at_here, (&base.shown_here, &mut plan.base.shown_here)),
+            (Which::There, &mut plan.there, &at_there, (&base.shown_there, &mut plan.base.shown_there)),
         ] {
-            let has = &self.side(side).published;
+            let has = self.side(side).published.clone();
             let names: BTreeSet<&Name> = want.keys().chain(before.keys()).collect();
             for name in names.into_iter().filter(|name| has.get(*name) != want.get(*name)) {
+                let full = format!("refs/remotes/{}/{name}", side.shows());
+                if self.waits_for_lock(side, &full, !want.contains_key(name)) {
+                    locks::as_before(after, name, before.get(name));
+                    continue;
+                }
                 moves.refs.push(RefMove {
-                    name: format!("refs/remotes/{}/{name}", side.shows()),
+                    name: full,
                     old: has.get(name).cloned(),
                     new: want.get(name).cloned(),
                     early: false,
                 });
             }
         }
-        (plan.base.shown_here, plan.base.shown_there) = (at_here, at_there);
     }
 }
 
+pub mod locks;
 #[cfg(test)]
 mod tests;

@@ -447,3 +447,43 @@ fn what_cannot_be_read_was_not_deleted() {
         assert_eq!(plan.base.branches.get(&name("work")), was.branches.get(&name("work")));
     }
 }
+
+#[test]
+fn what_is_locked_waits_on_the_side_that_would_move_and_nothing_else() {
+    let was = state("main=A work=A gone=A @v1=A");
+    let with = |refs: &str, locked: &[&str]| {
+        let mut state = state(refs);
+        state.locked = locked.iter().map(|one| (*one).to_owned()).collect();
+        state
+    };
+    // What moves there, what waits and what is agreed on, when the host has these locks.
+    for (here, locks, moves, waits, agreed) in [
+        ("main=A work=B gone=A @v1=A", &["refs/heads/work"][..], "", "refs/heads/work", "work=A"),
+        ("main=B work=B gone=A @v1=A", &["refs/heads/work"], "main A>B", "refs/heads/work", "work=A"),
+        ("main=A work=B gone=A @v1=B", &["refs/tags/v1"], "work A>B", "refs/tags/v1", "work=B"),
+        ("main=A work=B @v1=A", &["packed-refs"], "work A>B", "refs/heads/gone", "gone=A"),
+        ("main=A work=B gone=A @v1=A", &["packed-refs"], "work A>B", "", "work=B"),
+        ("main=A work=B gone=A @v1=A", &["refs/heads/main"], "work A>B", "", "work=B"),
+    ] {
+        let here = with(here, &["refs/heads/work"]);
+        let plan = asked(&here, &with("main=A work=A gone=A @v1=A", locks), Some(&base(&was)));
+        assert_eq!(
+            (shown(&plan.here).as_str(), shown(&plan.there).as_str()),
+            ("", moves),
+            "{here:?} {locks:?}"
+        );
+        let names: Vec<&str> = plan.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!((names.join(" ").as_str(), plan.locked), (waits, !waits.is_empty()), "{locks:?}");
+        let (branch, commit) = agreed.split_once('=').unwrap();
+        assert_eq!(
+            plan.base.branches.get(&name(branch)),
+            Some(&oid(commit.chars().next().unwrap())),
+            "{locks:?}"
+        );
+    }
+    // What is shown of the other side, too: it is made good when the lock is gone.
+    let (here, there) = (state("main=B"), with("main=b", &["refs/remotes/laptop/main"]));
+    let plan = asked(&here, &there, Some(&base(&state("main=A"))));
+    assert_eq!((shown(&plan.here).as_str(), shown(&plan.there).as_str()), ("remotes/host/main ->b", ""));
+    assert_eq!((plan.base.shown_here.len(), plan.base.shown_there.len()), (1, 0));
+}

@@ -1,6 +1,7 @@
 //! Two repositories on this machine and whole cycles between them: what a cycle does to real git, without a network, and what
 //! becomes of one that is killed or refused at any of its steps.
 
+mod lock;
 mod on_the_way;
 
 use std::cell::{Cell, RefCell};
@@ -316,14 +317,14 @@ fn without_a_base_nothing_is_taken_back() {
     assert_eq!(git(&pair.here, &["diff", "--cached", "--name-only"]), "b");
 }
 
-/// `apply.sh` that is killed after its line `at`; nothing where that is no line to end at.
-fn killed_after(at: usize) -> Option<&'static Script> {
+/// `apply.sh` with another line after its line `at`; nothing where that is no line to end at.
+fn with_line(at: usize, line: &'static str) -> Option<&'static Script> {
     let text = concat!(include_str!("../env.sh"), include_str!("../pack.sh"), include_str!("../apply.sh"));
     let mut lines: Vec<&str> = text.lines().collect();
     if at >= lines.len() {
         return None;
     }
-    lines.insert(at, "kill -9 $$;");
+    lines.insert(at, line);
     let script = Box::leak(Box::new(Script::new(Box::leak(lines.join("\n").into_boxed_str()))));
     let cmd = Cmd::new("sh", "check").args(["-n", "-c", script.line()]).answers(&[0, 1, 2]);
     Runner::default().answer(&cmd).is_ok_and(|output| output.code == 0).then_some(script)
@@ -344,7 +345,7 @@ fn a_move_that_is_killed_after_any_of_its_lines_is_made_good_by_the_next() {
         if !(moves..moves + 14).contains(&(at - first)) && at % 6 != 0 {
             continue;
         }
-        let Some(script) = killed_after(at) else { continue };
+        let Some(script) = with_line(at, "kill -9 $$;") else { continue };
         // Another commit, another branch, something staged, a stash.
         std::fs::write(pair.here.join("b"), format!("stashed {at}\n")).unwrap();
         git(&pair.here, &["stash", "-q"]);

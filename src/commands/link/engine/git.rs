@@ -275,7 +275,9 @@ impl Engine<'_> {
                 tracing::debug!(%why, "once more");
                 (Came::Again, session.git.told.clone())
             }
-            Ok(Outcome::Done(report)) => (Came::Done, Some(describe(report))),
+            Ok(Outcome::Done(report)) => {
+                (if report.locked { Came::Held } else { Came::Done }, Some(describe(report)))
+            }
             Err(error) => (Came::Failed, Some(format!("not in step: {error:#}"))),
         };
         session.git.pace.ended(now, came);
