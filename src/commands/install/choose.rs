@@ -35,9 +35,9 @@ pub(super) fn components(
             (line(component, plan.is_satisfied(), names, columns), chosen)
         })
         .collect();
-    let question =
-        format!("What shall be on {}? (space chooses, Enter goes on, Esc ends)", facts.host.os_name);
-    let Some(chosen) = ctx.ui.choose_several(&question, &items)? else { return Ok(None) };
+    // With the number of the page behind it, it is one line too.
+    let question = "What shall be there? (space chooses, Enter goes on, Esc ends)";
+    let Some(chosen) = ctx.ui.choose_several(question, &items)? else { return Ok(None) };
     let with: Vec<String> = chosen.into_iter().map(|at| all[at].name.clone()).collect();
     if with.is_empty() {
         return Ok(None);
