@@ -124,8 +124,8 @@ test_all() {
   list=$(mktemp) || return 1
   # they wait more than they work
   local threads=$((2 * $(getconf _NPROCESSORS_ONLN)))
-  within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" "RUST_TEST_THREADS=$threads" \
-    cargo test --locked --no-fail-fast --lib --bins --test cli || code=$?
+  RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" \
+    cargo test --locked --no-fail-fast --lib --bins --test cli -- || code=$?
   within 10 cargo test --locked --doc || code=$?
   RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" cargo test --locked --test e2e -- ||
     code=$?

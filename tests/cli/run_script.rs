@@ -39,7 +39,7 @@ fn each_step_runs_and_is_named() {
     $ cargo --version
     $ cargo fmt --check
     $ cargo clippy --all-targets --all-features --locked -- -D warnings
-    $ cargo test --locked --no-fail-fast --lib --bins --test cli
+    $ cargo test --locked --no-fail-fast --lib --bins --test cli --
     $ cargo test --locked --doc
     $ cargo test --locked --test e2e --
     $ cargo test --locked --features faults --test faults -- --skip git::

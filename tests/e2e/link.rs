@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::steps;
 use crate::support::e2e::{Bed, left_out, living_in};
 use crate::support::program::Program;
+use crate::support::sandbox::Sandbox;
 use crate::support::{PATIENCE, wait_until};
 
 /// A project that is connected, whose link watches both sides.
@@ -516,17 +517,36 @@ fn an_old_directory_that_mutagen_made_again_is_put_aside() {
 
 #[test]
 fn a_directory_that_mutagen_found_missing_is_followed_too() {
+    missing_and_followed(
+        |sandbox, link| drop(sandbox.run("kill", &["-STOP", link]).success()),
+        |sandbox, link| {
+            drop(sandbox.run("kill", &["-CONT", link]).success());
+        },
+    );
+}
+
+#[test]
+fn a_link_that_begins_without_the_directory_watches_the_one_that_it_finds() {
+    missing_and_followed(
+        |sandbox, _| drop(sandbox.sinc(&["link", "stop"]).success()),
+        |sandbox, _| {
+            drop(sandbox.sinc(&["link", "start"]).success());
+        },
+    );
+}
+
+fn missing_and_followed(stop: impl Fn(&Sandbox, &str), start: impl Fn(&Sandbox, &str)) {
     let Some(linked) = linked() else { return };
     let sandbox = &linked.bed.sandbox;
     let link = linked.pid().to_string();
-    sandbox.run("kill", &["-STOP", &link]).success();
+    stop(sandbox, &link);
     let moved = linked.there.with_file_name("app2");
     std::fs::rename(&linked.there, &moved).unwrap();
     let _ = steps::mutagen(sandbox, &["sync", "flush", "--all"]);
     wait_until("the sync has halted", PATIENCE, || {
         steps::syncs(sandbox)[0]["status"] == "halted-on-root-deletion"
     });
-    sandbox.run("kill", &["-CONT", &link]).success();
+    start(sandbox, &link);
     let linked = &linked.at(moved);
     wait_until("it is followed", PATIENCE, || {
         steps::record(sandbox)["remote"] == linked.there.to_str().unwrap()
@@ -556,6 +576,30 @@ fn when_the_line_is_back_what_changed_on_both_sides_is_synced() {
     steps::wait_text(&linked.here.join("made there"), "there\n");
     linked.wait_for("inotify");
     linked.edit("afterwards");
+}
+
+#[test]
+fn settings_that_change_while_it_runs_do_not_leave_a_session_unwatched() {
+    let Some(linked) = linked() else { return };
+    let config = linked.bed.sandbox.read(".config/sinc/config.toml");
+    for text in [format!("{config}[sync]\ngit = false\n"), config] {
+        linked.bed.sandbox.configure(&text);
+        // It reads the settings when a record is written anew.
+        let records = linked.bed.sandbox.home().join(".local/state/sinc/sessions");
+        for record in records.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            let fresh = record.with_file_name(".fresh");
+            std::fs::copy(&record, &fresh).unwrap();
+            std::fs::rename(fresh, record).unwrap();
+        }
+        // Which it does a moment later.
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            // Sooner than the next walk over the host's files would come to it.
+            let times = linked.edit("with other settings");
+            assert!(times.iter().all(|time| *time < Duration::from_secs(5)), "{times:?}\n{}", linked.log());
+        }
+        linked.wait_for("inotify");
+    }
 }
 
 /// What people and agents run by mistake. (One that takes the marker too: tests/e2e/place.rs.)

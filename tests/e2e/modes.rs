@@ -10,7 +10,7 @@ use crate::steps;
 use crate::support::e2e::Bed;
 use crate::support::sandbox::CONFIG;
 use crate::support::terminal::Terminal;
-use crate::support::{PATIENCE, wait_until};
+use crate::support::{PATIENCE, poll, wait_until};
 
 /// Sets the mode in the person's configuration.
 #[track_caller]
@@ -219,7 +219,13 @@ fn there_and_back(mode: &str, question: &str) {
     assert!(sync["mode"] == "two-way-safe" && sync["paused"] == false, "as it was: {sync}");
     // The link knows at once that it goes on.
     steps::write(&project.join("later"), "1");
-    steps::wait_text(&there.join("later"), "1");
+    let came = poll(PATIENCE, || there.join("later").exists());
+    assert!(
+        came,
+        "{}\n{:?}",
+        bed.sandbox.sinc(&["link", "status", "--json"]).stdout,
+        steps::syncs(&bed.sandbox)
+    );
 
     let run = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();
     let (winner, loser) = if mode.ends_with("from-host") { (1, 0) } else { (0, 1) };

@@ -22,6 +22,9 @@ const RESUMED: &str = "resumed";
 /// Less than this passes between the two commands that connect a session anew, on a busy machine too.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 
+/// Less than this passes until a cycle that the link stopped, because much was being deleted, is let go on or held.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(10);
+
 impl Mutagen {
     fn wish_path(&self, id: &str) -> PathBuf {
         self.data_dir.with_file_name("mutagen-wishes").join(id)
@@ -71,12 +74,13 @@ impl Mutagen {
         self.note_wish(id, PAUSED);
     }
 
-    /// One that is paused although nobody has asked for that may be so only to connect anew. Waits a moment; does it go on?
+    /// One that is paused although nobody has asked for that may be so only to connect anew, or until the link has counted
+    /// its files. Waits a moment; does it go on?
     ///
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn was_only_connecting(&self, id: &str) -> Result<bool, MutagenError> {
-        self.soon(id, |session| !session.is_paused())
+        self.soon(id, GOES_ON_WITHIN, |session| !session.is_paused())
     }
 
     /// One that is not connected may be connecting just now, or be connected anew. Waits a moment; is it connected?
@@ -84,11 +88,16 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn connects_soon(&self, id: &str) -> Result<bool, MutagenError> {
-        self.soon(id, SyncSession::is_connected)
+        self.soon(id, CONNECTS_WITHIN, SyncSession::is_connected)
     }
 
-    fn soon(&self, id: &str, done: impl Fn(&SyncSession) -> bool) -> Result<bool, MutagenError> {
-        let deadline = Instant::now() + CONNECTS_WITHIN;
+    fn soon(
+        &self,
+        id: &str,
+        within: Duration,
+        done: impl Fn(&SyncSession) -> bool,
+    ) -> Result<bool, MutagenError> {
+        let deadline = Instant::now() + within;
         loop {
             let session = self.session(id)?;
             if done(&session) {

@@ -44,6 +44,7 @@ impl Engine<'_> {
             Ok(Found::InPlace) => {
                 // What is watched may be what was there before: a disk was mounted over it.
                 if !std::mem::replace(&mut session.placed, true) {
+                    self.give_watch_another_try();
                     self.want_walk(self.walked + super::there::WALK_PAUSE);
                 }
             }

@@ -33,6 +33,7 @@ impl Engine<'_> {
         };
         let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
         let mut before = std::mem::take(&mut self.sessions);
+        let mut anew = false;
         for record in records {
             let fresh = Watched::new(self.ctx, record, now);
             let known = before.iter().position(|old| {
@@ -52,14 +53,21 @@ impl Engine<'_> {
                     }
                     Watched { record: fresh.record, ..old }
                 }
-                None => fresh,
+                None => {
+                    anew = true;
+                    fresh
+                }
             });
         }
         self.list_syncs();
         if roots(&self.sessions) != roots_before {
             self.watch_here();
         }
-        if places(&self.sessions) != places_before {
+        if anew {
+            self.give_watch_another_try();
+        }
+        // One that begins anew waits to be told that it is watched.
+        if anew || places(&self.sessions) != places_before {
             self.watch_there();
         }
         Ok(true)

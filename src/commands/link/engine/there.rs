@@ -327,6 +327,14 @@ impl Engine<'_> {
         self.try_at = Some(now + self.tries.pause(now.duration_since(self.tried_at)));
     }
 
+    /// There is another directory to be watched: where inotifywait could not, it is asked once more. (It ends at once when
+    /// none of the directories is there.)
+    pub(super) fn give_watch_another_try(&mut self) {
+        if std::mem::take(&mut self.watch_tries) > 0 {
+            self.poll = None;
+        }
+    }
+
     /// Has the host watch, or poll, what is to be watched now.
     pub(super) fn watch_there(&mut self) {
         let Some(line) = &mut self.line else { return };
