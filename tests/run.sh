@@ -7,8 +7,8 @@
 #           install-faults phone tailnet
 #   --yes   installs missing system packages without asking
 #
-# `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of
-# (SINC_FAULTS_RUNS=1000 for more, SINC_FAULTS_SEED=N for others) without git; `git-faults` is 500 with git, `git-saves` 200
+# `test` is cargo's own run, with Mutagen on PATH; `faults` is 25 of the runs that tests/faults/README.md tells of without git, and 5
+# with it (SINC_FAULTS_RUNS=1000 for more without, SINC_FAULTS_SEED=N for others); `git-faults` is 500 with git, `git-saves` 200
 # switches of branches on either side while files are saved on the other one, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
 # `bed` runs tests/bed/ on the laptop's side of the test bed (tests/testbed/), which needs Linux and root, or sudo without a
 # password; `install-faults` is 100 times something that happens in the middle of `sinc install`, there too (SINC_INSTALL_FAULTS=N for
@@ -160,8 +160,15 @@ root_prefix() {
 }
 
 faults() {
-  local runs=${SINC_FAULTS_RUNS:-25}
-  within 20 env "SINC_E2E=$insist" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults -- --skip git::
+  local runs=${SINC_FAULTS_RUNS:-25} code=0
+  within 20 env "SINC_E2E=$insist" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults -- --skip git:: ||
+    code=$?
+  # a sample of those with git
+  if [ -z "${SINC_FAULTS_RUNS:-}" ]; then
+    within 10 env "SINC_E2E=$insist" SINC_GIT_FAULTS_RUNS=5 cargo test --locked --features faults --test faults -- \
+      git::with_git_nothing_is_ever_lost || code=$?
+  fi
+  return $code
 }
 
 # only_git NAME=NUMBER TEST: those of the tests with git that begin so, for as long as it takes

@@ -43,6 +43,7 @@ fn each_step_runs_and_is_named() {
     $ cargo test --locked --doc
     $ cargo test --locked --test e2e --
     $ cargo test --locked --features faults --test faults -- --skip git::
+    $ cargo test --locked --features faults --test faults -- git::with_git_nothing_is_ever_lost
     ");
 }
 
