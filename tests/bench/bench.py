@@ -428,7 +428,7 @@ class Bench:
                 eye.wait()
             self.bed.vps("pkill inotifywait; true")
 
-    def edit_time(self, source, target):
+    def edit_time(self, source, target, rest):
         """The seconds until what is written into a file that exists is on the other side."""
         text = f"{random.random()}\n".encode()
         start = time.perf_counter()
@@ -442,17 +442,17 @@ class Bench:
                 raise Failed(f"{source} never came to {target}")
             time.sleep(0.001)
         seconds = time.perf_counter() - start
-        time.sleep(0.8)  # what the edit sets off on the other side ends
+        time.sleep(rest)  # what the edit sets off on the other side ends: a cycle more
         return seconds
 
     def large(self, rtts):
         """The same with ten times the files, and without bare Mutagen: that takes ten seconds for any number."""
         large = os.path.join(self.work, "large")
         self.fill(large, LARGE)
-        self.edit(rtts, large, ", 100,000 files", ["hand"], (1000, 1000))
+        self.edit(rtts, large, ", 100,000 files", ["hand"], (1000, 1000), rest=3)
         shutil.rmtree(large)
 
-    def edit(self, rtts, project=None, more="", others=("hand", "bare"), limits=(280, 350)):
+    def edit(self, rtts, project=None, more="", others=("hand", "bare"), limits=(280, 350), rest=0.8):
         project = project or self.big
         self.forget()
         self.latency(0)
@@ -482,7 +482,7 @@ class Bench:
                             edits += 1
                             file = f"d{edits % 100:03}/f{edits % 100 * 100 + edits // 100:05}.dat"
                             source, target = (os.path.join(side, file) for side in place[::turn])
-                            times[name].append(1000 * self.edit_time(source, target))
+                            times[name].append(1000 * self.edit_time(source, target, rest))
                     p95 = sorted(times["sinc"])[int(0.95 * (len(times["sinc"]) - 1) + 0.5)]
 
                     def goal(ours, plain):
