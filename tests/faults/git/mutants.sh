@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# mutants.sh: can the runs with git fail? Takes one part after another out of what keeps git in step, and looks for a seed that fails.
+#
+#   tests/faults/git/mutants.sh [NAME...]    all of them unless some are named
+#
+# SINC_MUTANT_RUNS=N   gives up on one after N seeds (60)
+# Each is built beside the checkout, in target/mutants; what is committed is what is changed. An hour for all.
+# Exit: 0 each one was found, 1 one was not, 2 a part is not where it was, or does not build
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+cd "$root"
+. install/rust.sh
+work=$root/target/mutants runs=${SINC_MUTANT_RUNS:-60}
+PATH=$(install/get-tools.sh mutagen):$PATH:/usr/sbin:/sbin
+export PATH CARGO_TARGET_DIR=$work/target SINC_E2E=1
+
+# what NAME: tells what it takes out.   change NAME: does so; each line is a file and what is done to it
+names=(old-values as-it-was moved-meanwhile files-first busy lock dead-locks)
+what() {
+  case $1 in
+  old-values) echo "old values are not kept (refs/sinc/keep)" ;;
+  as-it-was) echo "a side is moved although HEAD, or what is staged, is not as it was when it was looked at" ;;
+  moved-meanwhile) echo "a branch is moved although it has moved since it was looked at" ;;
+  files-first) echo "a branch moves before its files are there" ;;
+  busy) echo "a merge, rebase or cherry-pick in progress holds nothing" ;;
+  lock) echo "HEAD and what is staged move without git's lock" ;;
+  dead-locks) echo "a lock that a killed move has left stays" ;;
+  *) echo "mutants.sh: what is '$1'? There are: ${names[*]}" >&2 && exit 2 ;;
+  esac
+}
+change() {
+  case $1 in
+  old-values) edit src/git/decide/mod.rs 's/moves\.keep\.push((old\.clone(), full\.clone()));/let _ = old;/' ;;
+  as-it-was) edit src/git/apply.sh 's/^as_it_was() {$/as_it_was() { return 0;/' ;;
+  moved-meanwhile)
+    edit src/git/apply.rs 's/"update {name} {new} {old}"/"update {name} {new}"/'
+    edit src/git/apply.rs 's/"delete {name} {old}"/"delete {name}"/'
+    ;;
+  files-first) edit src/git/cycle.rs 's/let mut in_step = sides\.iter()\.all(.*);/let mut in_step = true;/' ;;
+  busy)
+    edit src/git/cycle.rs 's/if let Some(why) = busy(&here, &there) {/if let Some(why) = None::<String> {/'
+    edit src/git/apply.sh 's/^if \[ -e "\.git\/\$f" \]; then refused "\$f"; fi;$/:;/'
+    ;;
+  lock) edit src/git/apply.sh 's/^ln "\$t\.mine" \.git\/index\.lock .*/:;/; s/^have=yes;$/:;/' ;;
+  dead-locks) edit src/git/env.sh 's/^unlock_dead() {$/unlock_dead() { return 0;/' ;;
+  esac
+}
+edit() {
+  cp "$1" "$work/before"
+  sed -i "$2" "$1"
+  ! cmp -s "$1" "$work/before" || { echo "mutants.sh: $1 has no such part any more: $2" >&2 && exit 2; }
+}
+
+[ $# -gt 0 ] || set -- "${names[@]}"
+for name in "$@"; do what "$name" >/dev/null; done
+trap 'git worktree remove --force "$work/tree" 2>/dev/null || true' EXIT
+git worktree remove --force "$work/tree" 2>/dev/null || true
+mkdir -p "$work"
+git worktree prune
+git worktree add -q --detach "$work/tree" HEAD
+cd "$work/tree"
+
+alive=''
+for name in "$@"; do
+  git checkout -q -- .
+  change "$name"
+  cargo test -q --locked --no-run --features faults --test faults 2>"$work/build.log" || { cat "$work/build.log" >&2 && exit 2; }
+  program=$(cargo test -q --locked --no-run --features faults --test faults --message-format=json-render-diagnostics 2>/dev/null |
+    sed -n '/"name":"faults"/s/.*"executable":"\([^"]*\)".*/\1/p')
+  result="NOT FOUND in $runs seeds"
+  for ((seed = 1; seed <= runs; seed += 4)); do
+    if ! SINC_GIT_FAULTS_RUNS=4 SINC_FAULTS_SEED=$seed "$program" --exact git::with_git_nothing_is_ever_lost --nocapture >"$work/$name.log" 2>&1; then
+      result="found by seed $(sed -n 's/^git faults: seed \([0-9]*\) FAILED.*/\1/p' "$work/$name.log" | sort -n | head -1)"
+      break
+    fi
+  done
+  case $result in NOT*) alive="$alive $name" ;; esac
+  printf '%-16s %-26s %s\n' "$name" "$result" "$(what "$name")"
+done
+[ -z "$alive" ]
