@@ -172,6 +172,20 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen cannot be asked. What the session says is no error.
     pub fn flush_checked(&self, id: &str, deadline: Duration) -> Result<Checked, MutagenError> {
+        self.flush_looked(id, deadline, &mut |_| Ok(()))
+    }
+
+    /// As [`Mutagen::flush_checked`], and before each cycle more than the first one `look` says whether it may be asked for. It
+    /// is told how much time is left.
+    ///
+    /// # Errors
+    /// As there, and what `look` says.
+    pub fn flush_looked<E: From<MutagenError>>(
+        &self,
+        id: &str,
+        deadline: Duration,
+        look: &mut dyn FnMut(Duration) -> Result<(), E>,
+    ) -> Result<Checked, E> {
         if self.runner().is_dry_run() {
             self.flush(id, deadline)?;
             return Ok(Checked { result: CycleResult::WouldRun, session: self.session(id)? });
@@ -183,6 +197,7 @@ impl Mutagen {
             if left.is_zero() || !is_worth_another(&checked) {
                 break;
             }
+            look(left)?;
             let next = self.flush_once(id, left)?;
             // A second cycle that did not fit into the time takes nothing from the first.
             if matches!(next.result, CycleResult::TimedOut { .. }) {
@@ -201,11 +216,17 @@ impl Mutagen {
     }
 
     /// As [`Mutagen::flush_checked`], for all sessions that the selector means and with one `list` after the flush
-    /// instead of one before and one after: for a question that somebody waits for. None is no error.
+    /// instead of one before and one after: for a question that somebody waits for. None is no error. `look` as for
+    /// [`Mutagen::flush_looked`].
     ///
     /// # Errors
-    /// Mutagen cannot be asked.
-    pub fn check(&self, selector: &Selector, deadline: Duration) -> Result<Vec<Checked>, MutagenError> {
+    /// Mutagen cannot be asked, and what `look` says.
+    pub fn check<E: From<MutagenError>>(
+        &self,
+        selector: &Selector,
+        deadline: Duration,
+        look: &mut dyn FnMut(Duration) -> Result<(), E>,
+    ) -> Result<Vec<Checked>, E> {
         let end = Instant::now() + deadline;
         let (done, moment) = channel();
         let (flushed, listed) = std::thread::scope(|scope| {
@@ -233,7 +254,8 @@ impl Mutagen {
                 continue;
             }
             // A second cycle that did not fit into the time takes nothing from the first.
-            let next = self.flush_checked(&checked.session.identifier, left)?;
+            look(left)?;
+            let next = self.flush_looked(&checked.session.identifier, left, look)?;
             all.push(if matches!(next.result, CycleResult::TimedOut { .. }) { checked } else { next });
         }
         Ok(all)
