@@ -252,7 +252,8 @@ impl Plan<'_> {
             held: record.held.is_some(),
             shown: true,
         };
-        let flushes = sync::flushes(&syncs, &wanted);
+        // One that is not filled yet is waited for with a cycle.
+        let flushes = sync::flushes(&syncs, &wanted) || !record.filled;
         let say = |line: &str| ui.warn(line);
         let (store, remote) = (&self.ctx.store, &self.remote);
         let mut held = hold::check(&mutagen, store, remote, &record, &mut syncs, (flushes, &say))?;

@@ -357,7 +357,39 @@ impl Mutagen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Runner;
     use crate::tools::mutagen::model::tests::sample;
+    use crate::tools::mutagen::test_kit::write_program;
+
+    #[test]
+    fn before_each_cycle_more_than_the_first_it_is_asked_whether_it_may_begin() {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, asked) = (dir.path().join("mutagen"), dir.path().join("asked"));
+        let script = format!(
+            "#!/bin/sh\ncase $* in *list*) cat <<'X'\n{}\nX\n;; *flush*) echo x >>'{}';; esac\n",
+            include_str!("samples/staging.json"),
+            asked.display()
+        );
+        write_program(&program, &script);
+        // One is saved, so that Mutagen is asked.
+        std::fs::create_dir(dir.path().join("sessions")).unwrap();
+        std::fs::write(dir.path().join("sessions/sync_1"), "").unwrap();
+        let mutagen = Mutagen::new(program, dir.path(), "/s", Runner::default()).unwrap();
+        let id = sample!("staging").identifier;
+        let cycles = || std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
+        let minute = Duration::from_secs(60);
+        let mut looks = 0;
+        let checked = mutagen.flush_looked(&id, minute, &mut |_| {
+            looks += 1;
+            Ok::<(), MutagenError>(())
+        });
+        assert_eq!((checked.unwrap().result, cycles(), looks), (CycleResult::StillChanging, 3, 2));
+        let refused = |_| Err(anyhow::anyhow!("held"));
+        let error = mutagen.flush_looked(&id, minute, &mut { refused }).unwrap_err();
+        assert_eq!((error.to_string().as_str(), cycles()), ("held", 4));
+        let error = mutagen.check(&Selector::Identifier(id), minute, &mut { refused }).unwrap_err();
+        assert_eq!((error.to_string().as_str(), cycles()), ("held", 5));
+    }
 
     #[test]
     fn what_a_session_shows_after_a_cycle() {
