@@ -161,7 +161,8 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Resul
     let mutagen = super::mutagen::ready(ctx)?;
     let mut syncs = sync::find(&mutagen, &record.id, &host_word(&record.host))?;
     if in_place {
-        if let Some(held) = hold::check(&mutagen, &ctx.store, remote, &record, &mut syncs)? {
+        if let Some(held) = hold::check(&mutagen, &ctx.store, remote, &record, &mut syncs, (false, &|_| {}))?
+        {
             super::notify::held(ctx, remote, &record, &held);
             return Ok(Some(held_text(&held)));
         }
@@ -175,11 +176,13 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Resul
         record.remote = directory.to_owned();
         let wanted = super::link::wanted(ctx, &record)?;
         let (mut filled, mut settings) = (record.filled, wanted.settings.digest());
-        sync::ensure(&mutagen, &wanted, &syncs, &mut |step| match step {
+        let mut tell = |step: &sync::Step| match step {
             sync::Step::Created | sync::Step::Recreated { .. } => filled = false,
             sync::Step::KeptOld { .. } => settings.clear(),
             _ => {}
-        })?;
+        };
+        let mut look = |_| hold::refuse(&mutagen, remote, &syncs);
+        sync::ensure(&mutagen, &wanted, &syncs, &mut tell, &mut look)?;
         if record.held.take().is_some() {
             // The new one has no history, and so nothing to delete.
             ctx.store.release(&record.id, &record.host)?;

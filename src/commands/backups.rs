@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::paint::{Paint, Tone, ago, harmless, utc};
 use super::sides::{Sides, word};
-use super::sync_control::be_sure;
+use super::sync_control::once;
 use super::{mutagen, now};
 use crate::backups::{Backup, Outcome};
 use crate::cli::{self, BackupsAction};
@@ -219,8 +219,8 @@ fn flush(ctx: &Context, sides: &Sides, own: &Lock) -> Option<CycleResult> {
         let mutagen = mutagen::present(ctx)?;
         let syncs = sync::find(&mutagen, &sides.record.id, &host_word(&sides.record.host))?;
         let Some(first) = syncs.first() else { return Ok(None) };
-        be_sure(ctx, &mutagen, &sides.record, Some(own), FLUSH_DEADLINE)?;
-        Ok(Some(mutagen.flush_checked(&first.identifier, FLUSH_DEADLINE)?.result))
+        let checked = once(ctx, &mutagen, &sides.record, Some(own), &first.identifier, FLUSH_DEADLINE)?;
+        Ok(Some(checked.result))
     })();
     asked.inspect_err(|error| tracing::debug!(%error, "the cycle could not be asked for")).ok().flatten()
 }

@@ -12,7 +12,7 @@ use super::kill_target::{self, Target};
 use super::kill_words::{Facts, nowhere, reasons, tell};
 use super::mutagen;
 use super::purge::{Purge, Purged};
-use super::sync_control::be_sure;
+use super::sync_control::once;
 use crate::cli;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
@@ -146,9 +146,21 @@ fn end(
     if let Ok(mutagen) = mutagen {
         // What the agent wrote as it ended is brought over too.
         if let ([first, ..], Some(true), "ended") = (&syncs[..], brought_over, terminal) {
-            let last = mutagen.flush_checked(&first.identifier, LAST_FLUSH_DEADLINE)?.result;
-            if !is_over(&last) {
-                ui.warn(&format!("what the agent wrote as it ended may be only on {host} ({last})"));
+            let last = match &target.record {
+                Some(record) => {
+                    once(ctx, mutagen, record, lock.as_ref(), &first.identifier, LAST_FLUSH_DEADLINE)
+                }
+                None => Ok(mutagen.flush_checked(&first.identifier, LAST_FLUSH_DEADLINE)?),
+            };
+            let why = match last {
+                Ok(last) if is_over(&last.result) => None,
+                Ok(last) => Some(last.result.to_string()),
+                // Held, with files on both sides: they stay there.
+                Err(error) => Some(error.to_string()),
+            };
+            interrupted()?;
+            if let Some(why) = why {
+                ui.warn(&format!("what the agent changed as it ended may be only on {host} ({why})"));
             }
         }
         for sync in &syncs {
@@ -225,13 +237,13 @@ fn bring_over(
     if facts.stopped.is_some() {
         return Ok(None);
     }
-    if let Some(record) = target.record.as_ref().filter(|_| facts.unreachable.is_none()) {
-        be_sure(ctx, mutagen, record, own, FLUSH_DEADLINE)?;
-    }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");
     let deadline = if facts.unreachable.is_some() { FLUSH_DEADLINE_DOWN } else { FLUSH_DEADLINE };
-    let checked = mutagen.flush_checked(&sync.identifier, deadline)?;
+    let checked = match target.record.as_ref().filter(|_| facts.unreachable.is_none()) {
+        Some(record) => once(ctx, mutagen, record, own, &sync.identifier, deadline)?,
+        None => mutagen.flush_checked(&sync.identifier, deadline)?,
+    };
     drop(line);
     for text in super::first_cycle::complaints(&checked.session) {
         ctx.ui.warn(&text);

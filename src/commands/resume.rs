@@ -10,16 +10,16 @@ use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
 use super::first_cycle::{self, complaints, hint_at_conflicts};
 use super::state_report::place_note;
-use super::sync_control::{be_sure, note_checked, one, print_checked, print_listed, syncs, wait};
+use super::sync_control::{Looks, note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
 use super::{held_words, mode_words, mutagen, notify};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::MARKER;
 use crate::remote::Remote;
-use crate::session::hold;
 use crate::session::survey::HostSession;
 use crate::session::sync::{self, Stuck};
+use crate::session::{hold, missing};
 use crate::state::{Held, HeldSide, Record};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, SyncMode, SyncSession};
 use crate::ui::{count, plural};
@@ -50,7 +50,14 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     let remote = check_place(ctx, &record, &syncs)?;
     let held = match dry_run {
         true => record.held,
-        false => hold::check(&mutagen, &ctx.store, &remote, &record, &mut syncs)?,
+        false => hold::check(
+            &mutagen,
+            &ctx.store,
+            &remote,
+            &record,
+            &mut syncs,
+            (false, &|line| ctx.ui.warn(line)),
+        )?,
     };
     match held {
         Some(held) if args.restore => return restore(ctx, &mutagen, &remote, &record, &held, &syncs),
@@ -76,11 +83,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         print_listed(ctx, "resume", &record, &mutagen)?;
         return Ok(0);
     }
-    if !resumed && held.is_none() {
-        // It went on all the time: only what stood still was looked at.
-        be_sure(ctx, &mutagen, &record, lock.as_ref(), CYCLE_DEADLINE)?;
-    }
-    let checked = one(wait(ctx, &mutagen, &record, lock.as_ref(), CYCLE_DEADLINE)?, &record)?;
+    // What stood still was looked at before it was connected, and that took a moment.
+    let looks = if held.is_none() { Looks::Each } else { Looks::AfterFirst };
+    let checked = one(wait(ctx, &mutagen, &record, looks(lock.as_ref()), CYCLE_DEADLINE)?, &record)?;
     super::link::ensure(ctx, &record.host);
     ctx.store.poke_links();
     conclude(ctx, &remote, &record, checked, if resumed { "Resumed" } else { "Synced" })
@@ -142,7 +147,7 @@ fn allow_deletions(
     }
     // More may be missing by now.
     let now = match syncs {
-        [sync] => hold::look(mutagen, remote, sync)?,
+        [sync] => missing::look(mutagen, remote, sync, &|line| ctx.ui.warn(line))?,
         _ => None,
     };
     let held = now.as_ref().unwrap_or(held);

@@ -9,6 +9,7 @@ use super::ask::{self, HostAnswer, SURVEY_DEADLINE};
 use super::context::Context;
 use super::paint::Paint;
 use super::state_report::{Report, SyncReport, SyncSeen};
+use super::sync_control::be_sure;
 use super::{mutagen, now, state_text, watch};
 use crate::cli;
 use crate::config::Host;
@@ -173,21 +174,20 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host, own: Op
         tracing::debug!(%error, "what Mutagen's ssh needs could not be written");
     }
     let selector = Selector::session(&record.id, &host_word(&record.host));
-    if let Err(error) = super::link::look_first(ctx, mutagen, record, own, CYCLE_DEADLINE) {
-        return SyncSeen::Unknown(error.to_string());
-    }
-    if held(ctx, record).is_some() {
-        // No cycle must begin.
-        return match mutagen.list(&selector) {
-            Ok(all) => SyncSeen::Listed(all),
-            Err(error) => SyncSeen::Unknown(error.to_string()),
-        };
-    }
-    match mutagen.check(&selector, CYCLE_DEADLINE) {
+    let look = |left| be_sure(ctx, mutagen, record, own, CYCLE_DEADLINE.min(left));
+    let check = || {
+        look(CYCLE_DEADLINE)?;
+        mutagen.check(&selector, CYCLE_DEADLINE, &mut { look })
+    };
+    match check() {
         Ok(all) if settled(ctx, mutagen, record, &all) => {
-            mutagen.check(&selector, CYCLE_DEADLINE).map_or(SyncSeen::Checked(all), SyncSeen::Checked)
+            check().map_or(SyncSeen::Checked(all), SyncSeen::Checked)
         }
         Ok(all) => SyncSeen::Checked(all),
+        // No cycle must begin.
+        Err(error) if held(ctx, record).is_some() => {
+            mutagen.list(&selector).map_or(SyncSeen::Unknown(error.to_string()), SyncSeen::Listed)
+        }
         Err(error) => SyncSeen::Unknown(error.to_string()),
     }
 }

@@ -127,15 +127,41 @@ pub(super) fn flushed(
     if !ctx.runner.is_dry_run() {
         super::link::ensure(ctx, &record.host);
     }
-    be_sure(ctx, mutagen, record, None, deadline)?;
     let until = Instant::now() + deadline;
-    let checked = one(wait(ctx, mutagen, record, None, deadline)?, record)?;
+    let checked = one(wait(ctx, mutagen, record, Looks::Each(None), deadline)?, record)?;
     let left = until.saturating_duration_since(Instant::now());
     let settle = || super::resolve::settle_and_tell(ctx, record, mutagen, &checked.session, None);
     if left.is_zero() || settle().is_none() {
         return Ok(checked);
     }
-    one(wait(ctx, mutagen, record, None, deadline)?, record)
+    one(wait(ctx, mutagen, record, Looks::Each(None), deadline)?, record)
+}
+
+/// Before which cycles it is looked at what they would delete.
+#[derive(Clone, Copy)]
+pub(super) enum Looks<'a> {
+    /// Before each. With the session's lock, if the caller has it.
+    Each(Option<&'a Lock>),
+    /// A person has allowed what the first completed one deletes.
+    AfterFirst(Option<&'a Lock>),
+}
+
+impl<'a> Looks<'a> {
+    /// Before the next: the session's lock, if the caller has it; nothing where it is not looked.
+    fn own(self) -> Option<Option<&'a Lock>> {
+        match self {
+            Self::Each(own) => Some(own),
+            Self::AfterFirst(_) => None,
+        }
+    }
+
+    /// After a cycle.
+    fn next(self, completed: bool) -> Self {
+        match self {
+            Self::AfterFirst(own) if completed => Self::Each(own),
+            looks => looks,
+        }
+    }
 }
 
 /// Before a cycle is asked for: its link has looked at what it would delete. `own` is the session's lock, if the caller has it.
@@ -166,22 +192,36 @@ pub(super) fn cycle(
     id: &str,
     deadline: Duration,
 ) -> Result<Checked> {
-    be_sure(ctx, mutagen, record, own, deadline)?;
-    let checked = mutagen.flush_checked(id, deadline)?;
+    let checked = once(ctx, mutagen, record, own, id, deadline)?;
     if !reconnect(mutagen, std::slice::from_ref(&checked)) {
         return Ok(checked);
     }
     // Nobody watched while it was not.
-    be_sure(ctx, mutagen, record, own, deadline)?;
-    Ok(mutagen.flush_checked(id, deadline)?)
+    once(ctx, mutagen, record, own, id, deadline)
 }
 
-/// Asks for cycles until both sides are equal, something keeps them from it, or the time is up. `own` as for [`be_sure`].
-pub(super) fn wait(
+/// As [`cycle`], for a sync that is connected.
+///
+/// # Errors
+/// As there.
+pub(super) fn once(
     ctx: &Context,
     mutagen: &Mutagen,
     record: &Record,
     own: Option<&Lock>,
+    id: &str,
+    deadline: Duration,
+) -> Result<Checked> {
+    be_sure(ctx, mutagen, record, own, deadline)?;
+    mutagen.flush_looked(id, deadline, &mut |left| be_sure(ctx, mutagen, record, own, left))
+}
+
+/// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.
+pub(super) fn wait(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    record: &Record,
+    mut looks: Looks<'_>,
     deadline: Duration,
 ) -> Result<Vec<Checked>> {
     let selector = Selector::session(&record.id, &host_word(&record.host));
@@ -192,14 +232,16 @@ pub(super) fn wait(
     loop {
         interrupted()?;
         super::link::let_git_work(ctx, record, until.saturating_duration_since(Instant::now()))?;
+        let look = |left| looks.own().map_or(Ok(()), |own| be_sure(ctx, mutagen, record, own, left));
+        // Also after waiting for git, which may have deleted many, and after a line that was lost: nobody watched meanwhile.
+        look(until.saturating_duration_since(Instant::now()))?;
         let left = until.saturating_duration_since(Instant::now());
-        let mut all = mutagen.check(&selector, left)?;
+        let mut all = mutagen.check(&selector, left, &mut { look })?;
         if !reconnected && reconnect(mutagen, &all) {
             reconnected = true;
-            // Nobody watched while the line was lost.
-            be_sure(ctx, mutagen, record, own, left)?;
             continue;
         }
+        looks = looks.next(all.iter().all(|checked| is_completed(&checked.result)));
         if !all.iter().any(|checked| checked.result == CycleResult::StillChanging) || Instant::now() >= until
         {
             for checked in &mut all {

@@ -5,6 +5,7 @@ pub mod bootstrap;
 pub mod conflicts;
 pub mod ending;
 pub mod hold;
+pub mod missing;
 pub mod running;
 pub mod scripts;
 pub mod settings;

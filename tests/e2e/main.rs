@@ -46,6 +46,7 @@ mod terminal;
 mod transfer;
 mod two_computers;
 mod two_hosts;
+mod unlooked;
 mod unmounted;
 mod unreached;
 mod uprooted;

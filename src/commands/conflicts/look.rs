@@ -85,7 +85,7 @@ pub(in crate::commands) fn look(
             break;
         }
         interrupted()?;
-        seen = self::seen(sides, mutagen.flush_checked(&id, CYCLE_DEADLINE)?)?;
+        seen = self::seen(sides, sync_control::once(ctx, mutagen, &sides.record, own, &id, CYCLE_DEADLINE)?)?;
     }
     seen.open = certain(seen.open, seen.counted);
     Ok(seen)

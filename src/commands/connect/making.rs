@@ -8,7 +8,7 @@ use super::Plan;
 use crate::commands::conflicts::look;
 use crate::commands::first_cycle::complaints;
 use crate::commands::sides::Sides;
-use crate::commands::sync_control::be_sure;
+use crate::commands::sync_control::{be_sure, once};
 use crate::commands::transfer;
 use crate::failure::{Failure, Kind};
 use crate::remote::{Why, local_address_towards};
@@ -56,7 +56,7 @@ impl Plan<'_> {
         wanted: &Wanted,
         found: &[SyncSession],
         record: &mut Record,
-        fresh: bool,
+        (fresh, lock): (bool, &Lock),
     ) -> Result<Option<String>> {
         let mode = wanted.settings.mode;
         if !mode.is_replica() || wanted.held || fresh && mode.source() == Some(Side::Local) {
@@ -66,7 +66,9 @@ impl Plan<'_> {
             Decision::Create => None,
             Decision::Recreate { sync, moved: false, paused } => {
                 let before = found.iter().find(|old| old.identifier == sync).and_then(SyncSession::sync_mode);
-                let brought = sync::bring_over(mutagen, &sync, before, mode, paused)?;
+                let brought = sync::bring_over(mutagen, &sync, before, mode, paused, &mut |left| {
+                    be_sure(self.ctx, mutagen, record, Some(lock), left)
+                })?;
                 if let Some(why) = brought.filter(|result| !sync::brought_over(result)) {
                     self.keep_old(record, &why.to_string());
                     return Ok(Some(sync));
@@ -92,8 +94,7 @@ impl Plan<'_> {
         if self.settings.mode != SyncMode::TwoWayResolved || record.resolved {
             return Ok(());
         }
-        be_sure(self.ctx, mutagen, record, Some(lock), CYCLE_DEADLINE)?;
-        let checked = mutagen.flush_checked(sync, CYCLE_DEADLINE)?;
+        let checked = once(self.ctx, mutagen, record, Some(lock), sync, CYCLE_DEADLINE)?;
         if !sync::brought_over(&checked.result) {
             self.ctx
                 .ui
@@ -148,9 +149,11 @@ impl Plan<'_> {
         wanted: &Wanted,
         found: &[SyncSession],
         record: &mut Record,
+        lock: &Lock,
     ) -> Result<Option<String>> {
         let ui = &self.ctx.ui;
         let known = self.record.as_ref().map(|record| record.settings.clone()).unwrap_or_default();
+        let asked = record.clone();
         let mut tell = |step: &Step| match step {
             Step::Created => record.filled = false,
             Step::Resumed => ui.status("Resumed", "the sync"),
@@ -172,12 +175,13 @@ impl Plan<'_> {
         if found.is_empty() && wanted.settings.mode != SyncMode::None {
             progress.show("Syncing", "starting Mutagen on the host");
         }
-        match sync::ensure(mutagen, wanted, found, &mut tell) {
+        let mut look = |left| be_sure(self.ctx, mutagen, &asked, Some(lock), left);
+        match sync::ensure(mutagen, wanted, found, &mut tell, &mut look) {
             // The data connection cannot be opened without a person: it rides on the one that the person opened.
             Err(error) if self.ctx.ui.is_interactive() && self.login_needs_person(&error) => {
                 ui.warn("this host asks a person at each login: the sync shares this connection, and stops when it is cut");
                 self.ctx.refresh_host_file(&self.remote, Some(true))?;
-                sync::ensure(mutagen, wanted, found, &mut tell)
+                sync::ensure(mutagen, wanted, found, &mut tell, &mut look)
             }
             other => other,
         }

@@ -243,19 +243,24 @@ impl Plan<'_> {
         // Until all is done the next run must not trust what this one wrote.
         record.verify = true;
         self.ctx.store.save(&record)?;
-        let mut held = hold::check(&mutagen, &self.ctx.store, &self.remote, &record, &mut syncs)?;
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             id: self.project.id.to_string(),
             host_word: word,
             local: self.project.root.clone(),
             remote: record.remote.clone(),
             settings: self.settings.clone(),
-            held: held.is_some(),
+            held: record.held.is_some(),
             shown: true,
         };
+        // One that is not filled yet is waited for with a cycle.
+        let flushes = sync::flushes(&syncs, &wanted) || !record.filled;
+        let say = |line: &str| ui.warn(line);
+        let (store, remote) = (&self.ctx.store, &self.remote);
+        let mut held = hold::check(&mutagen, store, remote, &record, &mut syncs, (flushes, &say))?;
+        wanted.held = held.is_some();
         let fresh = answer.place == Place::New;
-        let sync = match self.turn_on(&mutagen, &wanted, &syncs, &mut record, fresh)? {
-            None => self.ensure_sync(&mutagen, &wanted, &syncs, &mut record)?,
+        let sync = match self.turn_on(&mutagen, &wanted, &syncs, &mut record, (fresh, &lock))? {
+            None => self.ensure_sync(&mutagen, &wanted, &syncs, &mut record, &lock)?,
             sync => sync,
         };
         record.no_sync = sync.is_none();

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use super::context::Context;
 use super::mutagen;
 use super::sides::Sides as SessionSides;
-use super::sync_control;
+use super::sync_control::{self, Looks};
 use crate::cli::{self, GitAction};
 use crate::config::Mode;
 use crate::failure::{Failure, Kind};
@@ -88,8 +88,8 @@ fn with_sides<T>(
             return Ok(());
         }
         let Some(mutagen) = mutagen else { return Err("there is no Mutagen".to_owned()) };
-        let all =
-            sync_control::wait(ctx, mutagen, record, None, FILES).map_err(|error| format!("{error:#}"))?;
+        let all = sync_control::wait(ctx, mutagen, record, Looks::Each(None), FILES)
+            .map_err(|error| format!("{error:#}"))?;
         match &all[..] {
             [checked] if brought_over(&checked.result) => Ok(()),
             [checked] => Err(checked.result.to_string()),

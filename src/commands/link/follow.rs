@@ -62,7 +62,7 @@ pub(super) fn follow(ctx: &Context, remote: &Remote, mutagen: &Mutagen, record: 
                 wanted(ctx, &record)?
             };
             let before: Vec<String> = syncs.iter().map(|sync| sync.remote().path.clone()).collect();
-            if let Err(error) = ensure_at(mutagen, &wanted, &syncs, &mut record) {
+            if let Err(error) = ensure_at((remote, mutagen), &wanted, &syncs, &mut record) {
                 pause(ctx, mutagen, &syncs, &mut record)?;
                 return Ok(Found::Gone(format!("{error:#}")));
             }
@@ -91,13 +91,15 @@ pub(super) fn follow(ctx: &Context, remote: &Remote, mutagen: &Mutagen, record: 
 }
 
 fn ensure_at(
-    mutagen: &Mutagen,
+    (remote, mutagen): (&Remote, &Mutagen),
     wanted: &sync::Wanted,
     syncs: &[SyncSession],
     record: &mut Record,
 ) -> Result<()> {
     let mut kept_old = false;
-    sync::ensure(mutagen, wanted, syncs, &mut |step| kept_old |= matches!(step, Step::KeptOld { .. }))?;
+    let mut tell = |step: &Step| kept_old |= matches!(step, Step::KeptOld { .. });
+    let mut look = |_| hold::refuse(mutagen, remote, syncs);
+    sync::ensure(mutagen, wanted, syncs, &mut tell, &mut look)?;
     record.settings = if kept_old { String::new() } else { wanted.settings.digest() };
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::link::log::Log;
 use crate::link::state::LinkFile;
 use crate::process::interrupted;
 use crate::session::survey::{self, Survey};
-use crate::session::{hold, sync};
+use crate::session::{hold, missing, sync};
 use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::Mutagen;
 
@@ -130,17 +130,21 @@ pub(super) fn look_first(
     patience: Duration,
 ) -> Result<()> {
     let patience = if own.is_some() { Duration::ZERO } else { patience };
-    if wait_until_sure(ctx, record, patience) {
-        return Ok(());
-    }
+    let stands = match wait_until_sure(ctx, record, patience) {
+        Knows::Sure => return Ok(()),
+        knows => knows == Knows::Stands,
+    };
     let syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
     let [sync] = &syncs[..] else { return Ok(()) };
+    if stands && (sync.is_paused() || sync.halt().is_some()) {
+        return Ok(());
+    }
     // One that is not connected runs no cycle; but the link may be connecting it just now.
     if !sync.is_connected() && !mutagen.connects_soon(&sync.identifier)? {
         return Ok(());
     }
     let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?).with_person(false);
-    match hold::look(mutagen, &remote, sync)? {
+    match missing::look(mutagen, &remote, sync, &|line| ctx.ui.warn(line))? {
         Some(held) => {
             hold::hold(mutagen, &ctx.store, &record.id, &record.host, &held)?;
             super::notify::held(ctx, &remote, record, &held);
@@ -173,35 +177,50 @@ pub(super) fn let_git_work(ctx: &Context, record: &Record, deadline: Duration) -
     }
 }
 
-/// Waits until the host's link is sure. No if it is not in time, if another sinc is at work on the session, for which it waits
-/// too, or if none runs that should.
-fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> bool {
+/// What the host's link knows of a session's next cycle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Knows {
+    /// It may begin, or the sync is held.
+    Sure,
+    /// The sync stood still when the link last looked, and so it is not watched. That may be over.
+    Stands,
+    /// Nothing.
+    Nothing,
+}
+
+/// Waits until the host's link is sure. It knows nothing if it is not in time, if another sinc is at work on the session, for
+/// which it waits too, or if none runs that should.
+fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> Knows {
     if ctx.runner.is_dry_run() || ctx.config().is_ok_and(|config| !config.sync.link.value) {
-        return true;
+        return Knows::Sure;
     }
     if !has_taken_in_all(ctx, record) {
-        return false;
+        return Knows::Nothing;
     }
     let until = Instant::now() + deadline;
     let mut asked = false;
     loop {
         if ctx.store.link_runs(&record.host).is_none() {
-            return false;
+            return Knows::Nothing;
         }
         let file = told(ctx, &record.host);
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
+        match session.as_ref().and_then(|session| session.stands.as_deref()) {
+            None | Some("held") => {}
+            Some(_) => return Knows::Stands,
+        }
         let unsure = session.as_ref().is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
-            return true;
+            return Knows::Sure;
         }
         if Instant::now() >= until {
-            return false;
+            return Knows::Nothing;
         }
         if !asked && session.is_some_and(|session| session.busy) {
             asked = true;
             // Where nobody is at work any more, it looks in a moment.
             if ctx.store.lock(&record.id, &record.host, Duration::ZERO, &mut || {}).is_err() {
-                return false;
+                return Knows::Nothing;
             }
         }
         // The link says it by a small file, renamed into its place: macOS has no inotify to wait for that with.

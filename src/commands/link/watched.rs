@@ -13,6 +13,7 @@ use crate::link::exclude::Rules;
 use crate::link::joiner::Joiner;
 use crate::link::local_eye::Root;
 use crate::link::state::{Eye, LinkSession};
+use crate::session::missing::Known;
 use crate::session::sync::Wanted;
 use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::{Side, SyncMode, SyncSession};
@@ -73,19 +74,10 @@ pub(super) struct Look {
     pub since: Instant,
     /// No other sinc is at work on the session meanwhile.
     pub _lock: Lock,
-    /// The files of the last completed cycle, and how many of them are still here.
+    /// What is known of the files without asking the host.
     pub here: Option<Known>,
     /// The files on the host, where what is gone there would be deleted here.
     pub there: Option<Option<u64>>,
-}
-
-/// The files of the last completed cycle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Known {
-    /// How many there were; none when Mutagen does not know.
-    pub of: Option<u64>,
-    /// How many of them are here now, where what is gone here would be deleted on the host.
-    pub here: Option<u64>,
 }
 
 impl Watched {

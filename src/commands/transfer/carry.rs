@@ -17,6 +17,7 @@ use crate::commands::paint::harmless;
 use crate::commands::{first_cycle, mode_words};
 use crate::failure::{Failure, Kind, explain};
 use crate::process::{Interrupted, divert_signals};
+use crate::session::hold;
 use crate::session::sync::{self, Wanted};
 use crate::state::{Record, host_word};
 use crate::tools::mutagen::SyncSession;
@@ -139,7 +140,8 @@ impl Transfer<'_> {
             shown: true,
         };
         let found = sync::find(&self.mutagen, &record.id, &word)?;
-        sync::ensure(&self.mutagen, &wanted, &found, &mut |_| {})?
+        let mut look = |_| hold::refuse(&self.mutagen, &self.sides.remote, &found);
+        sync::ensure(&self.mutagen, &wanted, &found, &mut |_| {}, &mut look)?
             .context("a session of mode none has no sync")
     }
 

@@ -40,6 +40,12 @@ pub enum Decision {
     Ambiguous(Vec<String>),
 }
 
+/// Would a cycle be asked for of a sync that runs?
+#[must_use]
+pub fn flushes(found: &[SyncSession], wanted: &Wanted) -> bool {
+    matches!(decide(found, wanted), Decision::Recreate { moved: false, .. } | Decision::Doubled { .. })
+}
+
 /// Decides what is to be done about the syncs that Mutagen has for a session.
 #[must_use]
 pub fn decide(found: &[SyncSession], wanted: &Wanted) -> Decision {

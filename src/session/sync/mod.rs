@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-pub use self::decide::{Decision, decide};
+pub use self::decide::{Decision, decide, flushes};
 pub use self::stuck::Stuck;
 use super::hold;
 use crate::process::{Cmd, interrupted};
@@ -75,16 +75,20 @@ pub fn find(mutagen: &Mutagen, id: &str, host_word: &str) -> Result<Vec<SyncSess
     Ok(mutagen.list(&Selector::session(id, host_word))?)
 }
 
+/// What says before each cycle that is asked for whether it may begin. It is told how much time there is.
+pub type Look<'a> = &'a mut dyn FnMut(Duration) -> Result<()>;
+
 /// Brings a session's sync about, or its end where it is to have none. Gives the identifier of the one that now exists, and
 /// tells what was done.
 ///
 /// # Errors
-/// It cannot be made, or a person has to decide ([`Stuck`]).
+/// It cannot be made, a person has to decide ([`Stuck`]), or `look` does not let a cycle begin.
 pub fn ensure(
     mutagen: &Mutagen,
     wanted: &Wanted,
     found: &[SyncSession],
     tell: &mut dyn FnMut(&Step),
+    look: Look<'_>,
 ) -> Result<Option<String>> {
     let mode = wanted.settings.mode;
     match decide(found, wanted) {
@@ -116,7 +120,7 @@ pub fn ensure(
         }
         Decision::Recreate { sync, moved, paused } => {
             let old = found.iter().find(|old| old.identifier == sync).and_then(SyncSession::sync_mode);
-            recreate(mutagen, wanted, sync, (old, moved, paused), tell)
+            recreate(mutagen, wanted, sync, (old, moved, paused), tell, look)
         }
         Decision::Halted(halt) => {
             Err(Stuck::Halted(halt, found.first().and_then(SyncSession::sync_mode)).into())
@@ -127,7 +131,8 @@ pub fn ensure(
             Ok(Some(sync))
         }
         Decision::Doubled { keep, end } => {
-            let result = mutagen.flush_checked(&keep, FLUSH_DEADLINE)?.result;
+            look(FLUSH_DEADLINE)?;
+            let result = mutagen.flush_looked(&keep, FLUSH_DEADLINE, look)?.result;
             if !brought_over(&result) {
                 return Err(Stuck::Doubled { why: result.to_string() }.into());
             }
@@ -150,13 +155,14 @@ fn recreate(
     sync: String,
     (old, moved, paused): (Option<SyncMode>, bool, bool),
     tell: &mut dyn FnMut(&Step),
+    look: Look<'_>,
 ) -> Result<Option<String>> {
     let mode = wanted.settings.mode;
     let overwrites = overwrites(mode);
     if moved && overwrites {
         return Err(Stuck::Overwrites(mode).into());
     }
-    if !moved && let Some(result) = bring_over(mutagen, &sync, old, mode, paused)? {
+    if !moved && let Some(result) = bring_over(mutagen, &sync, old, mode, paused, look)? {
         // The new mode would settle them by overwriting one of the versions.
         let lost = overwrites && matches!(result, CycleResult::Conflicts(_));
         if lost || !brought_over(&result) {
@@ -179,13 +185,14 @@ fn recreate(
 /// is to look at: a replica's receiving side, which from now on has a say.
 ///
 /// # Errors
-/// Mutagen cannot be asked, or a signal came. What the session says is no error.
+/// Mutagen cannot be asked, `look` does not let a cycle begin, or a signal came. What the session says is no error.
 pub fn bring_over(
     mutagen: &Mutagen,
     sync: &str,
     old: Option<SyncMode>,
     new: SyncMode,
     paused: bool,
+    look: Look<'_>,
 ) -> Result<Option<CycleResult>> {
     if old.is_some_and(|old| old.is_replica() && new != SyncMode::None && new.source() != old.source()) {
         return Ok(None);
@@ -193,13 +200,15 @@ pub fn bring_over(
     if paused {
         mutagen.resume(sync)?;
     }
-    let mut result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
+    look(FLUSH_DEADLINE)?;
+    let mut result = mutagen.flush_looked(sync, FLUSH_DEADLINE, look)?.result;
     if matches!(result, CycleResult::Disconnected(_) | CycleResult::Paused) {
         // After a lost line Mutagen tries again only every 15 s. The host has just answered us: now. And the last deed of a
         // sinc that was killed may have been to pause it.
         interrupted()?;
         mutagen.resume(sync)?;
-        result = mutagen.flush_checked(sync, FLUSH_DEADLINE)?.result;
+        look(FLUSH_DEADLINE)?;
+        result = mutagen.flush_looked(sync, FLUSH_DEADLINE, look)?.result;
     }
     Ok(Some(result))
 }

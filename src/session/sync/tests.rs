@@ -90,7 +90,7 @@ fn what_is_held_is_left_alone() {
     for mode in [SyncMode::OneWayReplica, SyncMode::OneWayReplicaFromHost] {
         let mut held = held.clone();
         held.settings.mode = mode;
-        let error = ensure(&mutagen, &held, &[], &mut |_| {}).unwrap_err();
+        let error = ensure(&mutagen, &held, &[], &mut |_| {}, &mut |_| Ok(())).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Stuck::HeldAndGone(found)) if *found == mode), "{error}");
     }
 }
@@ -103,7 +103,7 @@ fn a_moved_directory_is_not_followed_in_a_mode_that_overwrites() {
         let mut wanted = wanted();
         wanted.settings.mode = mode;
         let moved = sync(1, &[("/beta/path", "/home/dev/workspace/old".into())]);
-        let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}).unwrap_err();
+        let error = ensure(&mutagen, &wanted, &[moved], &mut |_| {}, &mut |_| Ok(())).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Stuck::Overwrites(found)) if *found == mode), "{error}");
     }
 }
@@ -115,7 +115,7 @@ fn a_replica_is_not_made_before_it_was_shown_what_that_costs() {
         let mut wanted = wanted();
         wanted.settings.mode = mode;
         for found in [vec![], vec![sync(1, &[])]] {
-            let error = ensure(&mutagen, &wanted, &found, &mut |_| {}).unwrap_err();
+            let error = ensure(&mutagen, &wanted, &found, &mut |_| {}, &mut |_| Ok(())).unwrap_err();
             assert!(matches!(error.downcast_ref(), Some(Stuck::NotShown(of)) if *of == mode), "{error}");
         }
     }
@@ -136,9 +136,9 @@ fn in_mode_none_nothing_is_made_and_nothing_that_stands_still_is_ended() {
     let mutagen = Mutagen::new("/no/mutagen", "/d", "/s", crate::process::Runner::default()).unwrap();
     let mut wanted = wanted();
     wanted.settings.mode = SyncMode::None;
-    assert_eq!(ensure(&mutagen, &wanted, &[], &mut |_| {}).unwrap(), None);
+    assert_eq!(ensure(&mutagen, &wanted, &[], &mut |_| {}, &mut |_| Ok(())).unwrap(), None);
     let halted = sync(1, &[("/status", "halted-on-root-emptied".into())]);
-    assert!(ensure(&mutagen, &wanted, &[halted], &mut |_| {}).is_err());
+    assert!(ensure(&mutagen, &wanted, &[halted], &mut |_| {}, &mut |_| Ok(())).is_err());
     let again = Decision::Recreate { sync: "sync_1".into(), moved: false, paused: false };
     assert_eq!(decide(&[sync(1, &[])], &wanted), again);
 }
@@ -157,7 +157,7 @@ fn the_receiving_side_of_a_replica_is_not_overwritten_once_more_before_it_has_a_
         (TwoWaySafe, OneWayReplica, false),
     ] {
         // A flush fails: there is no program.
-        let flushed = bring_over(&mutagen, "sync_1", Some(old), new, false);
+        let flushed = bring_over(&mutagen, "sync_1", Some(old), new, false, &mut |_| Ok(()));
         assert_eq!(matches!(flushed, Ok(Option::None)), left, "{old:?} {new:?}");
     }
 }

@@ -172,6 +172,20 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen cannot be asked. What the session says is no error.
     pub fn flush_checked(&self, id: &str, deadline: Duration) -> Result<Checked, MutagenError> {
+        self.flush_looked(id, deadline, &mut |_| Ok(()))
+    }
+
+    /// As [`Mutagen::flush_checked`], and before each cycle more than the first one `look` says whether it may be asked for. It
+    /// is told how much time is left.
+    ///
+    /// # Errors
+    /// As there, and what `look` says.
+    pub fn flush_looked<E: From<MutagenError>>(
+        &self,
+        id: &str,
+        deadline: Duration,
+        look: &mut dyn FnMut(Duration) -> Result<(), E>,
+    ) -> Result<Checked, E> {
         if self.runner().is_dry_run() {
             self.flush(id, deadline)?;
             return Ok(Checked { result: CycleResult::WouldRun, session: self.session(id)? });
@@ -183,6 +197,7 @@ impl Mutagen {
             if left.is_zero() || !is_worth_another(&checked) {
                 break;
             }
+            look(left)?;
             let next = self.flush_once(id, left)?;
             // A second cycle that did not fit into the time takes nothing from the first.
             if matches!(next.result, CycleResult::TimedOut { .. }) {
@@ -201,11 +216,17 @@ impl Mutagen {
     }
 
     /// As [`Mutagen::flush_checked`], for all sessions that the selector means and with one `list` after the flush
-    /// instead of one before and one after: for a question that somebody waits for. None is no error.
+    /// instead of one before and one after: for a question that somebody waits for. None is no error. `look` as for
+    /// [`Mutagen::flush_looked`].
     ///
     /// # Errors
-    /// Mutagen cannot be asked.
-    pub fn check(&self, selector: &Selector, deadline: Duration) -> Result<Vec<Checked>, MutagenError> {
+    /// Mutagen cannot be asked, and what `look` says.
+    pub fn check<E: From<MutagenError>>(
+        &self,
+        selector: &Selector,
+        deadline: Duration,
+        look: &mut dyn FnMut(Duration) -> Result<(), E>,
+    ) -> Result<Vec<Checked>, E> {
         let end = Instant::now() + deadline;
         let (done, moment) = channel();
         let (flushed, listed) = std::thread::scope(|scope| {
@@ -233,7 +254,8 @@ impl Mutagen {
                 continue;
             }
             // A second cycle that did not fit into the time takes nothing from the first.
-            let next = self.flush_checked(&checked.session.identifier, left)?;
+            look(left)?;
+            let next = self.flush_looked(&checked.session.identifier, left, look)?;
             all.push(if matches!(next.result, CycleResult::TimedOut { .. }) { checked } else { next });
         }
         Ok(all)
@@ -335,7 +357,39 @@ impl Mutagen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Runner;
     use crate::tools::mutagen::model::tests::sample;
+    use crate::tools::mutagen::test_kit::write_program;
+
+    #[test]
+    fn before_each_cycle_more_than_the_first_it_is_asked_whether_it_may_begin() {
+        let dir = tempfile::tempdir().unwrap();
+        let (program, asked) = (dir.path().join("mutagen"), dir.path().join("asked"));
+        let script = format!(
+            "#!/bin/sh\ncase $* in *list*) cat <<'X'\n{}\nX\n;; *flush*) echo x >>'{}';; esac\n",
+            include_str!("samples/staging.json"),
+            asked.display()
+        );
+        write_program(&program, &script);
+        // One is saved, so that Mutagen is asked.
+        std::fs::create_dir(dir.path().join("sessions")).unwrap();
+        std::fs::write(dir.path().join("sessions/sync_1"), "").unwrap();
+        let mutagen = Mutagen::new(program, dir.path(), "/s", Runner::default()).unwrap();
+        let id = sample!("staging").identifier;
+        let cycles = || std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
+        let minute = Duration::from_secs(60);
+        let mut looks = 0;
+        let checked = mutagen.flush_looked(&id, minute, &mut |_| {
+            looks += 1;
+            Ok::<(), MutagenError>(())
+        });
+        assert_eq!((checked.unwrap().result, cycles(), looks), (CycleResult::StillChanging, 3, 2));
+        let refused = |_| Err(anyhow::anyhow!("held"));
+        let error = mutagen.flush_looked(&id, minute, &mut { refused }).unwrap_err();
+        assert_eq!((error.to_string().as_str(), cycles()), ("held", 4));
+        let error = mutagen.check(&Selector::Identifier(id), minute, &mut { refused }).unwrap_err();
+        assert_eq!((error.to_string().as_str(), cycles()), ("held", 5));
+    }
 
     #[test]
     fn what_a_session_shows_after_a_cycle() {

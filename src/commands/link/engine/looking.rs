@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::watched::{Known, Look};
+use super::super::watched::Look;
 use super::{Engine, Message, thread};
-use crate::link::brake::{Files, Verdict, decide};
+use crate::link::brake::Verdict;
 use crate::link::joiner::Next;
-use crate::session::{ending, hold};
+use crate::session::{ending, hold, missing};
 use crate::state::Held;
 use crate::tools::mutagen::Side;
 
@@ -40,10 +40,7 @@ impl Engine<'_> {
         let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
         let (id, root) = (session.record.id.clone(), session.root());
         thread("count", move || {
-            let known = match hold::count_here(&mutagen, &sync, &root, counts_here) {
-                Ok((of, here)) => Known { of: Some(of), here },
-                Err(_) => Known { of: None, here: None },
-            };
+            let known = missing::count_here(&mutagen, &sync, &root, counts_here);
             drop(outbox.send(Message::Counted(id, known)));
         });
     }
@@ -55,14 +52,11 @@ impl Engine<'_> {
         let session = &mut self.sessions[index];
         let Some(look) = &mut session.look else { return };
         note(look);
-        let (Some(known), Some(there)) = (look.here, look.there) else { return };
-        let most = session.minute.most(now);
-        let files = |now| Files { last: known.of, most, now };
-        // Without a history nothing is deleted.
-        let verdict = match known.of {
-            None | Some(0) => Verdict::Go,
-            Some(_) => decide(files(known.here), files(there)),
-        };
+        let (Some(known), Some(there)) = (look.here.clone(), look.there) else { return };
+        let verdict = known.verdict(session.minute.most(now), there);
+        if let Some(trouble) = &known.trouble {
+            self.log.note(&format!("{id}: {trouble}: the two sides are compared with each other"));
+        }
         // The lock is let go at the end of this: the cycle is one like any other.
         let _look = session.look.take();
         match verdict {

@@ -25,7 +25,7 @@ use super::super::context::Context;
 use super::super::resolve::Settled;
 use super::ensure::this_program;
 use super::follow::Found;
-use super::watched::{Known, Watched};
+use super::watched::Watched;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::git::cycle::Wait;
@@ -38,6 +38,7 @@ use crate::link::log::Log;
 use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
+use crate::session::missing::Known;
 use crate::state::{Busy, Noted, host_word};
 use crate::tools::mutagen::{Mutagen, Side, SyncSession};
 
