@@ -288,16 +288,17 @@ fn too_few_watches_are_said_with_what_helps() {
 #[test]
 fn an_inotifywait_that_dies_is_started_again_and_then_not_any_more() {
     let Some(linked) = linked() else { return };
-    let kill = || {
+    let kill = |signal: &str| {
         for pid in running(&linked.bed, "inotifywait -m") {
-            linked.bed.sandbox.run("kill", &["-9", &pid]).success();
+            linked.bed.sandbox.run("kill", &[signal, &pid]).success();
         }
     };
-    kill();
+    // As `pkill` and whatever frees memory do.
+    kill("-TERM");
     wait_until("another one watches", PATIENCE, || !running(&linked.bed, "inotifywait -m").is_empty());
     linked.wait_for("inotify");
     linked.edit("watched again");
-    kill();
+    kill("-KILL");
     linked.wait_for("polling");
     linked.edit("polled");
 }
