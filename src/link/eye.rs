@@ -185,8 +185,8 @@ fn event(events: &str, is_root: bool) -> Seen {
         seen.deletes = 1;
     }
     seen.taken = has("MOVED_FROM") && directory;
-    seen.unclear = seen.taken || has("Q_OVERFLOW");
-    seen.unwatched = has("MOVED_TO") && directory || has("Q_OVERFLOW");
+    seen.unclear = seen.taken;
+    seen.unwatched = has("MOVED_TO") && directory;
     seen.fresh = has("CREATE") && directory;
     seen
 }

@@ -81,7 +81,7 @@ pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended>
                 deadline = Some(Instant::now() + PATIENCE);
             }
             Some(Event::Signal(signal @ (SIGUSR1 | SIGUSR2))) => {
-                guard.tell(&format!("signal {}", name(signal)))
+                guard.tell(&format!("signal {}", name(signal)));
             }
             Some(Event::Signal(signal)) => {
                 interrupts += 1;
