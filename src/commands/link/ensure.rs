@@ -18,6 +18,9 @@ const ENDS: Duration = Duration::from_secs(5);
 /// How long a link that was started gets until it holds its lock.
 const STARTS: Duration = Duration::from_secs(5);
 
+/// A link that ends sooner has not really started.
+const LASTS: Duration = Duration::from_secs(60);
+
 /// How long after a start that failed the next one is tried: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -120,8 +123,12 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
         if !known || ctx.store.link_is_stopped(&record.host) {
             return;
         }
+        let began = Instant::now();
         ensure(ctx, &record.host);
         if has_started(ctx, &record.host) {
+            ctx.store.wait_for_links_end(&record.host);
+        }
+        if began.elapsed() > LASTS {
             pause = FIRST_PAUSE;
         } else {
             std::thread::sleep(pause);
