@@ -11,6 +11,7 @@
 #   find PATH               the backups that have it
 #   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
+#   forget NAME             removes a backup in which no file is left
 #   remove NAME...          removes backups
 # PATH, FROM (of rename) and TO have each byte that is not plain as a backslash, 0 and three octal digits; an index has such
 # paths in lines `coded`, and plain ones, which cost no process, in lines `path`.
@@ -193,6 +194,10 @@ list_all;
 ;;
 settle)
 for name in "$@"; do if [ -d "$base/$name" ]; then true >"$base/$name/settled"; fi; done;
+;;
+forget)
+name=$1; left=$(find "${base:?}/${name:?}/files" -type d -o -print 2>&1 | head -n 1);
+if [ -z "$left" ]; then rm -rf -- "${base:?}/$name"; put forgotten "$name"; fi;
 ;;
 remove)
 for name in "$@"; do

@@ -241,12 +241,13 @@ impl<'a> Keeper<'a> {
         self.run("put it beside the other version", "rename", &words, String::new()).map(drop)
     }
 
-    /// Removes a backup from which everything was put back.
+    /// Removes a backup from which everything was put back; not where a file is still in it. Is it removed?
     ///
     /// # Errors
     /// The side cannot be reached.
-    pub fn forget(&self, name: &str) -> Result<()> {
-        self.by_name("remove an empty backup", "remove", &[name.to_owned()])
+    pub fn forget(&self, name: &str) -> Result<bool> {
+        let answer = self.run("remove an empty backup", "forget", &[name], String::new())?;
+        Ok(Reply::of(&answer).get("forgotten").is_some())
     }
 
     /// Removes what is older or more than the limits allow. Gives how many backups.

@@ -127,6 +127,20 @@ fn what_cannot_be_moved_stays_and_what_was_moved_can_be_put_back() {
 }
 
 #[test]
+fn only_a_backup_without_a_file_is_forgotten() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.root().join("d")).unwrap();
+    std::fs::write(bench.root().join("d/.mutagen-temporary-x"), "").unwrap();
+    let kept = bench.keep(&[PathBuf::from("d")]);
+    assert!(!bench.keeper().forget(&kept.name).unwrap());
+    let file = Path::new(&kept.place).join("files/d/.mutagen-temporary-x");
+    assert!(file.is_file());
+    std::fs::remove_file(file).unwrap();
+    assert!(bench.keeper().forget(&kept.name).unwrap());
+    assert!(!Path::new(&kept.place).exists());
+}
+
+#[test]
 fn a_keep_that_was_killed_is_finished() {
     let bench = Bench::new();
     std::fs::write(bench.root().join("a"), "a").unwrap();

@@ -155,6 +155,16 @@ impl Purge {
         let (record, remote) = (&self.sides.record, &self.sides.remote);
         let shown = format!("{}:{}", record.host, harmless(&record.remote));
         let left = || format!("the session is ended; {shown} is not removed");
+        let keeper = self.sides.keeper(ctx, Side::Remote)?;
+        // What a sinc that was killed had moved aside is in no listing: it goes into the backup that it was for.
+        let (recovered, backups) = keeper.recover().with_context(left)?;
+        for backup in backups.iter().filter(|backup| recovered.interrupted.contains(&backup.name)) {
+            ctx.ui.warn(&format!(
+                "`{}` was not finished: what it had moved aside is kept on the host in {}/files",
+                harmless(&backup.why),
+                harmless(&backup.place)
+            ));
+        }
         let there = listing::list_remote(remote, &record.remote, &Matcher::default()).with_context(left)?;
         let marker = Path::new(MARKER);
         let names: Vec<PathBuf> = there
@@ -195,14 +205,15 @@ impl Purge {
         ctx.ui.status("Removed", &shown);
         let is_directory =
             |one: &Difference| one.remote.as_ref().is_some_and(|entry| entry.kind == EntryKind::Directory);
-        let keeper = self.sides.keeper(ctx, Side::Remote)?;
-        if differences.iter().all(is_directory) && moved.unread.is_empty() {
-            keeper.forget(&kept.name)?;
+        let nothing = differences.iter().all(is_directory) && moved.unread.is_empty();
+        // Some names are in no listing.
+        if nothing && keeper.forget(&kept.name)? {
             return Ok(Purged { kept: None, paths: 0 });
         }
         keeper.settle(&[kept.name])?;
         let paths = differences.len() as u64;
-        ctx.ui.status("Kept", &format!("{} on the host in {place}", plural(paths, "path", "paths")));
+        let what = if nothing { "what is not synced".to_owned() } else { plural(paths, "path", "paths") };
+        ctx.ui.status("Kept", &format!("{what} on the host in {place}"));
         Ok(Purged { kept: Some(place), paths })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::exclude::{self, Rules};
 use super::joiner::Seen;
 use crate::git::watch::{Sign, sign};
 use crate::remote::Script;
@@ -15,6 +16,9 @@ const LEAST: (u32, u32) = (3, 20);
 /// After so many events since the last walk, some may have been lost (the queue holds 16,384 and says nothing).
 const MANY: u32 = 8_000;
 
+/// The longest word that is given to a program there, bytes: Linux allows 128 KiB.
+const LONGEST_WORD: usize = 128_000;
+
 /// A line that the eye says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -26,7 +30,7 @@ pub enum Said {
     Established,
     /// Something could not be watched, in inotifywait's words.
     Trouble(String),
-    /// inotifywait has ended.
+    /// inotifywait has ended, and not because it was asked for.
     Ended(String),
     /// Files in a directory that were counted because they were asked for.
     Count(String, u64),
@@ -181,8 +185,8 @@ fn event(events: &str, is_root: bool) -> Seen {
         seen.deletes = 1;
     }
     seen.taken = has("MOVED_FROM") && directory;
-    seen.unclear = seen.taken || has("Q_OVERFLOW");
-    seen.unwatched = has("MOVED_TO") && directory || has("Q_OVERFLOW");
+    seen.unclear = seen.taken;
+    seen.unwatched = has("MOVED_TO") && directory;
     seen.fresh = has("CREATE") && directory;
     seen
 }
@@ -217,17 +221,40 @@ pub fn explain(trouble: &str) -> String {
     }
 }
 
-/// The lines that have it watch these directories: each with the expressions for what is not counted and what is not watched.
+/// A directory on the host that is to be watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The directory.
+    pub path: &'a str,
+    /// What is left out.
+    pub rules: &'a Rules,
+    /// Is what git keeps there watched too?
+    pub git: bool,
+}
+
+/// The lines that have it watch these directories.
 #[must_use]
-pub fn orders(sessions: &[(String, String, String)], poll: bool) -> String {
-    let joined =
-        |of: fn(&(String, String, String)) -> &str| sessions.iter().map(of).collect::<Vec<_>>().join("|");
-    let mut text = format!("x {}\nv {}\nc\n", joined(|one| &one.1), joined(|one| &one.2));
-    for (root, ..) in sessions {
-        text.push_str(&format!("r {root}\n"));
+pub fn orders(places: &[Place], poll: bool) -> String {
+    let mut text = format!("x {}\nv {}\nc\n", joined(places, false), joined(places, true));
+    for place in places {
+        text.push_str(&format!("r {}\n", place.path));
     }
     text.push_str(if poll { "p\n" } else { "w\n" });
     text
+}
+
+/// One expression for all of them: of what is not counted, or of what is not watched. Where it is too long for a word, the
+/// longest ones are cut: then more is looked at.
+fn joined(places: &[Place], watched: bool) -> String {
+    let mut longest = exclude::LONGEST;
+    loop {
+        let one = |place: &Place| place.rules.said(place.path, watched && place.git, longest).text;
+        let text = places.iter().map(one).collect::<Vec<_>>().join("|");
+        if text.len() <= LONGEST_WORD || longest == 0 {
+            return text;
+        }
+        longest = longest * 3 / 4;
+    }
 }
 
 /// Adds up what came, until it is taken; notes when so much came that some may be lost.
@@ -346,6 +373,29 @@ mod tests {
             panic!("no trouble")
         };
         assert!(explain(&text).contains("sysctl"));
+    }
+
+    #[test]
+    fn the_expressions_of_many_sessions_are_one_word_of_a_command() {
+        let patterns = |from: usize, count: usize| -> Vec<String> {
+            (from..from + count).map(|n| format!("/a/pattern/that/is/rather/long/{n:06}")).collect()
+        };
+        let long: Vec<Rules> = (0..4).map(|n| Rules::new(&patterns(n * 10_000, 3_000))).collect();
+        let short = Rules::new(&patterns(0, 50));
+        let all = ["/w/0", "/w/1", "/w/2", "/w/3"];
+        let places = all.iter().zip(&long).map(|(path, rules)| Place { path, rules, git: true });
+        let places: Vec<Place> =
+            places.chain([Place { path: "/w/short", rules: &short, git: true }]).collect();
+        let orders = orders(&places, false);
+        let lines: Vec<&str> = orders.lines().collect();
+        for line in &lines[..2] {
+            // `eye.sh` puts a few letters around it.
+            assert!(line.len() < 128 * 1024 - 100, "{}", line.len());
+            assert!(all.iter().all(|root| line.contains(&format!("{root}/(a/pattern"))));
+        }
+        assert!(lines[0].ends_with(&short.expression("/w/short").text));
+        assert!(lines[1].ends_with(&short.expression_with_git("/w/short").text));
+        assert_eq!(lines[2..], ["c", "r /w/0", "r /w/1", "r /w/2", "r /w/3", "r /w/short", "w"]);
     }
 
     #[test]

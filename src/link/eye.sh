@@ -40,7 +40,7 @@ list "$@" | inotifywait -m -r -e modify,attrib,move,create,delete,move_self,dele
 p=$!;
 if [ -n "$ends" ]; then kill -KILL "$p" 2>/dev/null; fi;
 wait "$p"; code=$?;
-say "ended $code";
+if [ -z "$ends" ]; then say "ended $code"; fi;
 };
 poll() {
 was=; n=0;

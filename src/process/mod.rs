@@ -26,7 +26,8 @@ pub use error::{Outcome, ProcessError};
 pub use journal::{Entry, Journal};
 pub use relay::after as relay_after;
 pub use signals::{
-    Diverted, Interrupted, divert_signals, forgive_interrupt, install_signal_handler, interrupted, on_signal,
+    Diverted, Interrupted, divert_all_signals, divert_signals, forgive_interrupt, install_signal_handler,
+    interrupted, on_signal,
 };
 pub use wait::Stream;
 

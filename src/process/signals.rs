@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// The last signal, or 0.
 static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
@@ -65,6 +65,26 @@ pub fn install_signal_handler() -> std::io::Result<()> {
 pub fn divert_signals(hears: impl Fn(i32) + Send + 'static) -> Diverted {
     *diverted() = Some(Box::new(hears));
     Diverted(())
+}
+
+/// As [`divert_signals`], with SIGQUIT, SIGUSR1 and SIGUSR2, which mean nothing of their own to sinc. To be called once.
+///
+/// # Errors
+/// The system refuses the handler.
+pub fn divert_all_signals(hears: impl Fn(i32) + Send + 'static) -> std::io::Result<Diverted> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGQUIT, SIGUSR1, SIGUSR2])?;
+    let until_dropped = divert_signals(hears);
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if let Some(hears) = diverted().as_ref() {
+                hears(signal);
+                continue;
+            }
+            // As if nobody had caught it.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+    Ok(until_dropped)
 }
 
 /// Signals go elsewhere for as long as this lives.

@@ -21,7 +21,8 @@ if [ "$what" = look ]; then exit 0; fi;
 umask 077;
 d=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/sinc-run.XXXXXX" 2>/dev/null) || d=$(mktemp -d "$HOME/.local/state/sinc/run.XXXXXX" 2>/dev/null) || { echo "sinc: no place for a few small files on this host: is the disk full?" >&2; exit 97; };
 # The processes of the command: those of the session (in the sense of setsid) that sshd made for it. $1: leave out this
-# one, the script that waits for it.
+# one, the script that waits for it. Only those that $under began, if it says who.
+under=;
 members() {
 pids=;
 [ -n "$session" ] || return;
@@ -29,13 +30,18 @@ for f in /proc/[0-9]*/stat; do
 l=; { IFS= read -r l <"$f"; } 2>/dev/null;
 n=${f#/proc/}; n=${n%/stat};
 set -- "$1" ${l##*") "};
-case "$2 $5 $n" in Z*) ;; *" $session $1") ;; *" $session $n") pids="$pids $n";; esac;
+case "$2 $5 $n" in Z*) ;; *" $session $1") ;; *" $session $n") case $under in "" | "$3") pids="$pids $n";; esac;; esac;
 done;
 };
 find_session() { session=; waits=; if [ -f "$d/pid" ]; then read -r waits session <"$d/pid"; fi; };
 tell() {
 find_session;
-if [ "$1" = KILL ]; then members none; else members "$waits"; fi;
+case $1 in
+KILL) members none;;
+# Not for its helpers: most would end.
+USR*) under=$waits; members "$waits"; under=;;
+*) members "$waits";;
+esac;
 if [ -n "$pids" ]; then kill -s "$1" $pids 2>/dev/null; fi;
 };
 # Nobody is left: first as a terminal does that is closed, then for good.

@@ -1,14 +1,76 @@
-//! The link's eye on the host, alone: told over its standard input, without a host.
+//! The link's eye on the host, alone: told over its standard input, without a host. And the one here, where it must poll.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::sync::mpsc::channel;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use sinc::link::eye::EYE;
 use sinc::process::{Cmd, Runner};
 
-use crate::support::PATIENCE;
-use crate::support::e2e::have;
+use crate::steps;
+use crate::support::e2e::{have, left_out};
+use crate::support::program::Program;
+use crate::support::sandbox::Sandbox;
+use crate::support::{PATIENCE, wait_until};
+
+/// The script, as it runs on a host.
+struct Eye {
+    child: std::process::Child,
+    input: Option<std::process::ChildStdin>,
+    lines: Receiver<String>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Eye {
+    /// With these programs in the place of the computer's own.
+    fn open(bin: &Path) -> Self {
+        let path = format!("{}:{}", bin.display(), crate::support::variable("PATH").unwrap());
+        let cmd = Cmd::new("sh", "be the host").args(["-c", EYE.line()]).env("PATH", path);
+        let mut child = Runner::default().spawn_piped(&cmd).unwrap();
+        let (told, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let reader = std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                drop(told.send(line));
+            }
+        });
+        let input = child.stdin.take();
+        Self { child, input, lines, reader: Some(reader) }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.input.as_ref().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next line that begins like this.
+    #[track_caller]
+    fn hear(&self, begin: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.starts_with(begin) => return line,
+                Ok(_) => {}
+                Err(error) => panic!("no line `{begin}…`: {error}"),
+            }
+        }
+    }
+}
+
+impl Drop for Eye {
+    fn drop(&mut self) {
+        // What it began ends with it, or the other end of its output would stay open.
+        drop(self.input.take());
+        if std::thread::panicking() {
+            let _ = self.child.kill();
+            return;
+        }
+        self.reader.take().unwrap().join().unwrap();
+        self.child.wait().unwrap();
+    }
+}
 
 #[test]
 fn it_answers_however_soon_it_is_told_to_watch_anew() {
@@ -18,35 +80,91 @@ fn it_answers_however_soon_it_is_told_to_watch_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
     for round in 0..80 {
-        let cmd = Cmd::new("sh", "be the host").args(["-c", EYE.line()]);
-        let mut eye = Runner::default().spawn_piped(&cmd).unwrap();
-        let (told, lines) = channel();
-        let output = BufReader::new(eye.stdout.take().unwrap());
-        let reader = std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                drop(told.send(line));
-            }
-        });
-        let mut input = eye.stdin.take().unwrap();
-        write!(input, "r {path}\nw\n").unwrap();
+        let mut eye = Eye::open(dir.path());
+        eye.say(&format!("r {path}\nw\n"));
         // The first watch is at another point of its beginning each time.
         std::thread::sleep(Duration::from_micros(250 * round));
-        write!(input, "w\nn {path}\n").unwrap();
-        let until = Instant::now() + PATIENCE;
-        let answered = loop {
-            match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) if line.starts_with("count ") => break line,
-                Ok(_) => {}
-                Err(error) => {
-                    let _ = eye.kill();
-                    panic!("round {round}: {error}");
-                }
-            }
-        };
-        // What it began ends with it, or the other end of its output would stay open.
-        drop(input);
-        assert_eq!(answered, format!("count 0 {path}"), "round {round}");
-        reader.join().unwrap();
-        eye.wait().unwrap();
+        eye.say(&format!("w\nn {path}\n"));
+        assert_eq!(eye.hear("count "), format!("count 0 {path}"), "round {round}");
     }
+}
+
+/// A program in the place of one of the computer's own, which it is told as `$REAL`.
+fn stand_in(bin: &Path, name: &str, script: &str) {
+    let real = which::which(name).unwrap();
+    let file = bin.join(name);
+    steps::write(&file, &format!("#!/bin/sh\nREAL={}\n{script}", real.display()));
+    steps::set_mode(&file, 0o755);
+}
+
+#[test]
+fn many_files_are_looked_at_less_often() {
+    let dir = tempfile::tempdir().unwrap();
+    let (bin, few, many) = (dir.path().join("bin"), dir.path().join("few"), dir.path().join("many"));
+    let slept = dir.path().join("slept");
+    stand_in(&bin, "sleep", &format!("echo \"$1\" >>{}; exec $REAL 0.1\n", slept.display()));
+    steps::write(&few.join("a"), "");
+    std::fs::create_dir(&many).unwrap();
+    for n in 0..=20_000 {
+        std::fs::write(many.join(n.to_string()), "").unwrap();
+    }
+    for (root, files, seconds) in [(&few, 1, "1\n"), (&many, 20_001, "2\n")] {
+        let _ = std::fs::remove_file(&slept);
+        let mut eye = Eye::open(&bin);
+        eye.say(&format!("r {}\np\n", root.display()));
+        assert_eq!(eye.hear("poll "), format!("poll {files} {}", root.display()));
+        wait_until("it has slept", PATIENCE, || {
+            std::fs::read_to_string(&slept).is_ok_and(|text| text.starts_with(seconds))
+        });
+    }
+}
+
+#[test]
+fn a_host_without_gnu_find_is_watched_polled_and_counted_all_the_same() {
+    if !have(&["inotifywait"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (bin, root) = (dir.path().join("bin"), dir.path().join("a b"));
+    let gnu = "case \"$*\" in *-regextype* | *-printf*) exit 1;; esac; exec $REAL \"$@\"\n";
+    stand_in(&bin, "find", gnu);
+    steps::write(&root.join("src/one"), "1");
+    // It cannot leave out what is ignored: more is counted.
+    steps::write(&root.join("node_modules/one"), "1");
+    let mut eye = Eye::open(&bin);
+    assert_eq!(eye.hear("find "), "find no");
+    let shown = root.display();
+    eye.say(&format!("x {shown}/(node_modules)\nv {shown}/(node_modules)\nr {shown}\nw\n"));
+    eye.hear("Watches established.");
+    steps::write(&root.join("src/two"), "2");
+    assert!(eye.hear("E ").contains("/src/two"));
+    eye.say(&format!("n {shown}\n"));
+    assert_eq!(eye.hear("count "), format!("count 3 {shown}"));
+    eye.say("p\n");
+    assert_eq!(eye.hear("poll "), format!("poll 3 {shown}"));
+    std::fs::remove_file(root.join("src/two")).unwrap();
+    assert_eq!(eye.hear("poll "), format!("poll 2 {shown}"));
+}
+
+#[test]
+fn this_side_is_polled_where_it_may_watch_too_little_and_status_says_why() {
+    let Some(linked) = crate::link::linked() else { return };
+    let few = ["-U", "--map-current-user", "--keep-caps", "sh", "-c"];
+    let set = "echo 2 >/proc/sys/user/max_inotify_watches";
+    let path = vec![("PATH".into(), crate::support::variable("PATH").unwrap().into())];
+    if Program::new("unshare", path, Path::new("/")).args(few).args([set]).run().code != 0 {
+        left_out("no user namespace can have limits of its own on this computer");
+        return;
+    }
+    let sandbox = &linked.bed.sandbox;
+    sandbox.sinc(&["link", "stop"]).success();
+    let start = format!("{set} && exec {} link start", Sandbox::binary().display());
+    sandbox.run("unshare", &[&few[..], &[&start]].concat()).success();
+    linked.wait_for("inotify");
+    let status = sandbox.sinc_in(&linked.here, &["status"]).success();
+    assert!(status.stdout.contains("polling here, inotify on the host"), "{status}");
+    assert!(status.stdout.contains("sysctl fs.inotify.max_user_watches="), "{status}");
+    linked.edit("polled");
+    std::fs::remove_file(linked.here.join("top")).unwrap();
+    wait_until("the deletion has come", PATIENCE, || !linked.there.join("top").exists());
 }

@@ -344,7 +344,31 @@ fn purge_keeps_what_is_not_here_and_removes_the_rest() {
     assert!(steps::tree(&backups).iter().all(|(_, text)| text.is_none()));
     assert_eq!(steps::read(&project.join("d/b\nc")), "2");
 
-    // It is made and filled again; this time there is more on the host.
+    // It is made and filled again; this time there is more on the host. As after a keep from another file system that was
+    // killed before it had copied: the only copy is beside its place, under a name that is in no listing.
+    connect_quick(&bed, &project);
+    let begun = backups.join(format!("{}/begun", steps::session_id(&bed.sandbox)));
+    let machine = steps::read(&bed.sandbox.home().join(".local/state/sinc/machine"));
+    let index = format!(
+        "made 1\nby {}\nroot {}\nwhy resolve --local\npath d/lost\nend\n",
+        machine.trim(),
+        there.display()
+    );
+    steps::write(&begun.join("index"), &index);
+    std::fs::create_dir_all(begun.join("files")).unwrap();
+    steps::write(&there.join("d/.mutagen-temporary-sinc-begun-1"), "the only copy");
+    steps::write(&there.join("d/.mutagen-temporary-of-another"), "of somebody");
+    let run = sinc(&["kill", "--purge", "--yes"]).success();
+    assert!(run.stderr.contains("`resolve --local` was not finished"), "{run}");
+    assert!(run.stderr.contains("what is not synced on the host in "), "{run}");
+    assert!(!there.exists());
+    assert_eq!(steps::read(&begun.join("files/d/lost")), "the only copy");
+    let place = run.stderr.split("synced on the host in ").nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(
+        steps::read(&std::path::Path::new(place).join("d/.mutagen-temporary-of-another")),
+        "of somebody"
+    );
+
     connect_quick(&bed, &project);
     steps::write(&there.join("node_modules/only"), "ignored");
     steps::write(&there.join(".git/HEAD"), "the host's own");

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::steps;
-use crate::support::e2e::Bed;
+use crate::support::e2e::{Bed, living_in};
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
 
@@ -143,4 +144,40 @@ fn what_a_link_that_was_killed_told_last_says_nothing_of_the_next_one() {
     held(&bed, &here, &["flush"]);
     bed.sandbox.sinc_in(&here, &["resume", "--restore", "--yes"]).success();
     assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES);
+}
+
+#[test]
+fn an_attach_brings_it_back_after_an_upgrade_and_after_a_start_that_failed() {
+    let Some(linked) = crate::link::linked() else { return };
+    let sandbox = &linked.bed.sandbox;
+    let [program, next, tried] = ["sinc-own", "sinc-next", "tried"].map(|name| sandbox.home().join(name));
+    std::fs::copy(Sandbox::binary(), &program).unwrap();
+    let terminal = Terminal::open(sandbox, &linked.here, &[&program]);
+    terminal.wait_for("agent ready", PATIENCE);
+    let lives = |what: &str| {
+        let begin = format!("{} ", program.display());
+        living_in(linked.bed.host.dir()).iter().any(|line| line.contains(&begin) && line.contains(what))
+    };
+    wait_until("its attach is looked after, and its link runs", PATIENCE, || {
+        lives("after-attach") && lives("link run")
+    });
+    let first = pid(&linked.bed);
+    // Another file in its place, as an upgrade puts it there; this one does not start a link.
+    steps::write(
+        &next,
+        &format!("#!/bin/sh\ncase \"$*\" in *'link run'*) echo >>{};; esac\nexit 1\n", tried.display()),
+    );
+    steps::set_mode(&next, 0o755);
+    std::fs::rename(&next, &program).unwrap();
+    kill_process(first, Signal::KILL).unwrap();
+    wait_until("it was tried twice", PATIENCE * 2, || {
+        std::fs::read_to_string(&tried).is_ok_and(|text| text.lines().count() >= 2)
+    });
+    std::fs::copy(Sandbox::binary(), &next).unwrap();
+    std::fs::rename(&next, &program).unwrap();
+    wait_until("another link runs", PATIENCE * 2, || lives("link run"));
+    linked.wait_for("inotify");
+    assert_ne!(pid(&linked.bed), first);
+    linked.edit("after an upgrade");
+    steps::detach(terminal);
 }

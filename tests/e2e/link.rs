@@ -228,12 +228,37 @@ fn a_newer_program_takes_over_and_an_older_one_does_not() {
 pub(crate) fn with_inotifywait(script: &str) -> Option<Linked> {
     let bed = Bed::new()?;
     bed.host.add_program("inotifywait", script).unwrap();
-    // A login for a single command has it on its PATH too.
-    steps::write(&bed.host.remote_home().join(".bashrc"), "PATH=$HOME/.local/bin:$PATH\n");
+    Some(with_path(bed, "$HOME/.local/bin:$PATH"))
+}
+
+/// The same with this `PATH` there, also in a login for a single command.
+fn with_path(bed: Bed, path: &str) -> Linked {
+    steps::write(&bed.host.remote_home().join(".bashrc"), &format!("PATH={path}\n"));
     let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n")]);
     steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
-    Some(Linked { bed: Rc::new(bed), here, there })
+    Linked { bed: Rc::new(bed), here, there }
+}
+
+#[test]
+fn a_host_without_inotifywait_is_polled_and_status_says_why() {
+    let Some(bed) = Bed::new() else { return };
+    let all_else = bed.host.dir().join("all-else");
+    std::fs::create_dir(&all_else).unwrap();
+    for from in [bed.host.bin(), "/usr/local/bin".into(), "/usr/bin".into(), "/bin".into()] {
+        for file in std::fs::read_dir(from).into_iter().flatten().flatten() {
+            if file.file_name() != "inotifywait" {
+                // The first one of a name counts.
+                let _ = std::os::unix::fs::symlink(file.path(), all_else.join(file.file_name()));
+            }
+        }
+    }
+    let linked = with_path(bed, all_else.to_str().unwrap());
+    linked.wait_for("polling");
+    let status = linked.bed.sandbox.sinc_in(&linked.here, &["status"]).success();
+    let why = "polling on the host (the host has no inotifywait (its package is inotify-tools))";
+    assert!(status.stdout.contains(why), "{status}");
+    linked.edit("polled");
 }
 
 #[test]
@@ -288,16 +313,17 @@ fn too_few_watches_are_said_with_what_helps() {
 #[test]
 fn an_inotifywait_that_dies_is_started_again_and_then_not_any_more() {
     let Some(linked) = linked() else { return };
-    let kill = || {
+    let kill = |signal: &str| {
         for pid in running(&linked.bed, "inotifywait -m") {
-            linked.bed.sandbox.run("kill", &["-9", &pid]).success();
+            linked.bed.sandbox.run("kill", &[signal, &pid]).success();
         }
     };
-    kill();
+    // As `pkill` and whatever frees memory do.
+    kill("-TERM");
     wait_until("another one watches", PATIENCE, || !running(&linked.bed, "inotifywait -m").is_empty());
     linked.wait_for("inotify");
     linked.edit("watched again");
-    kill();
+    kill("-KILL");
     linked.wait_for("polling");
     linked.edit("polled");
 }

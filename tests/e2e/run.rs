@@ -331,8 +331,21 @@ fn code(child: &mut std::process::Child) -> Option<i32> {
 #[test]
 fn signals_reach_the_command_and_what_it_changed_comes_back() {
     let Some((bed, project, _)) = watched(&[("a", "1")]) else { return };
-    for (name, caught, own) in [("-INT", "INT", 5), ("-TERM", "TERM", 6), ("-HUP", "HUP", 7)] {
-        let script = format!("trap 'echo {caught} >a; exit {own}' {caught}; while :; do sleep 0.1; done");
+    for (name, caught, own) in [
+        ("-INT", "INT", 5),
+        ("-TERM", "TERM", 6),
+        ("-HUP", "HUP", 7),
+        ("-QUIT", "QUIT", 8),
+        ("-USR1", "USR1", 9),
+        ("-USR2", "USR2", 10),
+    ] {
+        // What means something to the command only does not end its helpers.
+        let (helper, lives) = match caught.starts_with("USR") {
+            true => ("sleep 7657 & ", "[ -e /proc/$!/exe ] && kill $! && "),
+            false => ("", ""),
+        };
+        let loops = "while :; do sleep 0.1; done";
+        let script = format!("trap '{lives}echo {caught} >a; exit {own}' {caught}; {helper}{loops}");
         let mut child = begin(&bed, &project, &[], &script);
         signal(&bed, name, &child);
         assert_eq!(code(&mut child), Some(own));
@@ -414,6 +427,10 @@ fn a_command_has_a_deadline_of_its_own() {
     let program = bed.sandbox.program(Sandbox::binary(), &project).patience(Duration::from_secs(60));
     bed.sandbox.finish(&program.args(["run", "--timeout", "1", "--", "sh", "-c", deaf])).exits(124);
     nothing_left(&bed, "sleep 7661");
+    // What made itself a daemon has the output open still.
+    let daemon = "setsid sleep 150 & sleep 7661";
+    let program = bed.sandbox.program(Sandbox::binary(), &project).patience(Duration::from_secs(90));
+    bed.sandbox.finish(&program.args(["run", "--timeout", "1", "--", "sh", "-c", daemon])).exits(124);
     let quick = self::run(&bed, &project, &["--timeout", "60", "--", "sh", "-c", "exit 9"]);
     let _ = quick.exits(9);
 }

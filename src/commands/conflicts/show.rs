@@ -29,14 +29,15 @@ pub(in crate::commands) fn lines(open: &Open, diff: Option<&Diff>, paint: Paint)
             lines.extend(diff::lines(text, paint).into_iter().map(|line| format!("    {line}")));
         }
         Some(Diff::Same) => lines.push("    the same content; only one of them can be executed".to_owned()),
-        Some(Diff::Binary) => {
-            for side in [Side::Local, Side::Remote] {
-                if let Some(digest) = open.at(side).and_then(|entry| entry.digest.as_deref()) {
+        // No texts, or more of them than are shown.
+        Some(Diff::Binary) | None => {
+            let digest = |side| open.at(side).and_then(|entry| entry.digest.as_deref());
+            if let (Some(here), Some(there)) = (digest(Side::Local), digest(Side::Remote)) {
+                for (side, digest) in [(Side::Local, here), (Side::Remote, there)] {
                     lines.push(format!("    {:<11}  sha1 {digest}", side.to_string()));
                 }
             }
         }
-        None => {}
     }
     lines
 }
@@ -88,4 +89,29 @@ pub(in crate::commands) fn json(open: &[Open], diffs: &BTreeMap<PathBuf, Diff>) 
         })
     };
     open.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::mutagen::ConflictKind;
+
+    #[test]
+    fn two_files_without_a_difference_to_show_are_told_apart_by_their_digests() {
+        let file = |size, digest: &str| {
+            let digest = Some(digest.to_owned());
+            let entry = Entry { kind: Kind::File, size, mode: 0o644, mtime: 0, target: None, digest };
+            vec![(PathBuf::from("a"), entry)]
+        };
+        let kind = ConflictKind::BothChanged;
+        let (local, remote) = (file(1 << 20, "aa11"), file(1 << 21, "bb22"));
+        let mut open = Open { path: "a".into(), kind, local, remote, old: None, named: true };
+        for diff in [Some(&Diff::Binary), None] {
+            let lines = lines(&open, diff, Paint::off()).join("\n");
+            assert!(lines.contains("1.00 MiB") && lines.contains("2.00 MiB"), "{lines}");
+            assert!(lines.contains("here         sha1 aa11\n    on the host  sha1 bb22"), "{lines}");
+        }
+        open.remote.clear();
+        assert!(!lines(&open, None, Paint::off()).join("\n").contains("sha1"));
+    }
 }

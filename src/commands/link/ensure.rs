@@ -1,5 +1,8 @@
 //! Starts, replaces and ends the link of a host.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -15,6 +18,13 @@ const ENDS: Duration = Duration::from_secs(5);
 /// How long a link that was started gets until it holds its lock.
 const STARTS: Duration = Duration::from_secs(5);
 
+/// A link that ends sooner has not really started.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// How long after a start that failed the next one is tried: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
 /// Which program this is: its version, and when its file was written. The later one of two is the newer.
 pub(super) fn this_program() -> String {
     use std::os::unix::fs::MetadataExt;
@@ -26,6 +36,15 @@ pub(super) fn this_program() -> String {
 fn is_newer(ours: &str, theirs: &str) -> bool {
     let written = |program: &str| program.split(' ').next().and_then(|time| time.parse::<i64>().ok());
     matches!((written(ours), written(theirs)), (Some(ours), Some(theirs)) if ours > theirs)
+}
+
+/// The file of this program, by what the system calls it. An upgrade puts another one in its place: then ours is called
+/// deleted, and the new one is meant.
+fn in_its_place(called: PathBuf) -> PathBuf {
+    match called.as_os_str().as_bytes().strip_suffix(b" (deleted)") {
+        Some(path) if !called.exists() => OsStr::from_bytes(path).into(),
+        _ => called,
+    }
 }
 
 /// Makes sure that the host's link runs, in this version. A failure is told in the log of `-v` only: without a link
@@ -59,7 +78,7 @@ fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
         end(ctx, host)?;
     }
     ctx.store.set_link_stopped(host, false)?;
-    let mut cmd = Cmd::new(std::env::current_exe()?, "start the link").dir("/");
+    let mut cmd = Cmd::new(in_its_place(std::env::current_exe()?), "start the link").dir("/");
     // It lives in another directory than this one.
     if ctx.global.config.is_some() || ctx.environment.get("SINC_CONFIG").is_some() {
         cmd = cmd.arg("--config").arg(ctx.cwd.join(&config.file));
@@ -96,6 +115,7 @@ fn wait_for_end(ctx: &Context, host: &str, patience: Duration) -> bool {
 /// Keeps the host's link alive while a session of it is attached: waits for its end, without asking, and starts it
 /// again unless a person stopped it or the session has ended.
 pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
+    let mut pause = FIRST_PAUSE;
     loop {
         ctx.store.wait_for_links_end(&record.host);
         let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
@@ -103,16 +123,30 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
         if !known || ctx.store.link_is_stopped(&record.host) {
             return;
         }
+        let began = Instant::now();
         ensure(ctx, &record.host);
-        // Until it holds its lock there is nothing to wait for.
-        let until = Instant::now() + STARTS;
-        while ctx.store.link_runs(&record.host).is_none() {
-            if Instant::now() > until {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        if has_started(ctx, &record.host) {
+            ctx.store.wait_for_links_end(&record.host);
+        }
+        if began.elapsed() > LASTS {
+            pause = FIRST_PAUSE;
+        } else {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// Waits until the link holds its lock: before, its end cannot be waited for.
+fn has_started(ctx: &Context, host: &str) -> bool {
+    let until = Instant::now() + STARTS;
+    while ctx.store.link_runs(host).is_none() {
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    true
 }
 
 #[cfg(test)]
@@ -128,5 +162,15 @@ mod tests {
                 && !is_newer("11 0.2.0", "12 0.1.0")
         );
         assert!(this_program().ends_with(env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn a_program_that_was_replaced_is_the_one_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        assert_eq!(in_its_place(path("sinc (deleted)")), path("sinc"));
+        assert_eq!(in_its_place(path("sinc")), path("sinc"));
+        std::fs::write(path("sinc (deleted)"), "").unwrap();
+        assert_eq!(in_its_place(path("sinc (deleted)")), path("sinc (deleted)"));
     }
 }

@@ -10,6 +10,7 @@ use crate::ignore;
 use crate::link::attention::Attention;
 use crate::link::brake::Minute;
 use crate::link::exclude::Rules;
+use crate::link::eye::Place;
 use crate::link::joiner::Joiner;
 use crate::link::local_eye::Root;
 use crate::link::state::{Eye, LinkSession};
@@ -23,10 +24,6 @@ use crate::tools::mutagen::{Side, SyncMode, SyncSession};
 pub(super) struct Watched {
     pub record: Record,
     pub rules: Rules,
-    /// What is left out on the host.
-    pub expression: String,
-    /// What is not watched there.
-    pub unwatched: String,
     /// The patterns of what is left out.
     pub ignores: Vec<String>,
     /// Is a repository here to be shared?
@@ -88,13 +85,10 @@ impl Watched {
         // Files that cannot be read now: what is always left out still is.
         let ignores = wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores);
         let rules = Rules::new(&ignores);
-        let expression = rules.expression(&record.remote).text;
         let starting = || Eye { by: "starting".to_owned(), why: None };
         let mut session = Self {
             record,
             rules,
-            unwatched: expression.clone(),
-            expression,
             ignores,
             shares_git,
             git: GitWatched::default(),
@@ -131,8 +125,11 @@ impl Watched {
     pub(super) fn set_git(&mut self, on: bool) {
         self.git.on = on;
         self.git.told = None;
-        let root = &self.record.remote;
-        self.unwatched = if on { self.rules.expression_with_git(root).text } else { self.expression.clone() };
+    }
+
+    /// What is watched on the host.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place { path: &self.record.remote, rules: &self.rules, git: self.git.on }
     }
 
     pub(super) fn root(&self) -> Root {

@@ -218,7 +218,7 @@ fn keep(
         // It was changed in the moment before: all of it goes back, and starts over.
         let keeper = sides.keeper(ctx, side)?;
         match keeper.unkeep(sides.root(side)?, &kept.name)? {
-            0 => keeper.forget(&kept.name)?,
+            0 => drop(keeper.forget(&kept.name)?),
             n => ctx.ui.warn(&format!(
                 "{n} of what was moved aside is still in the backup, because something took its place: {side} in {}/files",
                 kept.place

@@ -12,7 +12,7 @@ use super::apply::{Done, End};
 use super::base;
 use crate::commands::context::Context;
 use crate::commands::now;
-use crate::commands::paint::utc;
+use crate::commands::paint::{harmless, utc};
 use crate::commands::sides::Sides;
 use crate::listing::{Kind as EntryKind, digest_of, remote_contents};
 use crate::process::Cmd;
@@ -160,28 +160,69 @@ pub(super) fn put(
     let why = format!("resolve --{}", done.task.how.word());
     let (kept, aside) = keeper.begin(sides.root(Side::Local)?, &why, now(), &utc(now()), &open.path)?;
     let aside = file.with_file_name(aside);
-    let swap = || renameat_with(CWD, &aside, CWD, &file, RenameFlags::EXCHANGE);
     let as_shown = || digest_of(&aside).is_ok_and(|digest| Some(digest) == entry.digest);
-    let end = match write(&aside, text, entry.mode).and_then(|()| Ok(swap()?)) {
-        Err(error) => Some(End::Failed(format!("the new version cannot be put in its place: {error}"))),
-        Ok(()) if as_shown() => None,
-        // It was changed at this moment: it goes back.
-        Ok(()) => {
-            swap().context("cannot put the version here back: it is beside its place")?;
-            Some(End::Changed)
+    let swapped = match write(&aside, text, entry.mode) {
+        Ok(()) => swap(&file, &aside, text, as_shown)?,
+        Err(error) => Swapped::Failed(error),
+    };
+    done.end = match swapped {
+        Swapped::Failed(error) => End::Failed(format!("the new version cannot be put in its place: {error}")),
+        Swapped::Back => End::Changed,
+        Swapped::Done | Swapped::Saved => {
+            keeper.recover()?;
+            let place = Path::new(&kept.place).join("files").join(&open.path);
+            if matches!(swapped, Swapped::Done) {
+                done.kept.push((Side::Local, place));
+                backups.push((Side::Local, kept.name));
+            } else {
+                let (path, place) = (open.path.to_string_lossy(), sides.shown(ctx, Side::Local, &place));
+                ctx.ui.warn(&format!(
+                    "{} was saved twice at this moment: the last one is in its place, the one before is kept in {place}",
+                    harmless(&path)
+                ));
+                done.end = End::Changed;
+            }
+            return Ok(());
         }
     };
-    if let Some(end) = end {
-        // What is aside is our own text again.
-        let _ = std::fs::remove_file(&aside);
-        keeper.forget(&kept.name)?;
-        done.end = end;
-        return Ok(());
-    }
-    keeper.recover()?;
-    done.kept.push((Side::Local, Path::new(&kept.place).join("files").join(&open.path)));
-    backups.push((Side::Local, kept.name));
+    // What is aside is our own text.
+    let _ = std::fs::remove_file(&aside);
+    keeper.forget(&kept.name)?;
     Ok(())
+}
+
+/// What became of a swap.
+#[derive(Debug)]
+enum Swapped {
+    /// It was not made.
+    Failed(std::io::Error),
+    /// The text is in its place, and what was there, as it was shown, aside.
+    Done,
+    /// What was there was not as shown: it is there again, and the text aside.
+    Back,
+    /// The same, but meanwhile another version was saved in the place of the text. The later one is in its place, the other aside.
+    Saved,
+}
+
+/// Swaps the text aside with the file, and back where what comes aside is not as it was shown.
+///
+/// # Errors
+/// The version here is beside its place.
+fn swap(file: &Path, aside: &Path, text: &[u8], as_shown: impl FnOnce() -> bool) -> Result<Swapped> {
+    let exchange = || renameat_with(CWD, aside, CWD, file, RenameFlags::EXCHANGE);
+    let back = || exchange().context("cannot put the version here back: it is beside its place");
+    if let Err(error) = exchange() {
+        return Ok(Swapped::Failed(error.into()));
+    }
+    if as_shown() {
+        return Ok(Swapped::Done);
+    }
+    back()?;
+    if digest_of(aside).is_ok_and(|digest| digest == hex::encode(Sha1::digest(text))) {
+        return Ok(Swapped::Back);
+    }
+    back()?;
+    Ok(Swapped::Saved)
 }
 
 fn write(file: &Path, text: &[u8], mode: u32) -> std::io::Result<()> {
@@ -190,4 +231,37 @@ fn write(file: &Path, text: &[u8], mode: u32) -> std::io::Result<()> {
     out.write_all(text)?;
     out.set_permissions(std::fs::Permissions::from_mode(mode))?;
     out.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_saved_around_the_swap_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, aside) = (dir.path().join("file"), dir.path().join("aside"));
+        let begin = || {
+            std::fs::write(&file, "mine").unwrap();
+            std::fs::write(&aside, "merged").unwrap();
+        };
+        let both = || [&file, &aside].map(|path| std::fs::read_to_string(path).unwrap());
+        begin();
+        assert!(matches!(swap(&file, &aside, b"merged", || true).unwrap(), Swapped::Done));
+        assert_eq!(both(), ["merged", "mine"]);
+        begin();
+        assert!(matches!(swap(&file, &aside, b"merged", || false).unwrap(), Swapped::Back));
+        assert_eq!(both(), ["mine", "merged"]);
+        begin();
+        let save = || {
+            // As editors do.
+            std::fs::write(dir.path().join("new"), "saved").unwrap();
+            std::fs::rename(dir.path().join("new"), &file).unwrap();
+            false
+        };
+        assert!(matches!(swap(&file, &aside, b"merged", save).unwrap(), Swapped::Saved));
+        assert_eq!(both(), ["saved", "mine"]);
+        std::fs::remove_file(&file).unwrap();
+        assert!(matches!(swap(&file, &aside, b"merged", || true).unwrap(), Swapped::Failed(_)));
+    }
 }

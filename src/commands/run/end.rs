@@ -4,18 +4,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
 
 use super::guard::{Event, Guard};
 use crate::commands::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::process::{Beside, Cmd, Interrupted, Pipes, divert_signals, end_beside, relay_after};
+use crate::process::{Beside, Cmd, Interrupted, Pipes, divert_all_signals, end_beside, relay_after};
 use crate::remote::BEGIN;
 use crate::state::Record;
 
 /// How often the guard is told that somebody is left; it waits 30 s for that.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// How long a command gets to end after SIGTERM.
+/// How long a command gets to end after SIGTERM, and its ssh after SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the guard may take to say how the command ended.
@@ -58,7 +59,7 @@ pub(super) struct How {
 /// Starts the command and waits for the end of its ssh. How the command ended is told by [`Ended::report`].
 pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended> {
     let signals = guard.sender();
-    let diverted = divert_signals(move |signal| drop(signals.send(Event::Signal(signal))));
+    let diverted = divert_all_signals(move |signal| drop(signals.send(Event::Signal(signal))))?;
     let beside = ctx.runner.start_beside(&how.cmd, how.pipes, how.apart)?;
     let ssh = beside.pid();
     let ends = guard.sender();
@@ -79,6 +80,9 @@ pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended>
                 ended.lost = true;
                 deadline = Some(Instant::now() + PATIENCE);
             }
+            Some(Event::Signal(signal @ (SIGUSR1 | SIGUSR2))) => {
+                guard.tell(&format!("signal {}", name(signal)));
+            }
             Some(Event::Signal(signal)) => {
                 interrupts += 1;
                 if interrupts > INTERRUPTS + 1 {
@@ -90,13 +94,14 @@ pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended>
             }
             Some(_) => {}
             None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                if ended.lost {
+                if ended.lost || ended.timed_out && ended.killed {
+                    // What made itself a daemon may have the output open for ever.
                     end_beside(ssh);
                     deadline = None;
                 } else if ended.timed_out {
                     ended.killed = true;
                     guard.tell("signal KILL");
-                    deadline = None;
+                    deadline = Some(Instant::now() + PATIENCE);
                 } else {
                     ended.timed_out = true;
                     guard.tell("signal TERM");
@@ -131,8 +136,11 @@ fn pass_on(mut beside: Beside) -> i32 {
 
 fn name(signal: i32) -> &'static str {
     match signal {
-        2 => "INT",
-        1 => "HUP",
+        SIGINT => "INT",
+        SIGHUP => "HUP",
+        SIGQUIT => "QUIT",
+        SIGUSR1 => "USR1",
+        SIGUSR2 => "USR2",
         _ => "TERM",
     }
 }

@@ -12,7 +12,7 @@ use crate::git::watch::UNWATCHED;
 const MOST_ALTERNATIVES: usize = 32;
 
 /// The longest expression, bytes: one word of a command may have 128 KiB on Linux.
-const LONGEST: usize = 60_000;
+pub const LONGEST: usize = 60_000;
 
 /// Names that Mutagen writes under before it renames: they are nobody's change
 /// (`TemporaryNamePrefix` in `pkg/filesystem/temporary.go`).
@@ -64,17 +64,19 @@ impl Rules {
     /// The expression for what is left out below `root`.
     #[must_use]
     pub fn expression(&self, root: &str) -> Expression {
-        self.said(root, false)
+        self.said(root, false, LONGEST)
     }
 
     /// The expression for what is not watched below `root`: the same, but for what in its own `.git` tells that something there
     /// has moved.
     #[must_use]
     pub fn expression_with_git(&self, root: &str) -> Expression {
-        self.said(root, true)
+        self.said(root, true, LONGEST)
     }
 
-    fn said(&self, root: &str, with_git: bool) -> Expression {
+    /// One of both, with patterns of not more than so many bytes.
+    #[must_use]
+    pub fn said(&self, root: &str, with_git: bool, longest: usize) -> Expression {
         let mut exact = true;
         let mut parts = Vec::new();
         let mut length = 0;
@@ -92,7 +94,7 @@ impl Rules {
             }
             for glob in told {
                 length += glob.len() + prefix.len() + 1;
-                if length > LONGEST {
+                if length > longest {
                     return Expression { text: joined(root, &parts), exact: false };
                 }
                 parts.push(format!("{prefix}{glob}"));

@@ -306,6 +306,52 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_the_queue_has_lost_is_not_clear_and_what_was_made_meanwhile_is_watched() {
+        use std::os::unix::fs::PermissionsExt;
+        use std::sync::{Arc, Mutex};
+
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let limit: u32 = limit.trim().parse().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("p");
+        std::fs::create_dir(&project).unwrap();
+        let files = ["a", "b"].map(|name| project.join(name));
+        for file in &files {
+            std::fs::write(file, "").unwrap();
+        }
+        let (told, inbox) = channel();
+        let gate = Arc::new(Mutex::new(()));
+        let passes = gate.clone();
+        let root = Root { path: project.clone(), rules: Rules::new(&[]), git: false };
+        let _eye = LocalEye::start(vec![root], dir.path().to_owned(), move |what| {
+            drop(told.send(what));
+            drop(passes.lock());
+        })
+        .unwrap();
+        assert_eq!(inbox.recv_timeout(Duration::from_secs(10)).unwrap(), Told::Ready(None));
+        // It says one thing, and reads nothing more until it may go on.
+        let closed = gate.lock().unwrap();
+        std::fs::write(project.join("c"), "").unwrap();
+        until(&inbox, |seen| seen.changes > 0);
+        for n in 0..=limit {
+            // Two equal events in a row would be one.
+            let mode = std::fs::Permissions::from_mode(0o600 + (n / 2) % 8);
+            std::fs::set_permissions(&files[n as usize % 2], mode).unwrap();
+        }
+        std::fs::create_dir(project.join("new")).unwrap();
+        drop(closed);
+        until(&inbox, |seen| seen.unclear);
+        until_quiet(&inbox);
+        std::fs::write(project.join("new/file"), "").unwrap();
+        until(&inbox, |seen| seen.changes > 0);
+    }
+
+    #[test]
+    fn more_files_are_looked_at_less_often() {
+        assert_eq!([20_000, 20_001].map(pause), [1, 2].map(Duration::from_secs));
+    }
+
     fn watches_of_this_process() -> usize {
         let fds = std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
         let text = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path()).unwrap_or_default();

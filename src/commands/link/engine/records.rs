@@ -26,10 +26,9 @@ impl Engine<'_> {
             sessions.iter().map(one).collect()
         };
         let places = |sessions: &[Watched]| -> Vec<_> {
-            sessions
-                .iter()
-                .map(|session| (session.record.remote.clone(), session.unwatched.clone()))
-                .collect()
+            let one =
+                |session: &Watched| (session.record.remote.clone(), session.rules.clone(), session.git.on);
+            sessions.iter().map(one).collect()
         };
         let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
         let mut before = std::mem::take(&mut self.sessions);

@@ -3,10 +3,11 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use super::super::watched::Watched;
 use super::trying::{LEAST_PAUSE, Met, Tries};
 use super::{Engine, Message, QUIET, thread};
 use crate::link::asked::{Asker, Door, socket};
-use crate::link::eye::{EYE, Said, explain, orders};
+use crate::link::eye::{EYE, Place, Said, explain, orders};
 use crate::link::joiner::Seen;
 use crate::link::line::{FromHost, Line};
 use crate::remote::ControlSocket;
@@ -87,8 +88,6 @@ impl Engine<'_> {
                     self.trouble = Some(explain(&text));
                 }
             }
-            // After our own request it ends with the signal that the script sends.
-            Said::Ended(code) if code == "143" => {}
             Said::Ended(code) => {
                 self.there_ready = false;
                 self.watch_tries += 1;
@@ -346,14 +345,8 @@ impl Engine<'_> {
             session.git.works_there = Default::default();
             session.git.recent.missed(self.walked);
         }
-        let sessions: Vec<(String, String, String)> = self
-            .sessions
-            .iter()
-            .map(|session| {
-                (session.record.remote.clone(), session.expression.clone(), session.unwatched.clone())
-            })
-            .collect();
-        self.roots.set(sessions.iter().map(|(root, ..)| root.clone()).collect());
-        line.say(&orders(&sessions, self.poll.is_some()));
+        self.roots.set(self.sessions.iter().map(|session| session.record.remote.clone()).collect());
+        let places: Vec<Place> = self.sessions.iter().map(Watched::place).collect();
+        line.say(&orders(&places, self.poll.is_some()));
     }
 }
