@@ -304,7 +304,9 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     similar(&before, &host.snapshot());
     let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
     assert!(config.contains("// mine\n  \"theme\": \"dark\"") && !config.contains("plugin"), "{config}");
-    assert_eq!(host.0.on_host("ls -A ~/.agent-os; ls -A ~/.agent-os/repo"), "repo\n.git\nagent-os.db\n");
+    // The person's stays; of sinc's own only what it knew of sessions, which is data.
+    let left = host.0.on_host("cat ~/.agent-os/repo/agent-os.db; ls -A ~/.agent-os");
+    assert_eq!(left, "mine\nagent-os.db\nrepo\n");
 }
 
 /// A registry: only when it is asked for.
