@@ -211,7 +211,9 @@ fn of_component(component: &Component, plan: &ComponentPlan, facts: &Facts) -> F
     if let Some(why) = &plan.blocked {
         return Finding::new(check, State::Bad, why.clone()).fix(again);
     }
-    let version = version(component, facts).unwrap_or_else(|| "as it should be".to_owned());
+    let version = version(component, facts)
+        .or_else(|| component.about.version.clone())
+        .unwrap_or_else(|| "as it should be".to_owned());
     match (&component.about.login, facts.logged_in.get(name)) {
         (Some(login), Some(false)) => {
             Finding::new(check, State::Lacking, format!("{version}; nobody is logged in to it"))
@@ -221,11 +223,15 @@ fn of_component(component: &Component, plan: &ComponentPlan, facts: &Facts) -> F
     }
 }
 
-/// The version of the program or the package of a component's own name.
+/// The version of the program or the package of a component's own name, or of an agent's program.
 fn version(component: &Component, facts: &Facts) -> Option<String> {
     component.steps.iter().enumerate().find_map(|(number, step)| {
         match (&step.kind, &facts.steps.get(&(component.name.clone(), number))?.fact) {
-            (Kind::Npm(npm), Fact::Npm { runs, .. }) if npm.command == component.name => runs.clone(),
+            (Kind::Npm(npm), Fact::Npm { runs, .. })
+                if component.about.agent || npm.command == component.name =>
+            {
+                runs.clone()
+            }
             (_, Fact::Apt(packages)) => packages.get(&component.name).cloned().flatten(),
             _ => None,
         }

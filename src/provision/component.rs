@@ -80,6 +80,8 @@ pub struct About {
     /// It is not put there for root.
     #[serde(default)]
     pub never_root: bool,
+    /// A sentence: what it does not do for root.
+    pub as_root: Option<String>,
     /// The components that must be there first.
     #[serde(default)]
     pub needs: Vec<Spanned<String>>,
@@ -96,6 +98,8 @@ pub struct About {
     pub opens: Vec<String>,
     /// Where it comes from.
     pub source: String,
+    /// The version that is put there, as far as no `npm` step says it.
+    pub version: Option<String>,
     /// When its versions were last looked at.
     pub pinned: String,
     /// A sentence that the plan shows.

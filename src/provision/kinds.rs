@@ -192,7 +192,8 @@ impl Scope {
     }
 }
 
-/// A unit of systemd. A `file` step before it in the same component that changes restarts it.
+/// A unit of systemd. An `npm`, `download`, `file`, `edit` or `shell` step before it in the same component that changes
+/// something restarts it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Service {

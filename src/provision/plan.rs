@@ -87,6 +87,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
     let mut plans = Vec::new();
     let mut mended = !facts.host.dpkg_broken;
     let mut comes = Comes::default();
+    let mut free = facts.host.disk;
     for component in components {
         let mut plan = ComponentPlan {
             name: component.name.clone(),
@@ -103,6 +104,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
         } else {
             let mut with_this = comes.clone();
             fill(&mut plan, component, facts, wishes, &mut with_this);
+            fits(&mut plan, &mut free, facts.host.disk);
             if plan.blocked.is_none() {
                 comes = with_this;
             }
@@ -131,7 +133,7 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
         plan.blocked = Some(format!("there is none for {}", architecture.name()));
         return;
     }
-    // A file that changes restarts the services after it, and what a service does is then looked at anew.
+    // What comes or changes restarts the services after it, and what a service does is then looked at anew.
     let (mut file_changes, mut service_changes) = (false, false);
     for (number, step) in component.steps.iter().enumerate() {
         let Some(fact) = facts.steps.get(&(component.name.clone(), number)) else {
@@ -156,7 +158,10 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
                 plan.blocked.get_or_insert("it needs root's rights on the host".to_owned());
             }
             Decision::Change(_) => {
-                file_changes |= matches!(step.kind, Kind::File(_) | Kind::Edit(_) | Kind::Shell(_));
+                file_changes |= matches!(
+                    step.kind,
+                    Kind::Npm(_) | Kind::Download(_) | Kind::File(_) | Kind::Edit(_) | Kind::Shell(_)
+                );
                 service_changes |= matches!(step.kind, Kind::Service(_));
             }
             Decision::Blocked(why) => drop(plan.blocked.get_or_insert(why.clone())),
@@ -165,9 +170,19 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
         comes.note(step, &decision);
         plan.steps.push(decision);
     }
-    if plan.changes().next().is_some() && host.disk < component.about.disk + SPARE {
-        let (needed, free) = (component.about.disk, host.disk);
-        plan.blocked = Some(format!("it takes {needed} MB, and the host's disk has {free} MB left"));
+}
+
+/// It has room beside the components before it, which leave so much of the disk `free`.
+fn fits(plan: &mut ComponentPlan, free: &mut u64, disk: u64) {
+    if plan.changes().next().is_none() {
+        return;
+    }
+    let needed = plan.disk;
+    if *free < needed + SPARE {
+        let beside = if *free == disk { "" } else { " beside what comes before it" };
+        plan.blocked = Some(format!("it takes {needed} MB, and the host's disk has {free} MB left{beside}"));
+    } else {
+        *free -= needed;
     }
 }
 

@@ -21,6 +21,13 @@ pub(super) fn decide(key: &str, state: Option<&str>, name: Option<&str>, wishes:
             name.unwrap_or("a host without a name")
         ));
     }
+    // It is logged in, as a person left it: neither a key nor an address is wanted.
+    if state == Some("Stopped") {
+        return change(
+            "bring Tailscale up: it is logged in, and down".to_owned(),
+            Call::new("tailnet_up", [""; 0]),
+        );
+    }
     // Nobody would open the address, and the run would wait for that.
     if wishes.unattended.as_ref().is_some_and(|given| !given.contains(key)) {
         return Decision::Satisfied(LEFT_OUT.to_owned());

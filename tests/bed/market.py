@@ -202,6 +202,11 @@ dir=/var/lib/tailscale
 systemctl is-active --quiet tailscaled || { echo 'failed to connect to local tailscaled' >&2; exit 1; }
 said() { cat "$dir/$1" 2>/dev/null; }
 up() {
+  if [ "$(said state)" = Stopped ]; then
+    [ $# = 0 ] || { echo "Error: changing settings via 'tailscale up' requires mentioning all non-default flags." >&2; exit 1; }
+    echo Running >$dir/state
+    return
+  fi
   key= server=
   for word in "$@"; do
     case $word in
@@ -235,6 +240,7 @@ up)
   shift
   up "$@"
   ;;
+down) echo Stopped >$dir/state ;;
 logout) rm -f $dir/state ;;
 version) echo 1.102.3 ;;
 esac

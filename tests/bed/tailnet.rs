@@ -131,6 +131,18 @@ fn ssh_through_the_tailnet_alone_and_back() {
     );
     assert!(tailnet.login() && tailnet.is_open());
 
+    // A person's own that is down comes up with settings that `tailscale up` alone would ask for, and is not noted.
+    let note = "/var/lib/sinc/installed/tailscale";
+    host.root(&format!("cp {note} /run/note; sed -i '/^tailnet$/d' {note}; tailscale set --accept-routes"));
+    host.root("tailscale down");
+    let up = host.sinc(&[&BOTH[..], &["--host", "dev@vps"]].concat()).success();
+    assert!(up.stderr.contains("Done tailscale: bring Tailscale up: it is logged in, and down"), "{up}");
+    assert_eq!(host.root(&format!("grep -c ^tailnet {note} || true")), "0");
+    let prefs = host.root("tailscale debug prefs");
+    assert!(prefs.contains("\"RouteAll\": true"), "{prefs}");
+    wait_until("the host is in the tailnet again", PATIENCE, || tailnet.login());
+    host.root(&format!("tailscale set --accept-routes=false; mv /run/note {note}"));
+
     // By the public address it is shown, and not done by that way.
     let check = host.sinc(&["install", "--tailnet-only", "--check", "--host", "dev@vps"]).exits(1);
     let once = "+ close ssh (port 22) to all but the tailnet, once a login through it has worked";

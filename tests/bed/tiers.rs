@@ -125,6 +125,14 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     assert!(left_out.stderr.contains("the host is in no tailnet yet"), "{left_out}");
     assert_eq!(host.root("systemctl is-active tailscaled; ls /var/lib/tailscale"), "active");
     host.sinc(&[&args[..], &["--check"]].concat()).success();
+    // One that a person has logged in, and turned off, comes up again with its settings, and is not noted.
+    let noted = "grep -c ^tailnet /var/lib/sinc/installed/tailscale || true";
+    host.root("tailscale down");
+    let up = host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
+    assert!(up.stderr.contains("Done tailscale: bring Tailscale up: it is logged in, and down"), "{up}");
+    assert_eq!(host.root(noted), "0");
+    host.sinc(&[&args[..], &["--check"]].concat()).success();
+    host.root("tailscale logout");
     host.0.sandbox.write("key", "tskey-auth-bad\n");
     let file = host.0.sandbox.home().join("key");
     host.0.sandbox.set("TS_AUTHKEY_FILE", file.to_str().unwrap());
@@ -160,9 +168,17 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     assert!(own.stderr.contains("this login comes through the tailnet, which would be left"), "{own}");
     host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
 
+    // A login from before is only seen once its service runs: it stays too, also when the rest goes.
+    host.root("mkdir -p /var/lib/tailscale; echo Stopped >/var/lib/tailscale/state");
+    host.0.sandbox.set("TS_AUTHKEY", KEY);
+    host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
+    assert_eq!(host.root(&format!("{noted}; cat /var/lib/tailscale/state")), "0\nRunning");
+    let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+    assert!(!back.stderr.contains("leave the tailnet"), "{back}");
+    assert_eq!(host.root("cat /var/lib/tailscale/state"), "Running");
+
     // With a key, which nobody sees.
     host.root("rm -rf /var/lib/tailscale");
-    host.0.sandbox.set("TS_AUTHKEY", KEY);
     let onlooker = Onlooker::on(&host.0);
     host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
     onlooker.saw_no(KEY);
@@ -179,6 +195,8 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     let mut host = Host::new();
     let before = host.snapshot();
     host.0.on_host("rm -rf ~/.config ~/.cache ~/.aisessions ~/.lunaroute ~/.agent-os ~/.kimaki");
+    // An Agent-OS of a person's own, where its own installer puts it.
+    host.0.on_host("mkdir -p ~/.agent-os/repo/.git; echo mine >~/.agent-os/repo/agent-os.db");
     let _market = Market::open_after(&host, "opencode");
     host.0.on_host("mkdir -p ~/.config/opencode; printf '{\\n  // mine\\n  \"theme\": \"dark\"\\n}\\n' >~/.config/opencode/opencode.jsonc");
     host.0.sandbox.set("TS_AUTHKEY", KEY);
@@ -286,6 +304,9 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     similar(&before, &host.snapshot());
     let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
     assert!(config.contains("// mine\n  \"theme\": \"dark\"") && !config.contains("plugin"), "{config}");
+    // The person's stays; of sinc's own only what it knew of sessions, which is data.
+    let left = host.0.on_host("cat ~/.agent-os/repo/agent-os.db; ls -A ~/.agent-os");
+    assert_eq!(left, "mine\nagent-os.db\nrepo\n");
 }
 
 /// A registry: only when it is asked for.

@@ -4,7 +4,7 @@ use crate::support::fakes::{Answer, Fakes};
 use crate::support::sandbox::Sandbox;
 
 /// The answer that a host gives to a look, from the golden files of the plans.
-fn facts(case: &str) -> String {
+pub(crate) fn facts(case: &str) -> String {
     let file =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/plans/{case}.facts"));
     let text = std::fs::read_to_string(file).unwrap();
@@ -12,7 +12,7 @@ fn facts(case: &str) -> String {
 }
 
 /// A host that says `before` to every look until the work is done, and `after` from then on; `events` are the work's.
-fn host(before: &str, events: &str, after: &str) -> (Sandbox, Fakes) {
+pub(crate) fn host(before: &str, events: &str, after: &str) -> (Sandbox, Fakes) {
     let sandbox = Sandbox::new();
     sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
     let fakes = Fakes::install(&sandbox, &["ssh"]);
@@ -178,6 +178,20 @@ fn a_component_that_fails_stops_those_that_need_it_and_no_others() {
         "install-failed",
         sandbox.sinc(&["install", "--tier", "minimal", "--yes"]).exits(1).snapshot()
     );
+}
+
+#[test]
+fn what_root_is_refused_is_said() {
+    let as_root = facts("debian-12-as-root").replace("user dev", "user root").replace("/home/dev", "/root");
+    let (sandbox, _fakes) = host(&as_root, "", "");
+    let args = ["install", "--check", "--tier", "minimal", "--agent", "claude", "--as-root"];
+    let note = " Claude Code refuses root `--dangerously-skip-permissions`\n";
+    let run = sandbox.sinc(&args).exits(1);
+    assert!(run.stderr.contains(note), "{run}");
+    // A user of its own is not refused it.
+    let (sandbox, _fakes) = host(&facts("debian-12-as-root"), "", "");
+    let run = sandbox.sinc(&args[..args.len() - 1]).exits(1);
+    assert!(!run.stderr.contains("refuses root"), "{run}");
 }
 
 #[test]
@@ -396,6 +410,28 @@ fn the_doctor_names_what_is_wrong_and_what_mends_it() {
     let of = |name: &str| findings.iter().find(|it| it["check"] == name).unwrap();
     assert_eq!(of("component base")["state"], "ok");
     assert_eq!(of("component ufw")["fix"], "`sinc install --with ufw`");
+
+    // What says no version by itself has the one that its file pins; so has an agent under another's command.
+    let told =
+        r#"{"mcp":{"ai-sessions":{"type":"local","command":["/home/dev/.aisessions/bin/aisessions"]}}}"#;
+    let told: String = told.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let lines = format!(
+        "fact opencode-2 0 - npm 2.0.33 2.0.33\nfact ai-sessions 0 - apt unzip=6.0\n\
+        fact ai-sessions 1 - download 00aa\nfact ai-sessions 2 - shell yes\n\
+        fact ai-sessions 3 - edit -\nfact ai-sessions 4 - edit -\nfact ai-sessions 5 - edit -\n\
+        fact ai-sessions 6 2.0.33 edit ={told} 0644 dev\n\
+        record opencode-2 npm\t@opencode/cli\nrecord ai-sessions apt\tunzip\n"
+    );
+    let (sandbox, _fakes) =
+        host(&(all_done(SUDO, &[]) + TOOLS + &lines + "logged-in opencode-2 no\n"), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    for line in [
+        "ok       component ai-sessions: 1.3.1",
+        "warning  component opencode-2: 2.0.33; nobody is logged in to it",
+        "         mend it: on the host: `opencode auth login`",
+    ] {
+        assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
+    }
 
     // A host that is not reached is a finding too.
     let sandbox = Sandbox::new();

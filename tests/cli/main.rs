@@ -4,6 +4,7 @@
 
 mod answers;
 mod care;
+mod component_steps;
 mod components;
 mod config;
 mod connect;
@@ -17,6 +18,7 @@ mod identity;
 mod install_scripts;
 
 mod install;
+mod install_menu;
 mod kit;
 mod link;
 mod plans;

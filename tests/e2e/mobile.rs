@@ -25,7 +25,7 @@ impl<'a> AgentOs<'a> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let home = bed.host.remote_home();
         let server = include_str!("../support/agent_os.py");
-        steps::write(&home.join(".agent-os/repo/server.py"), server);
+        steps::write(&home.join(".agent-os/sinc/server.py"), server);
         let unit = format!("[Service]\nEnvironment=AGENT_OS_PORT=1 PORT={port} NODE_ENV=production\n");
         steps::write(&home.join(".config/systemd/user/agent-os.service"), &unit);
         Self { bed, port, server: None }

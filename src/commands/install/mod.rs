@@ -91,6 +91,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     report.notes.extend(major::without(&catalog, &selection));
     report.notes.extend(firewall::warning(&facts));
     report.notes.extend(tailnet::left_out(&plans));
+    if facts.host.user == "root" {
+        report.notes.extend(components.iter().filter_map(|it| it.about.as_root.clone()));
+    }
     if only_looks {
         return Ok(show::only(ctx, &report, args.check));
     }

@@ -69,11 +69,23 @@ listed_sum() {
 
 # SERVER KEY: joins the tailnet with the key, or shows the address at which a person lets it in
 tailnet_join() {
+  # Waits for the service itself, which systemd may just have started.
+  tries=0
+  while state_of_it=$(tailnet_state) && case $state_of_it in '' | NoState) true ;; *) false ;; esac; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] || because "tailscaled does not say whether it is logged in"
+    sleep 0.2
+  done
+  # It was logged in already, by a person or by a run that was cut off.
+  case $state_of_it in
+  Running) return ;;
+  Starting | Stopped)
+    tailnet_up
+    return
+    ;;
+  esac
   record tailnet
   set -- "$1" "$2" "$run/tailnet-key"
-  # Waits for the service itself, which systemd may just have started.
-  timeout 60 sh -c 'until tailscale status --json >/dev/null 2>&1; do sleep 0.2; done' ||
-    because "tailscaled does not answer"
   if [ -n "$2" ]; then
     (umask 077 && printf '%s\n' "$2" >"$3")
     code=0
@@ -94,6 +106,13 @@ tailnet_join() {
   done
   wait $waiting || because "nobody let this host into the tailnet: $(tailnet_says)"
 }
+
+# A host that was logged in, and is down. It stays in its tailnet when what sinc put there goes, so nothing is noted; and
+# without a flag all settings stay that it has.
+tailnet_up() { timeout 90 tailscale up || because "Tailscale is logged in, and does not come up: $(tailnet_says)"; }
+
+# What Tailscale says of itself; nothing where it does not answer.
+tailnet_state() { timeout 10 tailscale status --json --peers=false 2>/dev/null | sed -n 's/^ *"BackendState": *"\([^"]*\)".*/\1/p' | head -n 1; }
 # What Tailscale itself complains of.
 tailnet_says() { tailscale status --json 2>/dev/null | tr -d '\n' | sed -n 's/.*"Health": *\[ *"\([^"]*\)".*/\1/p'; }
 

@@ -1,0 +1,167 @@
+//! What the `shell` steps of component files do, run by a real sh for a user whose home directory has things of their own.
+
+use std::path::Path;
+
+use sinc::provision::catalog::Catalog;
+use sinc::provision::component::Kind;
+use sinc::provision::kinds::Shell;
+
+use crate::support::e2e::have;
+use crate::support::sandbox::{Run, Sandbox};
+use crate::support::variable;
+
+/// The `shell` step that says so.
+fn step(component: &str, says: &str) -> Shell {
+    let catalog = Catalog::load(None).unwrap();
+    let steps = &catalog.get(component).unwrap().steps;
+    let shells = steps.iter().filter_map(|step| match &step.kind {
+        Kind::Shell(shell) => Some(shell.clone()),
+        _ => None,
+    });
+    shells.into_iter().find(|shell| shell.says.starts_with(says)).unwrap_or_else(|| panic!("{component}"))
+}
+
+/// As the host runs it (`run_shell`).
+#[track_caller]
+fn run(sandbox: &Sandbox, text: &str) -> Run {
+    let home = format!("SINC_HOME={}", sandbox.home().display());
+    sandbox.run("env", &[&home, "sh", "-euc", text])
+}
+
+#[test]
+fn a_last_line_without_an_end_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::at(dir.path());
+    let bashrc = step("direnv", "the user's bash asks direnv");
+    for (before, after) in
+        [("alias mine=ls", "alias mine=ls\n"), ("alias mine=ls\n", "alias mine=ls\n"), ("", "")]
+    {
+        sandbox.write(".bashrc", before);
+        run(&sandbox, &bashrc.apply).success();
+        run(&sandbox, &bashrc.check).success();
+        assert_eq!(
+            sandbox.read(".bashrc"),
+            format!("{after}eval \"$(direnv hook bash)\" # put here by sinc\n")
+        );
+        run(&sandbox, bashrc.undo.as_ref().unwrap()).success();
+        assert_eq!(sandbox.read(".bashrc"), after);
+    }
+    // One that lies elsewhere stays there.
+    let real = sandbox.write("dotfiles/bashrc", "alias mine=ls\n");
+    std::fs::remove_file(sandbox.home().join(".bashrc")).unwrap();
+    std::os::unix::fs::symlink(&real, sandbox.home().join(".bashrc")).unwrap();
+    run(&sandbox, &bashrc.apply).success();
+    run(&sandbox, bashrc.undo.as_ref().unwrap()).success();
+    assert!(sandbox.home().join(".bashrc").is_symlink());
+    assert_eq!(sandbox.read("dotfiles/bashrc"), "alias mine=ls\n");
+
+    let locale = sandbox.write("locale", "LC_TIME=de_DE.UTF-8");
+    let language = step("base", "the host's language");
+    let here = |text: &str| text.replace("/etc/default/locale", locale.to_str().unwrap());
+    run(&sandbox, &here(&language.apply)).success();
+    assert_eq!(sandbox.read("locale"), "LC_TIME=de_DE.UTF-8\nLANG=C.UTF-8\n");
+    run(&sandbox, &here(language.undo.as_ref().unwrap())).success();
+    assert_eq!(sandbox.read("locale"), "LC_TIME=de_DE.UTF-8\n");
+}
+
+#[test]
+fn an_agent_os_of_a_persons_own_stays_with_its_database() {
+    if !have(&["git"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::at(dir.path());
+    let upstream = sandbox.project("upstream");
+    let git = |dir: &Path, words: &[&str]| {
+        let who = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.com"];
+        sandbox.finish(&sandbox.program("git", dir).args(who).args(words)).success().stdout.trim().to_owned()
+    };
+    sandbox.write(upstream.join("server.js"), "theirs\n");
+    git(&upstream, &["init", "-q"]);
+    git(&upstream, &["add", "."]);
+    git(&upstream, &["commit", "-q", "-m", "one"]);
+    let commit = git(&upstream, &["rev-parse", "--short=7", "HEAD"]);
+    // Where its own installer puts it, with what a person has changed of it.
+    let own = sandbox.home().join(".agent-os/repo");
+    git(&sandbox.home(), &["clone", "-q", upstream.to_str().unwrap(), own.to_str().unwrap()]);
+    sandbox.write(own.join("server.js"), "mine\n");
+    sandbox.write(own.join("agent-os.db"), "sessions\n");
+    sandbox.write_program("bin/npm", "#!/bin/sh\necho \"$*\" >>\"$HOME/npm\"\n");
+    let path = format!("{}:{}", sandbox.home().join("bin").display(), variable("PATH").unwrap());
+    sandbox.set("PATH", path);
+
+    let built = step("agent-os", "Agent-OS at commit");
+    let url = "https://github.com/saadnvd1/agent-os.git";
+    let here = |text: &str| text.replace("2e3d01c", &commit).replace(url, upstream.to_str().unwrap());
+    assert_ne!(run(&sandbox, &here(&built.check)).code, 0);
+    for _ in 0..2 {
+        run(&sandbox, &here(&built.apply)).success();
+        run(&sandbox, &here(&built.check)).success();
+    }
+    assert_eq!(sandbox.read(".agent-os/sinc/server.js"), "theirs\n");
+    run(&sandbox, &here(built.undo.as_ref().unwrap())).success();
+    assert!(!sandbox.home().join(".agent-os/sinc").exists());
+    assert_eq!(sandbox.read(".agent-os/repo/server.js"), "mine\n");
+    assert_eq!(sandbox.read(".agent-os/repo/agent-os.db"), "sessions\n");
+}
+
+#[test]
+fn mcp_servers_of_a_persons_own_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::at(dir.path());
+    // npm as it is, as far as this step uses it: what is global without a prefix is a person's.
+    let npm = "#!/bin/sh\nto=$HOME/global\nfor word in \"$@\"; do\n  case $word in --prefix=*) to=${word#--prefix=} ;; esac\ndone\n\
+        case $1 in\ninstall) ;;\n*) echo \"npm $*\" >&2; exit 1 ;;\nesac\n\
+        for it in filesystem memory; do\n  mkdir -p \"$to/bin\" \"$to/lib/node_modules/@modelcontextprotocol/server-$it\"\n  \
+        echo '  \"version\": \"2026.8.31\"' >\"$to/lib/node_modules/@modelcontextprotocol/server-$it/package.json\"\n  \
+        printf '#!/bin/sh\\necho serverInfo\\n' >\"$to/bin/mcp-server-$it\"\n  chmod 755 \"$to/bin/mcp-server-$it\"\ndone\n";
+    sandbox.write_program("bin/npm", npm);
+    let path = format!("{}:{}", sandbox.home().join("bin").display(), variable("PATH").unwrap());
+    sandbox.set("PATH", path);
+    sandbox.write("global/bin/mcp-server-memory", "mine\n");
+    let answer = step("mcp", "the MCP servers for files");
+    let opt = sandbox.home().join("opt");
+    let here = |text: &str| text.replace("/opt/", &format!("{}/", opt.display()));
+    assert_ne!(run(&sandbox, &here(&answer.check)).code, 0);
+    run(&sandbox, &here(&answer.apply)).success();
+    run(&sandbox, &here(&answer.check)).success();
+    run(&sandbox, &here(answer.undo.as_ref().unwrap())).success();
+    assert!(!opt.join("sinc").exists());
+    assert_eq!(sandbox.read("global/bin/mcp-server-memory"), "mine\n");
+    // What an agent is told to start is what is put there.
+    let catalog = Catalog::load(None).unwrap();
+    let told = catalog.get("mcp").unwrap().steps.iter().filter_map(|step| match &step.kind {
+        Kind::Edit(edit) => Some(serde_json::to_string(&edit.set).unwrap()),
+        _ => None,
+    });
+    for told in told {
+        assert!(told.contains("\"/opt/sinc/mcp-npm/bin/mcp-server-memory\""), "{told}");
+    }
+}
+
+#[test]
+fn whatever_goes_over_the_network_has_a_time_limit() {
+    let far = [
+        "git clone",
+        "git fetch",
+        "npm ci",
+        "npm install",
+        "npm run build",
+        "pip install",
+        "opencode plugin",
+    ];
+    let mut seen = 0;
+    for component in Catalog::load(None).unwrap().all() {
+        for step in &component.steps {
+            let Kind::Shell(shell) = &step.kind else { continue };
+            for line in shell.apply.lines().filter(|line| !line.trim_start().starts_with('#')) {
+                for command in far.iter().filter(|command| line.contains(*command)) {
+                    let (before, _) = line.split_once(command).unwrap();
+                    assert!(before.contains("timeout "), "{}: {line}", component.name);
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen >= 8, "only {seen}");
+}
