@@ -134,10 +134,20 @@ if [ -e .git/index.lock ] || differ "$l" "$head"; then said="taken back"; [ -z "
 esac;
 fi;
 place() { n=0; p=; while read -r a b c; do if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
+again() { git stash store -q -m "$(git log -1 --no-show-signature --format=%s "$1")" "$1" 2>/dev/null; };
+# Git drops by place only, which is another one when somebody has stashed or dropped meanwhile: what it dropped instead is put back.
+unstash() {
+if [ -f .git/logs/refs/stash ]; then place "$1"; else return 0; fi;
+[ -n "$p" ] || return 0;
+d=$(git stash drop "stash@{$((n - 1 - p))}" 2>/dev/null) || return 1;
+d=${d##*"("}; d=${d%")"*};
+case $d in "$1") return 0;; esac;
+again "$d"; return 1;
+};
 for w in "$@"; do
 case $w in
-"stash "*) git stash store -q -m "$(git log -1 --no-show-signature --format=%s "${w#stash }")" "${w#stash }" 2>/dev/null || put left "${w#stash }";;
-"unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null; fi; fi;;
+"stash "*) again "${w#stash }" || put left "${w#stash }";;
+"unstash "*) unstash "${w#unstash }" || unstash "${w#unstash }" || unstash "${w#unstash }";;
 esac;
 done;
 # What came in is led to by other names now.

@@ -2,26 +2,21 @@
 
 use std::path::Path;
 
-use super::state::{Snapshot, State};
+use super::state::{Snapshot, State, Tool};
 
 /// The oldest git that was tried with what is asked of it here.
 const LEAST: (u32, u32) = (2, 34);
 
 /// Why git is not shared; nothing where it is.
 #[must_use]
-pub fn refused(here: &State, there: &State) -> Option<String> {
-    for (state, side) in [(here, "here"), (there, "on the host")] {
-        if state.version < LEAST {
-            let (major, minor) = state.version;
+pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
+    for (tool, side) in [(here, "here"), (there, "on the host")] {
+        if tool.version < LEAST {
+            let (major, minor) = tool.version;
             return Some(format!(
                 "git {side} is {major}.{minor}, and {}.{} is needed: update it",
                 LEAST.0, LEAST.1
             ));
-        }
-        for (limit, what) in [("sha256", "ids of 256 bits"), ("reftable", "its names in a reftable")] {
-            if state.limits.contains(limit) {
-                return Some(format!("the repository {side} has {what}, which sinc cannot carry"));
-            }
         }
     }
     let (set_here, used) = &here.filters;
@@ -45,7 +40,10 @@ pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
                 .to_owned(),
         ),
         Snapshot::NoGit => Some("git is not installed here".to_owned()),
-        Snapshot::None => {
+        Snapshot::Unlike(kind) => {
+            Some(format!("{}: `git = false` under `[sync]` in sinc's configuration leaves it alone", unlike("here", kind)))
+        }
+        Snapshot::None(_) => {
             let above = project.ancestors().skip(1).find(|dir| dir.join(".git").exists())?;
             Some(format!(
                 "this directory is a part of the repository in {}: run `sinc` there to share it",
@@ -56,6 +54,12 @@ pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
     }
 }
 
+/// What is said of a repository that is stored in another way.
+fn unlike(side: &str, kind: &str) -> String {
+    let what = if kind == "sha256" { "ids of 256 bits (sha256)" } else { "its names in a reftable" };
+    format!("the repository {side} has {what}, which sinc cannot carry")
+}
+
 /// Why the host can have no repository.
 #[must_use]
 pub fn not_there(snapshot: &Snapshot) -> Option<String> {
@@ -64,6 +68,10 @@ pub fn not_there(snapshot: &Snapshot) -> Option<String> {
             "git is not installed on the host: run `sinc install`, or install its package `git`".to_owned(),
         ),
         Snapshot::Elsewhere => Some("`.git` on the host is not a directory: move it away".to_owned()),
+        Snapshot::Unlike(kind) => {
+            let way = "move its `.git` away there, and sinc makes one as it is here";
+            Some(format!("{}: {way}", unlike("on the host", kind)))
+        }
         Snapshot::Nowhere => Some("the directory on the host is not there".to_owned()),
         _ => None,
     }
