@@ -36,7 +36,7 @@ pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
 pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
     match snapshot {
         Snapshot::Elsewhere => Some(
-            "this directory is a linked worktree or a submodule: git is shared only where `.git` is a directory"
+            "this directory is a linked worktree or a submodule: git is shared only where `.git` is a directory: run `sinc` there"
                 .to_owned(),
         ),
         Snapshot::NoGit => Some("git is not installed here".to_owned()),
@@ -95,4 +95,96 @@ pub fn notes(here: &State, there: &State) -> Vec<String> {
         }
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::state::{Which, parse};
+
+    fn tool(minor: u32, set: &[&str], used: &[&str]) -> Tool {
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Tool { version: (2, minor), filters: (all(set), all(used)) }
+    }
+
+    #[test]
+    fn what_is_refused_has_a_way_out() {
+        let good = tool(34, &[], &[]);
+        assert_eq!(refused(&good, &good), None);
+        for (here, there, why) in [
+            (tool(33, &[], &[]), good.clone(), "git here is 2.33, and 2.34 is needed: update it"),
+            (good.clone(), tool(25, &[], &[]), "git on the host is 2.25, and 2.34 is needed: update it"),
+            (tool(40, &["lfs"], &["lfs"]), good.clone(), "install git-lfs there and run `git lfs install`"),
+            (
+                tool(40, &["x", "crypt"], &["crypt"]),
+                tool(40, &["x"], &[]),
+                "`crypt`, which the host lacks: set",
+            ),
+        ] {
+            let said = refused(&here, &there).unwrap_or_default();
+            assert!(said.contains(why), "{said}");
+        }
+        // Nothing goes through it, or it is set up on both sides, or only there.
+        for (here, there) in [
+            (tool(40, &["lfs"], &[]), good.clone()),
+            (tool(40, &["lfs"], &["lfs"]), tool(40, &["lfs"], &[])),
+            (tool(40, &[], &["lfs"]), tool(40, &["lfs"], &[])),
+        ] {
+            assert_eq!(refused(&here, &there), None);
+        }
+    }
+
+    #[test]
+    fn where_no_repository_can_be_shared_there_is_a_way_out() {
+        let above = tempfile::tempdir().unwrap();
+        let below = above.path().join("a/b");
+        std::fs::create_dir_all(&below).unwrap();
+        let none = Snapshot::None(tool(40, &[], &[]));
+        assert_eq!(not_here(&none, &below), None);
+        std::fs::create_dir(above.path().join(".git")).unwrap();
+        let said = not_here(&none, &below).unwrap();
+        assert!(
+            said.ends_with(&format!("{}: run `sinc` there to share it", above.path().display())),
+            "{said}"
+        );
+        for (snapshot, here, there) in [
+            (Snapshot::Elsewhere, "where `.git` is a directory", "move it away"),
+            (Snapshot::NoGit, "git is not installed here", "`sinc install`"),
+            (
+                Snapshot::Unlike("sha256"),
+                "sha256), which sinc cannot carry: `git = false`",
+                "move its `.git` away",
+            ),
+            (Snapshot::Unlike("reftable"), "its names in a reftable", "move its `.git` away"),
+        ] {
+            for (said, what) in [(not_here(&snapshot, &below), here), (not_there(&snapshot), there)] {
+                assert!(said.as_deref().is_some_and(|said| said.contains(what)), "{said:?}: {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_works_in_part_is_noted_of_this_side_and_odd_names_of_both() {
+        let state = |more: &str| {
+            let text = format!(
+                "version git version 2.39.5\nrepo here\nhead ref: refs/heads/main\nindex none\n{more}end yes\n"
+            );
+            match parse(text.as_bytes(), Which::There).unwrap() {
+                Snapshot::Here(state) => *state,
+                other => panic!("{other:?}"),
+            }
+        };
+        let limited = state("limit shallow\nlimit submodules\nconfig remote.origin.promisor set\n");
+        let said = notes(&limited, &state("")).join("\n");
+        assert_eq!(said.lines().count(), 3, "{said}");
+        for what in ["submodules: their files", "is shallow", "a partial clone"] {
+            assert!(said.contains(what), "{said}");
+        }
+        assert!(notes(&state(""), &limited).is_empty());
+        let odd = state(&format!("ref {} refs/heads/-x\n", "a".repeat(40)));
+        assert_eq!(
+            notes(&state(""), &odd),
+            ["`refs/heads/-x` on the host has a name that cannot be carried"]
+        );
+    }
 }

@@ -520,7 +520,7 @@ mod tests {
     #[test]
     fn a_repository() {
         let more = format!(
-            "limit shallow\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
+            "limit shallow\nid 0f-1a2b3c\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
         );
         let state = state(&said(&more));
         assert_eq!(state.version, (2, 39));
@@ -531,7 +531,24 @@ mod tests {
         );
         assert_eq!((state.stash.len(), state.elsewhere.len(), state.busy.len()), (1, 1, 1));
         assert!(state.filters.0.contains("lfs") && state.filters.1.contains("lfs"));
+        assert_eq!(state.id.as_deref(), Some("0f-1a2b3c"));
         assert_eq!(state.limits.into_iter().collect::<Vec<_>>(), ["shallow"]);
+    }
+
+    #[test]
+    fn what_is_there_without_a_repository_that_can_be_carried() {
+        let parse = |text: &str| parse(text.as_bytes(), Which::There);
+        let none = "version git version 2.30.1\nconfig filter.lfs.clean set\nrepo none\nend yes\n";
+        let filters = (BTreeSet::from(["lfs".to_owned()]), BTreeSet::new());
+        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters })));
+        for (setting, kind) in
+            [("extensions.objectformat sha256", "sha256"), ("extensions.refstorage reftable", "reftable")]
+        {
+            let text = format!("version git version 2.39.5\nrepo here\nconfig {setting}\nend yes\n");
+            assert_eq!(parse(&text), Ok(Snapshot::Unlike(kind)));
+            let usual = text.replace("sha256", "sha1").replace("reftable", "files");
+            assert!(parse(&usual).is_err(), "the rest is missing");
+        }
     }
 
     #[test]
@@ -557,6 +574,13 @@ mod tests {
             let text = said("").replacen(from, to, 1);
             assert_ne!(text, said(""), "{from}");
             assert!(parse(text.as_bytes(), Which::There).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_only_taken_for_one() {
+        for odd in ["", "short", "a b c d e f", "\u{1b}[2J\u{1b}[2J", &"a".repeat(65)] {
+            assert_eq!(state(&said(&format!("id {odd}\n"))).id, None, "{odd:?}");
         }
     }
 
