@@ -157,7 +157,9 @@ impl Work<'_> {
         if together && !self.staged_refused {
             return;
         }
-        if together {
+        // With the commit that it is on top of it is refused anyhow.
+        let own = self.asked.there.commit().is_none_or(|commit| !self.asked.refused.contains(commit));
+        if together && own {
             self.waits.push(super::Waits {
                 name: "index".to_owned(),
                 side: Which::Here,

@@ -361,7 +361,6 @@ impl Work<'_> {
             }
         };
         let why = match to {
-            _ if self.staged_refused => Some(held::STAGED.to_owned()),
             Head::Branch(name) => match branches.get(name) {
                 Some(fate) if fate.waits => Some(held::waits_itself(name)),
                 Some(fate) if !fate.agrees() => Some(held::to_be_joined(name)),
@@ -373,6 +372,7 @@ impl Work<'_> {
             },
             Head::Commit(oid) => self.asked.refused.contains(oid).then(|| held::REFUSED_COMMIT.to_owned()),
         };
+        let why = why.or_else(|| self.staged_refused.then(|| held::STAGED.to_owned()));
         if let Some(why) = why {
             self.waits.push(Waits { name: "HEAD".to_owned(), side, why });
             return heads;

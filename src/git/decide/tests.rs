@@ -389,6 +389,17 @@ fn what_is_staged_and_refused_stays_apart_and_the_rest_goes_on() {
             assert_eq!(shown(&plan.here), "work A>B", "all else goes on: {case}");
         }
     }
+    // On top of a commit that is refused it is so with it.
+    let refused = BTreeSet::from([oid('e'), oid('y')]);
+    let plan = decide(&Question {
+        here: &both,
+        there: &evil("main=y work=A"),
+        base: Some(&base(&both)),
+        refused: &refused,
+        ancestor: &ancestor,
+    });
+    assert_eq!((plan.waits.len(), &plan.staged), (1, &Staged::Apart), "{:?}", plan.waits);
+    assert_eq!(plan.waits[0].name, "refs/heads/main");
 }
 
 #[test]
