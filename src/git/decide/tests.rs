@@ -138,6 +138,8 @@ fn branches() {
         // Tags do not go forward by themselves.
         ("main=A", "main=A", "main=A @v=B", "tags/v ->B", "", ""),
         ("main=A @v=A", "main=A @v=B", "main=A @v=C", "", "", "refs/tags/v"),
+        // The way out of that.
+        ("main=A @v=A", "main=A", "main=A @v=C", "tags/v ->C", "", ""),
         // The first commit of all.
         ("", "", "main=A", "main ->A", "", ""),
     ];
