@@ -107,34 +107,44 @@ fn one_who_stands_on_a_commit_when_it_begins_is_followed() {
 
 #[test]
 fn a_stash_that_is_made_just_when_another_is_dropped_is_not_dropped_for_it() {
-    let pair = Pair::new();
-    for text in ["one\n", "two\n"] {
-        std::fs::write(pair.here.join("a"), text).unwrap();
-        git(&pair.here, &["stash", "-q"]);
-    }
-    pair.settle();
-    pair.alike();
-    git(&pair.here, &["stash", "drop", "-q"]);
-    std::fs::write(pair.there.join("b"), "raced\n").unwrap();
-    // Between the place that is found and the drop somebody stashes. Once.
-    let text = concat!(include_str!("../env.sh"), include_str!("../pack.sh"), include_str!("../apply.sh"));
-    let at = text.lines().position(|line| line.starts_with("unstash()")).unwrap();
-    let race = "git() { case \"$1 $2 ${raced:-no}\" in \"stash drop no\") : >.git/raced; command git -c user.name=a -c user.email=a stash push -q;; esac; if [ -e .git/raced ]; then raced=yes; fi; command git \"$@\"; };";
-    *pair.instead.lock().unwrap() = with_line(at, race);
-    pair.settle();
-    assert!(pair.there.join(".git/raced").exists(), "nobody raced");
-    for side in [&pair.here, &pair.there] {
-        let mut left: Vec<String> = Vec::new();
-        for at in 0..git(side, &["stash", "list"]).lines().count() {
-            let stash = format!("stash@{{{at}}}");
-            left.push(format!(
-                "{}{}",
-                git(side, &["show", &format!("{stash}:a")]),
-                git(side, &["show", &format!("{stash}:b")])
-            ));
+    let push = "command git -c user.name=a -c user.email=a stash push -q";
+    // Before git looks which one is at that place, and after it.
+    let after = "d=$(command git rev-parse \"$3\");";
+    let delete = "command git reflog delete --updateref --rewrite \"$3\"; echo \"Dropped $3 ($d)\"; return;";
+    for (dropped, race) in [
+        ("stash@{0}", format!("{push};")),
+        ("stash@{1}", format!("{push};")),
+        ("stash@{1}", format!("{after} {push}; {delete}")),
+    ] {
+        let pair = Pair::new();
+        for text in ["one\n", "two\n"] {
+            std::fs::write(pair.here.join("a"), text).unwrap();
+            git(&pair.here, &["stash", "-q"]);
         }
-        left.sort();
-        assert_eq!(left, ["1raced", "one1"], "{}", side.display());
+        pair.settle();
+        pair.alike();
+        git(&pair.here, &["stash", "drop", "-q", dropped]);
+        let kept = git(&pair.here, &["show", "stash@{0}:a"]);
+        std::fs::write(pair.there.join("b"), "raced\n").unwrap();
+        // Between the place that is found and the drop somebody stashes. Once.
+        let text =
+            concat!(include_str!("../env.sh"), include_str!("../pack.sh"), include_str!("../apply.sh"));
+        let at = text.lines().position(|line| line.starts_with("unstash()")).unwrap();
+        let wrapped = format!(
+            "git() {{ if [ \"$1 $2\" = \"stash drop\" ] && [ ! -e .git/raced ]; then : >.git/raced; {race} fi; command git \"$@\"; }};"
+        );
+        *pair.instead.lock().unwrap() = with_line(at, Box::leak(wrapped.into_boxed_str()));
+        pair.settle();
+        assert!(pair.there.join(".git/raced").exists(), "nobody raced");
+        for side in [&pair.here, &pair.there] {
+            let mut left: Vec<String> = Vec::new();
+            for at in 0..git(side, &["stash", "list"]).lines().count() {
+                let file = |name: &str| git(side, &["show", &format!("stash@{{{at}}}:{name}")]);
+                left.push(format!("{} {}", file("a"), file("b")));
+            }
+            left.sort();
+            assert_eq!(left, ["1 raced".to_owned(), format!("{kept} 1")], "{race}: {}", side.display());
+        }
     }
 }
 
