@@ -27,11 +27,10 @@ pub fn calls(state: &State, moves: &Moves, index: Option<&Oid>) -> Vec<Vec<Strin
             .any(|name| one.name == format!("refs/heads/{name}"))
     };
     let keeps = moves.keep.iter().map(|(oid, whose)| (false, format!("keep {oid} {whose}")));
-    let refs = moves
-        .refs
-        .iter()
-        .map(|one| (stands(one) || one.early, line(one, moves.head.is_some() && stands(one))));
-    let all: Vec<(bool, String)> = keeps.chain(refs).collect();
+    let refs = moves.refs.iter().map(|one| (stands(one), line(one, moves.head.is_some() && stands(one))));
+    let mut all: Vec<(bool, String)> = keeps.chain(refs).collect();
+    // What has to go first is in no later call than what comes in its place.
+    all.sort_by_key(|(_, word)| (!word.starts_with("keep "), !word.starts_with("early ")));
     let much = all.iter().map(|(_, word)| word.len()).sum::<usize>() > MOST;
     for (stays, word) in all {
         if !much || stays {

@@ -133,11 +133,25 @@ case $early$refs in *" refs/heads/"*)
 if [ -e .git/index.lock ] || differ "$l" "$head"; then said="taken back"; [ -z "$refs" ] || move "$(back "$refs")$nl"; [ -z "$early" ] || move "$(back "$early")$nl"; refused "index.lock"; fi;;
 esac;
 fi;
-place() { n=0; p=; while read -r a b c; do if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
+place() { n=0; p=; all=" "; while read -r a b c; do all="$all$b "; if [ "$b" = "$1" ]; then p=$n; fi; n=$((n + 1)); done <.git/logs/refs/stash; };
+again() { git stash store -q -m "$(git log -1 --no-show-signature --format=%s "$1")" "$1" 2>/dev/null; };
+# Git drops by place only, which is another one when somebody has stashed or dropped meanwhile: what it dropped instead is put
+# back. What it says was dropped it looked up before, so that counts only if it is gone.
+unstash() {
+if [ -f .git/logs/refs/stash ]; then place "$1"; else return 0; fi;
+[ -n "$p" ] || return 0;
+had=$all;
+d=$(git stash drop "stash@{$((n - 1 - p))}" 2>/dev/null) || return 1;
+d=${d##*"("}; d=${d%")"*}; p=; all=" ";
+if [ -f .git/logs/refs/stash ]; then place "$1"; fi;
+case $d$p in "$1") return 0;; esac;
+for o in $had $d; do case "$all$1 " in *" $o "*) ;; *) again "$o"; all="$all$o ";; esac; done;
+[ -z "$p" ];
+};
 for w in "$@"; do
 case $w in
-"stash "*) git stash store -q -m "$(git log -1 --no-show-signature --format=%s "${w#stash }")" "${w#stash }" 2>/dev/null || put left "${w#stash }";;
-"unstash "*) if [ -f .git/logs/refs/stash ]; then place "${w#unstash }"; if [ -n "$p" ]; then git stash drop -q "stash@{$((n - 1 - p))}" 2>/dev/null; fi; fi;;
+"stash "*) again "${w#stash }" || put left "${w#stash }";;
+"unstash "*) unstash "${w#unstash }" || unstash "${w#unstash }" || unstash "${w#unstash }";;
 esac;
 done;
 # What came in is led to by other names now.

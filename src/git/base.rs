@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::state::{Head, Name, Oid};
+use super::state::{Head, Name, Oid, State};
 use crate::state::write_file;
 
 /// The last state that was agreed on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Base {
+    /// Which repository of the host's it is about; one made anew has another. Earlier versions did not note it.
+    pub id: Option<String>,
     /// Where HEAD pointed.
     pub head: Option<Head>,
     /// What was staged.
@@ -36,6 +38,15 @@ pub struct Base {
 const MOST_NAMES: usize = 300;
 
 impl Base {
+    /// Is it about this repository of the host's? A new one has deleted nothing that the one before had.
+    #[must_use]
+    pub fn is_of(&self, there: &State) -> bool {
+        match &self.id {
+            Some(id) => there.id.as_ref() == Some(id),
+            None => !there.fresh,
+        }
+    }
+
     /// What both sides have, as words; none where there are too many.
     #[must_use]
     pub fn known(&self) -> Vec<String> {
@@ -88,6 +99,11 @@ mod tests {
             ..Base::default()
         };
         write(&path, &base).unwrap();
+        assert_eq!(read(&path), Some(base.clone()));
+        // One of an earlier version, which knew of no id.
+        let text = std::fs::read_to_string(&path).unwrap().replacen("\"id\": null,", "", 1);
+        assert!(!text.contains("\"id\""), "{text}");
+        std::fs::write(&path, text).unwrap();
         assert_eq!(read(&path), Some(base));
         std::fs::write(&path, "{\"head\": {\"branch\": \"../x\"}}").unwrap();
         assert_eq!(read(&path), None);

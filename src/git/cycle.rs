@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide};
 use super::local::Local;
-use super::state::{Head, Oid, Snapshot, State, Which, parse};
+use super::state::{Head, Oid, Snapshot, State, Tool, Which, parse};
 use super::transport::{Tell, Transport};
 use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup};
 use crate::remote::{Reply, Script};
@@ -108,13 +108,21 @@ impl Sides<'_> {
             Snapshot::Here(state) => state,
             other => return stop(limits::not_here(&other, self.local.project())),
         };
+        let tool = |state: &State| Tool { version: state.version, filters: state.filters.clone() };
         let there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
             // Who commits may not be set yet; there is nothing to be shared either.
-            Snapshot::None if here.branches.is_empty() && here.at.is_none() => {
+            Snapshot::None(_) if here.branches.is_empty() && here.at.is_none() => {
                 return stop(Some("there is no commit here yet".to_owned()));
             }
-            Snapshot::None if make => {
+            Snapshot::None(there) => {
+                // Before it is made: what cannot be shared leaves nothing there.
+                if let Some(why) = limits::refused(&tool(&here), &there) {
+                    return stop(Some(why));
+                }
+                if !make {
+                    return stop(Some("the host has no repository yet".to_owned()));
+                }
                 // Something that both have in common there cannot be: there was no repository.
                 let _ = std::fs::remove_file(&self.base);
                 let words = setup::words(&self.local, &here)?;
@@ -124,14 +132,12 @@ impl Sides<'_> {
                 }
                 return self.look(false);
             }
-            Snapshot::None => return stop(Some("the host has no repository yet".to_owned())),
             other => return stop(limits::not_there(&other)),
         };
-        if there.fresh {
-            // A repository that was made anew there has deleted nothing.
+        if base::read(&self.base).is_some_and(|base| !base.is_of(&there)) {
             let _ = std::fs::remove_file(&self.base);
         }
-        if let Some(why) = limits::refused(&here, &there) {
+        if let Some(why) = limits::refused(&tool(&here), &tool(&there)) {
             return stop(Some(why));
         }
         Ok(Looked::Both(here, there))

@@ -2,26 +2,21 @@
 
 use std::path::Path;
 
-use super::state::{Snapshot, State};
+use super::state::{Snapshot, State, Tool};
 
 /// The oldest git that was tried with what is asked of it here.
 const LEAST: (u32, u32) = (2, 34);
 
 /// Why git is not shared; nothing where it is.
 #[must_use]
-pub fn refused(here: &State, there: &State) -> Option<String> {
-    for (state, side) in [(here, "here"), (there, "on the host")] {
-        if state.version < LEAST {
-            let (major, minor) = state.version;
+pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
+    for (tool, side) in [(here, "here"), (there, "on the host")] {
+        if tool.version < LEAST {
+            let (major, minor) = tool.version;
             return Some(format!(
                 "git {side} is {major}.{minor}, and {}.{} is needed: update it",
                 LEAST.0, LEAST.1
             ));
-        }
-        for (limit, what) in [("sha256", "ids of 256 bits"), ("reftable", "its names in a reftable")] {
-            if state.limits.contains(limit) {
-                return Some(format!("the repository {side} has {what}, which sinc cannot carry"));
-            }
         }
     }
     let (set_here, used) = &here.filters;
@@ -41,11 +36,14 @@ pub fn refused(here: &State, there: &State) -> Option<String> {
 pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
     match snapshot {
         Snapshot::Elsewhere => Some(
-            "this directory is a linked worktree or a submodule: git is shared only where `.git` is a directory"
+            "this directory is a linked worktree or a submodule: git is shared only where `.git` is a directory: run `sinc` there"
                 .to_owned(),
         ),
         Snapshot::NoGit => Some("git is not installed here".to_owned()),
-        Snapshot::None => {
+        Snapshot::Unlike(kind) => {
+            Some(format!("{}: `git = false` under `[sync]` in sinc's configuration leaves it alone", unlike("here", kind)))
+        }
+        Snapshot::None(_) => {
             let above = project.ancestors().skip(1).find(|dir| dir.join(".git").exists())?;
             Some(format!(
                 "this directory is a part of the repository in {}: run `sinc` there to share it",
@@ -56,6 +54,12 @@ pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
     }
 }
 
+/// What is said of a repository that is stored in another way.
+fn unlike(side: &str, kind: &str) -> String {
+    let what = if kind == "sha256" { "ids of 256 bits (sha256)" } else { "its names in a reftable" };
+    format!("the repository {side} has {what}, which sinc cannot carry")
+}
+
 /// Why the host can have no repository.
 #[must_use]
 pub fn not_there(snapshot: &Snapshot) -> Option<String> {
@@ -64,6 +68,10 @@ pub fn not_there(snapshot: &Snapshot) -> Option<String> {
             "git is not installed on the host: run `sinc install`, or install its package `git`".to_owned(),
         ),
         Snapshot::Elsewhere => Some("`.git` on the host is not a directory: move it away".to_owned()),
+        Snapshot::Unlike(kind) => {
+            let way = "move its `.git` away there, and sinc makes one as it is here";
+            Some(format!("{}: {way}", unlike("on the host", kind)))
+        }
         Snapshot::Nowhere => Some("the directory on the host is not there".to_owned()),
         _ => None,
     }
@@ -87,4 +95,96 @@ pub fn notes(here: &State, there: &State) -> Vec<String> {
         }
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::state::{Which, parse};
+
+    fn tool(minor: u32, set: &[&str], used: &[&str]) -> Tool {
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Tool { version: (2, minor), filters: (all(set), all(used)) }
+    }
+
+    #[test]
+    fn what_is_refused_has_a_way_out() {
+        let good = tool(34, &[], &[]);
+        assert_eq!(refused(&good, &good), None);
+        for (here, there, why) in [
+            (tool(33, &[], &[]), good.clone(), "git here is 2.33, and 2.34 is needed: update it"),
+            (good.clone(), tool(25, &[], &[]), "git on the host is 2.25, and 2.34 is needed: update it"),
+            (tool(40, &["lfs"], &["lfs"]), good.clone(), "install git-lfs there and run `git lfs install`"),
+            (
+                tool(40, &["x", "crypt"], &["crypt"]),
+                tool(40, &["x"], &[]),
+                "`crypt`, which the host lacks: set",
+            ),
+        ] {
+            let said = refused(&here, &there).unwrap_or_default();
+            assert!(said.contains(why), "{said}");
+        }
+        // Nothing goes through it, or it is set up on both sides, or only there.
+        for (here, there) in [
+            (tool(40, &["lfs"], &[]), good.clone()),
+            (tool(40, &["lfs"], &["lfs"]), tool(40, &["lfs"], &[])),
+            (tool(40, &[], &["lfs"]), tool(40, &["lfs"], &[])),
+        ] {
+            assert_eq!(refused(&here, &there), None);
+        }
+    }
+
+    #[test]
+    fn where_no_repository_can_be_shared_there_is_a_way_out() {
+        let above = tempfile::tempdir().unwrap();
+        let below = above.path().join("a/b");
+        std::fs::create_dir_all(&below).unwrap();
+        let none = Snapshot::None(tool(40, &[], &[]));
+        assert_eq!(not_here(&none, &below), None);
+        std::fs::create_dir(above.path().join(".git")).unwrap();
+        let said = not_here(&none, &below).unwrap();
+        assert!(
+            said.ends_with(&format!("{}: run `sinc` there to share it", above.path().display())),
+            "{said}"
+        );
+        for (snapshot, here, there) in [
+            (Snapshot::Elsewhere, "where `.git` is a directory", "move it away"),
+            (Snapshot::NoGit, "git is not installed here", "`sinc install`"),
+            (
+                Snapshot::Unlike("sha256"),
+                "sha256), which sinc cannot carry: `git = false`",
+                "move its `.git` away",
+            ),
+            (Snapshot::Unlike("reftable"), "its names in a reftable", "move its `.git` away"),
+        ] {
+            for (said, what) in [(not_here(&snapshot, &below), here), (not_there(&snapshot), there)] {
+                assert!(said.as_deref().is_some_and(|said| said.contains(what)), "{said:?}: {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_works_in_part_is_noted_of_this_side_and_odd_names_of_both() {
+        let state = |more: &str| {
+            let text = format!(
+                "version git version 2.39.5\nrepo here\nhead ref: refs/heads/main\nindex none\n{more}end yes\n"
+            );
+            match parse(text.as_bytes(), Which::There).unwrap() {
+                Snapshot::Here(state) => *state,
+                other => panic!("{other:?}"),
+            }
+        };
+        let limited = state("limit shallow\nlimit submodules\nconfig remote.origin.promisor set\n");
+        let said = notes(&limited, &state("")).join("\n");
+        assert_eq!(said.lines().count(), 3, "{said}");
+        for what in ["submodules: their files", "is shallow", "a partial clone"] {
+            assert!(said.contains(what), "{said}");
+        }
+        assert!(notes(&state(""), &limited).is_empty());
+        let odd = state(&format!("ref {} refs/heads/-x\n", "a".repeat(40)));
+        assert_eq!(
+            notes(&state(""), &odd),
+            ["`refs/heads/-x` on the host has a name that cannot be carried"]
+        );
+    }
 }

@@ -3,23 +3,38 @@
 # what the other side has.
 # Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything, `old` which lock
 # of that has been there for minutes, `locked` a name that git works on, or did when it was killed; `fresh` says that sinc has never
-# been in this repository; `pack` is what the other side lacks, where that is little.
+# been in this repository, `id` which one it is; `pack` is what the other side lacks, where that is little.
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
 shift;
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
 put version "$(git version)";
 if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
+c=$(git config --name-only --get-regexp "^(remote[.].*[.](promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null);
+if [ -n "$c" ]; then printf "%s" "$c$nl" | while IFS= read -r l; do put config "$l set"; done; fi;
 if [ -d .git/objects ] && [ -d .git/refs ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
+# An older git understands nothing of a repository with what it does not know.
+x=$(git config --file .git/config --get-regexp "^extensions[.](objectformat|refstorage)$" 2>/dev/null);
+if [ -n "$x" ]; then printf "%s" "$x$nl" | while IFS= read -r l; do put config "$l"; done; fi;
+case "$x$nl" in *" sha256$nl"* | *" reftable"*) put end yes; exit 0;; esac;
 unlock_dead;
 # The empty tree is never sent, so it is made on each side.
 if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
+# Which repository it is. One that a full disk or a power cut left empty is none.
+if [ -s .git/sinc/id ]; then :; else
+if [ -e .git/sinc/id ]; then rm -f .git/sinc/id; fi;
+{ cat /proc/sys/kernel/random/uuid || od -A n -N 16 -t x1 /dev/urandom | tr -d " "; } 2>/dev/null >".git/sinc/s.$$.id" && ln ".git/sinc/s.$$.id" .git/sinc/id 2>/dev/null;
+rm -f ".git/sinc/s.$$.id";
+fi;
+if [ -s .git/sinc/id ]; then i=; IFS= read -r i <.git/sinc/id; put id "$i"; fi;
 if [ -f .git/shallow ]; then put limit shallow; fi;
 if [ -f .gitmodules ]; then put limit submodules; fi;
-git config --get-regexp "^(extensions[.](objectformat|refstorage)|remote[.].*[.](promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null | while IFS= read -r l; do put config "${l%% *} $(case ${l%% *} in extensions.*) printf "%s" "${l#* }";; *) printf set;; esac)"; done;
-for f in .gitattributes .git/info/attributes; do
-if [ -f "$f" ]; then grep -o "filter=[A-Za-z0-9._-]*" "$f" | while IFS= read -r l; do put uses "${l#filter=}"; done; fi;
-done;
+# Which filters the files go through, where there are any. In subdirectories that is read of what is tracked.
+case $c in *filter.*)
+f="filter=[A-Za-z0-9._-]*";
+{ for l in .gitattributes .git/info/attributes; do if [ -f "$l" ]; then grep -a -o "$f" "$l"; fi; done;
+git grep --cached -a -h -o -G --no-line-number --no-column --no-color --no-recurse-submodules -e "$f" -- "*/.gitattributes" 2>/dev/null; } | sort -u | while IFS= read -r l; do put uses "${l#filter=}"; done;;
+esac;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
 case $f in *.lock) if [ -n "$(find ".git/$f" -mmin +5 2>/dev/null)" ]; then put old "$f"; fi;; esac;

@@ -223,14 +223,28 @@ pub struct State {
     pub damaged: BTreeSet<String>,
     /// Nobody has looked at this repository before: nothing was agreed on with it.
     pub fresh: bool,
+    /// Which repository it is: one that is made anew has another.
+    pub id: Option<String>,
     /// Filters that are set up, and those that the project's attributes name.
-    pub filters: (BTreeSet<String>, BTreeSet<String>),
+    pub filters: Filters,
     /// Something that came in is still held by a name for that.
     pub incoming: bool,
     /// What the other side lacks of it, packed by git and in base64; nothing where it was not asked for, is none, or is much.
     pub pack: Option<String>,
-    /// What is limited: `shallow`, `partial`, `submodules`, `sha256`, `reftable`.
+    /// What is limited: `shallow`, `partial`, `submodules`.
     pub limits: BTreeSet<String>,
+}
+
+/// Filters that are set up on a side, and those that the project's files are to go through there.
+pub type Filters = (BTreeSet<String>, BTreeSet<String>);
+
+/// Git itself on one side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tool {
+    /// Its version.
+    pub version: (u32, u32),
+    /// Filters.
+    pub filters: Filters,
 }
 
 /// What one side has.
@@ -238,8 +252,10 @@ pub struct State {
 pub enum Snapshot {
     /// A repository.
     Here(Box<State>),
-    /// None.
-    None,
+    /// None. What git there is, and can do.
+    None(Tool),
+    /// One that is stored in a way which sinc cannot carry: `sha256`, `reftable`.
+    Unlike(&'static str),
     /// The directory is not there.
     Nowhere,
     /// Git is not installed.
@@ -296,13 +312,24 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         return Err(odd("it has no end"));
     }
     let get = |key: &str| lines.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    let version = || version(get("version").unwrap_or_default()).ok_or_else(|| odd("git's version"));
     match get("repo") {
         Some("here") => {}
-        Some("none") => return Ok(Snapshot::None),
+        Some("none") => {
+            let mut tool = Tool { version: version()?, filters: Filters::default() };
+            let filters =
+                lines.iter().filter(|(key, _)| *key == "config").filter_map(|(_, line)| filter(line));
+            tool.filters.0.extend(filters);
+            return Ok(Snapshot::None(tool));
+        }
         Some("nowhere") => return Ok(Snapshot::Nowhere),
         Some("no-git") => return Ok(Snapshot::NoGit),
         Some("elsewhere") => return Ok(Snapshot::Elsewhere),
         other => return Err(odd(other.unwrap_or("nothing"))),
+    }
+    // Before what is in it: its ids and its HEAD look otherwise.
+    if let Some(kind) = lines.iter().find_map(|(key, line)| unlike(line).filter(|_| *key == "config")) {
+        return Ok(Snapshot::Unlike(kind));
     }
     let oid = |text: &str| Oid::parse(text).ok_or_else(|| odd(text));
     let head = get("head").ok_or_else(|| odd("no HEAD"))?;
@@ -322,7 +349,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         None => return Err(odd("no index")),
     };
     let mut state = State {
-        version: version(get("version").unwrap_or_default()).ok_or_else(|| odd("git's version"))?,
+        version: version()?,
         head,
         at,
         index,
@@ -339,6 +366,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         odd: Vec::new(),
         damaged: BTreeSet::new(),
         fresh: get("fresh").is_some(),
+        id: get("id").filter(|id| is_id(id)).map(str::to_owned),
         filters: Default::default(),
         incoming: false,
         pack: get("pack").filter(|pack| is_pack(pack)).map(str::to_owned),
@@ -347,7 +375,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     for (key, value) in &lines {
         match *key {
             "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh"
-            | "pack" => {}
+            | "pack" | "id" => {}
             "damaged" => drop(state.damaged.insert((*value).to_owned())),
             "ref" => {
                 let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
@@ -376,6 +404,25 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         return Err(odd("HEAD leads elsewhere than its branch"));
     }
     Ok(Snapshot::Here(Box::new(state)))
+}
+
+/// A filter that is set up.
+fn filter(setting: &str) -> Option<String> {
+    let (filter, _) = setting.split_once(' ')?.0.strip_prefix("filter.")?.rsplit_once('.')?;
+    Some(filter.to_owned())
+}
+
+/// How a repository is stored, where that is not as others are.
+fn unlike(setting: &str) -> Option<&'static str> {
+    match setting.split_once(' ')? {
+        ("extensions.objectformat", kind) if kind != "sha1" => Some("sha256"),
+        ("extensions.refstorage", kind) if kind != "files" => Some("reftable"),
+        _ => None,
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The longest that a word of a command may be is a little more, bytes.
@@ -422,15 +469,10 @@ impl State {
     }
 
     fn add_setting(&mut self, line: &str) {
-        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-        if let Some(filter) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
-            self.filters.0.insert(filter.0.to_owned());
-        } else if key.starts_with("remote.") {
+        if let Some(filter) = filter(line) {
+            self.filters.0.insert(filter);
+        } else if line.starts_with("remote.") {
             self.limits.insert("partial".to_owned());
-        } else if (key == "extensions.objectformat" && value != "sha1")
-            || (key == "extensions.refstorage" && value != "files")
-        {
-            self.limits.insert(value.to_owned());
         }
     }
 
@@ -478,7 +520,7 @@ mod tests {
     #[test]
     fn a_repository() {
         let more = format!(
-            "limit shallow\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
+            "limit shallow\nid 0f-1a2b3c\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
         );
         let state = state(&said(&more));
         assert_eq!(state.version, (2, 39));
@@ -489,7 +531,24 @@ mod tests {
         );
         assert_eq!((state.stash.len(), state.elsewhere.len(), state.busy.len()), (1, 1, 1));
         assert!(state.filters.0.contains("lfs") && state.filters.1.contains("lfs"));
+        assert_eq!(state.id.as_deref(), Some("0f-1a2b3c"));
         assert_eq!(state.limits.into_iter().collect::<Vec<_>>(), ["shallow"]);
+    }
+
+    #[test]
+    fn what_is_there_without_a_repository_that_can_be_carried() {
+        let parse = |text: &str| parse(text.as_bytes(), Which::There);
+        let none = "version git version 2.30.1\nconfig filter.lfs.clean set\nrepo none\nend yes\n";
+        let filters = (BTreeSet::from(["lfs".to_owned()]), BTreeSet::new());
+        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters })));
+        for (setting, kind) in
+            [("extensions.objectformat sha256", "sha256"), ("extensions.refstorage reftable", "reftable")]
+        {
+            let text = format!("version git version 2.39.5\nrepo here\nconfig {setting}\nend yes\n");
+            assert_eq!(parse(&text), Ok(Snapshot::Unlike(kind)));
+            let usual = text.replace("sha256", "sha1").replace("reftable", "files");
+            assert!(parse(&usual).is_err(), "the rest is missing");
+        }
     }
 
     #[test]
@@ -515,6 +574,13 @@ mod tests {
             let text = said("").replacen(from, to, 1);
             assert_ne!(text, said(""), "{from}");
             assert!(parse(text.as_bytes(), Which::There).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_only_taken_for_one() {
+        for odd in ["", "short", "a b c d e f", "\u{1b}[2J\u{1b}[2J", &"a".repeat(65)] {
+            assert_eq!(state(&said(&format!("id {odd}\n"))).id, None, "{odd:?}");
         }
     }
 

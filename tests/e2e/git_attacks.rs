@@ -140,6 +140,45 @@ fn an_object_that_could_write_elsewhere_stops_its_own_branch_only() {
     nothing_was_executed(&shared.bed);
 }
 
+/// What is staged and a tag come over as a branch does.
+#[test]
+fn what_is_staged_and_a_tag_that_git_refuses_stop_nothing_else() {
+    let Some(bed) = Bed::new() else { return };
+    let shared = shared_on(bed);
+    let option = b"[submodule \"a\"]\n\tpath = a\n\turl = --upload-pack=touch pwn\n";
+    let modules = feed(&shared, &["hash-object", "-w", "--stdin"], option);
+    shared.there(&["update-index", "--add", "--cacheinfo", &format!("100644,{modules},.gitmodules")]);
+    let evil = branch(&shared, "evil", &tree(&shared, &[("100644", ".gitmodules", &modules)]));
+    shared.there(&["tag", "-a", "-m", "evil", "evil", &evil]);
+    shared.there(&["update-ref", "-d", "refs/heads/evil"]);
+    let good = branch(&shared, "good", &shared.there(&["rev-parse", "main^{tree}"]));
+    arrives(&shared, "good", &good);
+    let told = shared.wait_state("waits");
+    let names = |told| waits(told).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(&told), ["index", "refs/tags/evil"], "{told:#}");
+    assert_eq!(shared.here(&["diff", "--cached", "--name-only"]), "");
+    // A commit here does not go under what is staged there, and other branches go on both ways.
+    let commit = shared.commit(&shared.here, "top", "here\n");
+    shared.here(&["branch", "more"]);
+    wait_until("the other branch is there", PATIENCE, || {
+        git::try_git(&shared.bed, &shared.there, &["rev-parse", "-q", "--verify", "more"]).stdout.trim()
+            == commit
+    });
+    let told = shared.wait_state("waits");
+    assert_eq!(names(&told), ["index", "refs/heads/main", "refs/tags/evil"], "{told:#}");
+    assert_eq!(shared.there(&["diff", "--cached", "--name-only"]), ".gitmodules");
+    let run = sinc(&shared, &["status"]).success();
+    assert!(!run.stdout.contains("git in step"), "{run}");
+    // What the texts say.
+    assert!(waits(&told)[0].1.contains("`git reset` on the host"), "{told:#}");
+    assert!(waits(&told)[2].1.contains("`git tag -d evil`"), "{told:#}");
+    shared.there(&["tag", "-d", "evil"]);
+    shared.there(&["reset", "-q"]);
+    shared.wait_state("in-step");
+    assert_eq!(shared.there(&["rev-parse", "main"]), commit);
+    nothing_was_executed(&shared.bed);
+}
+
 /// What git checks in a file by its name is checked also where that file came over long before, under another name.
 #[test]
 fn a_file_that_was_harmless_under_another_name_is_not_let_in_under_this_one() {

@@ -9,6 +9,9 @@ use super::state::{Head, Name, Oid, State, Which};
 /// So many branches may be deleted or set back here at once because the host did so; more are asked about.
 const MOST_AT_ONCE: usize = 3;
 
+const BRANCHES: &str = "refs/heads/";
+const TAGS: &str = "refs/tags/";
+
 /// What is known.
 pub struct Question<'a> {
     /// This side.
@@ -95,11 +98,11 @@ pub struct Differs {
 /// What waits, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// The whole name, or `HEAD`.
+    /// The whole name, `HEAD`, or `index` for what is staged.
     pub name: String,
     /// The side that does not follow.
     pub side: Which,
-    /// Why not.
+    /// Why not, and what a person can do about it.
     pub why: String,
 }
 
@@ -136,14 +139,18 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     let none = Base::default();
     let base = asked.base.unwrap_or(&none);
     let (here, there) = (asked.here, asked.there);
-    let mut work = Work { asked, waits: Vec::new(), locked: false, differs: Vec::new() };
+    let staged_refused = staged_refused(asked, base);
+    let mut work = Work { asked, staged_refused, waits: Vec::new(), locked: false, differs: Vec::new() };
     let mut branches =
-        work.names("refs/heads/", (&base.branches, &here.branches, &there.branches), asked.ancestor);
+        work.names(BRANCHES, (&base.branches, &here.branches, &there.branches), asked.ancestor);
     work.hold_many(&mut branches);
-    work.hold_impossible(&mut branches);
+    work.hold_impossible(BRANCHES, &mut branches);
     let head = work.head(base, &branches);
     work.hold_where_one_stands(&mut branches, &head);
-    let tags = work.names("refs/tags/", (&base.tags, &here.tags, &there.tags), &|_, _| false);
+    // One that is held only now may be in the way of others.
+    work.hold_impossible(BRANCHES, &mut branches);
+    let mut tags = work.names(TAGS, (&base.tags, &here.tags, &there.tags), &|_, _| false);
+    work.hold_impossible(TAGS, &mut tags);
     let staged = work.staged(base, &branches, &head);
 
     let mut plan = Plan {
@@ -155,10 +162,9 @@ pub fn decide(asked: &Question<'_>) -> Plan {
         locked: false,
         base: base.clone(),
     };
-    for (prefix, names, had) in [
-        ("refs/heads/", &branches, (&here.branches, &there.branches)),
-        ("refs/tags/", &tags, (&here.tags, &there.tags)),
-    ] {
+    for (prefix, names, had) in
+        [(BRANCHES, &branches, (&here.branches, &there.branches)), (TAGS, &tags, (&here.tags, &there.tags))]
+    {
         for (name, fate) in names {
             if let Some(to) = fate.moves() {
                 let (moves, old) = match to {
@@ -188,6 +194,9 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     work.stashes(base, &mut plan);
     work.origin(base, &mut plan);
     work.show(base, &branches, &mut plan);
+    mark_early(&mut plan.here.refs);
+    mark_early(&mut plan.there.refs);
+    plan.base.id = there.id.clone();
     plan.differs = work.differs;
     plan.waits = work.waits;
     plan.locked = work.locked;
@@ -267,6 +276,7 @@ fn verdict(
 
 struct Work<'a> {
     asked: &'a Question<'a>,
+    staged_refused: bool,
     waits: Vec<Waits>,
     locked: bool,
     differs: Vec<Differs>,
@@ -280,8 +290,8 @@ impl Work<'_> {
         }
     }
 
-    fn wait(&mut self, prefix: &str, name: &Name, side: Which, why: &str) {
-        self.waits.push(Waits { name: format!("{prefix}{name}"), side, why: why.to_owned() });
+    fn wait(&mut self, prefix: &str, name: &Name, side: Which, why: String) {
+        self.waits.push(Waits { name: format!("{prefix}{name}"), side, why });
     }
 
     fn names(
@@ -300,12 +310,13 @@ impl Work<'_> {
                 [Which::Here, Which::There].into_iter().find(|side| self.side(*side).damaged.contains(&full));
             if let Some(side) = unread {
                 fate.waits = true;
-                self.wait(prefix, name, side, "git cannot read it there: it is damaged");
+                let other = if side == Which::Here { h } else { l };
+                self.wait(prefix, name, side, held::damaged(side, &full, other));
             }
             let refused = l != h && h.is_some_and(|oid| self.asked.refused.contains(oid));
             if refused {
                 fate.waits = true;
-                self.wait(prefix, name, Which::Here, "git here refused what the host sent");
+                self.wait(prefix, name, Which::Here, held::refused(prefix, name));
             }
             if let Some(side) = fate.moves() {
                 let gone = if side == Which::Here { h } else { l }.is_none();
@@ -326,77 +337,6 @@ impl Work<'_> {
         fates
     }
 
-    /// More than a few branches that would be deleted or set back here because the host did so wait for a person.
-    fn hold_many(&mut self, branches: &mut Fates) {
-        let here = &self.asked.here.branches;
-        let takes_away = |(name, fate): &(&Name, &mut Fate)| {
-            let Some(old) = here.get(name).filter(|_| fate.moves() == Some(Which::Here)) else {
-                return false;
-            };
-            fate.value.as_ref().is_none_or(|new| !(self.asked.ancestor)(old, new))
-        };
-        let many: Vec<_> = branches.iter_mut().filter(takes_away).collect();
-        if many.len() <= MOST_AT_ONCE {
-            return;
-        }
-        let why = format!("the host deletes or sets back {} branches at once", many.len());
-        let names: Vec<Name> = many
-            .into_iter()
-            .map(|(name, fate)| {
-                fate.waits = true;
-                name.clone()
-            })
-            .collect();
-        for name in names {
-            self.wait("refs/heads/", &name, Which::Here, &why);
-        }
-    }
-
-    /// What cannot be moved on the side that would follow.
-    fn hold_impossible(&mut self, branches: &mut Fates) {
-        for side in [Which::Here, Which::There] {
-            let had = self.side(side).branches.clone();
-            let mut will: BTreeSet<Name> = had.keys().cloned().collect();
-            for (name, fate) in branches.iter().filter(|(_, fate)| fate.moves() == Some(side)) {
-                if fate.value.is_some() {
-                    will.insert(name.clone())
-                } else {
-                    will.remove(name)
-                };
-            }
-            let mut held = Vec::new();
-            for (name, fate) in branches.iter_mut().filter(|(_, fate)| fate.moves() == Some(side)) {
-                let fresh = fate.value.is_some() && !had.contains_key(name);
-                let twin = || {
-                    let folded = name.as_str().to_lowercase();
-                    will.iter().find(|other| *other != name && other.as_str().to_lowercase() == folded)
-                };
-                let in_the_way = || {
-                    let below =
-                        |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
-                    let clash = |other: &&Name| {
-                        below(name.as_str(), other.as_str()) || below(other.as_str(), name.as_str())
-                    };
-                    will.iter().find(clash)
-                };
-                let why = if self.side(side).elsewhere.contains(name) {
-                    "it stands in another worktree".to_owned()
-                } else if let Some(other) = fresh.then(twin).flatten() {
-                    format!("`{other}` differs from it only in case")
-                } else if let Some(other) = fresh.then(in_the_way).flatten() {
-                    format!("`{other}` is in its way")
-                } else {
-                    continue;
-                };
-                fate.waits = true;
-                held.push((name.clone(), why));
-            }
-            for (name, why) in held {
-                self.wait("refs/heads/", &name, side, &why);
-            }
-        }
-    }
-
     /// Where the HEADs go: one follows the other only if both stand on the same commit then.
     fn head(&mut self, base: &Base, branches: &Fates) -> Heads {
         let (here, there) = (&self.asked.here.head, &self.asked.there.head);
@@ -407,6 +347,10 @@ impl Work<'_> {
         let (side, to) = match &base.head {
             Some(head) if head == here => (Which::Here, there),
             Some(head) if head == there => (Which::There, here),
+            // It was just made, and stands on a branch only because it has to stand somewhere.
+            None if self.asked.there.at.is_none() && self.asked.there.branches.is_empty() => {
+                (Which::There, here)
+            }
             _ => {
                 self.differs.push(Differs {
                     name: "HEAD".to_owned(),
@@ -417,17 +361,18 @@ impl Work<'_> {
             }
         };
         let why = match to {
-            Head::Branch(name) if branches.get(name).is_some_and(|fate| !fate.agrees()) => {
-                Some(format!("{name} is not the same on both sides"))
-            }
-            Head::Branch(name) if self.side(side).elsewhere.contains(name) => {
-                Some(format!("{name} stands in another worktree"))
-            }
-            Head::Commit(oid) if self.asked.refused.contains(oid) => {
-                Some("git here refused what the host sent".to_owned())
-            }
-            _ => None,
+            Head::Branch(name) => match branches.get(name) {
+                Some(fate) if fate.waits => Some(held::waits_itself(name)),
+                Some(fate) if !fate.agrees() => Some(held::to_be_joined(name)),
+                _ => self
+                    .side(side)
+                    .elsewhere
+                    .contains(name)
+                    .then(|| held::elsewhere(side, &format!("`{name}`"))),
+            },
+            Head::Commit(oid) => self.asked.refused.contains(oid).then(|| held::REFUSED_COMMIT.to_owned()),
         };
+        let why = why.or_else(|| self.staged_refused.then(|| held::STAGED.to_owned()));
         if let Some(why) = why {
             self.waits.push(Waits { name: "HEAD".to_owned(), side, why });
             return heads;
@@ -440,26 +385,12 @@ impl Work<'_> {
         heads
     }
 
-    /// While the HEADs differ, the branch that a side stands on is not moved under it: what is staged could not follow.
-    fn hold_where_one_stands(&mut self, branches: &mut Fates, heads: &Heads) {
-        if heads.here == heads.there {
-            return;
-        }
-        for (side, head) in [(Which::Here, &heads.here), (Which::There, &heads.there)] {
-            let Some(name) = head.branch() else { continue };
-            if let Some(fate) = branches.get_mut(name).filter(|fate| fate.moves() == Some(side)) {
-                fate.waits = true;
-                self.wait("refs/heads/", name, side, "it stands on it, and the other side stands elsewhere");
-            }
-        }
-    }
-
     fn staged(&self, base: &Base, branches: &Fates, heads: &Heads) -> Staged {
         let (here, there) = (self.asked.here, self.asked.there);
         let together = heads.here == heads.there
             && heads.here.branch().and_then(|name| branches.get(name)).is_none_or(Fate::agrees);
         let (Some(l), Some(h)) = (here.index.tree(), there.index.tree()) else { return Staged::Apart };
-        if !together {
+        if !together || self.staged_refused {
             return Staged::Apart;
         }
         let on = match &heads.here {
@@ -486,17 +417,11 @@ impl Work<'_> {
         let full = format!("{prefix}{name}");
         // A tag with a message is an object of its own, which no commit leads to.
         if let Some(old) = old
-            && (prefix == "refs/tags/" || new.is_none_or(|new| !(self.asked.ancestor)(old, new)))
+            && (prefix == TAGS || new.is_none_or(|new| !(self.asked.ancestor)(old, new)))
         {
             moves.keep.push((old.clone(), full.clone()));
         }
         moves.refs.push(RefMove { name: full, old: old.cloned(), new: new.cloned(), early: false });
-        let below = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('/'));
-        let made: Vec<String> =
-            moves.refs.iter().filter(|one| one.old.is_none()).map(|one| one.name.clone()).collect();
-        for one in moves.refs.iter_mut().filter(|one| one.new.is_none()) {
-            one.early |= made.iter().any(|made| below(made, &one.name) || below(&one.name, made));
-        }
     }
 
     /// A set: what one side has put on it or taken off it since, the other one does too.
@@ -535,21 +460,11 @@ impl Work<'_> {
         let (here, there) = (&self.asked.here.origin, &self.asked.there.origin);
         plan.base.origin = here.clone();
         let all: BTreeSet<&Name> = here.keys().chain(base.origin.keys()).collect();
-        for name in all {
-            let (was, is, has) = (base.origin.get(name), here.get(name), there.get(name));
-            if was != is && has != is {
-                let full = format!("refs/remotes/origin/{name}");
-                if self.waits_for_lock(Which::There, &full, is.is_none()) {
-                    locks::as_before(&mut plan.base.origin, name, was);
-                    continue;
-                }
-                plan.there.refs.push(RefMove {
-                    name: full,
-                    old: has.cloned(),
-                    new: is.cloned(),
-                    early: false,
-                });
-            }
+        let changed =
+            |name: &&Name| base.origin.get(name) != here.get(name) && there.get(name) != here.get(name);
+        let want = all.into_iter().filter(changed).map(|name| (name, here.get(name))).collect();
+        for name in self.shown(Which::There, "refs/remotes/origin/", there, want, &mut plan.there.refs) {
+            locks::as_before(&mut plan.base.origin, &name, base.origin.get(&name));
         }
     }
 
@@ -569,25 +484,78 @@ impl Work<'_> {
             (Which::Here, &mut plan.here, &at_here, (&base.shown_here, &mut plan.base.shown_here)),
             (Which::There, &mut plan.there, &at_there, (&base.shown_there, &mut plan.base.shown_there)),
         ] {
-            let has = self.side(side).published.clone();
+            let has = &self.side(side).published.clone();
             let names: BTreeSet<&Name> = want.keys().chain(before.keys()).collect();
-            for name in names.into_iter().filter(|name| has.get(*name) != want.get(*name)) {
-                let full = format!("refs/remotes/{}/{name}", side.shows());
-                if self.waits_for_lock(side, &full, !want.contains_key(name)) {
-                    locks::as_before(after, name, before.get(name));
-                    continue;
-                }
-                moves.refs.push(RefMove {
-                    name: full,
-                    old: has.get(name).cloned(),
-                    new: want.get(name).cloned(),
-                    early: false,
-                });
+            let changed = names.into_iter().filter(|name| has.get(*name) != want.get(*name));
+            let changed = changed.map(|name| (name, want.get(name))).collect();
+            let prefix = format!("refs/remotes/{}/", side.shows());
+            for name in self.shown(side, &prefix, has, changed, &mut moves.refs) {
+                locks::as_before(after, &name, before.get(&name));
             }
         }
     }
+
+    /// Moves names that only show what another place has. Gives those that wait.
+    fn shown(
+        &mut self,
+        side: Which,
+        prefix: &str,
+        has: &BTreeMap<Name, Oid>,
+        mut want: Vec<(&Name, Option<&Oid>)>,
+        moves: &mut Vec<RefMove>,
+    ) -> Vec<Name> {
+        let mut will: BTreeSet<String> = has.keys().map(Name::to_string).collect();
+        let mut wait = Vec::new();
+        // What goes makes room.
+        want.sort_by_key(|(_, new)| new.is_some());
+        for (name, new) in want {
+            let full = format!("{prefix}{name}");
+            if self.waits_for_lock(side, &full, new.is_none()) {
+                wait.push(name.clone());
+                continue;
+            }
+            let fresh = new.is_some() && !has.contains_key(name);
+            if let Some(other) = in_the_way(&will, name.as_str()).filter(|_| fresh) {
+                let why = held::shown_in_the_way(side, &format!("{prefix}{other}"));
+                self.wait(prefix, name, side, why);
+                wait.push(name.clone());
+                continue;
+            }
+            match new {
+                Some(_) => drop(will.insert(name.to_string())),
+                None => drop(will.remove(name.as_str())),
+            }
+            moves.push(RefMove { name: full, old: has.get(name).cloned(), new: new.cloned(), early: false });
+        }
+        wait
+    }
 }
 
+/// A name that cannot be there beside this one: `a` and `a/b`.
+fn in_the_way<'a>(names: &'a BTreeSet<String>, name: &str) -> Option<&'a String> {
+    let below = format!("{name}/");
+    let under = names.range(below.clone()..).next().filter(|other| other.starts_with(&below));
+    under.or_else(|| name.match_indices('/').find_map(|(at, _)| names.get(&name[..at])))
+}
+
+/// What has to go before others can be made.
+fn mark_early(refs: &mut [RefMove]) {
+    let made: BTreeSet<String> =
+        refs.iter().filter(|one| one.old.is_none()).map(|one| one.name.clone()).collect();
+    for one in refs.iter_mut().filter(|one| one.new.is_none()) {
+        one.early = in_the_way(&made, &one.name).is_some();
+    }
+}
+
+/// Is something staged on the host which git here refused, and which this side would have to have?
+fn staged_refused(asked: &Question<'_>, base: &Base) -> bool {
+    let index = asked.there.index.tree();
+    asked.there.wrap.as_ref().is_some_and(|wrap| asked.refused.contains(wrap))
+        && index != asked.here.index.tree()
+        && index != base.index
+}
+
+mod held;
 pub mod locks;
 #[cfg(test)]
 mod tests;

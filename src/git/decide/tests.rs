@@ -134,9 +134,12 @@ fn branches() {
         // A directory in the place of a file, among the names.
         ("main=A a=A", "main=A a=A", "main=A a/b=A", "a A>-!, a/b ->A", "", ""),
         ("main=A a/b=A", "main=A a/b=A", "main=A a=A", "a ->A, a/b A>-!", "", ""),
+        ("main=A @a=A", "main=A @a=A", "main=A @a/b=A", "tags/a A>-!, tags/a/b ->A", "", ""),
         // Tags do not go forward by themselves.
         ("main=A", "main=A", "main=A @v=B", "tags/v ->B", "", ""),
         ("main=A @v=A", "main=A @v=B", "main=A @v=C", "", "", "refs/tags/v"),
+        // The way out of that.
+        ("main=A @v=A", "main=A", "main=A @v=C", "tags/v ->C", "", ""),
         // The first commit of all.
         ("", "", "main=A", "main ->A", "", ""),
     ];
@@ -258,6 +261,25 @@ fn heads() {
     }
 }
 
+/// A repository that was just made on the host stands on a branch only because it has to stand somewhere.
+#[test]
+fn a_host_without_anything_follows_to_wherever_this_side_stands() {
+    for (l, h, there, differs) in [
+        (on("A", "main=A"), on("main", ""), "main ->A, HEAD 000000000 (detached)", 0),
+        (on("A", ""), on("main", ""), "HEAD 000000000 (detached)", 0),
+        (on("dev", "dev=A"), on("main", ""), "dev ->A, HEAD dev", 0),
+        // It has a commit, or a branch.
+        (on("A", "main=A"), on("main", "main=A"), "", 1),
+        (on("dev", "dev=A"), on("orphan", "dev=A"), "", 1),
+    ] {
+        let plan = asked(&l, &h, None);
+        let case = format!("{} | {}", l.head, h.head);
+        assert_eq!((shown(&plan.here), shown(&plan.there)), (String::new(), there.to_owned()), "{case}");
+        assert_eq!((plan.differs.len(), plan.waits.len()), (differs, 0), "{case}: {plan:?}");
+        assert_eq!(plan.base.head, (differs == 0).then_some(l.head), "{case}");
+    }
+}
+
 #[test]
 fn while_the_heads_differ_nobody_is_moved_under_its_feet() {
     let was = base(&on("main", "main=A w1=A w2=A"));
@@ -266,6 +288,7 @@ fn while_the_heads_differ_nobody_is_moved_under_its_feet() {
     let plan = asked(&l, &h, Some(&was));
     assert_eq!((shown(&plan.here), shown(&plan.there)), ("w2 A>B".to_owned(), String::new()));
     assert_eq!(plan.waits[0].name, "refs/heads/w1");
+    assert!(plan.waits[0].why.ends_with("`git switch w1` on the host"), "{:?}", plan.waits);
     assert_eq!((plan.staged, &plan.base.head), (Staged::Apart, &was.head));
     assert_eq!(plan.base.branches[&name("w1")], oid('A'));
 }
@@ -307,6 +330,78 @@ fn staged() {
     ] {
         assert_eq!(asked(&l, &h, None).staged, expected);
     }
+}
+
+/// What git here refused of what is staged on the host stays there, and nobody moves under it.
+#[test]
+fn what_is_staged_and_refused_stays_apart_and_the_rest_goes_on() {
+    let both = state("main=A work=A");
+    let evil = |refs: &str| {
+        let head = if refs.starts_with('w') { "work" } else { "main" };
+        State { index: Index::Tree(tree('e')), wrap: Some(oid('e')), ..on(head, refs) }
+    };
+    let cut = |text: &str| {
+        let words = text.split(", ").filter(|one| !one.starts_with("work")).collect::<Vec<_>>();
+        words.join(", ")
+    };
+    for (was, l, h, here, there, waits) in [
+        (&both, both.clone(), evil("main=A work=B"), "", "", "index"),
+        // A commit under it, on either side.
+        (&both, both.clone(), evil("main=B work=B"), "", "", "index refs/heads/main"),
+        (&both, state("main=B work=A"), evil("main=A work=B"), "", "", "index refs/heads/main"),
+        // Both have staged something.
+        (
+            &both,
+            State { index: Index::Tree(tree('s')), ..both.clone() },
+            evil("main=A work=B"),
+            "",
+            "",
+            "index",
+        ),
+        // Gone to another branch, on either side.
+        (&both, both.clone(), evil("work=B main=A"), "", "", "HEAD"),
+        (&both, on("work", "main=A work=A"), evil("main=A work=B"), "", "", "HEAD refs/heads/work"),
+        // It was agreed on before: the host takes over what is here.
+        (&evil("main=A work=A"), both.clone(), evil("main=A work=B"), "", "", ""),
+    ] {
+        let refused = BTreeSet::from([oid('e')]);
+        let known = base(was);
+        let plan = decide(&Question {
+            here: &l,
+            there: &h,
+            base: Some(&known),
+            refused: &refused,
+            ancestor: &ancestor,
+        });
+        let case = format!("{} {:?} | {} {:?}", l.head, l.branches, h.head, h.branches);
+        assert_eq!(
+            (cut(&shown(&plan.here)), cut(&shown(&plan.there))),
+            (here.to_owned(), there.to_owned()),
+            "{case}"
+        );
+        let names: Vec<&str> = plan.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names.join(" "), waits, "{case}");
+        let expected = if waits.is_empty() { Staged::Take(Which::There) } else { Staged::Apart };
+        assert_eq!(plan.staged, expected, "{case}");
+        if !waits.is_empty() {
+            assert_eq!(plan.base.index, known.index, "{case}");
+            assert!(plan.waits.iter().any(|one| one.why.contains("`git reset` on the host")), "{case}");
+        }
+        if !waits.contains("work") {
+            assert_eq!(shown(&plan.here), "work A>B", "all else goes on: {case}");
+        }
+    }
+    // On top of a commit that is refused it is so with it.
+    let refused = BTreeSet::from([oid('e'), oid('y')]);
+    let plan = decide(&Question {
+        here: &both,
+        there: &evil("main=y work=A"),
+        base: Some(&base(&both)),
+        refused: &refused,
+        ancestor: &ancestor,
+    });
+    assert_eq!((plan.waits.len(), &plan.staged), (1, &Staged::Apart), "{:?}", plan.waits);
+    assert_eq!(plan.waits[0].name, "refs/heads/main");
 }
 
 #[test]
@@ -361,6 +456,7 @@ fn many_that_the_host_takes_away_are_asked_about() {
     let was = base(&state(all));
     let plan = asked(&state(all), &state("main=A"), Some(&was));
     assert!(plan.here.is_empty() && plan.waits.len() == 4, "{plan:?}");
+    assert!(plan.waits[0].why.contains("`sinc git join a --theirs` follows"), "{:?}", plan.waits);
     assert_eq!(plan.base.branches, was.branches);
     let three =
         asked(&state("main=A a=B b=B c=B"), &state("main=A"), Some(&base(&state("main=A a=B b=B c=B"))));
@@ -377,12 +473,31 @@ fn what_cannot_be_moved_waits_and_holds_nobody_up() {
     here.elsewhere.insert(name("work"));
     let plan = asked(&here, &state("main=B work=B"), Some(&was));
     assert_eq!(shown(&plan.here), "main A>B");
-    assert!(plan.waits[0].why.contains("worktree"), "{:?}", plan.waits);
+    assert!(plan.waits[0].why.contains("worktree") && plan.waits[0].why.contains("`git worktree list`"));
     // A name that only differs in case; one below another.
     let twin = asked(&state("main=A work=A"), &state("main=A work=A Main=B"), Some(&was));
     assert_eq!(twin.waits.first().map_or("", |one| one.name.as_str()), "refs/heads/Main");
-    let clash = asked(&state("main=A work=B"), &state("main=A work/b=B"), Some(&base(&state("main=A"))));
-    assert_eq!(clash.waits.len(), 2, "{clash:?}");
+    assert!(twin.waits[0].why.contains("in case: rename one of them (`git branch -m Main NEW` on the host)"));
+    for (l, h, how) in [
+        ("main=A work=B", "main=A work/b=B", "`git branch -m work/b NEW` on the host"),
+        ("main=A @rel=A", "main=A @rel/1=A", "`git tag -d rel/1` on the host"),
+    ] {
+        let clash = asked(&state(l), &state(h), Some(&base(&state("main=A"))));
+        assert!(clash.here.is_empty() && clash.there.is_empty(), "{clash:?}");
+        assert_eq!(clash.waits.len(), 2, "{clash:?}");
+        assert!(
+            clash.waits[0].why.contains("is in its way") && clash.waits[0].why.contains(how),
+            "{clash:?}"
+        );
+    }
+    // One that is in the way only because it waits itself: it stands in another worktree, or under a HEAD that went.
+    let mut here = state("main=A work=A");
+    here.elsewhere.insert(name("work"));
+    let plan = asked(&here, &state("main=A work/b=B"), Some(&was));
+    assert_eq!((shown(&plan.here), plan.waits.len()), (String::new(), 2), "{:?}", plan.waits);
+    let all = "main=A w1=A w2=A";
+    let plan = asked(&on("w1", all), &on("w2", "main=A w1/b=B w2=A"), Some(&base(&on("main", all))));
+    assert_eq!((shown(&plan.here), plan.waits.len()), (String::new(), 2), "{:?}", plan.waits);
     // What was refused.
     let refused = BTreeSet::from([oid('y')]);
     let (here, there) = (state("main=A work=A"), state("main=B work=y"));
@@ -394,6 +509,7 @@ fn what_cannot_be_moved_waits_and_holds_nobody_up() {
         ancestor: &ancestor,
     });
     assert_eq!((shown(&plan.here), plan.waits.len()), ("main A>B".to_owned(), 1));
+    assert!(plan.waits[0].why.ends_with("(`git branch -D work`)"), "{:?}", plan.waits);
     let here = state("main=A work=x");
     let plan = decide(&Question {
         here: &here,
@@ -423,6 +539,9 @@ fn what_origin_has_goes_to_the_host_and_never_back() {
         ("main=A", "main=A", "main=x", ""),
         ("", "", "main=x", ""),
         ("main=A", "main=B", "main=x", "remotes/origin/main x>B"),
+        // A directory in the place of a file, among the names.
+        ("topic=A", "topic/1=A", "topic=A", "remotes/origin/topic A>-!, remotes/origin/topic/1 ->A"),
+        ("topic/1=A", "topic=A", "topic/1=A", "remotes/origin/topic/1 A>-!, remotes/origin/topic ->A"),
     ] {
         let plan = asked(&with(l), &with(h), Some(&base(&with(was))));
         assert_eq!(
@@ -430,6 +549,45 @@ fn what_origin_has_goes_to_the_host_and_never_back() {
             (String::new(), there.to_owned()),
             "{was}|{l}|{h}"
         );
+        assert!(plan.waits.is_empty(), "{was}|{l}|{h}");
+    }
+    // What the host alone has is in the way of its own name only, until it is gone.
+    let plan = asked(&with("topic/1=A main=B"), &with("topic=x"), Some(&base(&with(""))));
+    assert_eq!(shown(&plan.there), "remotes/origin/main ->B");
+    assert_eq!(plan.waits.len(), 1);
+    assert!(plan.waits[0].why.ends_with("`git update-ref -d refs/remotes/origin/topic` on the host"));
+    assert_eq!(plan.base.origin, BTreeMap::from([(name("main"), oid('B'))]));
+    let plan = asked(&with("topic/1=A main=B"), &with("main=B"), Some(&plan.base));
+    assert_eq!(shown(&plan.there), "remotes/origin/topic/1 ->A");
+}
+
+#[test]
+fn a_branch_of_a_remote_called_like_what_is_shown_is_only_in_its_own_way() {
+    let was = base(&state("main=A a/b=A"));
+    let mut here = state("main=A a/b=x");
+    here.published.insert(name("a"), oid('q'));
+    let plan = asked(&here, &state("main=B a/b=y"), Some(&was));
+    assert_eq!(shown(&plan.here), "main A>B");
+    assert_eq!((plan.waits.len(), plan.base.shown_here.len()), (1, 0), "{:?}", plan.waits);
+    assert!(plan.waits[0].why.contains("`git update-ref -d refs/remotes/host/a` here"), "{:?}", plan.waits);
+}
+
+/// What both had in common is only so of the repository that it was noted of.
+#[test]
+fn what_is_agreed_on_is_noted_of_this_repository_of_the_hosts() {
+    let mut there = state("main=A");
+    let plan = asked(&state("main=A"), &there, None);
+    assert!(plan.base.id.is_none() && plan.base.is_of(&there));
+    // One that is noted by an earlier version counts unless nobody has ever been there.
+    there.fresh = true;
+    assert!(!plan.base.is_of(&there));
+    (there.id, there.fresh) = (Some("one".to_owned()), false);
+    assert!(plan.base.is_of(&there));
+    let plan = asked(&state("main=A"), &there, Some(&plan.base));
+    assert_eq!(plan.base.id.as_deref(), Some("one"));
+    for (id, is) in [(Some("one"), true), (Some("two"), false), (None, false)] {
+        there.id = id.map(str::to_owned);
+        assert_eq!(plan.base.is_of(&there), is, "{id:?}");
     }
 }
 
@@ -444,6 +602,8 @@ fn what_cannot_be_read_was_not_deleted() {
         let plan = asked(&here, &there, Some(&was));
         assert_eq!((plan.here.is_empty(), plan.there.is_empty()), (true, true), "{plan:?}");
         assert_eq!(plan.waits.len(), 1, "{plan:?}");
+        let way = format!("`echo {} >.git/refs/heads/work` ", oid('A'));
+        assert!(plan.waits[0].why.contains(&way), "{:?}", plan.waits);
         assert_eq!(plan.base.branches.get(&name("work")), was.branches.get(&name("work")));
     }
 }

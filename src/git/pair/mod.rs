@@ -1,6 +1,8 @@
 //! Two repositories on this machine and whole cycles between them: what a cycle does to real git, without a network, and what
 //! becomes of one that is killed or refused at any of its steps.
 
+mod in_the_way;
+mod limited;
 mod lock;
 mod on_the_way;
 

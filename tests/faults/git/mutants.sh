@@ -29,6 +29,7 @@ what() {
   *) echo "mutants.sh: what is '$1'? There are: ${names[*]}" >&2 && exit 2 ;;
   esac
 }
+# shellcheck disable=SC2016 # they are sed's own
 change() {
   case $1 in
   old-values) edit src/git/decide/mod.rs 's/moves\.keep\.push((old\.clone(), full\.clone()));/let _ = old;/' ;;

@@ -1,0 +1,183 @@
+//! What is held though it would follow, and what a person is told about it: each text ends with the way out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{BRANCHES, Fates, Heads, MOST_AT_ONCE, Work, in_the_way};
+use crate::git::state::{Name, Oid, Which};
+use crate::process::quote::posix;
+
+/// What is staged on the host cannot come.
+pub(super) const STAGED: &str =
+    "git here refused what is staged on the host: `git reset` on the host takes it out of what is staged";
+
+/// The commit that the host went to cannot come.
+pub(super) const REFUSED_COMMIT: &str =
+    "git here refused what the host sent: go to another commit on the host (`git switch BRANCH`)";
+
+fn at(side: Which) -> &'static str {
+    match side {
+        Which::Here => "here",
+        Which::There => "on the host",
+    }
+}
+
+fn other(side: Which) -> Which {
+    match side {
+        Which::Here => Which::There,
+        Which::There => Which::Here,
+    }
+}
+
+/// A name that git cannot read, and what it is on the other side.
+pub(super) fn damaged(side: Which, full: &str, on_the_other: Option<&Oid>) -> String {
+    let (at, file) = (at(side), posix(&format!(".git/{full}")));
+    let way = match on_the_other {
+        Some(oid) => format!("`echo {oid} >{file}` {at} makes it as on the other side"),
+        None => format!("`rm {file}` {at} deletes it"),
+    };
+    format!("git cannot read it {at}: it is damaged. {way}")
+}
+
+/// A branch or tag that git here refused.
+pub(super) fn refused(prefix: &str, name: &Name) -> String {
+    let (how, name) = (if prefix == BRANCHES { "branch -D" } else { "tag -d" }, posix(name.as_str()));
+    format!(
+        "git here refused what the host sent: put another commit there, or delete it there (`git {how} {name}`)"
+    )
+}
+
+/// HEAD would follow to a branch that waits.
+pub(super) fn waits_itself(name: &Name) -> String {
+    format!("`{name}` waits itself: it follows when that is settled")
+}
+
+/// HEAD would follow to a branch that differs.
+pub(super) fn to_be_joined(name: &Name) -> String {
+    format!("`{name}` is not the same on both sides: `sinc git join {}`", posix(name.as_str()))
+}
+
+/// A branch that another worktree stands on.
+pub(super) fn elsewhere(side: Which, what: &str) -> String {
+    let at = at(side);
+    format!(
+        "{what} stands in another worktree {at}: go to another branch in it (`git worktree list` {at} names it)"
+    )
+}
+
+/// A name that only shows something is in the way of another.
+pub(super) fn shown_in_the_way(side: Which, full: &str) -> String {
+    let at = at(side);
+    format!("`{full}` {at} is in its way: `git update-ref -d {}` {at}", posix(full))
+}
+
+impl Work<'_> {
+    /// More than a few branches that would be deleted or set back here because the host did so wait for a person.
+    pub(super) fn hold_many(&mut self, branches: &mut Fates) {
+        let asked = self.asked;
+        let here = &asked.here.branches;
+        let takes_away = |(name, fate): &(&Name, &mut super::Fate)| {
+            let Some(old) = here.get(name).filter(|_| fate.moves() == Some(Which::Here)) else {
+                return false;
+            };
+            fate.value.as_ref().is_none_or(|new| !(asked.ancestor)(old, new))
+        };
+        let many: Vec<_> = branches.iter_mut().filter(takes_away).collect();
+        if many.len() <= MOST_AT_ONCE {
+            return;
+        }
+        let count = many.len();
+        for (name, fate) in many {
+            fate.waits = true;
+            let join = format!("sinc git join {}", posix(name.as_str()));
+            let why = format!(
+                "the host deletes or sets back {count} branches at once: `{join} --theirs` follows it, `{join} --mine` brings it back there"
+            );
+            self.waits.push(super::Waits { name: format!("{BRANCHES}{name}"), side: Which::Here, why });
+        }
+    }
+
+    /// What cannot be moved on the side that would follow.
+    pub(super) fn hold_impossible(&mut self, prefix: &str, fates: &mut Fates) {
+        for side in [Which::Here, Which::There] {
+            if prefix == BRANCHES {
+                self.hold_elsewhere(side, fates);
+            }
+            let state = self.side(side);
+            let had = if prefix == BRANCHES { &state.branches } else { &state.tags }.clone();
+            let mut will: BTreeSet<String> = had.keys().map(Name::to_string).collect();
+            for (name, fate) in fates.iter().filter(|(_, fate)| fate.moves() == Some(side)) {
+                if fate.value.is_some() {
+                    will.insert(name.to_string())
+                } else {
+                    will.remove(name.as_str())
+                };
+            }
+            let mut folded: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+            for name in &will {
+                folded.entry(name.to_lowercase()).or_default().push(name);
+            }
+            let comes = |name: &Name, fate: &super::Fate| {
+                fate.moves() == Some(side) && fate.value.is_some() && !had.contains_key(name)
+            };
+            for (name, fate) in fates.iter_mut().filter(|(name, fate)| comes(name, fate)) {
+                let twins = folded.get(&name.as_str().to_lowercase());
+                let twin = twins.and_then(|all| all.iter().find(|other| other.as_str() != name.as_str()));
+                let why = if let Some(other) = twin {
+                    format!("`{other}` differs from it only in case")
+                } else if let Some(other) = in_the_way(&will, name.as_str()) {
+                    format!("`{other}` is in its way")
+                } else {
+                    continue;
+                };
+                fate.waits = true;
+                let (at, word) = (at(other(side)), posix(name.as_str()));
+                let how = if prefix == BRANCHES {
+                    format!("rename one of them (`git branch -m {word} NEW` {at})")
+                } else {
+                    format!("delete one of them (`git tag -d {word}` {at})")
+                };
+                self.wait(prefix, name, side, format!("{why}: {how}"));
+            }
+        }
+    }
+
+    fn hold_elsewhere(&mut self, side: Which, branches: &mut Fates) {
+        for (name, fate) in branches.iter_mut().filter(|(_, fate)| fate.moves() == Some(side)) {
+            if self.side(side).elsewhere.contains(name) {
+                fate.waits = true;
+                self.wait(BRANCHES, name, side, elsewhere(side, "it"));
+            }
+        }
+    }
+
+    /// While the HEADs differ, the branch that a side stands on is not moved under it: what is staged could not follow. Nor is it
+    /// where what is staged on the host cannot come.
+    pub(super) fn hold_where_one_stands(&mut self, branches: &mut Fates, heads: &Heads) {
+        let together = heads.here == heads.there;
+        if together && !self.staged_refused {
+            return;
+        }
+        // With the commit that it is on top of it is refused anyhow.
+        let own = self.asked.there.commit().is_none_or(|commit| !self.asked.refused.contains(commit));
+        if together && own {
+            self.waits.push(super::Waits {
+                name: "index".to_owned(),
+                side: Which::Here,
+                why: STAGED.to_owned(),
+            });
+        }
+        for (side, head) in [(Which::Here, &heads.here), (Which::There, &heads.there)] {
+            let Some(name) = head.branch() else { continue };
+            if let Some(fate) = branches.get_mut(name).filter(|fate| fate.moves() == Some(side)) {
+                fate.waits = true;
+                let why = if together {
+                    STAGED.to_owned()
+                } else {
+                    let (at, word) = (at(other(side)), posix(name.as_str()));
+                    format!("it stands on it, and the other side stands elsewhere: `git switch {word}` {at}")
+                };
+                self.wait(BRANCHES, name, side, why);
+            }
+        }
+    }
+}
