@@ -1,6 +1,7 @@
 //! Two repositories on this machine and whole cycles between them: what a cycle does to real git, without a network, and what
 //! becomes of one that is killed or refused at any of its steps.
 
+mod kept;
 mod lock;
 mod on_the_way;
 
@@ -526,9 +527,9 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         save("a\nb", "x"),
     ];
     let local = Local::new(Runner::default(), &pair.here);
-    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
+    assert_eq!(saves::keep(&local, &ask, &all, &[]).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
     assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
-    assert!(saves::keep(&local, &ask, &all).unwrap().is_empty(), "once");
+    assert!(saves::keep(&local, &ask, &all, &[]).unwrap().is_empty(), "once");
     // There.
     std::fs::create_dir(pair.there.join("it's -n")).unwrap();
     for (file, text) in [("a", "saved\n"), ("it's -n/$x `y`", "saved too\n"), ("-c", "in place\n")] {
