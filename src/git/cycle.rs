@@ -12,6 +12,7 @@ use super::local::Local;
 use super::state::{Head, Oid, Snapshot, State, Which, parse};
 use super::transport::{Tell, Transport};
 use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup};
+use crate::ignore::is_misleading;
 use crate::remote::{Reply, Script};
 
 /// Runs a script with words on the host and gives its answer.
@@ -365,7 +366,9 @@ fn left(answer: &[u8]) -> Vec<Oid> {
 /// The lines of an answer, by their keys.
 pub(super) fn lines(answer: &[u8]) -> BTreeMap<String, String> {
     let answer = crate::remote::Answer { bytes: answer.to_vec(), ..Default::default() };
-    Reply::of(&answer).lines().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    // It may be told to a person, and a host can say anything.
+    let plain = |text: &str| text.chars().map(|c| if is_misleading(c) { '?' } else { c }).collect();
+    Reply::of(&answer).lines().map(|(key, value)| (key.to_owned(), plain(value))).collect()
 }
 
 /// What keeps everything where it is.

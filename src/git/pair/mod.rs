@@ -4,6 +4,7 @@
 mod kept;
 mod lock;
 mod on_the_way;
+mod transport;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
