@@ -53,6 +53,15 @@ pub struct Sides<'a> {
 /// What is remembered from one cycle to the next: objects of the host's that were refused, and why.
 pub type Refused = BTreeMap<Oid, String>;
 
+/// What so many ids lead to is packed to go with what is asked anyway: they are one word of a command, which may have 128 KiB.
+const MOST_GIVEN: usize = 300;
+
+/// And so many may be there that it is packed against: they are words of one command.
+const MOST_HAD: usize = 10_000;
+
+/// A whole question to the host is one word there; a little is left for what surrounds it.
+const LONGEST: usize = 124 * 1024;
+
 /// What a cycle came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -150,7 +159,7 @@ impl Sides<'_> {
             .filter(|oid| !known.contains(oid) && !refused.contains_key(*oid))
             .collect();
         let mut missing = self.local.missing(&wanted)?;
-        if !missing.is_empty()
+        if (1..=MOST_GIVEN).contains(&missing.len())
             && let Some(pack) = &there.pack
             && self.local.take(&missing, pack)?
         {
@@ -280,6 +289,11 @@ impl Sides<'_> {
                     }
                     all.extend(words.iter().cloned());
                     all.extend((!in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
+                    if which == Which::There && pack.is_some() && !self.fits(&all) {
+                        self.transport.push(&self.local, &needed, self.tell)?;
+                        pack = None;
+                        continue;
+                    }
                     let answer = match which {
                         Which::There => (self.ask)("move the host's repository", &APPLY, &all)?,
                         Which::Here => self.local_script("move the repository", &APPLY, &all)?,
@@ -327,12 +341,20 @@ impl Sides<'_> {
         })))
     }
 
+    /// Can the host be asked for this move in one go?
+    fn fits(&self, words: &[String]) -> bool {
+        let all: Vec<&str> =
+            std::iter::once(self.directory.as_str()).chain(words.iter().map(String::as_str)).collect();
+        APPLY.command(&all).len() <= LONGEST
+    }
+
     /// Packs what the host needs, to go with its move; what is much is sent at once.
     fn give(&self, needed: &BTreeSet<Oid>, has: BTreeSet<Oid>) -> Result<Option<String>> {
         if needed.is_empty() {
             return Ok(None);
         }
-        let pack = self.local.give(needed, &has)?;
+        let little = needed.len() <= MOST_GIVEN && has.len() <= MOST_HAD;
+        let pack = if little { self.local.give(needed, &has)? } else { None };
         if pack.is_none() {
             self.transport.push(&self.local, needed, self.tell)?;
         }

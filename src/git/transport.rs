@@ -27,6 +27,9 @@ pub struct Transport {
 /// it is silent, for a minute or two in the largest repositories.
 const SILENCE: Duration = Duration::from_secs(300);
 
+/// So many objects are asked for, or sent, by one call: each is a word of it.
+const AT_ONCE: usize = 5_000;
+
 /// How far it is, in git's own words.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Sync);
 
@@ -71,12 +74,13 @@ impl Transport {
     /// The host cannot be reached.
     pub fn fetch(&self, local: &Local, oids: &BTreeSet<Oid>) -> Result<BTreeMap<Oid, String>> {
         let mut refused = BTreeMap::new();
-        let all: Vec<&Oid> = oids.iter().collect();
-        // One bad object stops its own name, not the rest.
-        if !all.is_empty() && self.fetch_these(local, &all)?.is_some() {
-            for oid in all {
-                if let Some(why) = self.fetch_these(local, &[oid])? {
-                    refused.insert(oid.clone(), why);
+        for some in oids.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            // One bad object stops its own name, not the rest.
+            if self.fetch_these(local, some)?.is_some() {
+                for oid in some {
+                    if let Some(why) = self.fetch_these(local, &[oid])? {
+                        refused.insert((*oid).clone(), why);
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 mod kept;
 mod lock;
+mod many;
 mod on_the_way;
 mod transport;
 
@@ -33,6 +34,7 @@ struct Pair {
     /// What the host runs in place of `apply.sh`, once.
     instead: std::sync::Mutex<Option<&'static Script>>,
     refused: RefCell<Refused>,
+    ignores: Vec<String>,
 }
 
 /// Git as a person calls it, with nothing of this machine's settings.
@@ -53,10 +55,12 @@ fn git(dir: &Path, words: &[&str]) -> String {
 }
 
 fn script(dir: &Path, script: &Script, words: &[String]) -> Vec<u8> {
+    // All of it is one word, as on a host.
+    let mut all = vec![dir.to_str().unwrap()];
+    all.extend(words.iter().map(String::as_str));
     let cmd = Cmd::new("sh", "be the host")
         .answers(&(0..256).collect::<Vec<_>>())
-        .args(["-c", script.line(), "sinc", dir.to_str().unwrap()])
-        .args(words);
+        .args(["-c", &script.command(&all)]);
     // One that is killed has said nothing.
     let said = Runner::default().answer(&cmd);
     said.map_or_else(|_| Vec::new(), |output| Answer::new(output.code, &output.stdout, output.stderr).bytes)
@@ -83,6 +87,7 @@ impl Pair {
             whole: AtomicU32::new(0),
             instead: None.into(),
             refused: RefCell::default(),
+            ignores: vec!["dist".to_owned()],
         }
     }
 
@@ -109,7 +114,7 @@ impl Pair {
             transport: Transport::through(self.line.get(), self.there.to_str().unwrap()),
             files: &files,
             base: base::path(&self.here, "test"),
-            ignores: vec!["dist".to_owned()],
+            ignores: self.ignores.clone(),
             tell: None,
         })
     }
@@ -503,6 +508,27 @@ fn the_hosts_hooks_filters_and_settings_run_nothing_here() {
     let main = Name::parse("main").unwrap();
     pair.with(|sides| join::join(sides, &main, join::How::Merge, &mut Refused::new())).unwrap();
     assert!(!proof.exists(), "something was run");
+}
+
+#[test]
+fn a_push_on_the_host_says_that_it_goes_nowhere_whatever_hooks_there_are() {
+    let pair = Pair::new();
+    git(&pair.here, &["remote", "add", "origin", "https://example.com/a.git"]);
+    pair.settle();
+    git(&pair.there, &["config", "core.hooksPath", ".husky"]);
+    for words in [&["push"][..], &["push", "--no-verify"], &["push", "origin", "main"], &["push", "--all"]] {
+        let cmd = Cmd::new("git", "push").dir(&pair.there).args(words);
+        let error = Runner::default().answer(&cmd).unwrap_err();
+        assert!(error.stderr().contains("sinc: commits go to the laptop"), "{words:?}: {error}");
+    }
+    // With another address it is a push as any other.
+    git(&pair.there, &["config", "--unset", "remote.pushDefault"]);
+    let bare = pair.here.parent().unwrap().join("bare");
+    git(&pair.here, &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+    git(&pair.there, &["config", "remote.origin.pushurl", bare.to_str().unwrap()]);
+    Pair::commit(&pair.there, "a", "pushed\n");
+    git(&pair.there, &["push", "-q"]);
+    assert_eq!(git(&bare, &["rev-parse", "main"]), git(&pair.there, &["rev-parse", "main"]));
 }
 
 #[test]
