@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::super::local::Local;
 use super::super::state::{Name, Oid};
 use super::super::transport::Transport;
-use super::super::{cycle::Refused, join};
+use super::super::cycle::{Outcome, Refused};
+use super::super::join;
 use super::{Pair, git};
-use crate::process::{Outcome, ProcessError, Runner};
+use crate::process::{self, ProcessError, Runner};
 
 /// Text in which git finds nothing to make it small.
 fn noise(seed: u64, bytes: usize) -> String {
@@ -24,7 +25,7 @@ fn a_host_that_falls_silent_is_not_waited_for() {
     let oid = Oid::parse(&"a".repeat(40)).unwrap();
     let silent = |error: &anyhow::Error| {
         let error = error.downcast_ref::<ProcessError>().unwrap();
-        assert!(matches!(error.outcome(), Outcome::Silent(_)), "{error}");
+        assert!(matches!(error.outcome(), process::Outcome::Silent(_)), "{error}");
     };
     silent(&way.fetch(&local, &[oid].into()).unwrap_err());
     let main = Oid::parse(&git(&pair.here, &["rev-parse", "main"])).unwrap();
@@ -81,9 +82,30 @@ fn a_file_of_the_projects_that_says_where_our_url_leads_is_not_followed() {
         git(side, &["reset", "-q", "--hard", "HEAD^"]);
     }
     // It is armed.
-    let cmd = crate::process::Cmd::new("git", "be a person").dir(&pair.here).args(["ls-remote", "sinc:x"]);
+    let cmd = process::Cmd::new("git", "be a person").dir(&pair.here).args(["ls-remote", "sinc:x"]);
     let _ = Runner::default().read(&cmd);
     assert!(proof.exists(), "it does nothing");
+}
+
+#[test]
+fn a_partial_clone_is_refused_with_a_way_out_that_works() {
+    let mut pair = Pair::new();
+    Pair::commit(&pair.here, "a", "2\n");
+    git(&pair.here, &["config", "uploadpack.allowFilter", "true"]);
+    git(&pair.here, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let origin = pair.here.clone();
+    pair.here = origin.parent().unwrap().join("clone");
+    let url = format!("file://{}", origin.display());
+    git(&origin, &["clone", "-q", "--filter=blob:none", &url, pair.here.to_str().unwrap()]);
+    let Outcome::Off(Some(why)) = pair.cycle().unwrap() else { panic!("it is shared") };
+    let mut ways = 0;
+    for command in why.split('`').skip(1).step_by(2).flat_map(|text| text.split("; ")) {
+        ways += 1;
+        git(&pair.here, &command.split_whitespace().skip(1).collect::<Vec<_>>());
+    }
+    assert_eq!(ways, 3, "{why}");
+    pair.settle();
+    assert_eq!(git(&pair.there, &["show", "main^:a"]), "1");
 }
 
 #[test]
@@ -116,7 +138,7 @@ fn a_merge_that_makes_line_ends_alike_runs_no_filter() {
     assert!(!proof.exists(), "{joined:?}");
     // It is armed.
     let words = ["merge-tree", "--write-tree", "main^1", "main^2"];
-    let cmd = crate::process::Cmd::new("git", "be a person").dir(&pair.here).args(words).answers(&[0, 1]);
+    let cmd = process::Cmd::new("git", "be a person").dir(&pair.here).args(words).answers(&[0, 1]);
     let _ = Runner::default().answer(&cmd);
     assert!(proof.exists(), "it does nothing");
 }
