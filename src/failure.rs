@@ -205,7 +205,7 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<(Kind, Vec<Stri
 fn of_process(error: &ProcessError) -> (Kind, Vec<String>) {
     match error.outcome() {
         Outcome::NotFound => (Kind::MissingTool, install_hint(error.program())),
-        Outcome::TimedOut(_) => (Kind::TimedOut, Vec::new()),
+        Outcome::TimedOut(_) | Outcome::Silent(_) => (Kind::TimedOut, Vec::new()),
         Outcome::Interrupted(signal) => (Kind::Signal(*signal), Vec::new()),
         _ => (Kind::Failed, Vec::new()),
     }
@@ -217,6 +217,7 @@ pub fn install_hint(program: &str) -> Vec<String> {
     let package = match program {
         "ssh" | "scp" => "openssh-client",
         "tmux" => "tmux",
+        "git" => "git",
         "et" => {
             return vec![
                 "install Eternal Terminal (https://eternalterminal.dev), or use `transport = \"ssh\"`".into(),

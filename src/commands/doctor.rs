@@ -51,6 +51,11 @@ impl Finding {
         Self { check: check.into(), state, what: what.into(), fix: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_good(&self) -> bool {
+        self.state == State::Good
+    }
+
     pub(super) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
@@ -67,6 +72,7 @@ pub(super) fn run(ctx: &Context) -> Result<i32> {
     match config.host(None) {
         Ok(host) => {
             findings.push(link(ctx, &config, &host));
+            findings.extend(doctor_git::shared(ctx, &host.name));
             findings.extend(on_host(ctx, &config, &host)?);
         }
         Err(error) => {
@@ -148,6 +154,7 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
     let name = if first.host.os_name.is_empty() { "an unknown system" } else { &first.host.os_name };
     let mut findings = vec![Finding::new(check, State::Good, format!("reached; {name}"))];
     findings.extend(tools(&first));
+    findings.extend(config.sync.git.value.then(|| doctor_git::on_host(&first)));
     if first.host.guard.is_some() {
         let what = "a change of the firewall or of sshd waits for a login that confirms it";
         findings.push(Finding::new("firewall", State::Bad, what).fix("`sinc install` confirms it"));

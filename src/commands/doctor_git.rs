@@ -5,7 +5,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::context::Context;
 use super::doctor::{Finding, State};
+use super::paint::harmless;
+use crate::git::limits::LEAST;
+use crate::link::state::LinkFile;
 use crate::process::Cmd;
+use crate::provision::facts::Facts;
 
 /// Settings that name a program, a directory of programs, or a file with more settings.
 const NAMING: &str = r"^(core\.(hookspath|fsmonitor)|include\.path|includeif\..*\.path)$";
@@ -41,6 +45,39 @@ pub(super) fn look(ctx: &Context) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Is there a git on the host that can be shared with?
+pub(super) fn on_host(facts: &Facts) -> Finding {
+    let found = |state, what: String| Finding::new("git on the host", state, what);
+    let Some(said) = facts.tools.get("git").cloned().flatten() else {
+        let what = "it is not there: no repository is shared".to_owned();
+        return found(State::Lacking, what).fix("install its package `git` there");
+    };
+    let mut numbers = said.split('.').map(|number| number.parse().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version < LEAST {
+        let what = format!("{}, and {}.{} is needed to share a repository", harmless(&said), LEAST.0, LEAST.1);
+        return found(State::Lacking, what).fix("update it there");
+    }
+    found(State::Good, harmless(&said))
+}
+
+/// How git on both sides does in each session of a host, as its link last knew.
+pub(super) fn shared(ctx: &Context, host: &str) -> Vec<Finding> {
+    let runs = ctx.store.link_runs(host).is_some();
+    let Ok(Some(file)) = ctx.store.link_file::<LinkFile>(host) else { return Vec::new() };
+    let records = ctx.store.records().unwrap_or_default().into_iter().filter(|it| runs && it.host == host);
+    let told = records.filter_map(|record| {
+        let told = file.sessions.get(&record.id)?.git.as_ref()?;
+        let check = format!("git of {}", record.local.display());
+        Some(match told.as_str() {
+            "in step" => Finding::new(check, State::Good, "in step"),
+            told => Finding::new(check, State::Lacking, harmless(told))
+                .fix(format!("`sinc git --session {}` tells more", record.id)),
+        })
+    });
+    told.collect()
 }
 
 /// The settings, as `name = value`, that point into what is synced. `said` is where each is written, its name and its value.
@@ -84,6 +121,15 @@ fn is_synced(root: &Path, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_git_on_the_host_that_is_missing_or_too_old_is_named() {
+        for (said, good) in [(None, false), (Some("2.33.9"), false), (Some("2.34.1"), true), (Some("3.0"), true)] {
+            let mut facts = Facts::default();
+            facts.tools.insert("git".to_owned(), said.map(str::to_owned));
+            assert_eq!(on_host(&facts).is_good(), good, "{said:?}");
+        }
+    }
 
     #[test]
     fn what_points_into_what_is_synced_is_named_and_nothing_else() {

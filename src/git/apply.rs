@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use super::decide::{Moves, RefMove};
 use super::state::{Head, Oid, State};
 use crate::ignore::ALWAYS;
+use crate::process::quote::universal;
 
 /// The most that one call carries, bytes: one word of a command may have 128 KiB on Linux, and on the way there all are one.
 const MOST: usize = 48 * 1024;
 
 /// More patterns than this are not told: they have to fit into the call.
 const MOST_PATTERNS: usize = 300;
+
+/// So many bytes of them, too.
+const MOST_OF_PATTERNS: usize = 12 * 1024;
 
 /// The calls that bring a side there, each as its words: all that expect it to be as it was. More than one only where very much
 /// moves; then what HEAD and the index depend on is in the last.
@@ -31,13 +35,15 @@ pub fn calls(state: &State, moves: &Moves, index: Option<&Oid>) -> Vec<Vec<Strin
     let mut all: Vec<(bool, String)> = keeps.chain(refs).collect();
     // What has to go first is in no later call than what comes in its place.
     all.sort_by_key(|(_, word)| (!word.starts_with("keep "), !word.starts_with("early ")));
-    let much = all.iter().map(|(_, word)| word.len()).sum::<usize>() > MOST;
+    // As it is quoted on the way.
+    let long = |word: &String| universal(word).len() + 1;
+    let much = all.iter().map(|(_, word)| long(word)).sum::<usize>() > MOST;
     for (stays, word) in all {
         if !much || stays {
             last.push(word);
             continue;
         }
-        let full = |call: &Vec<String>| call.iter().map(String::len).sum::<usize>() + word.len() > MOST;
+        let full = |call: &Vec<String>| call.iter().map(long).sum::<usize>() + long(&word) > MOST;
         if before.last().is_none_or(full) {
             before.push(expected.to_vec());
         }
@@ -82,7 +88,13 @@ pub const VERIFY: &str = "verify";
 pub fn left_out(patterns: &[String]) -> Vec<String> {
     // Git knows no braces; what is always left out is never tracked.
     let fits = |pattern: &&String| !pattern.contains(['{', '\n']) && !ALWAYS.contains(&pattern.as_str());
-    let patterns: Vec<&String> = patterns.iter().filter(fits).take(MOST_PATTERNS).collect();
+    let mut bytes = 0;
+    let few = |pattern: &&String| {
+        bytes += pattern.len();
+        bytes <= MOST_OF_PATTERNS
+    };
+    let patterns: Vec<&String> =
+        patterns.iter().filter(fits).take(MOST_PATTERNS).take_while(few).collect();
     let mut words: Vec<String> = patterns.iter().map(|pattern| format!("skip {pattern}")).collect();
     words.push("sparse /*".to_owned());
     words.extend(patterns.iter().map(|pattern| match pattern.strip_prefix('!') {

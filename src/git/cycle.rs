@@ -12,6 +12,7 @@ use super::local::Local;
 use super::state::{Head, Oid, Snapshot, State, Tool, Which, parse};
 use super::transport::{Tell, Transport};
 use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup};
+use crate::ignore::is_misleading;
 use crate::remote::{Reply, Script};
 
 /// Runs a script with words on the host and gives its answer.
@@ -51,6 +52,15 @@ pub struct Sides<'a> {
 
 /// What is remembered from one cycle to the next: objects of the host's that were refused, and why.
 pub type Refused = BTreeMap<Oid, String>;
+
+/// What so many ids lead to is packed to go with what is asked anyway: they are one word of a command, which may have 128 KiB.
+const MOST_GIVEN: usize = 300;
+
+/// And so many may be there that it is packed against: they are words of one command.
+const MOST_HAD: usize = 10_000;
+
+/// A whole question to the host is one word there; a little is left for what surrounds it.
+const LONGEST: usize = 124 * 1024;
 
 /// What a cycle came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +165,7 @@ impl Sides<'_> {
             .filter(|oid| !known.contains(oid) && !refused.contains_key(*oid))
             .collect();
         let mut missing = self.local.missing(&wanted)?;
-        if !missing.is_empty()
+        if (1..=MOST_GIVEN).contains(&missing.len())
             && let Some(pack) = &there.pack
             && self.local.take(&missing, pack)?
         {
@@ -285,6 +295,11 @@ impl Sides<'_> {
                     }
                     all.extend(words.iter().cloned());
                     all.extend((!in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
+                    if which == Which::There && pack.is_some() && !self.fits(&all) {
+                        self.transport.push(&self.local, &needed, self.tell)?;
+                        pack = None;
+                        continue;
+                    }
                     let answer = match which {
                         Which::There => (self.ask)("move the host's repository", &APPLY, &all)?,
                         Which::Here => self.local_script("move the repository", &APPLY, &all)?,
@@ -332,12 +347,20 @@ impl Sides<'_> {
         })))
     }
 
+    /// Can the host be asked for this move in one go?
+    fn fits(&self, words: &[String]) -> bool {
+        let all: Vec<&str> =
+            std::iter::once(self.directory.as_str()).chain(words.iter().map(String::as_str)).collect();
+        APPLY.command(&all).len() <= LONGEST
+    }
+
     /// Packs what the host needs, to go with its move; what is much is sent at once.
     fn give(&self, needed: &BTreeSet<Oid>, has: BTreeSet<Oid>) -> Result<Option<String>> {
         if needed.is_empty() {
             return Ok(None);
         }
-        let pack = self.local.give(needed, &has)?;
+        let little = needed.len() <= MOST_GIVEN && has.len() <= MOST_HAD;
+        let pack = if little { self.local.give(needed, &has)? } else { None };
         if pack.is_none() {
             self.transport.push(&self.local, needed, self.tell)?;
         }
@@ -371,7 +394,9 @@ fn left(answer: &[u8]) -> Vec<Oid> {
 /// The lines of an answer, by their keys.
 pub(super) fn lines(answer: &[u8]) -> BTreeMap<String, String> {
     let answer = crate::remote::Answer { bytes: answer.to_vec(), ..Default::default() };
-    Reply::of(&answer).lines().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    // It may be told to a person, and a host can say anything.
+    let plain = |text: &str| text.chars().map(|c| if is_misleading(c) { '?' } else { c }).collect();
+    Reply::of(&answer).lines().map(|(key, value)| (key.to_owned(), plain(value))).collect()
 }
 
 /// What keeps everything where it is.

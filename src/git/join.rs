@@ -11,6 +11,9 @@ use super::merge::{own, put_together};
 use super::state::{Name, Oid, State, Which};
 use super::{APPLY, apply, base};
 
+/// The oldest git that merges without touching a file.
+const LEAST: (u32, u32) = (2, 38);
+
 /// How.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -84,6 +87,9 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
         (How::Mine, l, _) => l.cloned(),
         (How::Theirs, _, h) => h.cloned(),
         (_, Some(l), Some(h)) => {
+            if let Some(why) = too_old(here.version, name) {
+                return Ok(Joined::Not(why));
+            }
             let made = match how {
                 How::Rebase => rebase(&sides.local, l, h)?,
                 _ => merge(&sides.local, name, l, h)?,
@@ -99,6 +105,17 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
         }
     };
     move_both(sides, name, (&here, &there), to)
+}
+
+/// Why git here cannot put two branches together.
+fn too_old((major, minor): (u32, u32), name: &Name) -> Option<String> {
+    ((major, minor) < LEAST).then(|| {
+        format!(
+            "git here is {major}.{minor}, and {}.{} is needed for that: update it, or take one side's branch \
+             (`sinc git join {name} --mine` or `--theirs`)",
+            LEAST.0, LEAST.1
+        )
+    })
 }
 
 type Made = Result<Oid, (Vec<String>, Option<Oid>)>;
@@ -180,7 +197,8 @@ fn move_both(
 
 /// A merge in memory; which files it cannot merge.
 fn merged(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Result<Oid, Vec<String>>> {
-    let mut cmd = local.git("merge two commits");
+    // To make line ends alike git would run the filters.
+    let mut cmd = local.git("merge two commits").args(["-c", "merge.renormalize=false"]);
     // The project's attributes, which the host can write, choose a driver: none is run.
     let list =
         local.git("read settings").args(["config", "--name-only", "--get-regexp", "^merge[.].*[.]driver$"]);
@@ -248,4 +266,18 @@ fn rebase(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Made> {
         on = Oid::parse(&local.read(&make)?).context("git commit-tree gave no id")?;
     }
     Ok(Ok(on))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_git_that_cannot_merge_in_memory_is_named_with_the_way_out() {
+        let name = Name::parse("work").unwrap();
+        assert_eq!(too_old((2, 38), &name), None);
+        assert_eq!(too_old((3, 0), &name), None);
+        let why = too_old((2, 37), &name).unwrap();
+        assert!(why.contains("2.37, and 2.38") && why.contains("join work --mine"), "{why}");
+    }
 }

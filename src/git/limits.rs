@@ -5,7 +5,7 @@ use std::path::Path;
 use super::state::{Snapshot, State, Tool};
 
 /// The oldest git that was tried with what is asked of it here.
-const LEAST: (u32, u32) = (2, 34);
+pub const LEAST: (u32, u32) = (2, 34);
 
 /// Why git is not shared; nothing where it is.
 #[must_use]
@@ -18,6 +18,15 @@ pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
                 LEAST.0, LEAST.1
             ));
         }
+    }
+    if here.limits.contains("partial") {
+        // To download what it lacks would be to run what the project's settings say.
+        return Some(
+            "the repository here is a partial clone, and what it lacks cannot be sent: get all of it \
+             (`git fetch --refetch --no-filter`), then say that it is none any more (`git config --unset \
+             remote.origin.promisor; git config --unset remote.origin.partialclonefilter`)"
+                .to_owned(),
+        );
     }
     let (set_here, used) = &here.filters;
     let lacks = used.iter().find(|filter| set_here.contains(*filter) && !there.filters.0.contains(*filter));
@@ -88,7 +97,6 @@ pub fn notes(here: &State, there: &State) -> Vec<String> {
     };
     add("submodules", "submodules: their files are synced, their own git is not there on the host");
     add("shallow", "this repository is shallow: branches older than it reaches cannot be sent");
-    add("partial", "this repository is a partial clone: what is sent is downloaded here first");
     for (state, side) in [(here, "here"), (there, "on the host")] {
         for name in state.odd.iter().take(5) {
             notes.push(format!("`{name}` {side} has a name that cannot be carried"));

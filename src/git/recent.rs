@@ -41,6 +41,8 @@ pub struct Recent {
     /// What the sync has brought here, and what of that git here has written over.
     brought: HashMap<PathBuf, Saved>,
     wrote_over: Vec<Save>,
+    /// What could not be kept yet.
+    not_kept: Vec<Save>,
     /// So many bytes are in these.
     size: usize,
     /// What was written there, and when; with those that were only moved there, which the sync does, too.
@@ -144,6 +146,25 @@ impl Recent {
             missed || [&self.there, &self.moved_there].iter().any(|there| there.get(path).is_some_and(within))
         };
         std::mem::take(&mut self.git_here).into_iter().filter(known).collect()
+    }
+
+    /// These could not be kept on the host: they are as they were before the cycle that was to begin.
+    pub fn overlaps_still(&mut self, paths: Vec<PathBuf>) {
+        self.git_here.extend(paths);
+    }
+
+    /// These could not be kept here. Of too many the older ones are let go of.
+    pub fn not_kept(&mut self, saves: Vec<Save>) {
+        self.not_kept.extend(saves);
+        let size = |saves: &[Save]| saves.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        while size(&self.not_kept) > MOST_BYTES || self.not_kept.len() > MOST {
+            self.not_kept.drain(..self.not_kept.len().div_ceil(2));
+        }
+    }
+
+    /// Gives what could not be kept, for another try.
+    pub fn take_not_kept(&mut self) -> Vec<Save> {
+        std::mem::take(&mut self.not_kept)
     }
 
     /// A cycle that began then has ended well. Gives the saves that something from the host has been put in the place of, while git
@@ -325,5 +346,19 @@ mod tests {
         recent.git_wrote(path("other"));
         recent.missed(start + MS(62_000));
         assert_eq!(recent.overlap(start + MS(62_000)), [path("other")]);
+        // What could not be kept is so once more.
+        recent.overlaps_still(vec![path("other")]);
+        assert_eq!(recent.overlap(start + MS(62_100)), [path("other")]);
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_there_for_another_try_and_bounded() {
+        let mut recent = Recent::default();
+        recent.not_kept(vec![(path("a"), b"mine".to_vec())]);
+        recent.not_kept(vec![(path("b"), b"mine".to_vec())]);
+        assert_eq!(recent.take_not_kept().len(), 2);
+        assert!(recent.take_not_kept().is_empty());
+        recent.not_kept(vec![(path("a"), vec![0; MOST_BYTES]), (path("b"), vec![0; 2])]);
+        assert_eq!(recent.take_not_kept(), [(path("b"), vec![0; 2])]);
     }
 }

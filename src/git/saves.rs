@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -30,30 +31,43 @@ pub fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Makes those of these saves reachable that are in no object of git on either side yet. Gives their paths.
+/// Makes those of these saves reachable that are in no object of git on either side yet. Those `again` once failed to be, and may have
+/// left an object that nothing leads to: they are kept whatever git has. Gives their paths.
 ///
 /// # Errors
 /// Git fails.
-pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save]) -> Result<Vec<PathBuf>> {
-    let saves: Vec<&Save> = saves.iter().filter(|(path, _)| plain(path)).collect();
+pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save], again: &[Save]) -> Result<Vec<PathBuf>> {
+    let can = |saves: &&Save| plain(&saves.0);
+    let again: Vec<&Save> = again.iter().filter(can).collect();
+    let first = again.len();
+    let saves: Vec<&Save> = again.into_iter().chain(saves.iter().filter(can)).collect();
     if saves.is_empty() {
         return Ok(Vec::new());
     }
+    // One after the other: of the threads that are at this none takes away what another has put there, or moves the name under it.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Below `.git`: on the same disk, and nobody else reads it.
-    let dir = local.project().join(format!(".git/sinc/k.{}", std::process::id()));
+    let place = format!(".git/sinc/k.{}", std::process::id());
+    let dir = local.project().join(&place);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).context("cannot keep what was saved")?;
-    let kept = keep_from(local, ask, &saves, &dir);
+    let kept = keep_from(local, ask, (&saves, first), (&dir, &place));
     let _ = std::fs::remove_dir_all(&dir);
     kept
 }
 
-fn keep_from(local: &Local, ask: Ask<'_>, saves: &[&Save], dir: &Path) -> Result<Vec<PathBuf>> {
+fn keep_from(
+    local: &Local,
+    ask: Ask<'_>,
+    (saves, again): (&[&Save], usize),
+    (dir, place): (&Path, &str),
+) -> Result<Vec<PathBuf>> {
     let mut files = String::new();
     for (number, (_, bytes)) in saves.iter().enumerate() {
         let file = dir.join(number.to_string());
         std::fs::write(&file, bytes).context("cannot keep what was saved")?;
-        files.push_str(&format!(".git/sinc/k.{}/{number}\n", std::process::id()));
+        files.push_str(&format!("{place}/{number}\n"));
     }
     // As they are: no filter is run.
     let hash = |more: &[&str]| {
@@ -62,14 +76,18 @@ fn keep_from(local: &Local, ask: Ask<'_>, saves: &[&Save], dir: &Path) -> Result
     };
     let oids = hash(&[])?;
     let oids: Vec<Oid> = oids.lines().filter_map(Oid::parse).collect();
-    let missing_here = local.missing(&oids.iter().collect())?;
+    if oids.len() != saves.len() {
+        anyhow::bail!("git hash-object did not name all that was saved");
+    }
+    let missing_here = local.missing(&oids.iter().skip(again).collect())?;
     // One that cannot be asked has nothing.
     let missing = missing_there(ask, &missing_here).unwrap_or(missing_here);
     let lost: Vec<(&Path, &Oid)> = saves
         .iter()
         .zip(&oids)
-        .filter(|(_, oid)| missing.contains(oid))
-        .map(|((path, _), oid)| (path.as_path(), oid))
+        .enumerate()
+        .filter(|(number, (_, oid))| *number < again || missing.contains(oid))
+        .map(|(_, ((path, _), oid))| (path.as_path(), oid))
         .collect();
     if lost.is_empty() {
         return Ok(Vec::new());

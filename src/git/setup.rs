@@ -9,9 +9,9 @@ use super::state::{Head, State};
 const COPIED: [&str; 6] =
     ["user.name", "user.email", "core.autocrlf", "core.eol", "core.filemode", "pull.rebase"];
 
-/// What `git push` says on the host; `|` ends a line. Only what leads nowhere is stopped: where the person has set another
+/// Where a push on the host goes: nowhere, which git says with these words, whatever hooks there are. Where the person has set another
 /// address it is not in the way.
-const PRE_PUSH: &str = "#!/bin/sh|case $2 in .) ;; *) exit 0;; esac|echo \"sinc: commits go to the laptop by themselves, and are pushed from there\" >&2|exit 1|";
+const NO_PUSH: &str = "./sinc: commits go to the laptop by themselves, and are pushed from there";
 
 /// The words for `setup.sh`: the branch to begin on, then settings.
 ///
@@ -31,15 +31,16 @@ pub fn words(local: &Local, here: &State) -> Result<Vec<String>> {
     }
     set("commit.gpgSign", "false");
     set("tag.gpgSign", "false");
-    // A push has a place to go to that leads nowhere, so that the hook can say so.
+    // A push has a place to go to that leads nowhere, also of a branch that has no upstream.
     set("remote.laptop.url", ".");
+    set("remote.laptop.pushurl", NO_PUSH);
     set("remote.pushDefault", "laptop");
+    set("push.default", "current");
     if let Some(url) = value(local, "remote.origin.url").and_then(|url| without_userinfo(&url)) {
         set("remote.origin.url", &url);
         set("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
-        set("remote.origin.pushurl", ".");
+        set("remote.origin.pushurl", NO_PUSH);
     }
-    set("hook", PRE_PUSH);
     for pattern in excludes(local) {
         set("exclude", &pattern);
     }

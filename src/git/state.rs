@@ -391,6 +391,8 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
             "elsewhere" => {
                 state.elsewhere.extend(value.strip_prefix("ref: refs/heads/").and_then(Name::parse));
             }
+            // It is told to a person, in a command to be pasted.
+            "busy" | "old" if !BUSY.contains(value) => return Err(odd(value)),
             "busy" => state.busy.push((*value).to_owned()),
             "old" => drop(state.old.insert((*value).to_owned())),
             "locked" => drop(state.locked.insert((*value).to_owned())),
@@ -424,6 +426,19 @@ fn unlike(setting: &str) -> Option<&'static str> {
 fn is_id(text: &str) -> bool {
     (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
+
+/// What may keep others from moving anything, as `snapshot.sh` names it.
+const BUSY: [&str; 9] = [
+    "MERGE_HEAD",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "rebase-merge",
+    "rebase-apply",
+    "sequencer",
+    "index.lock",
+    "HEAD.lock",
+    "changing",
+];
 
 /// The longest that a word of a command may be is a little more, bytes.
 const LONGEST_PACK: usize = 100_000;
@@ -570,6 +585,8 @@ mod tests {
             ("end yes", "wrap x\nend yes"),
             ("end yes", "stash x\nend yes"),
             ("end yes", "something else\nend yes"),
+            ("end yes", "busy x; touch pwn\nend yes"),
+            ("end yes", "old \u{1b}[2J\nend yes"),
         ] {
             let text = said("").replacen(from, to, 1);
             assert_ne!(text, said(""), "{from}");

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use super::local::Local;
 use super::quarantine::{Quarantine, STORE};
 use super::state::Oid;
-use crate::process::{Cmd, ProcessError, Stream};
+use crate::process::{Cmd, Outcome, ProcessError, Stream};
 use crate::remote::Remote;
 
 /// The way to the host's repository.
@@ -18,7 +19,16 @@ pub struct Transport {
     ssh: String,
     /// The directory on the host.
     directory: String,
+    /// So long git may say nothing.
+    silence: Duration,
 }
+
+/// It tells how far it is about every second. While it looks whether all is there that the history leads to, or packs one large file,
+/// it is silent, for a minute or two in the largest repositories.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// So many objects are asked for, or sent, by one call: each is a word of it.
+const AT_ONCE: usize = 5_000;
 
 /// How far it is, in git's own words.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Sync);
@@ -34,7 +44,13 @@ impl Transport {
     /// The way there through a line of shell that runs the command which stands behind it.
     #[must_use]
     pub fn through(line: &str, directory: &str) -> Self {
-        Self { ssh: format!("f() {{ shift; {line}; }}; f"), directory: directory.to_owned() }
+        Self { ssh: format!("f() {{ shift; {line}; }}; f"), directory: directory.to_owned(), silence: SILENCE }
+    }
+
+    /// The same, with less patience.
+    #[cfg(test)]
+    pub(super) fn impatient(self, silence: Duration) -> Self {
+        Self { silence, ..self }
     }
 
     fn url(&self) -> String {
@@ -42,8 +58,14 @@ impl Transport {
     }
 
     fn cmd(&self, local: &Local, why: &str) -> Cmd {
-        // No deadline: it may be long, and a dead line ends by itself within 7 s.
-        local.git(why).no_deadline().env("GIT_SSH_COMMAND", &self.ssh).env("GIT_SSH_VARIANT", "simple")
+        // It may be long, and a dead line ends by itself within 7 s; git on the host may hang all the same. Nothing but this way is
+        // taken, wherever the person's settings, or a file in the project that they include, say that our URL leads.
+        local
+            .git(why)
+            .silence(self.silence)
+            .env("GIT_SSH_COMMAND", &self.ssh)
+            .env("GIT_SSH_VARIANT", "simple")
+            .env("GIT_ALLOW_PROTOCOL", "ssh")
     }
 
     /// Fetches these objects. Those that git refuses here come back with the reason; all others are there afterwards.
@@ -52,12 +74,13 @@ impl Transport {
     /// The host cannot be reached.
     pub fn fetch(&self, local: &Local, oids: &BTreeSet<Oid>) -> Result<BTreeMap<Oid, String>> {
         let mut refused = BTreeMap::new();
-        let all: Vec<&Oid> = oids.iter().collect();
-        // One bad object stops its own name, not the rest.
-        if !all.is_empty() && self.fetch_these(local, &all)?.is_some() {
-            for oid in all {
-                if let Some(why) = self.fetch_these(local, &[oid])? {
-                    refused.insert(oid.clone(), why);
+        for some in oids.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            // One bad object stops its own name, not the rest.
+            if self.fetch_these(local, some)?.is_some() {
+                for oid in some {
+                    if let Some(why) = self.fetch_these(local, &[oid])? {
+                        refused.insert((*oid).clone(), why);
+                    }
                 }
             }
         }
@@ -74,7 +97,7 @@ impl Transport {
             .env("GIT_OBJECT_DIRECTORY", apart.directory())
             .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", STORE)
             // What the host sends is checked before it is one of ours.
-            .args(["-c", "fetch.fsckObjects=true", "-c", "protocol.version=2", "fetch", "--quiet"])
+            .args(["-c", "fetch.fsckObjects=true", "-c", "protocol.version=2", "fetch", "--progress"])
             // Nothing of the person's settings, and no FETCH_HEAD, is touched.
             .args(["--no-tags", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules"])
             .args(["--no-auto-maintenance", "--no-prune", "--no-write-commit-graph"])
@@ -106,7 +129,7 @@ impl Transport {
         let cmd = self
             .cmd(local, "send history to the host")
             .args(["-c", "push.useForceIfIncludes=false", "push"])
-            .arg(if tell.is_some() { "--progress" } else { "--quiet" })
+            .arg("--progress")
             .args(["--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"])
             .arg(format!("--receive-pack={receive}"))
             .arg(self.url())
@@ -131,10 +154,12 @@ impl Transport {
 /// Did the line fail, and not git?
 fn line_failed(error: &ProcessError) -> bool {
     let said = error.stderr();
-    ["Could not read from remote", "hung up", "early EOF", "Connection", "disconnect"]
+    !matches!(error.outcome(), Outcome::Exit(_))
+        || ["Could not read from remote", "hung up", "early EOF", "Connection", "disconnect"]
         .iter()
         .any(|words| said.contains(words))
-        && !["fsck", "not our ref", "bad object"].iter().any(|words| said.contains(words))
+        // A pack that the host cannot make to its end breaks off as one does that is cut.
+        && !["fsck", "not our ref", "bad object", "repository corruption"].iter().any(|words| said.contains(words))
 }
 
 /// What git said, in one line.

@@ -20,6 +20,7 @@ pub struct Cmd {
     dir: Option<PathBuf>,
     stdin: Vec<u8>,
     deadline: Option<Duration>,
+    silence: bool,
     answers: Vec<i32>,
 }
 
@@ -35,6 +36,7 @@ impl Cmd {
             dir: None,
             stdin: Vec::new(),
             deadline: Some(DEFAULT_DEADLINE),
+            silence: false,
             answers: vec![0],
         }
     }
@@ -105,6 +107,13 @@ impl Cmd {
         self
     }
 
+    /// Lets it take as long as it needs, but not this long without writing anything.
+    #[must_use]
+    pub fn silence(mut self, most: Duration) -> Self {
+        (self.deadline, self.silence) = (Some(most), true);
+        self
+    }
+
     /// Names the exit codes that are answers; every other one is an error. Without this only 0 is.
     #[must_use]
     pub fn answers(mut self, codes: &[i32]) -> Self {
@@ -151,6 +160,10 @@ impl Cmd {
 
     pub(super) fn time_allowed(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    pub(super) fn ends_when_silent(&self) -> bool {
+        self.silence
     }
 
     pub(super) fn answers_with(&self, code: i32) -> bool {

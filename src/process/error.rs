@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Cmd;
+use crate::ignore::is_misleading;
 
 /// How a command ended that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Outcome {
     Signal(i32),
     /// It did not end within its deadline and was killed.
     TimedOut(Duration),
+    /// It wrote nothing for so long and was killed.
+    Silent(Duration),
     /// It wrote something that is not UTF-8.
     NotUtf8,
     /// A signal told sinc to stop meanwhile.
@@ -32,6 +35,7 @@ impl fmt::Display for Outcome {
             Self::Exit(code) => write!(f, "exited with {code}"),
             Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
             Self::TimedOut(after) => write!(f, "did not end within {:.1} s", after.as_secs_f64()),
+            Self::Silent(most) => write!(f, "said nothing for {:.1} s, and was ended", most.as_secs_f64()),
             Self::NotUtf8 => f.write_str("wrote something that is not UTF-8"),
             Self::Interrupted(signal) => write!(f, "was stopped because sinc got signal {signal}"),
         }
@@ -57,7 +61,7 @@ impl ProcessError {
             program: cmd.program().to_string_lossy().into_owned(),
             command: cmd.words(),
             outcome,
-            stderr,
+            stderr: plain(&stderr),
         }
     }
 
@@ -121,3 +125,25 @@ impl fmt::Display for ProcessError {
 }
 
 impl std::error::Error for ProcessError {}
+
+/// A text that goes to a terminal, and may come from a host. Of what was written over in place, as of a progress, the last is left.
+fn plain(text: &str) -> String {
+    let last = |line: &str| {
+        let line = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+        line.chars().map(|c| if c != '\t' && is_misleading(c) { '?' } else { c }).collect::<String>()
+    };
+    text.split('\n').map(last).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_drives_no_terminal() {
+        let said = "remote: \u{1b}]0;x\u{7}a\u{202e}b\tc\r\nReceiving: 10%\rReceiving: 20%\nfatal: no\n";
+        let error = ProcessError::new(&Cmd::new("git", "try"), Outcome::Exit(1), said.to_owned());
+        assert_eq!(error.stderr(), "remote: ?]0;x?a?b\tc\nReceiving: 20%\nfatal: no\n");
+        assert!(!error.to_string().contains(|c| c != '\n' && c != '\t' && is_misleading(c)), "{error}");
+    }
+}

@@ -89,6 +89,9 @@ pub(super) fn supervise(
         };
         match event {
             Ok(Event::Piece(stream, bytes)) => {
+                if cmd.ends_when_silent() && exit.is_none() && !timed_out && !stopped_by_caller {
+                    deadline = cmd.time_allowed().map(|allowed| Instant::now() + allowed);
+                }
                 if stream == Stream::Stderr {
                     stderr.extend_from_slice(&bytes);
                     if stderr.len() > 2 * TAIL {
@@ -127,7 +130,9 @@ pub(super) fn supervise(
     }
     if timed_out {
         let allowed = cmd.time_allowed().unwrap_or_default();
-        return Err(ProcessError::new(cmd, Outcome::TimedOut(allowed), stderr));
+        let outcome =
+            if cmd.ends_when_silent() { Outcome::Silent(allowed) } else { Outcome::TimedOut(allowed) };
+        return Err(ProcessError::new(cmd, outcome, stderr));
     }
     output.stderr = stderr;
     match exit {
@@ -189,6 +194,17 @@ mod tests {
             error.to_string(),
             "could not run a test: `sh -c 'echo why >&2; exit 4'` exited with 4\n  why"
         );
+    }
+
+    #[test]
+    fn one_that_says_something_is_not_ended_and_one_that_is_silent_is() {
+        let most = Duration::from_millis(700);
+        let busy = sh("for i in 1 2 3 4 5 6; do sleep 0.2; echo $i; done").silence(most);
+        assert_eq!(Runner::default().read(&busy).unwrap(), "1\n2\n3\n4\n5\n6\n");
+        let silent = sh("echo on; sleep 60").silence(most);
+        let error = Runner::default().read(&silent).unwrap_err();
+        assert_eq!(error.outcome(), &Outcome::Silent(most));
+        assert!(error.to_string().contains("said nothing for 0.7 s"), "{error}");
     }
 
     #[test]

@@ -392,7 +392,7 @@ fn the_firewall_goes_back_first_and_for_the_user_that_was_noted() {
 }
 
 /// What the doctor's first look adds to a host's answer.
-const TOOLS: &str = "tool tmux 3.3a\ntool inotifywait \n";
+const TOOLS: &str = "tool tmux 3.3a\ntool git 2.33.0\ntool inotifywait \n";
 
 #[test]
 fn the_doctor_names_what_is_wrong_and_what_mends_it() {

@@ -296,9 +296,21 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     shared.sinc(&["link", "stop"]).success();
     let here = shared.commit(&shared.here, "top", "here\n");
     let there = shared.commit(&shared.there, "more", "there\n");
+    // The desktop notes what it is told.
+    let desktop = shared.bed.host.bin().join("notify-send");
+    let told_desktop = shared.bed.host.dir().join("notified");
+    steps::write(&desktop, &format!("#!/bin/sh\necho \"$*\" >>{}\n", told_desktop.display()));
+    steps::set_mode(&desktop, 0o755);
     shared.sinc(&["link", "start"]).success();
     let told = shared.wait_state("differs");
     assert_eq!(told["differs"][0]["name"], "refs/heads/main", "{told:#}");
+    let notified = || std::fs::read_to_string(&told_desktop).unwrap_or_default();
+    wait_until("the desktop is told", PATIENCE, || notified().contains("main moved on both sides in app"));
+    assert_eq!(notified().lines().count(), 1, "{}", notified());
+    let doctor = shared.sinc(&["doctor"]);
+    for line in ["git on the host: ", &format!("git of {}: differs: main", shared.here.display())] {
+        assert!(doctor.stdout.contains(line), "{line}\n{doctor}");
+    }
     assert_eq!((&told["differs"][0]["only_here"], &told["differs"][0]["only_there"]), (&1.into(), &1.into()));
     wait_until("each is shown to the other", PATIENCE, || {
         try_git(&shared.bed, &shared.here, &["rev-parse", "host/main"]).stdout.trim() == there

@@ -216,8 +216,13 @@ fn nothing_of_the_projects_is_run_by_the_mirror() {
     for words in
         [&["git"][..], &["status"], &["git", "lost"], &["doctor"], &["git", "join", "main", "--rebase"]]
     {
-        let _ = sinc(&shared, words);
+        let run = sinc(&shared, words);
         nothing_ran(&words.join(" "));
+        if words == &["doctor"] {
+            for setting in ["core.hookspath = .husky", "core.fsmonitor = "] {
+                assert!(run.stdout.contains(setting), "{run}");
+            }
+        }
     }
     let run = sinc(&shared, &["git", "join", "main"]);
     nothing_ran("git join");

@@ -2,9 +2,12 @@
 //! becomes of one that is killed or refused at any of its steps.
 
 mod in_the_way;
+mod kept;
 mod limited;
 mod lock;
+mod many;
 mod on_the_way;
+mod transport;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -33,6 +36,7 @@ struct Pair {
     /// What the host runs in place of `apply.sh`, once.
     instead: std::sync::Mutex<Option<&'static Script>>,
     refused: RefCell<Refused>,
+    ignores: Vec<String>,
 }
 
 /// Git as a person calls it, with nothing of this machine's settings.
@@ -53,10 +57,12 @@ fn git(dir: &Path, words: &[&str]) -> String {
 }
 
 fn script(dir: &Path, script: &Script, words: &[String]) -> Vec<u8> {
+    // All of it is one word, as on a host.
+    let mut all = vec![dir.to_str().unwrap()];
+    all.extend(words.iter().map(String::as_str));
     let cmd = Cmd::new("sh", "be the host")
         .answers(&(0..256).collect::<Vec<_>>())
-        .args(["-c", script.line(), "sinc", dir.to_str().unwrap()])
-        .args(words);
+        .args(["-c", &script.command(&all)]);
     // One that is killed has said nothing.
     let said = Runner::default().answer(&cmd);
     said.map_or_else(|_| Vec::new(), |output| Answer::new(output.code, &output.stdout, output.stderr).bytes)
@@ -83,6 +89,7 @@ impl Pair {
             whole: AtomicU32::new(0),
             instead: None.into(),
             refused: RefCell::default(),
+            ignores: vec!["dist".to_owned()],
         }
     }
 
@@ -109,7 +116,7 @@ impl Pair {
             transport: Transport::through(self.line.get(), self.there.to_str().unwrap()),
             files: &files,
             base: base::path(&self.here, "test"),
-            ignores: vec!["dist".to_owned()],
+            ignores: self.ignores.clone(),
             tell: None,
         })
     }
@@ -506,6 +513,27 @@ fn the_hosts_hooks_filters_and_settings_run_nothing_here() {
 }
 
 #[test]
+fn a_push_on_the_host_says_that_it_goes_nowhere_whatever_hooks_there_are() {
+    let pair = Pair::new();
+    git(&pair.here, &["remote", "add", "origin", "https://example.com/a.git"]);
+    pair.settle();
+    git(&pair.there, &["config", "core.hooksPath", ".husky"]);
+    for words in [&["push"][..], &["push", "--no-verify"], &["push", "origin", "main"], &["push", "--all"]] {
+        let cmd = Cmd::new("git", "push").dir(&pair.there).args(words);
+        let error = Runner::default().answer(&cmd).unwrap_err();
+        assert!(error.stderr().contains("sinc: commits go to the laptop"), "{words:?}: {error}");
+    }
+    // With another address it is a push as any other.
+    git(&pair.there, &["config", "--unset", "remote.pushDefault"]);
+    let bare = pair.here.parent().unwrap().join("bare");
+    git(&pair.here, &["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+    git(&pair.there, &["config", "remote.origin.pushurl", bare.to_str().unwrap()]);
+    Pair::commit(&pair.there, "a", "pushed\n");
+    git(&pair.there, &["push", "-q"]);
+    assert_eq!(git(&bare, &["rev-parse", "main"]), git(&pair.there, &["rev-parse", "main"]));
+}
+
+#[test]
 fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
     let pair = Pair::new();
     pair.settle();
@@ -528,9 +556,9 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         save("a\nb", "x"),
     ];
     let local = Local::new(Runner::default(), &pair.here);
-    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
+    assert_eq!(saves::keep(&local, &ask, &all, &[]).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
     assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
-    assert!(saves::keep(&local, &ask, &all).unwrap().is_empty(), "once");
+    assert!(saves::keep(&local, &ask, &all, &[]).unwrap().is_empty(), "once");
     // There.
     std::fs::create_dir(pair.there.join("it's -n")).unwrap();
     for (file, text) in [("a", "saved\n"), ("it's -n/$x `y`", "saved too\n"), ("-c", "in place\n")] {

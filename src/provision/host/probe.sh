@@ -47,6 +47,7 @@ ssh_ports() {
 # For the doctor: what sessions need, whoever put it there.
 tell_tools() {
   echo "tool tmux $(as_user tmux -V 2>/dev/null | grep -oE '[0-9]+\.[0-9]+[a-z]?' | head -n 1)"
+  echo "tool git $(as_user git version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1)"
   echo "tool inotifywait $(as_user sh -c 'command -v inotifywait' 2>/dev/null)"
 }
 

@@ -10,7 +10,7 @@ use super::{Engine, Message, thread};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides, Wait};
 use crate::git::local::Local;
-use crate::git::recent::Recent;
+use crate::git::recent::{Recent, Save};
 use crate::git::saves;
 use crate::git::transport::Transport;
 use crate::git::watch::{AtWork, Came, Pace};
@@ -23,6 +23,10 @@ const FILES: Duration = Duration::from_secs(60 * 60);
 
 /// What is kept on the host is looked at until a cycle that began so long after that.
 const CHECKED: Duration = Duration::from_secs(10);
+
+/// So often in a row something may go wrong before it is taken for more than a moment's: what was saved on the host is not kept there,
+/// and the sync goes on without; a side is not any more as it had been, and a person is told.
+const TRIES: u32 = 5;
 
 /// How long another sinc that is at work on the repository is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,12 +47,16 @@ pub(in crate::commands::link) struct GitWatched {
     ended_well: Option<Instant>,
     /// What was saved on the host is being kept there: the sync waits for that.
     keeping: bool,
+    /// So often in a row it could not be.
+    kept_not: u32,
     /// What is kept there, until cycles have shown whether it is still in its place; and since when.
     kept: Vec<String>,
     kept_at: Option<Instant>,
     /// Who waits for the files, and whether a cycle has begun since.
     waiting: Vec<(Sender<Result<(), String>>, bool)>,
     refused: Refused,
+    /// So many cycles in a row found something not as it had been.
+    again: u32,
     /// What a person is told.
     pub told: Option<String>,
     /// What differed when it was last said.
@@ -165,7 +173,8 @@ impl Engine<'_> {
         let (ask, outbox, id) =
             (self.asker(index), self.outbox.clone(), self.sessions[index].record.id.clone());
         thread("keep", move || {
-            let kept = saves::keep_there(&ask, &paths).map_err(|error| format!("{error:#}"));
+            let kept = saves::keep_there(&ask, &paths);
+            let kept = kept.map_err(|error| (format!("{error:#}"), paths));
             drop(outbox.send(Message::GitKept(id, true, kept)));
         });
         true
@@ -176,18 +185,26 @@ impl Engine<'_> {
         now: Instant,
         id: &str,
         anew: bool,
-        kept: Result<Vec<String>, String>,
+        kept: Result<Vec<String>, (String, Vec<PathBuf>)>,
     ) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
         session.git.keeping &= !anew;
         match kept {
             Ok(kept) => {
+                session.git.kept_not = 0;
                 if anew && !kept.is_empty() {
                     session.git.kept_at = Some(now);
                 }
                 session.git.kept.extend(kept);
             }
-            Err(why) => self.log.note(&format!("{id}: what was saved on the host could not be kept: {why}")),
+            Err((why, paths)) => {
+                session.git.kept_not += 1;
+                if session.git.kept_not < TRIES {
+                    return session.git.recent.overlaps_still(paths);
+                }
+                session.git.kept_not = 0;
+                self.log.note(&format!("{id}: what was saved on the host could not be kept: {why}"));
+            }
         }
     }
 
@@ -205,18 +222,20 @@ impl Engine<'_> {
         let kept = std::mem::take(&mut session.git.kept);
         let last = session.git.kept_at.is_none_or(|at| at + CHECKED < began);
         let id = session.record.id.clone();
-        if !gone.is_empty() {
+        let again = session.git.recent.take_not_kept();
+        if !gone.is_empty() || !again.is_empty() {
             let local = Local::new(self.ctx.runner.clone(), &root);
             let (ask, outbox, id) = (self.asker(index), self.outbox.clone(), id.clone());
             thread("saves", move || {
-                let kept = saves::keep(&local, &ask, &gone).map_err(|error| format!("{error:#}"));
+                let kept = saves::keep(&local, &ask, &gone, &again);
+                let kept = kept.map_err(|error| (format!("{error:#}"), [again, gone].concat()));
                 drop(outbox.send(Message::GitOverwritten(id, "here", kept)));
             });
         }
         if !kept.is_empty() {
             let (ask, outbox) = (self.asker(index), self.outbox.clone());
             thread("saves", move || {
-                let lost = saves::check_there(&ask, &kept).map_err(|error| format!("{error:#}"));
+                let lost = saves::check_there(&ask, &kept).map_err(|error| (format!("{error:#}"), Vec::new()));
                 let mut left = kept;
                 if let Ok(lost) = &lost {
                     let path = |kept: &String| kept.split_once(' ').map(|(_, path)| PathBuf::from(path));
@@ -232,12 +251,15 @@ impl Engine<'_> {
         &mut self,
         id: &str,
         side: &'static str,
-        saves: Result<Vec<PathBuf>, String>,
+        saves: Result<Vec<PathBuf>, (String, Vec<Save>)>,
     ) {
         let saves = match saves {
             Ok(saves) if saves.is_empty() => return,
             Ok(saves) => saves,
-            Err(why) => {
+            Err((why, saves)) => {
+                if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
+                    session.git.recent.not_kept(saves);
+                }
                 return self.log.note(&format!("{id}: saves could not be kept {side}: {why}"));
             }
         };
@@ -268,18 +290,7 @@ impl Engine<'_> {
         let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
         let session = &mut self.sessions[index];
         session.git.refused = refused;
-        let (came, told) = match &ended {
-            Ok(Outcome::Off(why)) => (Came::Done, why.as_ref().map(|why| format!("not shared: {why}"))),
-            Ok(Outcome::Held(why)) => (Came::Held, Some(format!("held: {why}"))),
-            Ok(Outcome::Again(why)) => {
-                tracing::debug!(%why, "once more");
-                (Came::Again, session.git.told.clone())
-            }
-            Ok(Outcome::Done(report)) => {
-                (if report.locked { Came::Held } else { Came::Done }, Some(describe(report)))
-            }
-            Err(error) => (Came::Failed, Some(format!("not in step: {error:#}"))),
-        };
+        let (came, told) = came(&ended, &mut session.git.again, session.git.told.as_ref());
         session.git.pace.ended(now, came);
         let news = session.git.told != told;
         session.git.told = told;
@@ -363,6 +374,22 @@ fn send(outbox: &std::sync::Mutex<Sender<Message>>, message: Message) {
     }
 }
 
+/// What a cycle came to, and what a person is told of it.
+fn came(ended: &Result<Outcome>, again: &mut u32, before: Option<&String>) -> (Came, Option<String>) {
+    *again = if matches!(ended, Ok(Outcome::Again(_))) { again.saturating_add(1) } else { 0 };
+    match ended {
+        Ok(Outcome::Off(why)) => (Came::Done, why.as_ref().map(|why| format!("not shared: {why}"))),
+        Ok(Outcome::Held(why)) => (Came::Held, Some(format!("held: {why}"))),
+        // Once or twice that is somebody at work.
+        Ok(Outcome::Again(_)) if *again < TRIES => (Came::Again, before.cloned()),
+        Ok(Outcome::Again(why)) => (Came::Again, Some(format!("not in step: {why}"))),
+        Ok(Outcome::Done(report)) => {
+            (if report.locked { Came::Held } else { Came::Done }, Some(describe(report)))
+        }
+        Err(error) => (Came::Failed, Some(format!("not in step: {error:#}"))),
+    }
+}
+
 /// A name as people say it.
 fn short(name: &str) -> &str {
     name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/")).unwrap_or(name)
@@ -380,4 +407,24 @@ fn describe(report: &Report) -> String {
         parts.push(format!("waits: {} ({}){more}", short(&first.name), first.why));
     }
     if parts.is_empty() { "in step".to_owned() } else { parts.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_it_is_never_as_it_was_is_told_after_some_tries() {
+        let (mut again, before) = (0, "in step".to_owned());
+        let ended = || Ok(Outcome::Again("HEAD here is not as it was".to_owned()));
+        for _ in 1..TRIES {
+            assert_eq!(came(&ended(), &mut again, Some(&before)), (Came::Again, Some(before.clone())));
+        }
+        let told = || Some("not in step: HEAD here is not as it was".to_owned());
+        assert_eq!(came(&ended(), &mut again, Some(&before)), (Came::Again, told()));
+        assert_eq!(came(&ended(), &mut again, told().as_ref()), (Came::Again, told()));
+        let held = Ok(Outcome::Held("git is at work".to_owned()));
+        assert_eq!(came(&held, &mut again, None), (Came::Held, Some("held: git is at work".to_owned())));
+        assert_eq!(came(&ended(), &mut again, Some(&before)), (Came::Again, Some(before.clone())));
+    }
 }

@@ -29,6 +29,7 @@ use super::watched::Watched;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::git::cycle::Wait;
+use crate::git::recent::Save;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
 use crate::link::joiner::{Next, Seen};
@@ -84,9 +85,9 @@ enum Message {
     /// It has ended.
     GitEnded(String, Box<git::Ended>),
     /// What was saved on the host, and git here may have written over, is kept there: anew, or as before.
-    GitKept(String, bool, Result<Vec<String>, String>),
+    GitKept(String, bool, Result<Vec<String>, (String, Vec<PathBuf>)>),
     /// Saves that git on the other side has written over are kept, here or there.
-    GitOverwritten(String, &'static str, Result<Vec<PathBuf>, String>),
+    GitOverwritten(String, &'static str, Result<Vec<PathBuf>, (String, Vec<Save>)>),
     /// A signal came.
     Stop,
 }

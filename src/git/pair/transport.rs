@@ -1,0 +1,144 @@
+//! Git's own fetch and push: what a host that is broken, hangs or means harm does to them.
+
+use std::time::{Duration, Instant};
+
+use super::super::local::Local;
+use super::super::state::{Name, Oid};
+use super::super::transport::Transport;
+use super::super::cycle::{Outcome, Refused};
+use super::super::join;
+use super::{Pair, git};
+use crate::process::{self, ProcessError, Runner};
+
+/// Text in which git finds nothing to make it small.
+fn noise(seed: u64, bytes: usize) -> String {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    std::iter::repeat_with(|| rng.alphanumeric()).take(bytes).collect()
+}
+
+#[test]
+fn a_host_that_falls_silent_is_not_waited_for() {
+    let pair = Pair::new();
+    let local = Local::new(Runner::default(), &pair.here);
+    let way = Transport::through("cat >/dev/null", "x").impatient(Duration::from_millis(500));
+    let started = Instant::now();
+    let oid = Oid::parse(&"a".repeat(40)).unwrap();
+    let silent = |error: &anyhow::Error| {
+        let error = error.downcast_ref::<ProcessError>().unwrap();
+        assert!(matches!(error.outcome(), process::Outcome::Silent(_)), "{error}");
+    };
+    silent(&way.fetch(&local, &[oid].into()).unwrap_err());
+    let main = Oid::parse(&git(&pair.here, &["rev-parse", "main"])).unwrap();
+    silent(&way.push(&local, &[main].into(), None).unwrap_err().into());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_object_that_the_host_cannot_read_stops_its_own_branch_only() {
+    let pair = Pair::new();
+    pair.settle();
+    for (name, seed) in [("bad", 1), ("good", 10)] {
+        git(&pair.there, &["checkout", "-q", "-b", name, "main"]);
+        for at in 0..4 {
+            std::fs::write(pair.there.join(format!("{name}-{at}")), noise(seed + at, 300_000)).unwrap();
+        }
+        git(&pair.there, &["add", "-A"]);
+        git(&pair.there, &["commit", "-qm", name]);
+    }
+    git(&pair.there, &["checkout", "-q", "main"]);
+    let blob = git(&pair.there, &["rev-parse", "bad:bad-3"]);
+    let file = pair.there.join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    // Its end is not what it was: it is found when some of the pack has been sent.
+    let mut bytes = std::fs::read(&file).unwrap();
+    let end = bytes.len() - 1000;
+    bytes.truncate(end);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    let report = pair.settle();
+    assert_eq!(
+        git(&pair.here, &["for-each-ref", "--format=%(refname)", "refs/heads"]),
+        "refs/heads/good\nrefs/heads/main"
+    );
+    let names: Vec<&str> = report.waits.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["refs/heads/bad"]);
+}
+
+#[test]
+fn a_file_of_the_projects_that_says_where_our_url_leads_is_not_followed() {
+    let pair = Pair::new();
+    pair.settle();
+    let proof = pair.here.parent().unwrap().join("ran");
+    let text = format!(
+        "[url \"ext::sh -c touch% {};false% \"]\n\tinsteadOf = sinc:\n[protocol \"ext\"]\n\tallow = always\n",
+        proof.display()
+    );
+    Pair::commit(&pair.here, "team.gitconfig", &text);
+    pair.settle();
+    git(&pair.here, &["config", "include.path", "../team.gitconfig"]);
+    for side in [&pair.there, &pair.here] {
+        Pair::commit(side, "large", &noise(1, 90_000));
+        let _ = pair.cycle();
+        assert!(!proof.exists(), "it was run");
+        git(side, &["reset", "-q", "--hard", "HEAD^"]);
+    }
+    // It is armed.
+    let cmd = process::Cmd::new("git", "be a person").dir(&pair.here).args(["ls-remote", "sinc:x"]);
+    let _ = Runner::default().read(&cmd);
+    assert!(proof.exists(), "it does nothing");
+}
+
+#[test]
+fn a_partial_clone_is_refused_with_a_way_out_that_works() {
+    let mut pair = Pair::new();
+    Pair::commit(&pair.here, "a", "2\n");
+    git(&pair.here, &["config", "uploadpack.allowFilter", "true"]);
+    git(&pair.here, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let origin = pair.here.clone();
+    pair.here = origin.parent().unwrap().join("clone");
+    let url = format!("file://{}", origin.display());
+    git(&origin, &["clone", "-q", "--filter=blob:none", &url, pair.here.to_str().unwrap()]);
+    let Outcome::Off(Some(why)) = pair.cycle().unwrap() else { panic!("it is shared") };
+    let mut ways = 0;
+    for command in why.split('`').skip(1).step_by(2).flat_map(|text| text.split("; ")) {
+        ways += 1;
+        git(&pair.here, &command.split_whitespace().skip(1).collect::<Vec<_>>());
+    }
+    assert_eq!(ways, 3, "{why}");
+    pair.settle();
+    assert_eq!(git(&pair.there, &["show", "main^:a"]), "1");
+}
+
+#[test]
+fn a_merge_that_makes_line_ends_alike_runs_no_filter() {
+    let pair = Pair::new();
+    let proof = pair.here.parent().unwrap().join("ran");
+    std::fs::write(pair.here.join(".gitattributes"), "a filter=evil\n").unwrap();
+    git(&pair.here, &["add", "-A"]);
+    git(&pair.here, &["commit", "-qm", "attributes"]);
+    pair.settle();
+    Pair::commit(&pair.here, "a", "here\n1\n2\n3\n1\n");
+    Pair::commit(&pair.there, "a", "1\n2\n3\n1\nthere\n");
+    pair.settle();
+    let tool = format!("sh -c 'touch {}; cat'", proof.display());
+    for (key, value) in [
+        ("user.name", "Ada"),
+        ("user.email", "a@b"),
+        ("merge.renormalize", "true"),
+        ("filter.evil.clean", &tool),
+        ("filter.evil.smudge", &tool),
+    ] {
+        git(&pair.here, &["config", key, value]);
+    }
+    for side in [&pair.here, &pair.there] {
+        git(side, &["config", "--add", "filter.other.clean", "cat"]);
+    }
+    git(&pair.there, &["config", "filter.evil.clean", "cat"]);
+    let main = Name::parse("main").unwrap();
+    let joined = pair.with(|sides| join::join(sides, &main, join::How::Merge, &mut Refused::new())).unwrap();
+    assert!(!proof.exists(), "{joined:?}");
+    // It is armed.
+    let words = ["merge-tree", "--write-tree", "main^1", "main^2"];
+    let cmd = process::Cmd::new("git", "be a person").dir(&pair.here).args(words).answers(&[0, 1]);
+    let _ = Runner::default().answer(&cmd);
+    assert!(proof.exists(), "it does nothing");
+}
