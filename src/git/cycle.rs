@@ -118,7 +118,11 @@ impl Sides<'_> {
             Snapshot::Here(state) => state,
             other => return stop(limits::not_here(&other, self.local.project())),
         };
-        let tool = |state: &State| Tool { version: state.version, filters: state.filters.clone() };
+        let tool = |state: &State| Tool {
+            version: state.version,
+            filters: state.filters.clone(),
+            partial: state.limits.contains("partial"),
+        };
         let there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
             // Who commits may not be set yet; there is nothing to be shared either.

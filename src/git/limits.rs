@@ -19,7 +19,7 @@ pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
             ));
         }
     }
-    if here.limits.contains("partial") {
+    if here.partial {
         // To download what it lacks would be to run what the project's settings say.
         return Some(
             "the repository here is a partial clone, and what it lacks cannot be sent: get all of it \
@@ -112,7 +112,7 @@ mod tests {
 
     fn tool(minor: u32, set: &[&str], used: &[&str]) -> Tool {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Tool { version: (2, minor), filters: (all(set), all(used)) }
+        Tool { version: (2, minor), filters: (all(set), all(used)), partial: false }
     }
 
     #[test]
@@ -122,6 +122,7 @@ mod tests {
         for (here, there, why) in [
             (tool(33, &[], &[]), good.clone(), "git here is 2.33, and 2.34 is needed: update it"),
             (good.clone(), tool(25, &[], &[]), "git on the host is 2.25, and 2.34 is needed: update it"),
+            (Tool { partial: true, ..good.clone() }, good.clone(), "`git fetch --refetch --no-filter`"),
             (tool(40, &["lfs"], &["lfs"]), good.clone(), "install git-lfs there and run `git lfs install`"),
             (
                 tool(40, &["x", "crypt"], &["crypt"]),
@@ -182,10 +183,10 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        let limited = state("limit shallow\nlimit submodules\nconfig remote.origin.promisor set\n");
+        let limited = state("limit shallow\nlimit submodules\n");
         let said = notes(&limited, &state("")).join("\n");
-        assert_eq!(said.lines().count(), 3, "{said}");
-        for what in ["submodules: their files", "is shallow", "a partial clone"] {
+        assert_eq!(said.lines().count(), 2, "{said}");
+        for what in ["submodules: their files", "is shallow"] {
             assert!(said.contains(what), "{said}");
         }
         assert!(notes(&state(""), &limited).is_empty());

@@ -245,6 +245,8 @@ pub struct Tool {
     pub version: (u32, u32),
     /// Filters.
     pub filters: Filters,
+    /// The repository is a partial clone.
+    pub partial: bool,
 }
 
 /// What one side has.
@@ -316,7 +318,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     match get("repo") {
         Some("here") => {}
         Some("none") => {
-            let mut tool = Tool { version: version()?, filters: Filters::default() };
+            let mut tool = Tool { version: version()?, ..Tool::default() };
             let filters =
                 lines.iter().filter(|(key, _)| *key == "config").filter_map(|(_, line)| filter(line));
             tool.filters.0.extend(filters);
@@ -555,7 +557,7 @@ mod tests {
         let parse = |text: &str| parse(text.as_bytes(), Which::There);
         let none = "version git version 2.30.1\nconfig filter.lfs.clean set\nrepo none\nend yes\n";
         let filters = (BTreeSet::from(["lfs".to_owned()]), BTreeSet::new());
-        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters })));
+        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters, partial: false })));
         for (setting, kind) in
             [("extensions.objectformat sha256", "sha256"), ("extensions.refstorage reftable", "reftable")]
         {

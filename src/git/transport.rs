@@ -44,7 +44,11 @@ impl Transport {
     /// The way there through a line of shell that runs the command which stands behind it.
     #[must_use]
     pub fn through(line: &str, directory: &str) -> Self {
-        Self { ssh: format!("f() {{ shift; {line}; }}; f"), directory: directory.to_owned(), silence: SILENCE }
+        Self {
+            ssh: format!("f() {{ shift; {line}; }}; f"),
+            directory: directory.to_owned(),
+            silence: SILENCE,
+        }
     }
 
     /// The same, with less patience.

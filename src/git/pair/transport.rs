@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::cycle::{Outcome, Refused};
+use super::super::join;
 use super::super::local::Local;
 use super::super::state::{Name, Oid};
 use super::super::transport::Transport;
-use super::super::cycle::{Outcome, Refused};
-use super::super::join;
 use super::{Pair, git};
 use crate::process::{self, ProcessError, Runner};
 
