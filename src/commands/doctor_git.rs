@@ -57,7 +57,8 @@ pub(super) fn on_host(facts: &Facts) -> Finding {
     let mut numbers = said.split('.').map(|number| number.parse().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version < LEAST {
-        let what = format!("{}, and {}.{} is needed to share a repository", harmless(&said), LEAST.0, LEAST.1);
+        let what =
+            format!("{}, and {}.{} is needed to share a repository", harmless(&said), LEAST.0, LEAST.1);
         return found(State::Lacking, what).fix("update it there");
     }
     found(State::Good, harmless(&said))
@@ -124,7 +125,9 @@ mod tests {
 
     #[test]
     fn a_git_on_the_host_that_is_missing_or_too_old_is_named() {
-        for (said, good) in [(None, false), (Some("2.33.9"), false), (Some("2.34.1"), true), (Some("3.0"), true)] {
+        for (said, good) in
+            [(None, false), (Some("2.33.9"), false), (Some("2.34.1"), true), (Some("3.0"), true)]
+        {
             let mut facts = Facts::default();
             facts.tools.insert("git".to_owned(), said.map(str::to_owned));
             assert_eq!(on_host(&facts).is_good(), good, "{said:?}");

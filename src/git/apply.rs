@@ -94,8 +94,7 @@ pub fn left_out(patterns: &[String]) -> Vec<String> {
         bytes += pattern.len();
         bytes <= MOST_OF_PATTERNS
     };
-    let patterns: Vec<&String> =
-        patterns.iter().filter(fits).take(MOST_PATTERNS).take_while(few).collect();
+    let patterns: Vec<&String> = patterns.iter().filter(fits).take(MOST_PATTERNS).take_while(few).collect();
     let mut words: Vec<String> = patterns.iter().map(|pattern| format!("skip {pattern}")).collect();
     words.push("sparse /*".to_owned());
     words.extend(patterns.iter().map(|pattern| match pattern.strip_prefix('!') {

@@ -218,7 +218,7 @@ fn nothing_of_the_projects_is_run_by_the_mirror() {
     {
         let run = sinc(&shared, words);
         nothing_ran(&words.join(" "));
-        if words == &["doctor"] {
+        if *words == ["doctor"] {
             for setting in ["core.hookspath = .husky", "core.fsmonitor = "] {
                 assert!(run.stdout.contains(setting), "{run}");
             }

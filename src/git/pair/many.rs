@@ -10,7 +10,9 @@ fn tags(dir: &std::path::Path, prefix: &str, number: usize, own: bool) {
     for at in 0..number {
         let name = format!("refs/tags/{prefix}-{at:05}");
         if own {
-            text.push_str(&format!("commit {name}\ncommitter a <a@b> {at} +0000\ndata 1\nx\nfrom {main}\n\n"));
+            text.push_str(&format!(
+                "commit {name}\ncommitter a <a@b> {at} +0000\ndata 1\nx\nfrom {main}\n\n"
+            ));
         } else {
             text.push_str(&format!("reset {name}\nfrom {main}\n\n"));
         }

@@ -235,7 +235,8 @@ impl Engine<'_> {
         if !kept.is_empty() {
             let (ask, outbox) = (self.asker(index), self.outbox.clone());
             thread("saves", move || {
-                let lost = saves::check_there(&ask, &kept).map_err(|error| (format!("{error:#}"), Vec::new()));
+                let lost =
+                    saves::check_there(&ask, &kept).map_err(|error| (format!("{error:#}"), Vec::new()));
                 let mut left = kept;
                 if let Ok(lost) = &lost {
                     let path = |kept: &String| kept.split_once(' ').map(|(_, path)| PathBuf::from(path));
