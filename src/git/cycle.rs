@@ -11,7 +11,7 @@ use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide};
 use super::local::Local;
 use super::state::{Head, Oid, Snapshot, State, Tool, Which, parse};
 use super::transport::{Tell, Transport};
-use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup};
+use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup, unsent};
 use crate::ignore::is_misleading;
 use crate::remote::{Reply, Script};
 
@@ -50,7 +50,7 @@ pub struct Sides<'a> {
     pub tell: Option<Tell<'a>>,
 }
 
-/// What is remembered from one cycle to the next: objects of the host's that were refused, and why.
+/// What is remembered from one cycle to the next: objects of the host's that were refused here, and of ours that were there, and why.
 pub type Refused = BTreeMap<Oid, String>;
 
 /// What so many ids lead to is packed to go with what is asked anyway: they are one word of a command, which may have 128 KiB.
@@ -218,11 +218,18 @@ impl Sides<'_> {
         {
             anyhow::bail!("what the host says is staged is not what it sent");
         }
-        let plan = self.decide(&here, &there, refused);
+        let mut plan = self.decide(&here, &there, refused);
+        unsent::withhold(&mut plan, base::read(&self.base).as_ref(), (&here, &there), refused)?;
         self.carry_out(&here, &there, plan, refused)
     }
 
-    fn carry_out(&self, here: &State, there: &State, mut plan: Plan, refused: &Refused) -> Result<Outcome> {
+    fn carry_out(
+        &self,
+        here: &State,
+        there: &State,
+        mut plan: Plan,
+        refused: &mut Refused,
+    ) -> Result<Outcome> {
         let (mut index_here, mut index_there) = (None, None);
         let mut needed: BTreeSet<Oid> = plan.there.needs().cloned().collect();
         match &plan.staged {
@@ -251,8 +258,12 @@ impl Sides<'_> {
         }
         let known = there.named();
         needed.retain(|oid| !known.contains(oid));
-        let mut pack = self
-            .give(&needed, known.into_iter().filter(|oid| !refused.contains_key(*oid)).cloned().collect())?;
+        let known = known.into_iter().filter(|oid| !refused.contains_key(*oid)).cloned().collect();
+        let mut pack = match self.give(&needed, &known, refused)? {
+            Given::With(pack) => Some(pack),
+            Given::Before => None,
+            Given::NotAll => return Ok(not_all()),
+        };
         // Files first: with old files under a new HEAD, `git commit -a` would take the other side's commit back.
         let stands = |moves: &Moves, head: &Head| {
             let own = head.branch().map(|name| format!("refs/heads/{name}"));
@@ -300,7 +311,9 @@ impl Sides<'_> {
                     all.extend(words.iter().cloned());
                     all.extend((!in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
                     if which == Which::There && pack.is_some() && !self.fits(&all) {
-                        self.transport.push(&self.local, &needed, self.tell)?;
+                        if !self.send(&needed, refused)? {
+                            return Ok(not_all());
+                        }
                         pack = None;
                         continue;
                     }
@@ -310,7 +323,9 @@ impl Sides<'_> {
                     };
                     match lines(&answer).get("refused").map(String::as_str) {
                         Some("pack") => {
-                            self.transport.push(&self.local, &needed, self.tell)?;
+                            if !self.send(&needed, refused)? {
+                                return Ok(not_all());
+                            }
                             pack = None;
                         }
                         Some("files") if !in_step => {
@@ -359,21 +374,49 @@ impl Sides<'_> {
     }
 
     /// Packs what the host needs, to go with its move; what is much is sent at once.
-    fn give(&self, needed: &BTreeSet<Oid>, has: BTreeSet<Oid>) -> Result<Option<String>> {
+    fn give(&self, needed: &BTreeSet<Oid>, has: &BTreeSet<Oid>, refused: &mut Refused) -> Result<Given> {
         if needed.is_empty() {
-            return Ok(None);
+            return Ok(Given::Before);
         }
         let little = needed.len() <= MOST_GIVEN && has.len() <= MOST_HAD;
-        let pack = if little { self.local.give(needed, &has)? } else { None };
-        if pack.is_none() {
-            self.transport.push(&self.local, needed, self.tell)?;
+        let pack = if little { self.local.give(needed, has)? } else { None };
+        Ok(match pack {
+            Some(pack) => Given::With(pack),
+            None if self.send(needed, refused)? => Given::Before,
+            None => Given::NotAll,
+        })
+    }
+
+    /// Sends what is needed. Was all of it taken?
+    fn send(&self, needed: &BTreeSet<Oid>, refused: &mut Refused) -> Result<bool> {
+        let not_taken = self.transport.push(&self.local, needed, self.tell)?;
+        // What has been known before is needed all the same.
+        if let Some((oid, why)) = not_taken.iter().find(|(oid, _)| refused.contains_key(*oid)) {
+            anyhow::bail!("git on the host does not take {}: {why}", oid.short());
         }
-        Ok(pack)
+        let all = not_taken.is_empty();
+        refused.extend(not_taken);
+        Ok(all)
     }
 
     fn local_script(&self, why: &str, script: &Script, words: &[String]) -> Result<Vec<u8>> {
         self.local.script(why, script, words)
     }
+}
+
+/// How the host gets what it needs.
+enum Given {
+    /// With its move.
+    With(String),
+    /// It has it.
+    Before,
+    /// It does not take all of it.
+    NotAll,
+}
+
+/// The next cycle withholds it.
+fn not_all() -> Outcome {
+    Outcome::Again("what git on the host takes".to_owned())
 }
 
 fn held(why: &str) -> Outcome {

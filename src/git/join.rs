@@ -159,7 +159,9 @@ fn move_both(
             return Ok(Joined::Not(why));
         }
     }
-    sides.transport.push(&sides.local, &needed, sides.tell)?;
+    if let Some((_, why)) = sides.transport.push(&sides.local, &needed, sides.tell)?.first_key_value() {
+        return Ok(Joined::Not(format!("git on the host does not take it: {why}")));
+    }
     if let Err(why) = (sides.files)(Wait::Whole) {
         return Ok(Joined::Not(format!("the files are not in step: {why}")));
     }

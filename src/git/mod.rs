@@ -17,6 +17,7 @@ pub mod saves;
 pub mod setup;
 pub mod state;
 pub mod transport;
+mod unsent;
 pub mod watch;
 
 use crate::remote::Script;

@@ -115,19 +115,31 @@ impl Transport {
         }
     }
 
-    /// Sends these objects.
+    /// Sends these objects. Gives those that git there does not take, and why: all others are there afterwards.
     ///
     /// # Errors
-    /// The host cannot be reached, or git there refuses them.
+    /// The host cannot be reached, or git fails.
     pub fn push(
         &self,
         local: &Local,
         oids: &BTreeSet<Oid>,
         tell: Option<Tell<'_>>,
-    ) -> Result<(), ProcessError> {
-        if oids.is_empty() {
-            return Ok(());
+    ) -> Result<BTreeMap<Oid, String>, ProcessError> {
+        let mut refused = BTreeMap::new();
+        for some in oids.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            match self.push_these(local, some, tell) {
+                Ok(()) => {}
+                Err(error) if line_failed(&error) => return Err(error),
+                Err(error) => match not_taken(error.stderr(), some) {
+                    these if these.is_empty() => return Err(error),
+                    these => refused.extend(these),
+                },
+            }
         }
+        Ok(refused)
+    }
+
+    fn push_these(&self, local: &Local, oids: &[&Oid], tell: Option<Tell<'_>>) -> Result<(), ProcessError> {
         // A shallow repository here is one there too.
         let receive = "git -c receive.shallowUpdate=true -c receive.autogc=false -c gc.auto=0 -c core.hooksPath=/dev/null -c receive.fsckObjects=false receive-pack";
         let cmd = self
@@ -153,6 +165,17 @@ impl Transport {
             })
             .map(drop)
     }
+}
+
+/// What git on the host does not take of these, as `git push` says it.
+fn not_taken(said: &str, oids: &[&Oid]) -> BTreeMap<Oid, String> {
+    let of = |line: &str| {
+        let (_, rest) = line.trim_start().strip_prefix("! [remote rejected]")?.split_once("refs/sinc/in/")?;
+        let (oid, why) = rest.split_once(' ')?;
+        let oid = Oid::parse(oid).filter(|oid| oids.contains(&oid))?;
+        Some((oid, why.trim().trim_matches(['(', ')']).chars().take(200).collect()))
+    };
+    said.lines().filter_map(of).collect()
 }
 
 /// Did the line fail, and not git?

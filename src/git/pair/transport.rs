@@ -88,6 +88,38 @@ fn a_file_of_the_projects_that_says_where_our_url_leads_is_not_followed() {
 }
 
 #[test]
+fn what_a_shallow_host_cannot_take_waits_and_all_else_goes_on() {
+    let mut pair = Pair::new();
+    let origin = pair.here.clone();
+    for at in 2..6 {
+        Pair::commit(&origin, "a", &format!("{at}\n"));
+    }
+    git(&origin, &["branch", "old", "HEAD~3"]);
+    pair.here = origin.parent().unwrap().join("clone");
+    let url = format!("file://{}", origin.display());
+    git(&origin, &["clone", "-q", "--depth=2", &url, pair.here.to_str().unwrap()]);
+    pair.settle();
+    git(&pair.here, &["fetch", "-q", "--unshallow"]);
+    git(&pair.here, &["fetch", "-q", "origin", "old:old"]);
+    git(&pair.here, &["branch", "fine"]);
+    let id = Pair::commit(&pair.here, "b", "new\n");
+    for round in 0..2 {
+        let report = pair.settle();
+        let names: Vec<&str> = report.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["refs/heads/old"], "{:?}", report.waits);
+        assert_eq!(git(&pair.there, &["rev-parse", "main"]), id);
+        let all = git(&pair.there, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        assert_eq!(all, "fine\nmain", "{round}");
+        assert!(git(&pair.here, &["branch", "--list", "old"]).contains("old"), "it was taken for deleted");
+    }
+    // It goes when the host has all.
+    git(&pair.there, &["fetch", "-q", "--unshallow", pair.here.to_str().unwrap()]);
+    pair.refused.borrow_mut().clear();
+    pair.settle();
+    assert_eq!(git(&pair.there, &["rev-parse", "old"]), git(&pair.here, &["rev-parse", "old"]));
+}
+
+#[test]
 fn a_partial_clone_is_refused_with_a_way_out_that_works() {
     let mut pair = Pair::new();
     Pair::commit(&pair.here, "a", "2\n");
