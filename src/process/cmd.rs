@@ -21,6 +21,7 @@ pub struct Cmd {
     stdin: Vec<u8>,
     deadline: Option<Duration>,
     answers: Vec<i32>,
+    shown: bool,
 }
 
 impl Cmd {
@@ -36,6 +37,7 @@ impl Cmd {
             stdin: Vec::new(),
             deadline: Some(DEFAULT_DEADLINE),
             answers: vec![0],
+            shown: true,
         }
     }
 
@@ -110,6 +112,17 @@ impl Cmd {
     pub fn answers(mut self, codes: &[i32]) -> Self {
         self.answers = codes.to_vec();
         self
+    }
+
+    /// Keeps what it writes out of the log: it may be what stands in a person's own files.
+    #[must_use]
+    pub fn not_shown(mut self) -> Self {
+        self.shown = false;
+        self
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown
     }
 
     /// What it is for.
