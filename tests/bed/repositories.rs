@@ -127,7 +127,7 @@ fn hold(host: &Host, unit: &str, file: &str, name: &str) {
 fn a_lock_of_dpkg_is_waited_for_and_a_lock_of_something_else_is_not() {
     let host = Host::new(
         "systemctl stop holder stranger; umount /var/lib/dpkg/lock-frontend; umount /tmp/one /tmp/two; rm -rf /tmp/one /tmp/two; \
-         rm -f /tmp/slowly /etc/apt/sources.list.d/*vendor* /etc/apt/sources.list.d/sinc-* /etc/apt/keyrings/*vendor*; \
+         rm -f /tmp/slowly /etc/apt/sources.list.d/*vendor* /etc/apt/sources.list.d/sinc-* /etc/apt/keyrings/*vendor* /etc/apt/keyrings/sinc-*; \
          dpkg -P --force-depends sinc-stand-in sinc-along",
     );
     let _vendor = Vendor::open(&host.lab, &host.lab.sandbox.project("vendor"));

@@ -101,6 +101,7 @@ fn what_stands_in_a_persons_own_file_is_shown_nowhere() {
         assert!(run.stdout.contains("server.port"), "{run}");
         let all = format!("{}{}", run.stdout, run.stderr);
         assert!(!all.contains(TOKEN) && !all.contains(&hex), "{more:?}: {run}");
+        assert_eq!(run.stderr.contains("fact mine 0 - edit =*** 0600 dev"), more[0] == "-vv", "{run}");
     }
 }
 

@@ -58,8 +58,8 @@ apt_install_from() {
   name=$1 url=$2 suite=$3 parts=$4 key=$5
   shift 5
   list=/etc/apt/sources.list.d/sinc-$name.sources new=$run/sinc-$name.sources
-  # One of ours that did not get as far as its packages keeps nothing else from being installed.
-  rm -f "$list"
+  # One of ours that contradicts another keeps apt from everything; else what was cut off may need it.
+  [ ! -e "$list" ] || apt-get indextargets >/dev/null || rm -f "$list"
   wait_for_packages
   command -v curl >/dev/null || apt_install curl ca-certificates
   fetch "$key" "$run/key" 120 || because "the key of the repository could not be fetched: $key"
@@ -75,11 +75,11 @@ apt_install_from() {
   rm -f "/etc/apt/keyrings/sinc-$name.$other"
   # It is among the others only once it has proven itself: wherever this is cut off, apt works as before.
   if ! lists_of "$new"; then
-    rm -f "/etc/apt/keyrings/sinc-$name".*
+    rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
     because "the repository cannot be used, and was taken out again: $url $suite"
   elif contradicts "$new"; then
     echo "the same place is among the person's own repositories, with another key: the packages come from there"
-    rm -f "/etc/apt/keyrings/sinc-$name".*
+    rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
   else
     put_whole "$list" 644 root <"$new"
   fi
