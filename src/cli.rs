@@ -461,6 +461,9 @@ pub struct Install {
     /// Close ssh to all but the tailnet, once a login through it has worked
     #[arg(long)]
     pub tailnet_only: bool,
+    /// Open Eternal Terminal's port to everybody, not only to a tailnet
+    #[arg(long)]
+    pub et_public: bool,
     /// Of a login as root: make no user, and let agents run as root
     #[arg(long)]
     pub as_root: bool,

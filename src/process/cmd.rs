@@ -22,6 +22,7 @@ pub struct Cmd {
     deadline: Option<Duration>,
     silence: bool,
     answers: Vec<i32>,
+    shown: bool,
 }
 
 impl Cmd {
@@ -38,6 +39,7 @@ impl Cmd {
             deadline: Some(DEFAULT_DEADLINE),
             silence: false,
             answers: vec![0],
+            shown: true,
         }
     }
 
@@ -119,6 +121,17 @@ impl Cmd {
     pub fn answers(mut self, codes: &[i32]) -> Self {
         self.answers = codes.to_vec();
         self
+    }
+
+    /// Keeps what it writes out of the log: it may be what stands in a person's own files.
+    #[must_use]
+    pub fn not_shown(mut self) -> Self {
+        self.shown = false;
+        self
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown
     }
 
     /// What it is for.

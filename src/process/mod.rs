@@ -177,7 +177,7 @@ impl Runner {
         each: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
     ) -> Result<Output, ProcessError> {
         let started = Instant::now();
-        let shows = tracing::enabled!(tracing::Level::TRACE);
+        let shows = cmd.is_shown() && tracing::enabled!(tracing::Level::TRACE);
         let mut said = Vec::new();
         let result = wait::supervise(cmd, moment, &mut |stream, bytes| {
             if shows && stream == Stream::Stdout {

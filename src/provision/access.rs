@@ -71,7 +71,10 @@ impl<'a> Access<'a> {
     /// The host was not reached, the password is wrong, or the program broke.
     pub fn ask(&self, why: &str, program: &str) -> anyhow::Result<String> {
         let Answer { code, bytes, said } =
-            self.remote.exchange(why, &ENTER, &self.words(), self.input(program), LOOK)?;
+            self.remote.exchange_not_shown(why, &ENTER, &self.words(), self.input(program), LOOK)?;
+        if tracing::enabled!(tracing::Level::TRACE) {
+            tracing::trace!(answer = ?without_files(&String::from_utf8_lossy(&bytes)), said, "output");
+        }
         match code {
             0 => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             91 => Err(WrongPassword.into()),
@@ -88,5 +91,29 @@ impl<'a> Access<'a> {
     /// The host was not reached, or the line was lost.
     pub fn follow(&self, why: &str, program: &str, each: &mut dyn FnMut(&str)) -> Result<i32, RemoteError> {
         self.remote.stream(why, &ENTER, &self.words(), self.input(program), each)
+    }
+}
+
+/// The answer without the texts of files, which may hold a person's secrets.
+fn without_files(answer: &str) -> String {
+    let shown = |line: &str| match line.split_once(" edit =") {
+        Some((head, text)) => {
+            let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
+            format!("{head} edit =*** {rest}\n")
+        }
+        None => format!("{line}\n"),
+    };
+    answer.lines().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_no_text_of_a_file() {
+        let answer = "user dev\nfact mcp 7 - edit =7b2022746f6b656e22 0600 dev\nfact mcp 8 - edit -\n";
+        let shown = "user dev\nfact mcp 7 - edit =*** 0600 dev\nfact mcp 8 - edit -\n";
+        assert_eq!(without_files(answer), shown);
     }
 }

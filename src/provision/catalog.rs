@@ -290,13 +290,15 @@ mod tests {
     fn a_selection_brings_what_it_needs_in_order() {
         let minimal =
             Selection { tier: Some(Tier::Minimal), agent: Some("codex".to_owned()), ..Selection::default() };
-        assert_eq!(names(&minimal).unwrap(), ["user", "base", "et", "node", "codex", "ufw"]);
+        assert_eq!(names(&minimal).unwrap(), ["user", "base", "node", "codex", "ufw", "et"]);
         let without = Selection { without: vec!["et".to_owned()], ..minimal.clone() };
         assert_eq!(names(&without).unwrap(), ["user", "base", "node", "codex", "ufw"]);
         let one = Selection { with: vec!["claude".to_owned()], ..Selection::default() };
         assert_eq!(names(&one).unwrap(), ["node", "claude"]);
-        let needed = Selection { without: vec!["node".to_owned()], ..minimal };
+        let needed = Selection { without: vec!["node".to_owned()], ..minimal.clone() };
         assert_eq!(names(&needed).unwrap_err(), "`codex` needs `node`, which is left out");
+        let open = Selection { without: vec!["ufw".to_owned()], ..minimal };
+        assert_eq!(names(&open).unwrap_err(), "`et` needs `ufw`, which is left out");
         let both =
             Selection { with: vec!["opencode-2".to_owned(), "agentmap".to_owned()], ..Selection::default() };
         assert_eq!(

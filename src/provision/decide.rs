@@ -202,10 +202,8 @@ fn edited(wanted: &Edit, there: &FileFact, content: &[u8], host: &HostFacts) -> 
         Ok(new) if new == text && before != "-" => Decision::Satisfied(format!("{path} says what it should")),
         Ok(new) => {
             let keys: Vec<&str> = wanted.set.keys().chain(wanted.add.keys()).map(String::as_str).collect();
-            change(
-                format!("set {} in {path}", several(&keys)),
-                Call::new("file_edit", [&path, &mode, &owner, before, &new, &unedit::written(&wanted)]),
-            )
+            let words = [&path, &mode, &owner, before, &new, &unedit::written(&wanted)];
+            change(format!("set {} in {path}", several(&keys)), Call::new("file_edit", words).hiding(4))
         }
     }
 }

@@ -33,13 +33,21 @@ pub struct Call {
     pub words: Vec<String>,
     /// The last word is a secret, of this name.
     pub secret: Option<String>,
+    /// The word at this place is the text of a person's own file, which may hold secrets: it is not shown.
+    pub hidden: Option<usize>,
 }
 
 impl Call {
     /// A call.
     #[must_use]
     pub fn new<S: Into<String>>(function: &'static str, words: impl IntoIterator<Item = S>) -> Self {
-        Self { function, words: words.into_iter().map(Into::into).collect(), secret: None }
+        Self { function, words: words.into_iter().map(Into::into).collect(), secret: None, hidden: None }
+    }
+
+    /// The word at this place is not shown.
+    #[must_use]
+    pub(super) fn hiding(self, place: usize) -> Self {
+        Self { hidden: Some(place), ..self }
     }
 
     /// The text of the function that it calls.
@@ -62,8 +70,9 @@ impl Call {
 impl std::fmt::Display for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.function)?;
-        for word in &self.words {
-            write!(f, " {}", quote::posix(word))?;
+        for (place, word) in self.words.iter().enumerate() {
+            let shown = if self.hidden == Some(place) { "***" } else { word };
+            write!(f, " {}", quote::posix(shown))?;
         }
         match &self.secret {
             Some(_) => f.write_str(" '***'"),

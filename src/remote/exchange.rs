@@ -58,15 +58,33 @@ impl Remote {
         input: Vec<u8>,
         deadline: Duration,
     ) -> Result<Answer, RemoteError> {
-        let cmd = self.script_cmd(why, script, words).stdin(input).deadline(deadline);
+        self.talk(why, &self.script_cmd(why, script, words).stdin(input).deadline(deadline))
+    }
+
+    /// As [`Remote::exchange`], where the answer may be what stands in a person's own files: the log does not show it.
+    ///
+    /// # Errors
+    /// As [`Remote::exchange`].
+    pub fn exchange_not_shown(
+        &self,
+        why: &str,
+        script: &Script,
+        words: &[&str],
+        input: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<Answer, RemoteError> {
+        self.talk(why, &self.script_cmd(why, script, words).stdin(input).deadline(deadline).not_shown())
+    }
+
+    fn talk(&self, why: &str, cmd: &Cmd) -> Result<Answer, RemoteError> {
         self.control().prepare();
         let shared = self.control().exists();
-        match self.collect(&cmd) {
+        match self.collect(cmd) {
             Err(error)
                 if shared && matches!(error.outcome(), Outcome::Exit(255)) && master_is_dead(&error) =>
             {
                 self.drop_master();
-                self.collect(&cmd).map_err(|error| self.explain(why, error))
+                self.collect(cmd).map_err(|error| self.explain(why, error))
             }
             answer => answer.map_err(|error| self.explain(why, error)),
         }

@@ -37,7 +37,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.root(
-            "systemctl stop sinc-guard.timer; rm -rf /var/lib/sinc /etc/ssh/sshd_config.d/*; systemctl restart ssh; \
+            "systemctl stop sinc-guard.timer; rm -rf /var/lib/sinc /etc/ssh/sshd_config.d/*; systemctl reset-failed ssh; systemctl restart ssh; \
              loginctl terminate-user pat; pkill -9 -u pat; userdel -rf pat; true",
         );
         self.0.bed(&["net", "off"]);
@@ -88,8 +88,14 @@ fn without_a_second_login_sshd_goes_back_as_it_was() {
     assert_eq!(host.sshd("passwordauthentication"), "no");
     host.0.bed(&["reboot"]);
     host.0.bed(&["restore"]);
+    // Meanwhile sshd does not even start with it.
+    host.root("echo Nonsense >>/etc/ssh/sshd_config.d/00-sinc.conf; systemctl restart ssh || true");
+    wait_until("systemd has given sshd up", PATIENCE, || {
+        host.root("systemctl is-active ssh || true") == "failed\n"
+    });
     // What the timer does after two minutes.
     host.root("systemctl start sinc-guard.service");
+    assert_eq!(host.root("systemctl is-active ssh"), "active\n");
     assert_eq!(
         (host.sshd("passwordauthentication"), host.sshd("x11forwarding")),
         ("yes".into(), "yes".into())
@@ -105,6 +111,22 @@ fn without_a_second_login_sshd_goes_back_as_it_was() {
     install(&host.0, &["uninstall", "--yes"]).success();
     assert_eq!(host.sshd("x11forwarding"), "yes");
     assert!(host.root("cat /etc/ssh/sshd_config.d/00-sinc.conf.before-uninstall").contains("MaxAuthTries 5"));
+}
+
+#[test]
+fn what_sshd_does_not_take_never_stands_where_it_would_not_start_with_it() {
+    let host = Host::new();
+    host.0.sandbox.write(
+        ".config/sinc/components/strict.toml",
+        SSHD.replace("X11Forwarding = \"no\"", "X11Forwarding = \"perhaps\""),
+    );
+    // Whenever sshd is asked whether it takes its settings, what there is of sinc's is noted.
+    host.root("printf '#!/bin/sh\\ncase $* in *-t*) ls /etc/ssh/sshd_config.d >>/run/seen; echo asked >>/run/seen ;; esac\\nexec /usr/sbin/sshd \"$@\"\\n' >/usr/local/sbin/sshd; chmod 755 /usr/local/sbin/sshd; rm -f /run/seen");
+    let run = install(&host.0, &ARGS);
+    host.root("rm /usr/local/sbin/sshd");
+    assert!(run.exits(1).stderr.contains("sshd does not take its new configuration"));
+    assert_eq!(host.root("cat /run/seen"), "asked\n");
+    assert_eq!(host.root("ls /etc/ssh/sshd_config.d; systemctl is-active ssh"), "active\n");
 }
 
 #[test]

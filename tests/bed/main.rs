@@ -19,6 +19,8 @@ mod lost_line;
 mod machine_killed;
 mod mobile;
 mod onlooker;
+mod public;
+mod repositories;
 mod restart;
 mod rights;
 mod safe;

@@ -10,14 +10,14 @@ use super::support::{PATIENCE, wait_until};
 const HEAD: &str = "summary = \"of a test\"\nsource = \"a test\"\npinned = \"2026-11-26\"\n";
 
 /// A host on which sinc has put nothing, and components of a person's own for it; afterwards it is as it was.
-struct Host {
-    lab: Lab,
+pub(super) struct Host {
+    pub(super) lab: Lab,
     mend: &'static str,
 }
 
 impl Host {
     /// `mend` makes it ordinary again, whatever has come of it.
-    fn new(mend: &'static str) -> Self {
+    pub(super) fn new(mend: &'static str) -> Self {
         let lab = Lab::new();
         lab.bed(&["vps", "rm", "-rf", "/var/lib/sinc"]);
         let host = Self { lab, mend };
@@ -25,11 +25,11 @@ impl Host {
         host
     }
 
-    fn own(&self, name: &str, steps: &str) {
+    pub(super) fn own(&self, name: &str, steps: &str) {
         self.lab.sandbox.write(format!(".config/sinc/components/{name}.toml"), format!("{HEAD}{steps}"));
     }
 
-    fn root(&self, line: &str) -> String {
+    pub(super) fn root(&self, line: &str) -> String {
         self.lab.bed(&["vps", "sh", "-c", line])
     }
 
@@ -117,7 +117,7 @@ fn a_firewall_whose_time_ran_out_while_it_was_turned_on_is_off_again() {
     install(&host.lab, &["uninstall", "--yes"]).success();
 }
 
-const VENDOR: &str = r#"
+pub(super) const VENDOR: &str = r#"
 [[step]]
 [step.apt]
 packages = ["sinc-stand-in"]
@@ -130,8 +130,9 @@ suite = "good"
 components = "main"
 key = "http://10.77.0.1:8099/key.asc"
 "#;
-const WITH_VENDOR: [&str; 6] = ["install", "--yes", "--tier", "custom", "--with", "vendor"];
-const NO_VENDOR: &str = "rm -f /tmp/slowly /usr/local/bin/add-apt-repository /etc/apt/sources.list.d/*vendor* \
+pub(super) const WITH_VENDOR: [&str; 6] = ["install", "--yes", "--tier", "custom", "--with", "vendor"];
+pub(super) const NO_VENDOR: &str = "rm -f /tmp/slowly /usr/local/bin/add-apt-repository /etc/apt/sources.list.d/*vendor* \
+    /etc/apt/keyrings/*vendor* \
     /etc/apt/sources.list.d/*ppa*; dpkg --configure -a; \
     dpkg -P --force-depends sinc-stand-in sinc-of-a-person sinc-along; \
     rm -f /etc/os-release; ln -s ../usr/lib/os-release /etc/os-release";
@@ -321,4 +322,46 @@ fn neither_the_hosts_environment_nor_somebody_who_asks_gets_in_the_way() {
     assert_eq!(host.root("ls /var/lib/sinc/runs/*/program 2>/dev/null || true"), "", "{run}");
     run.success();
     assert_eq!(host.root("cat /etc/sinc-secret"), "s3cret of a test");
+}
+
+#[test]
+fn a_run_that_a_reboot_cut_off_is_told_although_another_process_has_its_number() {
+    let host = Host::new("systemctl stop sinc-apply");
+    let step = "[[step]]\nshell = { says = \"it takes long\", check = \"false\", apply = \"sleep 3600\" }\n";
+    host.own("long", step);
+    let args = ["install", "--yes", "--tier", "custom", "--with", "long"];
+    let terminal = Terminal::sinc(&host.lab.sandbox, &host.lab.sandbox.home(), &args);
+    wait_until("the step is at work", PATIENCE, || {
+        host.root("grep -c ^start /var/lib/sinc/runs/*/events 2>/dev/null || true") == "1\n"
+    });
+    host.lab.bed(&["cut"]);
+    terminal.wait_for("the line was lost; the host goes on", PATIENCE);
+    // What a reboot leaves: no run, and its number is that of a daemon, which stays.
+    host.root("systemctl kill -s KILL sinc-apply; echo 1 >/var/lib/sinc/current/pid");
+    host.lab.bed(&["restore"]);
+    assert_eq!(terminal.wait_exit(Duration::from_secs(60)), 1, "{}", terminal.history());
+    assert!(terminal.history().contains("the run was cut off"), "{}", terminal.history());
+}
+
+#[test]
+fn a_link_where_a_new_file_would_be_written_is_not_followed() {
+    let host = Host::new(
+        "rm -rf /etc/sinc-* /home/dev/b /home/dev/b.sinc-new /home/dev/a.json /home/dev/a.json.sinc-new",
+    );
+    host.own(
+        "mine",
+        "[[step]]\nfile = { path = \"{home}/b\", content = \"of sinc\\n\" }\n\
+         [[step]]\nedit = { path = \"{home}/a.json\", format = \"json\", set = { \"server.port\" = 4096 } }\n",
+    );
+    host.root("echo precious | tee /etc/sinc-one >/etc/sinc-two; echo '{ \"one\": 1 }' >/home/dev/a.json; chown dev: /home/dev/a.json");
+    host.lab.on_host("ln -s /etc/sinc-one ~/b.sinc-new; ln -s /etc/sinc-two ~/a.json.sinc-new");
+    install(&host.lab, &["install", "--yes", "--tier", "custom", "--with", "mine"]).success();
+    let theirs = "cat /etc/sinc-one /etc/sinc-two; stat -c %U /etc/sinc-one /etc/sinc-two";
+    assert_eq!(host.root(theirs), "precious\nprecious\nroot\nroot\n");
+    assert_eq!(host.root("cat /home/dev/b; stat -c %U /home/dev/b /home/dev/a.json"), "of sinc\ndev\ndev\n");
+    // And on the way back.
+    host.lab.on_host("ln -s /etc/sinc-two ~/a.json.sinc-new");
+    install(&host.lab, &["uninstall", "--yes"]).success();
+    assert_eq!(host.root(theirs), "precious\nprecious\nroot\nroot\n");
+    assert_eq!(host.root("cat /home/dev/a.json"), "{ \"one\": 1 }\n");
 }

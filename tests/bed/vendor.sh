@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# vendor.sh DIR: makes an apt repository in DIR/web: the suite `good` is signed, `bad` is not. Its program comes with
+# vendor.sh DIR: makes an apt repository in DIR/web: the suite `good` is signed, `bad` is not; other.asc is a key with
+# which nothing is signed. Its program comes with
 # `sinc-along`, which another package needs too; to set it up takes a while where there is a file /tmp/slowly.
 set -euo pipefail
 dir=$1
@@ -32,7 +33,7 @@ packages='sinc-stand-in sinc-along sinc-of-a-person'
 for name in $packages; do dpkg-deb -b "$dir/$name" "$web/pool/$name.deb" >/dev/null; done
 
 gpg -q --batch --passphrase '' --quick-generate-key 'vendor <nobody@example.com>' rsa2048 sign never
-gpg -q --armor --export >"$web/key.asc"
+gpg -q --armor --export vendor >"$web/key.asc"
 # file, as a list of a repository names it: its sum, its size, its path
 listed() { echo " $(sha256sum <"$1" | cut -d' ' -f1) $(stat -c %s "$1") $2"; }
 for suite in good bad; do
@@ -53,4 +54,6 @@ for suite in good bad; do
     done
   } >"$top/Release"
 done
-gpg -q --batch --clearsign -o "$web/dists/good/InRelease" "$web/dists/good/Release"
+gpg -q --batch --passphrase '' --quick-generate-key 'somebody else <else@example.com>' rsa2048 sign never
+gpg -q --armor --export else@example.com >"$web/other.asc"
+gpg -q --batch --local-user vendor --clearsign -o "$web/dists/good/InRelease" "$web/dists/good/Release"

@@ -83,6 +83,29 @@ fn what_would_change_is_shown_and_nothing_is_done() {
 }
 
 #[test]
+fn what_stands_in_a_persons_own_file_is_shown_nowhere() {
+    const TOKEN: &str = "sk-of-a-person";
+    let hex: String =
+        format!("{{\"token\": \"{TOKEN}\"}}").bytes().map(|byte| format!("{byte:02x}")).collect();
+    let before = facts("debian-12-fresh") + &format!("fact mine 0 - edit ={hex} 0600 dev\n");
+    let (sandbox, _fakes) = host(&before, "", "");
+    sandbox.write(
+        ".config/sinc/components/mine.toml",
+        "summary = \"mine\"\nsource = \"a test\"\npinned = \"2026-11-27\"\n[[step]]\n\
+         edit = { path = \"{home}/.claude.json\", format = \"json\", set = { \"server.port\" = 4096 } }\n",
+    );
+    let args = ["install", "--tier", "custom", "--with", "mine", "--check"];
+    for more in [&["-v"][..], &["-vv"], &["--json"], &["-vv", "--json"]] {
+        let run = sandbox.sinc(&[&args[..], more].concat()).exits(1);
+        assert!(run.stdout.contains("file_edit /home/dev/.claude.json 0600 dev "), "{run}");
+        assert!(run.stdout.contains("server.port"), "{run}");
+        let all = format!("{}{}", run.stdout, run.stderr);
+        assert!(!all.contains(TOKEN) && !all.contains(&hex), "{more:?}: {run}");
+        assert_eq!(run.stderr.contains("fact mine 0 - edit =*** 0600 dev"), more[0] == "-vv", "{run}");
+    }
+}
+
+#[test]
 fn what_is_done_is_told_step_by_step_and_looked_at_again() {
     let before =
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");

@@ -8,6 +8,7 @@ use sinc::provision::catalog::Catalog;
 use sinc::provision::component::Component;
 use sinc::provision::facts;
 use sinc::provision::plan::{ComponentPlan, Decision, Wishes, plan};
+use sinc::provision::program::Call;
 
 fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/plans")
@@ -23,7 +24,8 @@ fn show(plans: &[ComponentPlan]) -> String {
                 Decision::Blocked(why) => writeln!(text, "  ! {why}").unwrap(),
                 Decision::Change(change) => {
                     writeln!(text, "  + {}", change.what).unwrap();
-                    let call = change.call.to_string();
+                    // The texts of files too, which no person is shown.
+                    let call = Call { hidden: None, ..change.call.clone() }.to_string();
                     call.lines().for_each(|line| writeln!(text, "      {line}").unwrap());
                 }
             }

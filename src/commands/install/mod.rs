@@ -145,6 +145,9 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
     if args.tailnet_only {
         with.push(tailnet_only::NAME.to_owned());
     }
+    if args.et_public {
+        with.push("et-public".to_owned());
+    }
     let tier = match args.tier {
         Some(cli::Tier::Minimal) => Some(Tier::Minimal),
         Some(cli::Tier::Standard) => Some(Tier::Standard),

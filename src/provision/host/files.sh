@@ -3,11 +3,13 @@
 
 # put_whole FILE MODE OWNER: what comes on standard input, as the old file or as the new one at any time
 put_whole() {
-  (umask 077 && cat >"$1.sinc-new") || { rm -f "$1.sinc-new" && because "$1 cannot be written: is the disk full?"; }
+  # Below a home directory its user may have put a link there.
+  rm -f "$1.sinc-new"
+  (umask 077 && set -C && cat >"$1.sinc-new") || { rm -f "$1.sinc-new" && because "$1 cannot be written: is the disk full?"; }
   chmod "$2" "$1.sinc-new"
-  [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
+  [ "$me" != 0 ] || chown -h "$3:" "$1.sinc-new"
   sync "$1.sinc-new"
-  mv -f "$1.sinc-new" "$1"
+  mv -fT "$1.sinc-new" "$1"
   sync "$(dirname "$1")"
 }
 

@@ -122,10 +122,15 @@ if [ -e "$before/firewall" ]; then
   if [ -e "$before/active" ] && [ $whole = yes ]; then ufw --force enable; fi
 fi
 sshd=/etc/ssh/sshd_config.d/00-sinc.conf
+# One that did not start is not running, so it would not be told.
+tell() {
+  systemctl try-reload-or-restart ssh
+  if systemctl is-failed -q ssh; then systemctl reset-failed ssh; systemctl restart ssh; fi
+}
 if [ -e "$before/sshd" ]; then
-  cmp -s "$before/sshd" "$sshd" || { back "$before/sshd" "$sshd" && systemctl try-reload-or-restart ssh; }
+  cmp -s "$before/sshd" "$sshd" || { back "$before/sshd" "$sshd" && tell; }
 elif [ -e "$sshd" ]; then
-  rm -f "$sshd" && systemctl try-reload-or-restart ssh
+  rm -f "$sshd" && tell
 fi
 # What was noted of it is what was noted before.
 for file in /var/lib/sinc/installed/*; do

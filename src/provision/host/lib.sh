@@ -84,11 +84,15 @@ stamp() {
   file=$(as_user sh -c 'command -v "$1"' sh "$1") && stat -c '%i %Y %s %n' "$(readlink -f "$file")"
 }
 
-# The pid of a process that holds a lock of dpkg or apt, if one does.
+# The pid of a process that holds a lock of dpkg or apt, if one does. A file of another disk may have the same number: it
+# has that very file open.
 package_lock_holder() {
   for lock in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
     inode=$(stat -c %i "$lock" 2>/dev/null) || continue
-    pid=$(awk -v inode="$inode" '$2 == "POSIX" { split($6, at, ":"); if (at[3] == inode) { print $5; exit } }' /proc/locks)
+    pid=$(awk -v inode="$inode" '$2 == "POSIX" { split($6, at, ":"); if (at[3] == inode) print $5 }' /proc/locks |
+      while read -r pid; do
+        [ -z "$(find -L "/proc/$pid/fd" -maxdepth 1 -samefile "$lock" 2>/dev/null)" ] || { echo "$pid" && break; }
+      done)
     if [ -n "$pid" ]; then
       echo "$pid"
       return

@@ -7,6 +7,10 @@ sshd_set() {
   grep -qiE '^[[:space:]]*Include[[:space:]=]+"?/etc/ssh/sshd_config\.d/\*\.conf' /etc/ssh/sshd_config ||
     because "sshd of this host reads no files in /etc/ssh/sshd_config.d: its sshd_config has no Include for them"
   { echo "# Written by sinc install; sinc uninstall takes it away."; printf '%s\n' "$@"; } >"$run/sshd"
+  # As it will be read, before all else: what sshd does not take never stands where it would not start with it.
+  cat "$run/sshd" /etc/ssh/sshd_config >"$run/sshd_config"
+  mkdir -p /run/sshd
+  sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
   record sshd
   record_wrote "$guard_sshd" "$run/sshd"
   put_whole "$guard_sshd" 644 root <"$run/sshd"

@@ -59,7 +59,12 @@ watch_run() {
   run=$state/runs/$1
   [ -e "$run/events" ] || exit 93
   wait_for_pid
-  tail -n "+$2" -s 0.2 --pid="$(cat "$run/pid")" -f "$run/events"
+  # Of one that was cut off by a reboot another process may have the number.
+  if is_running && [ "$(readlink "$state/current")" = "$run" ]; then
+    tail -n "+$2" -s 0.2 --pid="$(cat "$run/pid")" -f "$run/events"
+  else
+    tail -n "+$2" "$run/events"
+  fi
   # Cut off in the middle, by a reboot or a kill, it has no end.
   tail -n 1 "$run/events" | grep -qx end || echo "broken"
 }

@@ -13,10 +13,10 @@ because() {
 wait_for_packages() {
   deadline=$(($(date +%s) + 900)) told=
   while holder=$(package_lock_holder) && [ -n "$holder" ]; do
-    name=$(cat "/proc/$holder/comm" 2>/dev/null) || continue
-    [ "$told" = "$name" ] || emit "wait $component the package manager is busy: $name (process $holder)"
-    told=$name
-    [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $name (process $holder)"
+    who=$(cat "/proc/$holder/comm" 2>/dev/null) || continue
+    [ "$told" = "$who" ] || emit "wait $component the package manager is busy: $who (process $holder)"
+    told=$who
+    [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $who (process $holder)"
     sleep 1
   done
   [ -e "$run/mended" ] || packages_mend
@@ -57,8 +57,10 @@ lists_of() {
 apt_install_from() {
   name=$1 url=$2 suite=$3 parts=$4 key=$5
   shift 5
+  list=/etc/apt/sources.list.d/sinc-$name.sources new=$run/sinc-$name.sources
+  # One of ours that contradicts another keeps apt from everything; else what was cut off may need it.
+  [ ! -e "$list" ] || apt-get indextargets >/dev/null || rm -f "$list"
   wait_for_packages
-  list=/etc/apt/sources.list.d/sinc-$name.sources
   command -v curl >/dev/null || apt_install curl ca-certificates
   fetch "$key" "$run/key" 120 || because "the key of the repository could not be fetched: $key"
   [ -s "$run/key" ] || because "what came as the key of the repository is empty: $key"
@@ -69,14 +71,27 @@ apt_install_from() {
   # Whole, and as they should be, whatever a power loss has left of them.
   put_whole "/etc/apt/keyrings/sinc-$name.$kind" 644 root <"$run/key"
   printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: /etc/apt/keyrings/sinc-%s.%s\n' \
-    "$url" "$suite" "$parts" "$name" "$kind" | put_whole "$list" 644 root
+    "$url" "$suite" "$parts" "$name" "$kind" >"$new"
   rm -f "/etc/apt/keyrings/sinc-$name.$other"
-  # One that contradicts another (the same place with another key) would break apt for all of them.
-  if ! lists_of "$list" || ! apt-get indextargets >/dev/null; then
+  # It is among the others only once it has proven itself: wherever this is cut off, apt works as before.
+  if ! lists_of "$new"; then
     rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
     because "the repository cannot be used, and was taken out again: $url $suite"
+  elif contradicts "$new"; then
+    echo "the same place is among the person's own repositories, with another key: the packages come from there"
+    rm -f "$list" "/etc/apt/keyrings/sinc-$name".*
+  else
+    put_whole "$list" 644 root <"$new"
   fi
   apt_install "$@"
+}
+# LIST: does it name a place of another one with another key? That would break apt for all of them.
+contradicts() {
+  rm -rf "$run/sources.list.d"
+  mkdir "$run/sources.list.d"
+  cp -rL /etc/apt/sources.list.d/. "$run/sources.list.d" || true
+  cp "$1" "$run/sources.list.d"
+  ! apt-get -o "Dir::Etc::sourceparts=$run/sources.list.d" indextargets >/dev/null
 }
 # PPA PACKAGES...
 apt_install_ppa() {
@@ -156,7 +171,7 @@ download() {
     sync "$3.sinc-new"
     mv "$3.sinc-new" "$3"
   fi
-  case $3 in "$home"/*) [ "$me" != 0 ] || chown -R "$user:" "$3" ;; esac
+  case $3 in "$home"/*) [ "$me" != 0 ] || chown -hR "$user:" "$3" ;; esac
   rm -f "$run/download"
 }
 
@@ -172,18 +187,19 @@ file_put() {
     mkdir -p "$dir"
     # Below the home directory all of them are the user's.
     while [ "$me" = 0 ] && case $dir in "$home"/*) true ;; *) false ;; esac; do
-      chown "$3:" "$dir"
+      chown -h "$3:" "$dir"
       dir=$(dirname "$dir")
     done
   fi
   [ -n "${6:-}" ] || record_before file "$1"
-  (umask 077 && printf '%s' "$5" >"$1.sinc-new")
+  rm -f "$1.sinc-new"
+  (umask 077 && set -C && printf '%s' "$5" >"$1.sinc-new")
   chmod "$2" "$1.sinc-new"
-  [ "$me" != 0 ] || chown "$3:" "$1.sinc-new"
+  [ "$me" != 0 ] || chown -h "$3:" "$1.sinc-new"
   # An edit is noted by itself.
   [ -n "${6:-}" ] || record_wrote "$1" "$1.sinc-new"
   sync "$1.sinc-new"
-  mv "$1.sinc-new" "$1"
+  mv -T "$1.sinc-new" "$1"
 }
 
 # --- services, users, anything else ---
