@@ -135,6 +135,8 @@ fn too_few_watches_or_instances_here_are_said_with_what_helps() {
         });
         assert!(done, "{limit}: {said}\n{}", linked.log());
         linked.edit("polled here");
+        std::fs::remove_file(linked.here.join("top")).unwrap();
+        wait_until("the deletion has come", PATIENCE, || !linked.there.join("top").exists());
         let listed = linked.bed.sandbox.sinc(&["list"]).success();
         assert!(listed.stdout.contains(sysctl), "{listed}");
     }

@@ -1,4 +1,4 @@
-//! The link's eye on the host, alone: told over its standard input, without a host. And the one here, where it must poll.
+//! The link's eye on the host, alone: told over its standard input, without a host.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
@@ -11,9 +11,7 @@ use sinc::link::eye::EYE;
 use sinc::process::{Cmd, Runner};
 
 use crate::steps;
-use crate::support::e2e::{have, left_out};
-use crate::support::program::Program;
-use crate::support::sandbox::Sandbox;
+use crate::support::e2e::have;
 use crate::support::{PATIENCE, wait_until};
 
 /// The script, as it runs on a host.
@@ -144,27 +142,4 @@ fn a_host_without_gnu_find_is_watched_polled_and_counted_all_the_same() {
     assert_eq!(eye.hear("poll "), format!("poll 3 {shown}"));
     std::fs::remove_file(root.join("src/two")).unwrap();
     assert_eq!(eye.hear("poll "), format!("poll 2 {shown}"));
-}
-
-#[test]
-fn this_side_is_polled_where_it_may_watch_too_little_and_status_says_why() {
-    let Some(linked) = crate::link::linked() else { return };
-    let few = ["-U", "--map-current-user", "--keep-caps", "sh", "-c"];
-    let set = "echo 2 >/proc/sys/user/max_inotify_watches";
-    let path = vec![("PATH".into(), crate::support::variable("PATH").unwrap().into())];
-    if Program::new("unshare", path, Path::new("/")).args(few).args([set]).run().code != 0 {
-        left_out("no user namespace can have limits of its own on this computer");
-        return;
-    }
-    let sandbox = &linked.bed.sandbox;
-    sandbox.sinc(&["link", "stop"]).success();
-    let start = format!("{set} && exec {} link start", Sandbox::binary().display());
-    sandbox.run("unshare", &[&few[..], &[&start]].concat()).success();
-    linked.wait_for("inotify");
-    let status = sandbox.sinc_in(&linked.here, &["status"]).success();
-    assert!(status.stdout.contains("polling here, inotify on the host"), "{status}");
-    assert!(status.stdout.contains("sysctl fs.inotify.max_user_watches="), "{status}");
-    linked.edit("polled");
-    std::fs::remove_file(linked.here.join("top")).unwrap();
-    wait_until("the deletion has come", PATIENCE, || !linked.there.join("top").exists());
 }
