@@ -37,7 +37,7 @@ impl<'a> AgentOs<'a> {
 
     fn start(&mut self) {
         let line = format!(
-            "cd .agent-os && echo $$ >pid && DB_PATH=db STAND_IN_HOST=127.0.0.1 PORT={} exec python3 repo/server.py",
+            "cd .agent-os && echo $$ >pid && DB_PATH=db STAND_IN_HOST=127.0.0.1 PORT={} exec python3 sinc/server.py",
             self.port
         );
         let home = self.bed.sandbox.home();
