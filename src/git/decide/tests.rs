@@ -39,7 +39,7 @@ fn on(head: &str, refs: &str) -> State {
             if name.contains('@') { name.replace('@', "refs/tags/") } else { format!("refs/heads/{name}") };
         text.push_str(&format!("ref {} {full}\n", oid(commit.chars().next().unwrap())));
     }
-    text.push_str("busy test\nend yes\n");
+    text.push_str("busy changing\nend yes\n");
     let Snapshot::Here(mut state) = parse(text.as_bytes(), Which::Here).unwrap() else { panic!("{text}") };
     state.busy.clear();
     let commit = match &head {
