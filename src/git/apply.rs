@@ -90,7 +90,7 @@ pub fn left_out(patterns: &[String]) -> Vec<String> {
     let fits = |pattern: &&String| !pattern.contains(['{', '\n']) && !ALWAYS.contains(&pattern.as_str());
     let mut bytes = 0;
     let few = |pattern: &&String| {
-        bytes += pattern.len();
+        bytes += universal(pattern).len();
         bytes <= MOST_OF_PATTERNS
     };
     let patterns: Vec<&String> = patterns.iter().filter(fits).take(MOST_PATTERNS).take_while(few).collect();

@@ -41,9 +41,10 @@ fn many_names_go_over_beside_a_pack() {
     pair.ignores = (0..300).map(|at| format!("{at:040}")).collect();
     pair.settle();
     let mut rng = fastrand::Rng::with_seed(1);
-    let noise: String = std::iter::repeat_with(|| rng.alphanumeric()).take(50_000).collect();
-    Pair::commit(&pair.here, "a", &noise);
-    tags(&pair.here, "light", 800, false);
+    let noise: String = std::iter::repeat_with(|| rng.alphanumeric()).take(47_000).collect();
+    std::fs::write(pair.here.join("a"), noise).unwrap();
+    git(&pair.here, &["commit", "-qam", "noise"]);
+    tags(&pair.here, "light", 630, false);
     pair.settle();
     pair.alike();
 }

@@ -47,6 +47,8 @@ fn an_object_that_the_host_cannot_read_stops_its_own_branch_only() {
     }
     git(&pair.there, &["checkout", "-q", "main"]);
     let blob = git(&pair.there, &["rev-parse", "bad:bad-3"]);
+    // No object is read before the pack begins.
+    git(&pair.there, &["config", "pack.window", "0"]);
     let file = pair.there.join(".git/objects").join(&blob[..2]).join(&blob[2..]);
     // Its end is not what it was: it is found when some of the pack has been sent.
     let mut bytes = std::fs::read(&file).unwrap();
