@@ -236,7 +236,9 @@ pub(super) fn wait(
         // Also after waiting for git, which may have deleted many, and after a line that was lost: nobody watched meanwhile.
         look(until.saturating_duration_since(Instant::now()))?;
         let left = until.saturating_duration_since(Instant::now());
-        let mut all = mutagen.check(&selector, left, &mut { look })?;
+        // Before a second and third one it is looked whatever was allowed: that was the first one's.
+        let (Looks::Each(own) | Looks::AfterFirst(own)) = looks;
+        let mut all = mutagen.check(&selector, left, &mut |left| be_sure(ctx, mutagen, record, own, left))?;
         if !reconnected && reconnect(mutagen, &all) {
             reconnected = true;
             continue;

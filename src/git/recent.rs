@@ -50,6 +50,8 @@ pub struct Recent {
     moved_there: HashMap<PathBuf, Instant>,
     /// What git here wrote since the last cycle began.
     git_here: BTreeSet<PathBuf>,
+    /// Of those what the host could not be asked to keep, however long ago it was saved there.
+    overlaps_still: Vec<PathBuf>,
     /// When git on the host was at work last, or may have been.
     risk: Option<Instant>,
     /// When something on the host may not have been seen last.
@@ -145,12 +147,14 @@ impl Recent {
         let known = |path: &PathBuf| {
             missed || [&self.there, &self.moved_there].iter().any(|there| there.get(path).is_some_and(within))
         };
-        std::mem::take(&mut self.git_here).into_iter().filter(known).collect()
+        let mut all: Vec<_> = std::mem::take(&mut self.git_here).into_iter().filter(known).collect();
+        all.append(&mut self.overlaps_still);
+        all
     }
 
     /// These could not be kept on the host: they are as they were before the cycle that was to begin.
     pub fn overlaps_still(&mut self, paths: Vec<PathBuf>) {
-        self.git_here.extend(paths);
+        self.overlaps_still.extend(paths);
     }
 
     /// These could not be kept here. Of too many the older ones are let go of.
@@ -348,7 +352,8 @@ mod tests {
         assert_eq!(recent.overlap(start + MS(62_000)), [path("other")]);
         // What could not be kept is so once more.
         recent.overlaps_still(vec![path("other")]);
-        assert_eq!(recent.overlap(start + MS(62_100)), [path("other")]);
+        assert_eq!(recent.overlap(start + MS(200_000)), [path("other")]);
+        assert!(recent.overlap(start + MS(200_000)).is_empty());
     }
 
     #[test]

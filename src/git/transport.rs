@@ -167,11 +167,18 @@ impl Transport {
     }
 }
 
+/// What `git push` says of an object that git there will not take the next time either (git 2.39's `receive-pack.c` and `connected.c`):
+/// all else, such as a full disk or a lock, passes.
+const LASTING: [&str; 2] = ["missing necessary objects", "shallow update not allowed"];
+
 /// What git on the host does not take of these, as `git push` says it.
 fn not_taken(said: &str, oids: &[&Oid]) -> BTreeMap<Oid, String> {
     let of = |line: &str| {
         let (_, rest) = line.trim_start().strip_prefix("! [remote rejected]")?.split_once("refs/sinc/in/")?;
         let (oid, why) = rest.split_once(' ')?;
+        if !LASTING.iter().any(|words| why.contains(words)) {
+            return None;
+        }
         let oid = Oid::parse(oid).filter(|oid| oids.contains(&oid))?;
         Some((oid, why.trim().trim_matches(['(', ')']).chars().take(200).collect()))
     };

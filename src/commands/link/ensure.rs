@@ -120,7 +120,8 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
         ctx.store.wait_for_links_end(&record.host);
         let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
         let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(record)) if !record.no_sync);
-        if !known || ctx.store.link_is_stopped(&record.host) {
+        let wanted = ctx.config().is_ok_and(|config| config.sync.link.value);
+        if !known || !wanted || ctx.store.link_is_stopped(&record.host) {
             return;
         }
         let began = Instant::now();

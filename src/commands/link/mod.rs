@@ -206,7 +206,9 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> Knows 
         let file = told(ctx, &record.host);
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
         match session.as_ref().and_then(|session| session.stands.as_deref()) {
-            None | Some("held") => {}
+            None => {}
+            // It may be released, and the link not have read that yet.
+            Some("held") if !matches!(ctx.store.held(&record.id, &record.host), Ok(None)) => {}
             Some(_) => return Knows::Stands,
         }
         let unsure = session.as_ref().is_none_or(|session| session.looking && session.stands.is_none());

@@ -122,6 +122,24 @@ fn what_a_shallow_host_cannot_take_waits_and_all_else_goes_on() {
 }
 
 #[test]
+fn what_the_host_cannot_take_just_now_goes_over_when_it_can() {
+    let pair = Pair::new();
+    pair.settle();
+    std::fs::write(pair.here.join("a"), noise(1, 300_000)).unwrap();
+    git(&pair.here, &["commit", "-qam", "large"]);
+    let id = git(&pair.here, &["rev-parse", "HEAD"]);
+    let lock = pair.there.join(format!(".git/refs/sinc/in/{id}.lock"));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    let why = format!("{:?}", pair.cycle().unwrap_err());
+    assert!(why.contains("remote rejected"), "{why}");
+    assert!(pair.refused.borrow().is_empty());
+    std::fs::remove_file(lock).unwrap();
+    pair.settle();
+    assert_eq!(git(&pair.there, &["rev-parse", "main"]), id);
+}
+
+#[test]
 fn a_partial_clone_is_refused_with_a_way_out_that_works() {
     let mut pair = Pair::new();
     Pair::commit(&pair.here, "a", "2\n");

@@ -83,7 +83,9 @@ impl Rules {
         for (index, rule) in self.0.iter().enumerate().filter(|(_, rule)| !rule.brings_back) {
             let later = &self.0[index + 1..];
             let told = rule.globs.iter().map(|glob| ere(glob)).collect::<Option<Vec<_>>>();
-            let (Some(told), false) = (told, later.iter().any(|other| other.may_undo(rule))) else {
+            let left_out =
+                later.iter().any(|other| other.may_undo(rule)) || rule.takes_files_for_directories();
+            let (Some(told), false) = (told, left_out) else {
                 exact = false;
                 continue;
             };
@@ -101,6 +103,16 @@ impl Rules {
             }
         }
         Expression { text: joined(root, &parts), exact }
+    }
+}
+
+impl Rule {
+    /// It means directories of any name: an expression, which cannot tell them from files, would mean all files too.
+    fn takes_files_for_directories(&self) -> bool {
+        let any = |glob: &String| {
+            glob.rsplit('/').next().is_some_and(|last| last.trim_matches(['*', '?']).is_empty())
+        };
+        self.directories && self.globs.iter().any(any)
     }
 }
 

@@ -85,6 +85,15 @@ fn what_may_be_brought_back_is_looked_at() {
 }
 
 #[test]
+fn directories_of_any_name_take_no_file_out() {
+    for pattern in ["*/", "/*/", "a/**/", "a/?*/"] {
+        let Expression { text, exact } = rules(&[pattern]).expression("/r (1)");
+        assert!(!exact);
+        assert_eq!(by_grep(&text), [".mutagen-temporary-x", "src/.mutagen-temporary-y"], "{pattern}");
+    }
+}
+
+#[test]
 fn a_pattern_for_directories_leaves_files_alone() {
     let rules = rules(&["build/"]);
     assert!(rules.ignores(b"a/build", true) && !rules.ignores(b"a/build", false));

@@ -70,10 +70,9 @@ listed_sum() {
 # SERVER KEY: joins the tailnet with the key, or shows the address at which a person lets it in
 tailnet_join() {
   # Waits for the service itself, which systemd may just have started.
-  tries=0
+  deadline=$(($(date +%s) + 60))
   while state_of_it=$(tailnet_state) && case $state_of_it in '' | NoState) true ;; *) false ;; esac; do
-    tries=$((tries + 1))
-    [ $tries -lt 300 ] || because "tailscaled does not say whether it is logged in"
+    [ "$(date +%s)" -lt "$deadline" ] || because "tailscaled does not say whether it is logged in"
     sleep 0.2
   done
   # It was logged in already, by a person or by a run that was cut off.
