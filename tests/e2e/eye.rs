@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -20,23 +22,37 @@ struct Eye {
     input: Option<std::process::ChildStdin>,
     lines: Receiver<String>,
     reader: Option<std::thread::JoinHandle<()>>,
+    reads: Arc<AtomicUsize>,
+}
+
+/// Counts how often something came.
+struct Counted<R>(R, Arc<AtomicUsize>);
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.read(buffer)
+    }
 }
 
 impl Eye {
     /// With these programs in the place of the computer's own.
     fn open(bin: &Path) -> Self {
         let path = format!("{}:{}", bin.display(), crate::support::variable("PATH").unwrap());
-        let cmd = Cmd::new("sh", "be the host").args(["-c", EYE.line()]).env("PATH", path);
+        // As sshd does, which gives each command a session of its own.
+        let cmd = Cmd::new("setsid", "be the host").args(["sh", "-c", EYE.line()]).env("PATH", path);
         let mut child = Runner::default().spawn_piped(&cmd).unwrap();
         let (told, lines) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
+        let reads = Arc::<AtomicUsize>::default();
+        let counted = Counted(child.stdout.take().unwrap(), Arc::clone(&reads));
+        let output = BufReader::with_capacity(1 << 20, counted);
         let reader = std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 drop(told.send(line));
             }
         });
         let input = child.stdin.take();
-        Self { child, input, lines, reader: Some(reader) }
+        Self { child, input, lines, reader: Some(reader), reads }
     }
 
     fn say(&mut self, text: &str) {
@@ -142,4 +158,59 @@ fn a_host_without_gnu_find_is_watched_polled_and_counted_all_the_same() {
     assert_eq!(eye.hear("poll "), format!("poll 3 {shown}"));
     std::fs::remove_file(root.join("src/two")).unwrap();
     assert_eq!(eye.hear("poll "), format!("poll 2 {shown}"));
+}
+
+#[test]
+fn a_burst_of_events_is_told_in_a_few_writes() {
+    const FILES: usize = 5_000;
+    if !have(&["inotifywait", "perl"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (bin, root) = (dir.path().join("bin"), dir.path().join("a"));
+    std::fs::create_dir(&root).unwrap();
+    let mut counts = Vec::new();
+    for joins in [true, false] {
+        if !joins {
+            // Every host of Debian's family has one; without it all is told as it comes.
+            stand_in(&bin, "perl", "exit 127\n");
+        }
+        let mut eye = Eye::open(&bin);
+        eye.say(&format!("r {}\nw\n", root.display()));
+        eye.hear("Watches established.");
+        let before = eye.reads.load(Ordering::SeqCst);
+        for n in 0..FILES {
+            steps::write(&root.join(format!("{joins}-{n}")), "x");
+        }
+        steps::write(&root.join(format!("{joins}-last")), "x");
+        while !eye.hear("E ").ends_with("-last") {}
+        counts.push(eye.reads.load(Ordering::SeqCst) - before);
+    }
+    assert!(counts[0] < FILES / 10 && counts[0] * 4 < counts[1], "{counts:?} writes");
+}
+
+#[test]
+fn it_ends_when_what_joins_its_words_is_gone() {
+    if !have(&["inotifywait", "perl"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (bin, pid) = (dir.path().join("bin"), dir.path().join("pid"));
+    // The one that joins, not the one that only shows that there is a perl.
+    stand_in(
+        &bin,
+        "perl",
+        &format!(
+            "case $2 in 1) ;; *) echo $$ >{0}.new; mv {0}.new {0};; esac; exec $REAL \"$@\"\n",
+            pid.display()
+        ),
+    );
+    let mut eye = Eye::open(&bin);
+    eye.say(&format!("r {}\nw\n", dir.path().join("bin").display()));
+    eye.hear("Watches established.");
+    let joiner = std::fs::read_to_string(&pid).unwrap();
+    let pid = rustix::process::Pid::from_raw(joiner.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    // All of it, though its standard input is open still, and without an event.
+    wait_until("the eye has ended", PATIENCE, || eye.child.try_wait().unwrap().is_some());
 }
