@@ -80,6 +80,6 @@ esac;
 done;
 halt;
 };
-# Nobody speaks for the others when what joins them is gone.
-if perl -e 1 </dev/null >/dev/null 2>&1; then main | { perl -e "$joins" || kill 0; }; else main; fi;
+# Where it is killed, what it had is lost: everything is watched anew, and goes on by itself.
+if perl -e 1 </dev/null >/dev/null 2>&1; then main | { perl -e "$joins" || { say "${nl}ended $?"; exec cat; }; }; else main; fi;
 exit 0
