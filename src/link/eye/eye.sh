@@ -60,7 +60,7 @@ say "z $1";
 halt() { if [ -n "$w" ]; then kill $w 2>/dev/null; wait $w 2>/dev/null; fi; w=; };
 # What is said goes on at once, and what is said right after it together: a burst of events is a few writes instead of one for
 # each of them, which sshd, ssh and the link would have to take one by one. Without perl they do.
-d="$"; joins="while(sysread(STDIN,${d}b,1<<16)){syswrite(STDOUT,${d}b);select(undef,undef,undef,length(${d}b)>2000?.05:.002)}";
+d="$"; joins="while(sysread(STDIN,${d}b,1<<16)){syswrite(STDOUT,${d}b);select(undef,undef,undef,length(${d}b)>2000?.02:.002)}";
 main() {
 say "sinc-begin 1";
 if command -v inotifywait >/dev/null 2>&1; then say "inotifywait $(inotifywait --help 2>/dev/null | head -n 1)"; else say "inotifywait none"; fi;
