@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::super::context::Context;
 use super::super::paint::{harmless, utc};
 use super::super::sides::Sides as SessionSides;
-use super::with_sides;
+use super::{short, with_sides};
 use crate::git::LOST;
 use crate::git::state::Oid;
 use crate::remote::{Answer, Reply};
@@ -39,7 +39,7 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
         return Ok(0);
     }
     for lost in &all {
-        let whose = harmless(lost.whose.strip_prefix("refs/heads/").unwrap_or(&lost.whose));
+        let whose = harmless(short(&lost.whose));
         ctx.ui.data(&format!("{}  {:<4}  {}  {whose}", utc(lost.at), lost.side, lost.oid.short()));
     }
     if all.is_empty() {

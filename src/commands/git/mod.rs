@@ -101,12 +101,18 @@ fn with_sides<T>(
     let base = base::path(&record.local, &host_word(&record.host));
     let directory = record.remote.clone();
     let ignores = super::link::ignores(ctx, record)?;
-    work(&Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, tell })
+    let excludes = ctx.environment.git_ignore();
+    work(&Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, excludes, tell })
 }
 
 /// Mutagen, for a command that moves something.
 fn mutagen_for(ctx: &Context) -> Result<Mutagen> {
     mutagen::present(ctx).context("the files are brought in step first")
+}
+
+/// A name as people say it.
+pub(super) fn short(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/")).unwrap_or(name)
 }
 
 /// A failure that says why git does not do that.

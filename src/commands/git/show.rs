@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::context::Context;
 use super::super::paint::{Paint, Tone, harmless};
 use super::super::sides::Sides as SessionSides;
-use super::{not_shared, with_sides};
+use super::{not_shared, short, with_sides};
 use crate::git::cycle::{Looked, Outcome, Refused, Sides, busy};
 use crate::git::decide::{Plan, Staged};
 use crate::git::limits;
@@ -188,7 +188,7 @@ fn lines(told: &Told, paint: Paint) -> Vec<String> {
         line(key, Tone::Plain, &format!("{} at {at} ({more})", harmless(&side.head)));
     }
     for one in &told.differs {
-        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        let name = harmless(short(&one.name));
         let text = match (one.only_here, one.only_there) {
             (Some(here), Some(there)) => format!(
                 "{name}: {} only here, {} only on the host (host/{name} here, laptop/{name} there)",
@@ -203,7 +203,7 @@ fn lines(told: &Told, paint: Paint) -> Vec<String> {
         line("differs", Tone::Careful, &text);
     }
     for one in &told.waits {
-        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        let name = harmless(short(&one.name));
         line("waits", Tone::Careful, &format!("{name}, {}: {}", one.side, harmless(&one.why)));
     }
     for note in &told.notes {
