@@ -174,7 +174,7 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     steps::write(&xdg.join("git/ignore"), "# each\n*.swp\n");
     bed.sandbox.set("XDG_CONFIG_HOME", xdg);
     steps::write(&here.join(".gitignore"), "*.o\n");
-    git(&bed, &here, &["init", "-q"]);
+    git(&bed, &here, &["init", "-q", "-b", "main"]);
     std::fs::write(here.join(".git/info/exclude"), "left out\n!kept.swp\n").unwrap();
     init(&bed, &here);
     for (name, value) in [
