@@ -191,9 +191,14 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     let run = steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
     // At once, without waiting for anything.
-    let words = ["-u", "XDG_CONFIG_HOME", "git", "-C", there.to_str().unwrap(), "status"];
-    let status = bed.sandbox.run("env", &[&words[..], &["--porcelain", "--ignored"]].concat()).success();
+    let on_host = |words: &[&str]| {
+        let git = ["-u", "XDG_CONFIG_HOME", "git", "-C", there.to_str().unwrap()];
+        bed.sandbox.run("env", &[&git[..], words].concat())
+    };
+    let status = on_host(&["status", "--porcelain", "--ignored"]).success();
     assert_eq!(status.stdout, "!! .sinc-session\n!! a.swp\n!! \"left out\"\n", "{run}");
+    // The project's own word counts more.
+    on_host(&["check-ignore", "--no-index", "kept.swp"]).exits(1);
     assert_eq!(git(&bed, &there, &["log", "--format=%an %s"]), "Ada first");
     assert!(run.stderr.contains("Shared git: main is on both sides"), "{run}");
     let config = std::fs::read_to_string(there.join(".git/config")).unwrap();
