@@ -322,10 +322,21 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     let notified = || std::fs::read_to_string(&told_desktop).unwrap_or_default();
     wait_until("the desktop is told", PATIENCE, || notified().contains("main moved on both sides in app"));
     assert_eq!(notified().lines().count(), 1, "{}", notified());
+    // The link tells it a moment later.
+    wait_until("the link tells it", PATIENCE, || shared.sinc(&["status"]).stdout.contains("differs: main"));
     let doctor = shared.sinc(&["doctor"]);
-    for line in ["git on the host: ", &format!("git of {}: differs: main", shared.here.display())] {
+    let of = format!(
+        "warning  git of {}: differs: main\n         mend it: `sinc git --session ",
+        shared.here.display()
+    );
+    for line in ["ok       git on the host: ", &of] {
         assert!(doctor.stdout.contains(line), "{line}\n{doctor}");
     }
+    // What it says mends it tells more.
+    let fix = doctor.stdout.split_once("`sinc git --session ").unwrap().1.split('`').next().unwrap();
+    let more =
+        shared.bed.sandbox.sinc(&["git", "--session", fix.trim_end_matches(" tells more")]).success().stdout;
+    assert!(more.contains("differs   main: 1 commit only here"), "{more}");
     assert_eq!((&told["differs"][0]["only_here"], &told["differs"][0]["only_there"]), (&1.into(), &1.into()));
     wait_until("each is shown to the other", PATIENCE, || {
         try_git(&shared.bed, &shared.here, &["rev-parse", "host/main"]).stdout.trim() == there
