@@ -335,7 +335,7 @@ pub enum BackupsAction {
 #[derive(Debug, Args, Clone)]
 pub struct Git {
     /// The session's id [default: this project's]
-    #[arg(long, global = true, value_name = "ID")]
+    #[arg(long, global = true, value_name = "ID", display_order = 900)]
     pub session: Option<String>,
     /// What to do [default: show how both sides stand]
     #[command(subcommand)]
@@ -353,7 +353,7 @@ pub enum GitAction {
         #[command(flatten)]
         how: JoinHow,
     },
-    /// List what branches and stashes had that was let go of
+    /// List what branches, tags and stashes had that was let go of, and saves that git wrote over, on both sides
     Lost,
 }
 

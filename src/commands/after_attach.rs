@@ -92,6 +92,14 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32, link_only: bool) -> Re
     if lasted && !asked.said.is_empty() {
         show(&remote, &id, &asked.said.join("; "));
     }
+    let is_well = asked.is_quiet() && !record.no_sync;
+    if lasted
+        && is_well
+        && !config.sync.link.value
+        && let Ok(mutagen) = super::mutagen::ready(ctx)
+    {
+        super::git::share(ctx, &remote, &record, &mutagen);
+    }
     if let Some(conflicts) = asked.conflicts.filter(|_| lasted) {
         super::notify::conflicts(ctx, &remote, &record, &conflicts);
     }

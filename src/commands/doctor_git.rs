@@ -99,7 +99,7 @@ fn within(root: &Path, said: &str) -> Vec<String> {
             continue;
         }
         if is_synced(root, &from.join(program)) {
-            found.push(format!("{name} = {value}"));
+            found.push(harmless(&format!("{name} = {value}")));
         }
     }
     found
@@ -146,7 +146,7 @@ mod tests {
             ("file:/home/me/.gitconfig", "core.hookspath\n/p/apple"),
             ("file:.git/config", "core.fsmonitor\ntrue"),
             ("file:.git/config", "core.fsmonitor\nrs-git-fsmonitor"),
-            ("file:.git/config", "core.fsmonitor\n./tools/watch --fast"),
+            ("file:.git/config", "core.fsmonitor\n./tools/\u{1b}[2Jwatch --fast"),
         ];
         let said: String = said.map(|(origin, setting)| format!("{origin}\0{setting}\0")).concat();
         assert_eq!(
@@ -155,7 +155,7 @@ mod tests {
                 "core.hookspath = .husky",
                 "include.path = ../team.gitconfig",
                 "includeif.gitdir:/p/.path = /p/app/x",
-                "core.fsmonitor = ./tools/watch --fast"
+                "core.fsmonitor = ./tools/?[2Jwatch --fast"
             ]
         );
     }

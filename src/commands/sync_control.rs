@@ -64,6 +64,11 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
         return Ok(0);
     }
     note_checked(ctx, &record, &checked);
+    let config = ctx.config()?;
+    if !config.sync.link.value && sync::brought_over(&checked.result) {
+        let remote = ctx.remote(&ctx.host_of(&config, &record)?);
+        super::git::share(ctx, &remote, &record, &mutagen);
+    }
     if checked.result != CycleResult::Equal {
         let failure = why_not(&record, &checked);
         for line in each_named(&checked.session) {

@@ -138,6 +138,11 @@ impl Environment {
         self.home.join(".sinc/link")
     }
 
+    /// What the person has git leave out everywhere, where git's own settings name no other file.
+    pub fn git_ignore(&self) -> PathBuf {
+        self.absolute("XDG_CONFIG_HOME").unwrap_or_else(|| self.home.join(".config")).join("git/ignore")
+    }
+
     /// The editor of the user's choice, with its arguments, as a shell would take it.
     pub fn editor(&self) -> Option<&OsStr> {
         self.get("VISUAL").or_else(|| self.get("EDITOR"))
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!(env.state_dir(), Path::new("/home/ann/.local/state/sinc"));
         assert_eq!(env.data_dir(), Path::new("/home/ann/.local/share/sinc"));
         assert_eq!(env.socket_dir(), Path::new("/home/ann/.sinc/cm"));
+        assert_eq!(env.git_ignore(), Path::new("/home/ann/.config/git/ignore"));
         assert_eq!(env.temporary_dir(), Path::new("/tmp"));
         assert_eq!(env.expand("~/x"), Path::new("/home/ann/x"));
         assert_eq!(env.expand("/x"), Path::new("/x"));
@@ -198,6 +204,7 @@ mod tests {
             ("TMPDIR", "/t"),
         ]);
         assert_eq!(env.config_file(), Path::new("/c/sinc/config.toml"));
+        assert_eq!(env.git_ignore(), Path::new("/c/git/ignore"));
         assert_eq!(env.state_dir(), Path::new("/s/sinc"));
         assert_eq!(env.data_dir(), Path::new("/home/ann/.local/share/sinc"));
         assert_eq!(env.temporary_dir(), Path::new("/t"));

@@ -46,6 +46,8 @@ pub struct Sides<'a> {
     pub base: PathBuf,
     /// What the sync leaves out.
     pub ignores: Vec<String>,
+    /// The person's excludes, where git's settings name no other file.
+    pub excludes: PathBuf,
     /// Shows how far what is sent is.
     pub tell: Option<Tell<'a>>,
 }
@@ -139,7 +141,7 @@ impl Sides<'_> {
                 }
                 // Something that both have in common there cannot be: there was no repository.
                 let _ = std::fs::remove_file(&self.base);
-                let words = setup::words(&self.local, &here)?;
+                let words = setup::words(&self.local, &here, &self.excludes)?;
                 let reply = lines(&(self.ask)("make the host's repository", &SETUP, &words)?);
                 if let Some(why) = reply.get("refused") {
                     return stop(Some(format!("the host's repository cannot be made: {why}")));

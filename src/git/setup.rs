@@ -1,5 +1,7 @@
 //! The host's repository is made, with what the content of files depends on, and nothing else of the person's settings.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::local::Local;
@@ -13,11 +15,12 @@ const COPIED: [&str; 6] =
 /// address it is not in the way.
 const NO_PUSH: &str = "./sinc: commits go to the laptop by themselves, and are pushed from there";
 
-/// The words for `setup.sh`: the branch to begin on, then settings.
+/// The words for `setup.sh`: the branch to begin on, then settings. `otherwise` are the person's excludes, where git's settings name no
+/// other file.
 ///
 /// # Errors
 /// Git cannot be asked.
-pub fn words(local: &Local, here: &State) -> Result<Vec<String>> {
+pub fn words(local: &Local, here: &State, otherwise: &Path) -> Result<Vec<String>> {
     let branch = match &here.head {
         Head::Branch(name) => name.to_string(),
         Head::Commit(_) => "main".to_owned(),
@@ -41,7 +44,7 @@ pub fn words(local: &Local, here: &State) -> Result<Vec<String>> {
         set("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
         set("remote.origin.pushurl", NO_PUSH);
     }
-    for pattern in excludes(local) {
+    for pattern in excludes(local, otherwise) {
         set("exclude", &pattern);
     }
     // The marker that says whose the directory is.
@@ -56,35 +59,20 @@ fn value(local: &Local, name: &str) -> Option<String> {
     (!value.is_empty() && !value.contains(char::is_control)).then_some(value)
 }
 
-/// What is left out of git here by files that are not in the project.
-fn excludes(local: &Local) -> Vec<String> {
-    let home = local.read(
-        &local
-            .git("find a file")
-            .args(["config", "--type=path", "--get", "core.excludesFile"])
-            .answers(&[0, 1]),
-    );
-    let global = match home.ok().filter(|path| !path.is_empty()) {
-        Some(path) => Some(local.project().join(path)),
-        None => local
-            .read(&local.git("find a file").args([
-                "config",
-                "--type=path",
-                "--default",
-                "~/.config/git/ignore",
-                "--get",
-                "core.excludesFile",
-            ]))
-            .ok()
-            .map(Into::into),
-    };
-    let files = [Some(local.project().join(".git/info/exclude")), global];
+/// What is left out of git here by files that are not in the project. The last that fits a path counts, so the person's come first.
+fn excludes(local: &Local, otherwise: &Path) -> Vec<String> {
+    let ask = local.git("find a file").args(["config", "--type=path", "--get", "core.excludesFile"]);
+    let person = local.runner().answer(&ask.answers(&[0, 1])).ok().and_then(|said| match said.code {
+        0 => Some(local.project().join(String::from_utf8(said.stdout).ok()?.trim_end_matches('\n'))),
+        _ => Some(otherwise.to_owned()),
+    });
     let mut patterns = Vec::new();
-    for text in files.into_iter().flatten().filter_map(|path| std::fs::read_to_string(path).ok()) {
+    for path in person.into_iter().chain([local.project().join(".git/info/exclude")]) {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
         let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
         patterns.extend(lines.filter(|line| !line.contains(char::is_control)).map(str::to_owned));
     }
-    patterns.truncate(500);
+    patterns.drain(..patterns.len().saturating_sub(500));
     patterns
 }
 

@@ -12,6 +12,7 @@ mod exit_codes;
 mod failures;
 mod fetch;
 mod get_tools;
+mod git;
 mod held;
 mod help;
 mod identity;

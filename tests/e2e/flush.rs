@@ -209,7 +209,7 @@ fn logs_show_each_command_of_the_last_runs() {
 
 /// Has nobody put anything in a file's place, root neither where the tests are root's, or lets it be again.
 #[track_caller]
-fn lock(bed: &Bed, file: &Path, lock: bool) {
+pub(crate) fn lock(bed: &Bed, file: &Path, lock: bool) {
     let (dir, file) = (file.parent().unwrap().to_str().unwrap(), file.to_str().unwrap());
     if bed.sandbox.run("id", &["-u"]).success().stdout.trim() == "0" {
         bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, file]).success();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::e2e::Bed;
-use crate::support::sandbox::Run;
+use crate::support::sandbox::{CONFIG, Run};
 use crate::support::{PATIENCE, poll, wait_until};
 use crate::{documented, steps};
 
@@ -164,11 +164,19 @@ impl Shared {
 
 #[test]
 fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
-    let Some(bed) = Bed::new() else { return };
-    let here = bed.project("app", &[("src/one", "1\n"), ("dos", "a\r\nb\r\n"), ("left out", "x\n")]);
+    let Some(mut bed) = Bed::new() else { return };
+    let files =
+        [("src/one", "1\n"), ("dos", "a\r\nb\r\n"), ("left out", "x\n"), ("a.swp", ""), ("kept.swp", "")];
+    let here = bed.project("app", &files);
+    // What the person leaves out of each project, where git looks for it if no setting names another file.
+    bed.sandbox.set("SINC_CONFIG", bed.sandbox.home().join(CONFIG));
+    let xdg = bed.sandbox.home().join("settings");
+    steps::write(&xdg.join("git/ignore"), "# each\n*.swp\n");
+    bed.sandbox.set("XDG_CONFIG_HOME", xdg);
     steps::write(&here.join(".gitignore"), "*.o\n");
+    git(&bed, &here, &["init", "-q", "-b", "main"]);
+    std::fs::write(here.join(".git/info/exclude"), "left out\n!kept.swp\n").unwrap();
     init(&bed, &here);
-    std::fs::write(here.join(".git/info/exclude"), "left out\n").unwrap();
     for (name, value) in [
         ("core.autocrlf", "false"),
         ("alias.evil", "!touch /tmp/evil"),
@@ -183,7 +191,14 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     let run = steps::connect(&bed.sandbox, &here);
     let there = steps::there(&bed, "app");
     // At once, without waiting for anything.
-    assert_eq!(git(&bed, &there, &["status", "--porcelain"]), "", "{run}");
+    let on_host = |words: &[&str]| {
+        let git = ["-u", "XDG_CONFIG_HOME", "git", "-C", there.to_str().unwrap()];
+        bed.sandbox.run("env", &[&git[..], words].concat())
+    };
+    let status = on_host(&["status", "--porcelain", "--ignored"]).success();
+    assert_eq!(status.stdout, "!! .sinc-session\n!! a.swp\n!! \"left out\"\n", "{run}");
+    // The project's own word counts more.
+    on_host(&["check-ignore", "--no-index", "kept.swp"]).exits(1);
     assert_eq!(git(&bed, &there, &["log", "--format=%an %s"]), "Ada first");
     assert!(run.stderr.contains("Shared git: main is on both sides"), "{run}");
     let config = std::fs::read_to_string(there.join(".git/config")).unwrap();
@@ -307,10 +322,21 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     let notified = || std::fs::read_to_string(&told_desktop).unwrap_or_default();
     wait_until("the desktop is told", PATIENCE, || notified().contains("main moved on both sides in app"));
     assert_eq!(notified().lines().count(), 1, "{}", notified());
+    // The link tells it a moment later.
+    wait_until("the link tells it", PATIENCE, || shared.sinc(&["status"]).stdout.contains("differs: main"));
     let doctor = shared.sinc(&["doctor"]);
-    for line in ["git on the host: ", &format!("git of {}: differs: main", shared.here.display())] {
+    let of = format!(
+        "warning  git of {}: differs: main\n         mend it: `sinc git --session ",
+        shared.here.display()
+    );
+    for line in ["ok       git on the host: ", &of] {
         assert!(doctor.stdout.contains(line), "{line}\n{doctor}");
     }
+    // What it says mends it tells more.
+    let fix = doctor.stdout.split_once("`sinc git --session ").unwrap().1.split('`').next().unwrap();
+    let more =
+        shared.bed.sandbox.sinc(&["git", "--session", fix.trim_end_matches(" tells more")]).success().stdout;
+    assert!(more.contains("differs   main: 1 commit only here"), "{more}");
     assert_eq!((&told["differs"][0]["only_here"], &told["differs"][0]["only_there"]), (&1.into(), &1.into()));
     wait_until("each is shown to the other", PATIENCE, || {
         try_git(&shared.bed, &shared.here, &["rev-parse", "host/main"]).stdout.trim() == there
@@ -452,6 +478,66 @@ fn a_project_without_git_gets_none_and_one_that_wants_none_too() {
     assert!(!there.join(".git").exists());
     let run = bed.sandbox.sinc_in(&other, &["git", "join"]).exits(1);
     assert!(run.stderr.contains("git = false"), "{run}");
+}
+
+#[test]
+fn in_a_mode_that_does_not_go_both_ways_the_host_gets_none() {
+    let Some(mut bed) = Bed::new() else { return };
+    for mode in ["one-way-safe", "one-way-replica", "none"] {
+        bed.sandbox.set("SINC_MODE", mode);
+        let here = bed.project(mode, &[("a", "1\n")]);
+        init(&bed, &here);
+        let run = steps::connect(&bed.sandbox, &here);
+        assert!(!run.stderr.contains("Shared git"), "{run}");
+        let there = steps::there(&bed, mode);
+        if mode != "none" {
+            steps::write(&here.join("b"), "2\n");
+            bed.sandbox.sinc_in(&here, &["flush"]).success();
+            assert_eq!(steps::read(&there.join("b")), "2\n");
+        }
+        assert!(there.exists() && !there.join(".git").exists(), "{mode}");
+        let run = bed.sandbox.sinc_in(&here, &["git"]).success();
+        assert!(run.stdout.contains("not shared: only in the modes that go both ways"), "{run}");
+    }
+}
+
+#[test]
+fn without_a_link_each_sinc_and_each_flush_brings_git_in_step() {
+    let Some(mut bed) = Bed::new() else { return };
+    bed.sandbox.set("SINC_LINK", "false");
+    let here = bed.project("app", &[("src/one", "1\n"), ("top", "2\n"), ("more", "3\n")]);
+    init(&bed, &here);
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let shared = Shared { bed, here, there };
+    // Also what is more than the branch that this side stands on.
+    shared.here(&["branch", "other"]);
+    for command in ["--no-attach", "flush"] {
+        for (side, other) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {
+            let id = shared.commit(side, "top", &format!("{command} in {}\n", side.display()));
+            assert_ne!(git(&shared.bed, other, &["rev-parse", "main"]), id, "nobody has been asked");
+            let run = shared.sinc(&[command]).success();
+            assert!(run.stderr.contains("Shared git: main is on both sides"), "{run}");
+            // At once.
+            assert_eq!(shared.all(&shared.here), shared.all(&shared.there), "{run}");
+            assert_eq!(git(&shared.bed, other, &["rev-parse", "main"]), id, "{run}");
+            assert_eq!(git(&shared.bed, other, &["status", "--porcelain"]), "", "{run}");
+        }
+    }
+    // One that only attaches does it a moment later.
+    let id = shared.commit(&shared.here, "top", "attached\n");
+    let terminal = steps::attach(&shared.bed.sandbox, &shared.here);
+    shared.clean();
+    assert_eq!(shared.there(&["rev-parse", "main"]), id);
+    steps::detach(terminal);
+    // What was moved on both sides is told.
+    shared.commit(&shared.here, "top", "here\n");
+    shared.commit(&shared.there, "more", "there\n");
+    let run = shared.sinc(&["flush"]).success();
+    assert!(run.stderr.contains("git: main moved on both sides: see `sinc git`"), "{run}");
+    let run = shared.sinc(&["git", "join"]).success();
+    assert!(run.stderr.contains("Joined main"), "{run}");
+    assert_eq!(shared.all(&shared.here), shared.all(&shared.there), "{run}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::link::Linked;
 use crate::support::e2e::{Bed, living_in};
 use crate::support::sandbox::{Run, Sandbox};
 use crate::support::{PATIENCE, wait_until};
-use crate::{git, steps};
+use crate::{flush, git, steps};
 
 /// More than are never held.
 const FILES: usize = 60;
@@ -170,6 +170,39 @@ fn what_is_deleted_while_a_resume_connects_is_looked_at() {
         run.join().unwrap()
     });
     assert_eq!(run.code, 1, "{run}\n{}", linked.log());
+    linked.is_held(&run, &linked.there);
+}
+
+#[test]
+fn what_a_person_has_allowed_to_be_deleted_is_what_the_first_cycle_deletes() {
+    let Some(linked) = connected(true, false) else { return };
+    let bed = &linked.bed;
+    for n in 0..4 * FILES {
+        steps::write(&linked.here.join(format!("many/{n}")), &format!("text {n}\n"));
+    }
+    linked.sinc(&["flush"]).success();
+    linked.sinc(&["pause"]).success();
+    std::fs::remove_dir_all(linked.here.join("many")).unwrap();
+    linked.sinc(&["resume"]).exits(1);
+    // What a cycle cannot bring over is tried in a second one.
+    steps::write(&linked.here.join("top"), "2\n");
+    flush::lock(bed, &linked.there.join("top"), true);
+    // As soon as the first has ended, what is left goes too.
+    let (mutagen, armed) = (bed.host.bin().join("mutagen"), bed.host.dir().join("armed"));
+    let script = format!(
+        "#!/bin/sh\ncase $* in *'sync flush'*) {0} \"$@\"; code=$?; rmdir {1} 2>/dev/null && rm -rf {2}; exit $code;; esac\n\
+         exec {0} \"$@\"\n",
+        steps::real_mutagen(),
+        armed.display(),
+        linked.here.join("src").display()
+    );
+    steps::write(&mutagen, &script);
+    steps::set_mode(&mutagen, 0o755);
+    std::fs::create_dir(&armed).unwrap();
+    let run = linked.sinc(&["resume", "--allow-deletions", "--yes"]);
+    flush::lock(bed, &linked.there.join("top"), false);
+    assert!(!armed.exists() && run.code == 1, "{run}");
+    assert!(!linked.there.join("many").exists(), "{run}");
     linked.is_held(&run, &linked.there);
 }
 

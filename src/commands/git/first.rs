@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::super::context::Context;
-use super::{lock, not_shared, with_sides};
+use super::super::paint::harmless;
+use super::{lock, not_shared, short, with_sides};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused};
 use crate::remote::Remote;
@@ -13,7 +14,8 @@ use crate::tools::mutagen::Mutagen;
 /// So often something may have changed at that very moment.
 const TRIES: u32 = 3;
 
-/// Shares the project's repository with the host, if it has one and the host has none of it yet. That it cannot be done is said,
+/// Shares the project's repository with the host, if it has one and the host has none of it yet; brings both in step where there is to be
+/// no link. That it cannot be done is said,
 /// and is no reason not to connect: the link tries again.
 pub(in crate::commands) fn share(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) {
     let git = record.local.join(".git");
@@ -56,7 +58,11 @@ fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> 
         Outcome::Done(report) => {
             ctx.ui.status("Shared", &format!("git: {} is on both sides", report.heads.0));
             for one in &report.differs {
-                ctx.ui.note(&format!("git: {} differs: see `sinc git`", one.name));
+                ctx.ui.note(&format!("git: {} moved on both sides: see `sinc git`", short(&one.name)));
+            }
+            if let Some(first) = report.waits.first() {
+                let why = harmless(&first.why);
+                ctx.ui.note(&format!("git: {} waits ({why}): see `sinc git`", short(&first.name)));
             }
             for note in &report.notes {
                 ctx.ui.note(&format!("git: {note}"));

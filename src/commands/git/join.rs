@@ -76,7 +76,7 @@ pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, h
         );
     }
     if joined.is_empty() && !ctx.runner.is_dry_run() {
-        ctx.ui.note("nothing was moved on both sides");
+        ctx.ui.note("no branch was moved on both sides");
     }
     if ctx.ui.is_json() {
         ctx.print_json(

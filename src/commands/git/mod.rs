@@ -36,6 +36,9 @@ const FILES: Duration = Duration::from_secs(10 * 60);
 /// How long another sinc that is at work on the repository is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it is waited for without a word.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// Runs it.
 ///
 /// # Errors
@@ -63,8 +66,13 @@ fn not_shared(ctx: &Context, record: &Record) -> Result<Option<&'static str>> {
 
 /// Nobody else moves anything in the session's repository while this is held.
 fn lock(ctx: &Context, record: &Record) -> Result<Lock> {
+    let name = format!("{}-git", record.id);
+    // The link is often at it, for a moment.
+    if let Ok(lock) = ctx.store.lock(&name, &record.host, MOMENT, &mut || {}) {
+        return Ok(lock);
+    }
     let wait = &mut || ctx.ui.note("another sinc is at work on the repository: waiting for it");
-    ctx.store.lock(&format!("{}-git", record.id), &record.host, PATIENCE, wait)
+    ctx.store.lock(&name, &record.host, PATIENCE, wait)
 }
 
 /// Does something with both sides of a session's repository, over the shared connection.
@@ -101,12 +109,18 @@ fn with_sides<T>(
     let base = base::path(&record.local, &host_word(&record.host));
     let directory = record.remote.clone();
     let ignores = super::link::ignores(ctx, record)?;
-    work(&Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, tell })
+    let excludes = ctx.environment.git_ignore();
+    work(&Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, excludes, tell })
 }
 
 /// Mutagen, for a command that moves something.
 fn mutagen_for(ctx: &Context) -> Result<Mutagen> {
     mutagen::present(ctx).context("the files are brought in step first")
+}
+
+/// A name as people say it.
+pub(super) fn short(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/")).unwrap_or(name)
 }
 
 /// A failure that says why git does not do that.

@@ -6,11 +6,11 @@ use serde::Serialize;
 use super::super::context::Context;
 use super::super::paint::{Paint, Tone, harmless};
 use super::super::sides::Sides as SessionSides;
-use super::{not_shared, with_sides};
+use super::{not_shared, short, with_sides};
 use crate::git::cycle::{Looked, Outcome, Refused, Sides, busy};
 use crate::git::decide::{Plan, Staged};
 use crate::git::limits;
-use crate::git::state::{State, Which};
+use crate::git::state::{Oid, State, Which};
 use crate::ui::plural;
 
 /// What `--json` has; docs/cli.md describes it.
@@ -71,10 +71,31 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
     for line in lines(&told, Paint::for_stdout(ctx)) {
         ctx.ui.data(&line);
     }
-    if told.differs.iter().any(|one| one.only_here.is_some()) {
-        ctx.ui.hint("`sinc git join` brings together what was moved on both sides");
+    for way in ways(&told) {
+        ctx.ui.hint(&way);
     }
     Ok(0)
+}
+
+/// What leads out of what differs. Nothing is joined while something is in progress.
+fn ways(told: &Told) -> Vec<String> {
+    let mut ways = Vec::new();
+    if told.state == "held" {
+        return ways;
+    }
+    if told.differs.iter().any(|one| one.only_here.is_some()) {
+        ways.push("`sinc git join` brings together what was moved on both sides".to_owned());
+    }
+    for one in &told.differs {
+        if let Some(tag) = one.name.strip_prefix("refs/tags/") {
+            ways.push(format!("`git tag -d {}` on one side: both have the other's then", harmless(tag)));
+        } else if one.name == "HEAD" {
+            ways.push(
+                "`git checkout` on one side of what the other stands on: both go on together".to_owned(),
+            );
+        }
+    }
+    ways
 }
 
 fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
@@ -188,7 +209,7 @@ fn lines(told: &Told, paint: Paint) -> Vec<String> {
         line(key, Tone::Plain, &format!("{} at {at} ({more})", harmless(&side.head)));
     }
     for one in &told.differs {
-        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        let name = harmless(short(&one.name));
         let text = match (one.only_here, one.only_there) {
             (Some(here), Some(there)) => format!(
                 "{name}: {} only here, {} only on the host (host/{name} here, laptop/{name} there)",
@@ -196,18 +217,55 @@ fn lines(told: &Told, paint: Paint) -> Vec<String> {
                 plural(there, "commit", "commits")
             ),
             _ => {
-                let show = |side: &Option<String>| side.as_deref().map_or("nothing".to_owned(), harmless);
+                let show = |side: &Option<String>| {
+                    let value = side.as_deref().unwrap_or("nothing");
+                    Oid::parse(value).map_or_else(|| harmless(value), |oid| oid.short().to_owned())
+                };
                 format!("{name}: {} here, {} on the host", show(&one.here), show(&one.there))
             }
         };
         line("differs", Tone::Careful, &text);
     }
     for one in &told.waits {
-        let name = harmless(one.name.strip_prefix("refs/heads/").unwrap_or(&one.name));
+        let name = harmless(short(&one.name));
         line("waits", Tone::Careful, &format!("{name}, {}: {}", one.side, harmless(&one.why)));
     }
     for note in &told.notes {
         line("note", Tone::Plain, &harmless(note));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differs(name: &str, only_here: Option<u64>) -> Differs {
+        let id = |digit: &str| Some(digit.repeat(40));
+        Differs { name: name.to_owned(), here: id("a"), there: id("b"), only_here, only_there: only_here }
+    }
+
+    #[test]
+    fn what_differs_is_shown_with_its_way_out() {
+        let mut told = Told { state: "differs", ..Told::default() };
+        told.differs = vec![differs("refs/heads/main", Some(1)), differs("refs/tags/v1", None)];
+        let head =
+            Differs { here: Some("one".to_owned()), there: Some("two".to_owned()), ..differs("HEAD", None) };
+        told.differs.push(head);
+        assert_eq!(
+            lines(&told, Paint::off()).split_off(1),
+            [
+                "differs   main: 1 commit only here, 1 commit only on the host (host/main here, laptop/main there)",
+                "differs   tags/v1: aaaaaaaaa here, bbbbbbbbb on the host",
+                "differs   HEAD: one here, two on the host",
+            ]
+        );
+        let ways = ways(&told);
+        assert_eq!(ways.len(), 3, "{ways:?}");
+        for (way, command) in ways.iter().zip(["`sinc git join`", "`git tag -d v1`", "`git checkout`"]) {
+            assert!(way.starts_with(command), "{way}");
+        }
+        told.state = "held";
+        assert!(super::ways(&told).is_empty());
+    }
 }

@@ -205,11 +205,9 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> Knows 
         }
         let file = told(ctx, &record.host);
         let session = file.and_then(|mut file| file.sessions.remove(&record.id));
-        match session.as_ref().and_then(|session| session.stands.as_deref()) {
-            None => {}
-            // It may be released, and the link not have read that yet.
-            Some("held") if !matches!(ctx.store.held(&record.id, &record.host), Ok(None)) => {}
-            Some(_) => return Knows::Stands,
+        let stands = session.as_ref().and_then(|session| session.stands.as_deref());
+        if is_to_be_looked_at(stands, || !matches!(ctx.store.held(&record.id, &record.host), Ok(None))) {
+            return Knows::Stands;
         }
         let unsure = session.as_ref().is_none_or(|session| session.looking && session.stands.is_none());
         if !unsure || interrupted().is_err() {
@@ -227,6 +225,16 @@ fn wait_until_sure(ctx: &Context, record: &Record, deadline: Duration) -> Knows 
         }
         // The link says it by a small file, renamed into its place: macOS has no inotify to wait for that with.
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Is there nobody but us to look, because the sync stood still when the link last did? One that is held is let be; but it may be
+/// released, and the link not have read that yet.
+fn is_to_be_looked_at(stands: Option<&str>, is_held: impl FnOnce() -> bool) -> bool {
+    match stands {
+        None => false,
+        Some("held") => !is_held(),
+        Some(_) => true,
     }
 }
 
@@ -350,4 +358,23 @@ fn stop(ctx: &Context) -> Result<i32> {
         ctx.print_json("link", &serde_json::json!({ "stopped": stopped }));
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_stands_still_is_looked_at_unless_it_is_held_still() {
+        for (stands, is_held, looked_at) in [
+            (None, false, false),
+            (None, true, false),
+            (Some("held"), true, false),
+            (Some("held"), false, true),
+            (Some("paused"), false, true),
+            (Some("paused"), true, true),
+        ] {
+            assert_eq!(is_to_be_looked_at(stands, || is_held), looked_at, "{stands:?} {is_held}");
+        }
+    }
 }

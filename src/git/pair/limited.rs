@@ -65,3 +65,73 @@ fn what_is_stored_in_another_way_is_said_in_a_sentence() {
     let why = off(&pair);
     assert!(why.starts_with("the repository on the host has its names in a reftable"), "{why}");
 }
+
+#[test]
+fn where_git_is_no_directory_of_the_projects_own_it_is_said_where_it_is_shared() {
+    let mut pair = Pair::new();
+    let top = pair.here.clone();
+    let submodule = "-c protocol.file.allow=always submodule --quiet add ./. lib";
+    git(&top, &submodule.split(' ').collect::<Vec<_>>());
+    let worktree = top.with_file_name("beside");
+    git(&top, &["worktree", "add", "-q", "-b", "beside", worktree.to_str().unwrap()]);
+    std::fs::create_dir(top.join("sub")).unwrap();
+    let part = format!("a part of the repository in {}: run `sinc` there", top.display());
+    for (project, expected) in [
+        (worktree, "a linked worktree or a submodule: git is shared only where `.git` is a directory"),
+        (top.join("lib"), "a linked worktree or a submodule: git is shared only where `.git` is a directory"),
+        (top.join("sub"), part.as_str()),
+    ] {
+        pair.here = project;
+        let why = off(&pair);
+        assert!(why.contains(expected), "{why}");
+        assert!(!pair.there.join(".git").exists());
+    }
+}
+
+#[test]
+fn a_submodule_is_noted_and_which_commit_it_stands_on_goes_over() {
+    let pair = Pair::new();
+    let library = pair.here.with_file_name("library");
+    std::fs::create_dir(&library).unwrap();
+    git(&library, &["init", "-q"]);
+    Pair::commit(&library, "inside", "1\n");
+    let add = format!("-c protocol.file.allow=always submodule --quiet add {} lib", library.display());
+    git(&pair.here, &add.split(' ').collect::<Vec<_>>());
+    git(&pair.here, &["commit", "-qm", "with a submodule"]);
+    let report = pair.settle();
+    assert_eq!(report.notes, ["submodules: their files are synced, their own git is not there on the host"]);
+    // Which one is recorded, both ways.
+    for (side, at) in [(&pair.here, "2"), (&pair.there, "3")] {
+        let commit = Pair::commit(&library, "inside", &format!("{at}\n"));
+        git(side, &["update-index", "--cacheinfo", &format!("160000,{commit},lib")]);
+        git(side, &["commit", "-qm", at]);
+        pair.settle();
+        for side in [&pair.here, &pair.there] {
+            assert_eq!(git(side, &["rev-parse", "main:lib", ":lib"]), format!("{commit}\n{commit}"));
+        }
+    }
+    assert!(!pair.there.join("lib/.git").exists());
+}
+
+#[test]
+fn a_shallow_clone_is_noted_and_what_it_has_goes_over() {
+    let mut pair = Pair::new();
+    let origin = pair.here.clone();
+    for at in 2..6 {
+        Pair::commit(&origin, "a", &format!("{at}\n"));
+    }
+    pair.here = origin.with_file_name("clone");
+    let url = format!("file://{}", origin.display());
+    git(&origin, &["clone", "-q", "--depth=2", &url, pair.here.to_str().unwrap()]);
+    let report = pair.settle();
+    assert_eq!(report.notes, ["this repository is shallow: branches older than it reaches cannot be sent"]);
+    for side in [&pair.there, &pair.here] {
+        let id = Pair::commit(side, "b", &format!("in {}\n", side.display()));
+        pair.settle();
+        for side in [&pair.here, &pair.there] {
+            assert_eq!(git(side, &["rev-parse", "main"]), id);
+            assert_eq!(git(side, &["status", "--porcelain"]), "");
+        }
+    }
+    assert_eq!(git(&pair.there, &["rev-list", "--count", "main"]), "4");
+}

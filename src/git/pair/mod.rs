@@ -117,6 +117,7 @@ impl Pair {
             files: &files,
             base: base::path(&self.here, "test"),
             ignores: self.ignores.clone(),
+            excludes: self.here.with_file_name("excludes"),
             tell: None,
         })
     }

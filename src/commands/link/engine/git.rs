@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::{Engine, Message, thread};
+use crate::commands::git::short;
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused, Report, Sides, Wait};
 use crate::git::local::Local;
@@ -120,6 +121,7 @@ impl Engine<'_> {
                     files: &files,
                     base,
                     ignores,
+                    excludes: ctx.environment.git_ignore(),
                     tell: None,
                 };
                 sides.run(&mut refused, false)
@@ -188,23 +190,8 @@ impl Engine<'_> {
         kept: Result<Vec<String>, (String, Vec<PathBuf>)>,
     ) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
-        session.git.keeping &= !anew;
-        match kept {
-            Ok(kept) => {
-                session.git.kept_not = 0;
-                if anew && !kept.is_empty() {
-                    session.git.kept_at = Some(now);
-                }
-                session.git.kept.extend(kept);
-            }
-            Err((why, paths)) => {
-                session.git.kept_not += 1;
-                if session.git.kept_not < TRIES {
-                    return session.git.recent.overlaps_still(paths);
-                }
-                session.git.kept_not = 0;
-                self.log.note(&format!("{id}: what was saved on the host could not be kept: {why}"));
-            }
+        if let Some(why) = session.git.take_kept(now, anew, kept) {
+            self.log.note(&format!("{id}: what was saved on the host could not be kept: {why}"));
         }
     }
 
@@ -330,6 +317,35 @@ impl GitWatched {
         }
     }
 
+    /// What is kept on the host, or could not be: then it is tried again. Gives why not, where that was too often.
+    fn take_kept(
+        &mut self,
+        now: Instant,
+        anew: bool,
+        kept: Result<Vec<String>, (String, Vec<PathBuf>)>,
+    ) -> Option<String> {
+        self.keeping &= !anew;
+        match kept {
+            Ok(kept) => {
+                self.kept_not = 0;
+                if anew && !kept.is_empty() {
+                    self.kept_at = Some(now);
+                }
+                self.kept.extend(kept);
+                None
+            }
+            Err((_, paths)) if self.kept_not + 1 < TRIES => {
+                self.kept_not += 1;
+                self.recent.overlaps_still(paths);
+                None
+            }
+            Err((why, _)) => {
+                self.kept_not = 0;
+                Some(why)
+            }
+        }
+    }
+
     /// May a cycle begin? If not, when there is something next.
     pub(super) fn lets(&self, now: Instant) -> Result<(), Option<Instant>> {
         if self.keeping {
@@ -391,11 +407,6 @@ fn came(ended: &Result<Outcome>, again: &mut u32, before: Option<&String>) -> (C
     }
 }
 
-/// A name as people say it.
-fn short(name: &str) -> &str {
-    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/")).unwrap_or(name)
-}
-
 /// What a person is told after a cycle.
 fn describe(report: &Report) -> String {
     let mut parts = Vec::new();
@@ -413,6 +424,36 @@ fn describe(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_host_could_not_be_asked_to_keep_is_tried_again_and_given_up_after_some_tries() {
+        let (mut git, now, path) = (GitWatched::default(), Instant::now(), PathBuf::from("a"));
+        git.recent.written_there(now, path.clone(), false);
+        git.recent.git_wrote(path.clone());
+        for round in 0..2 {
+            for tried in 1..TRIES {
+                // However long after the save that is.
+                let later = now + Duration::from_secs(300);
+                let paths = git.recent.overlap(if (round, tried) == (0, 1) { now } else { later });
+                assert_eq!(paths, [path.as_path()], "try {tried}");
+                git.keeping = true;
+                assert!(git.lets(now).is_err(), "no cycle begins meanwhile");
+                assert_eq!(git.take_kept(now, true, Err(("no line".to_owned(), paths))), None);
+                assert!(git.lets(now).is_ok());
+            }
+            let paths = git.recent.overlap(now + Duration::from_secs(600));
+            if round == 0 {
+                // One that could be asked: it is counted anew.
+                assert_eq!(git.take_kept(now, true, Ok(vec!["id a".to_owned()])), None);
+                assert_eq!((git.kept.as_slice(), git.kept_at), (&["id a".to_owned()][..], Some(now)));
+                git.recent.overlaps_still(paths);
+            } else {
+                let why = git.take_kept(now, true, Err(("no line".to_owned(), paths)));
+                assert_eq!(why.as_deref(), Some("no line"));
+            }
+        }
+        assert!(git.recent.overlap(now + Duration::from_secs(600)).is_empty());
+    }
 
     #[test]
     fn that_it_is_never_as_it_was_is_told_after_some_tries() {
