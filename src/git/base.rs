@@ -20,6 +20,8 @@ pub struct Base {
     pub head: Option<Head>,
     /// What was staged.
     pub index: Option<Oid>,
+    /// Branches that the host has deleted or set back with many others, and of which nobody has said yet what becomes of them.
+    pub held: BTreeSet<Name>,
     /// Branches.
     pub branches: BTreeMap<Name, Oid>,
     /// Tags.

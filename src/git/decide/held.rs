@@ -71,8 +71,9 @@ pub(super) fn shown_in_the_way(side: Which, full: &str) -> String {
 }
 
 impl Work<'_> {
-    /// More than a few branches that would be deleted or set back here because the host did so wait for a person.
-    pub(super) fn hold_many(&mut self, branches: &mut Fates) {
+    /// More than a few branches that would be deleted or set back here because the host did so wait for a person, each until
+    /// it is answered: `before` have waited already. Gives those that wait now.
+    pub(super) fn hold_many(&mut self, branches: &mut Fates, before: &BTreeSet<Name>) -> BTreeSet<Name> {
         let asked = self.asked;
         let here = &asked.here.branches;
         let takes_away = |(name, fate): &(&Name, &mut super::Fate)| {
@@ -81,19 +82,21 @@ impl Work<'_> {
             };
             fate.value.as_ref().is_none_or(|new| !(asked.ancestor)(old, new))
         };
-        let many: Vec<_> = branches.iter_mut().filter(takes_away).collect();
-        if many.len() <= MOST_AT_ONCE {
-            return;
-        }
+        let mut many: Vec<_> = branches.iter_mut().filter(takes_away).collect();
         let count = many.len();
+        if count <= MOST_AT_ONCE {
+            many.retain(|(name, _)| before.contains(name));
+        }
+        let held = many.iter().map(|(name, _)| (*name).clone()).collect();
         for (name, fate) in many {
             fate.waits = true;
             let join = format!("sinc git join {}", posix(name.as_str()));
             let why = format!(
-                "the host deletes or sets back {count} branches at once: `{join} --theirs` follows it, `{join} --mine` brings it back there"
+                "the host deletes or sets back many branches at once: `{join} --theirs` follows it, `{join} --mine` brings it back there"
             );
             self.waits.push(super::Waits { name: format!("{BRANCHES}{name}"), side: Which::Here, why });
         }
+        held
     }
 
     /// What cannot be moved on the side that would follow.

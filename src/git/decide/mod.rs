@@ -143,7 +143,7 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     let mut work = Work { asked, staged_refused, waits: Vec::new(), locked: false, differs: Vec::new() };
     let mut branches =
         work.names(BRANCHES, (&base.branches, &here.branches, &there.branches), asked.ancestor);
-    work.hold_many(&mut branches);
+    let held = work.hold_many(&mut branches, &base.held);
     work.hold_impossible(BRANCHES, &mut branches);
     let head = work.head(base, &branches);
     work.hold_where_one_stands(&mut branches, &head);
@@ -176,6 +176,7 @@ pub fn decide(asked: &Question<'_>) -> Plan {
         }
     }
     plan.base.branches = agreed(&branches, &base.branches);
+    plan.base.held = held;
     plan.base.tags = agreed(&tags, &base.tags);
     match head.follows {
         Some(Which::Here) => plan.here.head = Some(there.head.clone()),

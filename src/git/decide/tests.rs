@@ -458,6 +458,16 @@ fn many_that_the_host_takes_away_are_asked_about() {
     assert!(plan.here.is_empty() && plan.waits.len() == 4, "{plan:?}");
     assert!(plan.waits[0].why.contains("`sinc git join a --theirs` follows"), "{:?}", plan.waits);
     assert_eq!(plan.base.branches, was.branches);
+    // Two are answered: the others are asked about still, and what the host deletes then is not one of them.
+    let mut left = plan.base.clone();
+    left.branches.retain(|name, _| !["a", "b"].contains(&name.as_str()));
+    left.branches.insert(name("e"), oid('B'));
+    let plan = asked(&state("main=A c=B d=B e=B"), &state("main=A"), Some(&left));
+    assert_eq!((shown(&plan.here).as_str(), plan.waits.len()), ("e B>-", 2), "{plan:?}");
+    assert_eq!(plan.base.held.len(), 2);
+    // One is brought back there, the other one here follows.
+    let plan = asked(&state("main=A c=B"), &state("main=A c=B"), Some(&plan.base));
+    assert!(plan.base.held.is_empty() && plan.waits.is_empty(), "{plan:?}");
     let three =
         asked(&state("main=A a=B b=B c=B"), &state("main=A"), Some(&base(&state("main=A a=B b=B c=B"))));
     assert_eq!(three.here.refs.len(), 3);
