@@ -94,7 +94,7 @@ pub(super) fn find(ctx: &Context, record: &Record, checked: &Checked) -> Found {
         line.show("Comparing", &format!("with {}", record.host));
         match looked(ctx, record, session, !waits) {
             Ok((here, there)) => {
-                found.named.extend(left_out(session, &here, &there, !waits).iter().map(named))
+                found.named.extend(left_out(session, &here, &there, !waits).iter().map(named));
             }
             Err(error) => {
                 found.unseen = Some(harmless(&format!("both sides could not be compared: {error:#}")));

@@ -338,7 +338,7 @@ fn flush_names_every_path_also_those_that_mutagen_leaves_out_of_its_lists() {
 
 /// Has nobody put anything into a directory, root neither where the tests are root's, or lets it be again.
 #[track_caller]
-fn lock_directory(bed: &Bed, dir: &Path, lock: bool) {
+pub(crate) fn lock_directory(bed: &Bed, dir: &Path, lock: bool) {
     let dir = dir.to_str().unwrap();
     if rustix::process::geteuid().is_root() {
         bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, dir]).success();

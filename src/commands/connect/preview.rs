@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Plan;
-use crate::commands::paint::harmless;
+use crate::commands::paint::{harmless, shorten};
 use crate::ignore::Matcher;
 use crate::listing::{Entry, Kind, Listing, Pair, What, affordable, compare, link_fault, undecided};
 use crate::process::interrupted;
@@ -21,6 +21,9 @@ const READ: u64 = 256 << 20;
 
 /// How many that differ are named.
 const NAMED: usize = 5;
+
+/// The longest reason that is said, in characters.
+const LONGEST: usize = 200;
 
 /// Two directories beside each other: files and links of what is synced.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -104,7 +107,10 @@ impl Plan<'_> {
                 Ok(Some(overlap))
             }
             Err(error) => {
-                let why = harmless(&format!("{error:#}"));
+                // What the script said is in the second line.
+                let why: Vec<_> =
+                    format!("{error:#}").lines().take(2).map(|line| harmless(line.trim())).collect();
+                let why = shorten(&why.join(": "), LONGEST);
                 self.ctx.ui.note(&format!("what is the same and what differs is not known: {why}"));
                 Ok(None)
             }
