@@ -88,7 +88,7 @@ fn both_sides_are_listed_alike_whatever_the_names() {
     std::fs::write(there.join("sub/new"), "x").unwrap();
     as_the_person(&bed, "listing::lists_both_sides");
     let _locked = Locked::new(&bed, there.join("sub"));
-    std::fs::set_permissions(there.join("plain"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(there.join("plain"), std::fs::Permissions::from_mode(0o000)).unwrap();
     as_the_person(&bed, "listing::knows_the_rights");
 }
 
