@@ -9,7 +9,7 @@ use super::mode_words;
 use crate::failure::{Failure, Kind};
 use crate::session::sync::only_unreadable;
 use crate::tools::mutagen::{
-    Checked, Conflict, CycleResult, Mutagen, Patience, Phase, Problem, Progress, Side, SyncSession,
+    Checked, CycleResult, Mutagen, Patience, Phase, Problem, Progress, Side, SyncSession,
 };
 use crate::ui::{bytes, count, plural};
 
@@ -150,22 +150,8 @@ pub(super) fn why(problem: &Problem) -> String {
     }
 }
 
-/// Every conflict and every path that is not synced, as far as Mutagen lists them, each with its reason, and how many it does
-/// not list.
-pub(super) fn each_named(session: &SyncSession) -> Vec<String> {
-    let conflict = |one: &Conflict| format!("{}: {}", printable(&one.root), one.kind(session));
-    let problems = session.problems();
-    let mut lines: Vec<String> = session.conflicts.iter().map(conflict).collect();
-    lines.extend(problems.iter().map(problem_line));
-    let more = session.conflict_count() + session.problem_count() - lines.len() as u64;
-    if more > 0 {
-        lines.push(format!("and {} that Mutagen does not list", plural(more, "more path", "more paths")));
-    }
-    lines
-}
-
 /// A name as a terminal may show it: file names may hold anything.
-fn printable(name: &str) -> String {
+pub(super) fn printable(name: &str) -> String {
     if name.is_empty() {
         return "(the whole directory)".to_owned();
     }

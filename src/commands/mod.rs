@@ -43,6 +43,7 @@ mod sync_reasons;
 mod terminal;
 mod transfer;
 pub mod trust;
+mod unequal;
 mod uninstall;
 mod watch;
 

@@ -1,6 +1,5 @@
 //! Both sides of one session, for commands that look at files and move some of them.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +10,7 @@ use super::paint::{harmless, tilde, utc};
 use crate::backups::{Keeper, Kept, Limits};
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
-use crate::listing::{self, Listing};
+use crate::listing::{Listing, Pair};
 use crate::remote::Remote;
 use crate::state::Record;
 use crate::tools::mutagen::Side;
@@ -64,16 +63,17 @@ impl Sides {
         }
     }
 
+    /// Both directories, to be listed.
+    pub(super) fn pair(&self) -> Pair<'_> {
+        Pair { local: &self.record.local, host: &self.remote, remote: &self.record.remote }
+    }
+
     /// Lists both sides, at the same time.
     ///
     /// # Errors
     /// A side cannot be read.
     pub(super) fn list(&self, ignored: &Matcher) -> Result<(Listing, Listing)> {
-        std::thread::scope(|scope| {
-            let here = scope.spawn(|| listing::list_local(&self.record.local, ignored));
-            let there = listing::list_remote(&self.remote, &self.record.remote, ignored)?;
-            Ok((here.join().unwrap_or_else(|_| Err(anyhow::anyhow!("listing broke off")))?, there))
-        })
+        self.pair().list(ignored, None)
     }
 
     /// Adds the digests of these files to both listings, at the same time.
@@ -83,17 +83,9 @@ impl Sides {
     pub(super) fn add_digests(
         &self,
         paths: &[PathBuf],
-        (here, there): (&mut Listing, &mut Listing),
+        listings: (&mut Listing, &mut Listing),
     ) -> Result<()> {
-        type Digests = Result<BTreeMap<PathBuf, String>>;
-        let (a, b): (Digests, Digests) = std::thread::scope(|scope| {
-            let asked = scope.spawn(|| listing::local_digests(&self.record.local, paths));
-            let far = listing::remote_digests(&self.remote, &self.record.remote, paths);
-            (asked.join().unwrap_or_else(|_| Err(anyhow::anyhow!("reading broke off"))), far)
-        });
-        here.add_digests(a?);
-        there.add_digests(b?);
-        Ok(())
+        self.pair().add_digests(paths, listings, None)
     }
 
     /// Moves these paths of a side into a backup, and removes backups whose time has come.

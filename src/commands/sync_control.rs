@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::context::Context;
-use super::first_cycle::each_named;
 use super::state_report::{SyncReport, SyncSeen, is_completed};
 use super::sync_reasons::why_not;
-use super::{held_words, mode_words, mutagen, now};
+use super::{held_words, mode_words, mutagen, now, unequal};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
@@ -71,10 +70,13 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     }
     if checked.result != CycleResult::Equal {
         let failure = why_not(&record, &checked);
-        for line in each_named(&checked.session) {
-            ctx.ui.note(&line);
-        }
-        let known = || report(ctx, &record, &SyncSeen::Checked(vec![checked]));
+        let found = unequal::find(ctx, &record, &checked);
+        found.tell(ctx);
+        let known = || {
+            let mut data = report(ctx, &record, &SyncSeen::Checked(vec![checked]));
+            data["unequal"] = found.json();
+            data
+        };
         return Err(match failure.downcast::<Failure>() {
             Ok(failure) => failure.with_data(known()).into(),
             Err(other) => other,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Entry, Kind, Listing, is_portable_link};
+use super::{Entry, Kind, Listing, link_fault};
 
 /// How the two sides of a path differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,9 @@ impl Difference {
     pub fn is_synced(&self) -> bool {
         let synced = |entry: &Entry| match entry.kind {
             Kind::File | Kind::Directory => true,
-            Kind::Link => entry.target.as_ref().is_some_and(|target| is_portable_link(&self.path, target)),
+            Kind::Link => {
+                entry.target.as_ref().is_some_and(|target| link_fault(&self.path, target).is_none())
+            }
             Kind::Other => false,
         };
         let either = [&self.local, &self.remote].into_iter().flatten().any(synced);

@@ -5,11 +5,13 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use rustix::fs::{Access, access};
 use sha1::{Digest, Sha1};
 
-use super::{Entry, Kind, Listing, TEMPORARY_PREFIX};
+use super::{Entry, Kind, Listing, Rights, TEMPORARY_PREFIX};
 use crate::ignore::Matcher;
 use crate::process::interrupted;
 
@@ -18,11 +20,16 @@ use crate::process::interrupted;
 /// # Errors
 /// The directory itself cannot be read, or a signal came.
 pub fn list(root: &Path, ignored: &Matcher) -> Result<Listing> {
+    list_until(root, ignored, None)
+}
+
+/// As [`list`], with a time at which it gives up.
+pub(super) fn list_until(root: &Path, ignored: &Matcher, until: Option<Instant>) -> Result<Listing> {
     std::fs::read_dir(root).with_context(|| format!("cannot read `{}`", root.display()))?;
     let mut listing = Listing::default();
     let mut left = vec![PathBuf::new()];
     while let Some(directory) = left.pop() {
-        interrupted()?;
+        in_time(until)?;
         let entries = match std::fs::read_dir(root.join(&directory)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -65,6 +72,36 @@ pub fn list(root: &Path, ignored: &Matcher) -> Result<Listing> {
     Ok(listing)
 }
 
+fn in_time(until: Option<Instant>) -> Result<()> {
+    interrupted()?;
+    if until.is_some_and(|until| Instant::now() >= until) {
+        bail!("this side was not read in time");
+    }
+    Ok(())
+}
+
+/// What of this listing may not be read or written.
+pub(super) fn rights(root: &Path, listing: &Listing) -> Rights {
+    let may = |path: &Path, what: Access| access(root.join(path), what).is_ok();
+    let mut rights = Rights::default();
+    if !may(Path::new(""), Access::WRITE_OK) {
+        rights.unwritable.insert(PathBuf::new());
+    }
+    for (path, entry) in &listing.entries {
+        let is_directory = entry.kind == Kind::Directory;
+        let reads = if is_directory { Access::READ_OK | Access::EXEC_OK } else { Access::READ_OK };
+        if !is_directory && entry.kind != Kind::File {
+            continue;
+        }
+        if !may(path, reads) {
+            rights.unreadable.insert(path.clone());
+        } else if is_directory && !may(path, Access::WRITE_OK) {
+            rights.unwritable.insert(path.clone());
+        }
+    }
+    rights
+}
+
 fn read(path: &Path) -> std::io::Result<Entry> {
     let metadata = path.symlink_metadata()?;
     let kind = kind(&metadata);
@@ -97,9 +134,18 @@ fn kind(metadata: &Metadata) -> Kind {
 /// # Errors
 /// A signal came.
 pub fn digests(root: &Path, paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>> {
+    digests_until(root, paths, None)
+}
+
+/// As [`digests`], with a time at which it gives up.
+pub(super) fn digests_until(
+    root: &Path,
+    paths: &[PathBuf],
+    until: Option<Instant>,
+) -> Result<BTreeMap<PathBuf, String>> {
     let mut found = BTreeMap::new();
     for path in paths {
-        interrupted()?;
+        in_time(until)?;
         if let Ok(digest) = digest_of(&root.join(path)) {
             found.insert(path.clone(), digest);
         }

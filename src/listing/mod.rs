@@ -5,6 +5,7 @@
 mod compare;
 mod encoded;
 mod local;
+mod pair;
 mod remote;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,10 @@ use std::path::{Path, PathBuf};
 pub use compare::{Difference, What, compare, settled, tops, undecided};
 pub use encoded::{decode, encode};
 pub use local::{digest_of, digests as local_digests, list as list_local};
+pub use pair::{Pair, Rights, affordable};
 pub use remote::{contents as remote_contents, digests as remote_digests, list as list_remote, scripts};
+
+use crate::tools::mutagen::Reason;
 
 /// Names that Mutagen passes over in every scan (`TemporaryNamePrefix` in `pkg/filesystem/temporary.go`): what sinc puts
 /// aside for a moment is called so.
@@ -97,22 +101,29 @@ impl Listing {
     }
 }
 
-/// Is it a link that Mutagen carries over as it is: relative, and inside of the directory
-/// (`symlink.mode: portable`)? Any other is left alone on its side.
+/// The longest target of a link that Mutagen carries over (`symbolic_link.go`).
+const LONGEST_TARGET: usize = 247;
+
+/// Why Mutagen leaves a link alone on its side: it carries over only what is relative, inside of the directory, and a link on
+/// every system (`symlink.mode: portable`).
 #[must_use]
-pub fn is_portable_link(path: &Path, target: &Path) -> bool {
+pub fn link_fault(path: &Path, target: &Path) -> Option<Reason> {
     use std::path::Component;
+    let bytes = target.as_os_str().as_encoded_bytes();
+    if bytes.is_empty() || bytes.len() > LONGEST_TARGET || bytes.iter().any(|byte| b":\\".contains(byte)) {
+        return Some(Reason::OddLink);
+    }
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {
         match part {
-            Component::RootDir | Component::Prefix(_) => return false,
-            Component::ParentDir if depth == 0 => return false,
+            Component::RootDir | Component::Prefix(_) => return Some(Reason::AbsoluteLink),
+            Component::ParentDir if depth == 0 => return Some(Reason::LinkOut),
             Component::ParentDir => depth -= 1,
             Component::Normal(_) => depth += 1,
             Component::CurDir => {}
         }
     }
-    !target.as_os_str().is_empty()
+    None
 }
 
 #[cfg(test)]

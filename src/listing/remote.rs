@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::encoded::encode;
-use super::{Entry, Kind, Listing, TEMPORARY_PREFIX};
+use super::{Entry, Kind, Listing, Rights, TEMPORARY_PREFIX};
 use crate::ignore::Matcher;
 use crate::remote::{Remote, Reply, Script};
 
@@ -29,6 +29,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A record: kind, mode, size, time, path, and where a link leads as a record of its own.
 const FORMAT: &str = r"%y %m %s %T@ %P\0%l\0";
 
+/// What may not be read, and a directory that may not be written.
+const UNREADABLE: &str = r"r%P\0";
+const UNWRITABLE: &str = r"w%P\0";
+
 /// How many names `find` is told to leave out: it tries each on each file, and a command line has an end.
 const MOST_NAMES: usize = 50;
 
@@ -37,6 +41,30 @@ const MOST_NAMES: usize = 50;
 /// # Errors
 /// The host was not reached, the directory is not there, or the host has no GNU find.
 pub fn list(remote: &Remote, root: &str, ignored: &Matcher) -> Result<Listing> {
+    list_within(remote, root, ignored, None)
+}
+
+/// As [`list`], within a time of the caller's.
+pub(super) fn list_within(
+    remote: &Remote,
+    root: &str,
+    ignored: &Matcher,
+    within: Option<Duration>,
+) -> Result<Listing> {
+    let mut words = but_for(root, ignored);
+    words.extend(["-printf", FORMAT]);
+    let answer = remote.ask("list the files on the host", &LIST, &words, Vec::new(), bounded(within))?;
+    let mut listing = read(&answer.records(), ignored).with_context(|| remote.not_understood())?;
+    listing.unread.extend(answer.said.lines().map(str::to_owned));
+    Ok(listing)
+}
+
+fn bounded(within: Option<Duration>) -> Duration {
+    within.map_or(DEADLINE, |within| within.min(DEADLINE))
+}
+
+/// The words for all that is not certainly ignored.
+fn but_for<'a>(root: &'a str, ignored: &'a Matcher) -> Vec<&'a str> {
     let mut words = vec![root];
     words.extend(["(", "-name", ".mutagen-temporary-*"]);
     for (name, directory_only) in ignored.names(MOST_NAMES) {
@@ -45,11 +73,39 @@ pub fn list(remote: &Remote, root: &str, ignored: &Matcher) -> Result<Listing> {
             words.extend(["-type", "d"]);
         }
     }
-    words.extend([")", "-prune", "-o", "-printf", FORMAT]);
-    let answer = remote.ask("list the files on the host", &LIST, &words, Vec::new(), DEADLINE)?;
-    let mut listing = read(&answer.records(), ignored).with_context(|| remote.not_understood())?;
-    listing.unread.extend(answer.said.lines().map(str::to_owned));
-    Ok(listing)
+    words.extend([")", "-prune", "-o"]);
+    words
+}
+
+/// What may not be read or written below `root` on the host, of what is not certainly ignored.
+///
+/// # Errors
+/// As [`list`].
+pub(super) fn rights(
+    remote: &Remote,
+    root: &str,
+    ignored: &Matcher,
+    within: Option<Duration>,
+) -> Result<Rights> {
+    let mut words = but_for(root, ignored);
+    words.extend(["-type", "f", "-not", "-readable", "-printf", UNREADABLE]);
+    words.extend(["-o", "-type", "d", "(", "-not", "-readable", "-o", "-not", "-executable", ")"]);
+    words.extend(["-printf", UNREADABLE, "-o", "-type", "d", "-not", "-writable", "-printf", UNWRITABLE]);
+    let why = "look at the permissions on the host";
+    let answer = remote.ask(why, &LIST, &words, Vec::new(), bounded(within))?;
+    let mut records = answer.records();
+    if !records.pop().is_some_and(|end| end.starts_with(b"end ")) {
+        bail!("the list broke off");
+    }
+    let mut rights = Rights::default();
+    for record in records {
+        match record.split_first() {
+            Some((b'r', name)) => rights.unreadable.insert(path(name)),
+            Some((b'w', name)) => rights.unwritable.insert(path(name)),
+            _ => bail!(remote.not_understood()),
+        };
+    }
+    Ok(rights)
 }
 
 fn read(records: &[Vec<u8>], ignored: &Matcher) -> Result<Listing> {
@@ -114,6 +170,16 @@ fn path(bytes: &[u8]) -> PathBuf {
 /// # Errors
 /// The host was not reached, the directory is not there, or the host has no `sha1sum` that will do.
 pub fn digests(remote: &Remote, root: &str, paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>> {
+    digests_within(remote, root, paths, None)
+}
+
+/// As [`digests`], within a time of the caller's.
+pub(super) fn digests_within(
+    remote: &Remote,
+    root: &str,
+    paths: &[PathBuf],
+    within: Option<Duration>,
+) -> Result<BTreeMap<PathBuf, String>> {
     if paths.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -122,7 +188,8 @@ pub fn digests(remote: &Remote, root: &str, paths: &[PathBuf]) -> Result<BTreeMa
         input.extend_from_slice(path.as_os_str().as_bytes());
         input.push(0);
     }
-    let answer = remote.ask("compare files on the host", &DIGESTS, &[root], input, DEADLINE)?;
+    let why = "compare files on the host";
+    let answer = remote.ask(why, &DIGESTS, &[root], input, bounded(within))?;
     read_digests(&answer.records()).with_context(|| remote.not_understood())
 }
 

@@ -102,6 +102,8 @@ fn what_mutagen_leaves_alone_is_no_difference_that_it_would_settle() {
         ("l", "../a", false),
         ("d/l", "../../a", false),
         ("l", "/etc", false),
+        ("l", "a:b", false),
+        ("l", "a\\b", false),
         ("d/l", "../d/../../x", false),
     ] {
         assert_eq!(one(OsStr::new(path), link(target)).is_synced(), synced, "{path} -> {target}");
@@ -149,4 +151,31 @@ fn a_tree_is_listed_whatever_its_names() {
     let digests = local_digests(&root, &expected).unwrap();
     assert_eq!(digests.len(), NAMES.len() + 1, "directories and links have none");
     assert_eq!(digests[Path::new("plain")], hex::encode(<sha1::Sha1 as sha1::Digest>::digest(b"plain")));
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for name in ["shut", "dark", "fine"] {
+        std::fs::create_dir(root.join(name)).unwrap();
+        std::fs::write(root.join(name).join("file"), "x").unwrap();
+    }
+    symlink("nowhere", root.join("link")).unwrap();
+    let modes = [("shut", 0o555), ("dark", 0o600), ("fine/file", 0o200)];
+    for (name, mode) in modes {
+        std::fs::set_permissions(root.join(name), PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let listing = list_local(root, &Matcher::default()).unwrap();
+    let rights = local::rights(root, &listing);
+    for (name, _) in modes {
+        std::fs::set_permissions(root.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let set = |names: &[&str]| names.iter().map(PathBuf::from).collect::<std::collections::BTreeSet<_>>();
+    if rustix::process::geteuid().is_root() {
+        // Root may do anything.
+        assert_eq!(rights, Rights::default());
+    } else {
+        assert_eq!(rights, Rights { unreadable: set(&["dark", "fine/file"]), unwritable: set(&["shut"]) });
+    }
 }

@@ -129,7 +129,7 @@ pub fn certain(mut open: Vec<Open>, counted: u64) -> Vec<Open> {
 }
 
 /// What can be told from the difference alone.
-fn kind_of(difference: &Difference) -> ConflictKind {
+pub(super) fn kind_of(difference: &Difference) -> ConflictKind {
     let word = |entry: &Option<Entry>| match entry.as_ref().map(|entry| entry.kind) {
         Some(Kind::File) => EntryKind::File,
         Some(Kind::Directory) => EntryKind::Directory,

@@ -12,3 +12,4 @@ pub mod settings;
 pub mod survey;
 pub mod sync;
 pub mod terminal;
+pub mod unequal;

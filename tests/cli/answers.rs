@@ -5,7 +5,7 @@ use crate::support::e2e::have;
 use crate::support::fakes::Answer;
 use crate::support::sandbox::Run;
 use crate::support::terminal::Terminal;
-use crate::world::{BOOTSTRAP, World, host_says};
+use crate::world::{BOOTSTRAP, LIST, World, host_says};
 
 /// What Mutagen was called with, but for asking.
 fn changes(world: &World) -> String {
@@ -107,11 +107,14 @@ fn a_directory_with_files_in_it_is_taken_when_the_person_says_so() {
     let world = World::new();
     world.fakes.on(BOOTSTRAP, host_says("entries 12\nhow adopted\n"));
     world.fakes.on(BOOTSTRAP, Answer { once: true, ..host_says("entries 12\nhow occupied\n") });
+    let no_find = Answer::fails(99, "find on this host has no -printf: install GNU findutils\n");
+    world.fakes.on(LIST, Answer { stdout: "sinc-begin 1\n".to_owned(), ..no_find });
     let run = world.sinc(&["--no-attach", "--yes"]).success();
     insta::assert_snapshot!(report("occupied, then adopted", &world, &run), @"
     # occupied, then adopted
     Connecting to box
     warning: box:/home/dev/workspace/app already has 12 entries in it
+               what is the same and what differs is not known: could not list the files on the host: the script on host `box` ended with 99: find on this host has no -printf: install GNU findutils
                what is only there comes here, what is only here goes there,
                what differs is left alone on both sides and listed as a conflict
           Took box:/home/dev/workspace/app

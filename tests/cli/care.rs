@@ -159,22 +159,28 @@ fn a_directory_with_files_in_it_is_taken_with_what_each_mode_does_to_them() {
     }
     insta::assert_snapshot!(text, @"
     two-way-safe
+               files there and here: 0 the same on both sides, 1 only here
                what is only there comes here, what is only here goes there,
                what differs is left alone on both sides and listed as a conflict
     two-way-resolved
+               files there and here: 0 the same on both sides, 1 only here
                what is only there comes here, what is only here goes there,
                what differs becomes what is here; the host's version is kept in a backup there
     one-way-safe
+               files there and here: 0 the same on both sides, 1 only here
                what is only there stays there, what is only here goes there,
                what differs is left alone there and listed as a conflict
     one-way-replica
+               files there and here: 0 the same on both sides, 1 only here
                what is only there is DELETED there, what is only here goes there,
                what differs is OVERWRITTEN there by what is here;
                what goes is shown before, and kept in a backup
     one-way-safe-from-host
+               files there and here: 0 the same on both sides, 1 only here
                what is only there comes here, what is only here stays here,
                what differs is left alone here and listed as a conflict
     one-way-replica-from-host
+               files there and here: 0 the same on both sides, 1 only here
                what is only there comes here, what is only here is DELETED here,
                what differs is OVERWRITTEN here by what is there;
                what goes is shown before, and kept in a backup

@@ -16,6 +16,9 @@ use crate::support::{PATIENCE, wait_until};
 /// The call of ssh that asks a host for the session's directory.
 pub(crate) const BOOTSTRAP: &str = "ssh * -T -- *seek_near*";
 
+/// The call of ssh that lists what is in a directory on the host.
+pub(crate) const LIST: &str = "ssh * -T -- *ignore_readdir_race*";
+
 /// The call of ssh that makes the session's terminal, and does not attach to it.
 pub(crate) const MAKE: &str = "ssh * -T -- *attach-session*";
 
@@ -61,6 +64,7 @@ impl World {
             Answer { script: Some(include_str!("fake-mutagen.sh").to_owned()), ..Answer::default() };
         fakes.on("mutagen *", mutagen);
         fakes.on(BOOTSTRAP, host_says("how new\n"));
+        fakes.on(LIST, Answer::stdout("sinc-begin 1\nend 0\0"));
         fakes.on(MAKE, Answer::stdout("sinc-begin 1\nmade yes\n"));
         let world = Self { sandbox, fakes, _daemon: daemon };
         let id = world.id();

@@ -261,16 +261,90 @@ fn flush_names_each_path_that_is_not_synced_with_its_reason() {
     assert_eq!(reasons, ["absolute-link", "link", "link-out", "name", "permissions"], "{json}");
     assert_eq!(answer["data"]["sync"]["conflicts_listed"][0]["path"], "pipe", "{json}");
 
-    // More than Mutagen lists are counted.
-    for n in 0..14 {
-        symlink("/etc/hostname", project.join(format!("absolute {n:02}"))).unwrap();
-        symlink("/etc/hostname", there.join(format!("there {n:02}"))).unwrap();
+    // Mutagen lists all of these: both sides were not compared for it.
+    assert_eq!(answer["data"]["unequal"].as_array().map(Vec::len), Some(6), "{json}");
+    assert!(!compared(&bed), "{run}");
+}
+
+/// Did the last `sinc` compare both sides?
+fn compared(bed: &Bed) -> bool {
+    bed.sandbox.sinc(&["logs", "-n", "1"]).success().stdout.contains("list the files on the host")
+}
+
+#[test]
+fn flush_names_every_path_also_those_that_mutagen_leaves_out_of_its_lists() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    /// Mutagen lists ten of each kind.
+    const EACH: usize = 14;
+    let names = |of: &str| (0..EACH).map(|n| format!("{of}{n:02}")).collect::<Vec<_>>();
+    let (shut, both) = (names("shut/"), names("both "));
+    let files: Vec<(&str, &str)> = shut.iter().chain(&both).map(|name| (name.as_str(), "1")).collect();
+    let Some((bed, project, there)) = connected(&files) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    sinc(&["flush"]).success();
+    assert!(!compared(&bed), "it costs nothing where both sides are equal");
+
+    sinc(&["pause"]).success();
+    for name in &shut {
+        steps::write(&there.join(name), "changed there");
     }
+    for name in &both {
+        steps::write(&there.join(name), "there");
+        steps::write(&project.join(name), "here!");
+    }
+    for n in 0..EACH {
+        symlink("/etc/hostname", there.join(format!("absolute {n:02}"))).unwrap();
+        symlink("../../outside", there.join(format!("out {n:02}"))).unwrap();
+        let name = [b"name \xff\xfe", format!("{n:02}").as_bytes()].concat();
+        std::fs::write(there.join(std::ffi::OsStr::from_bytes(&name)), "x").unwrap();
+    }
+    lock_directory(&bed, &project.join("shut"), true);
+    drop(sinc(&["resume"]));
     let run = sinc(&["flush"]).exits(1);
-    let lines = run.stderr.lines().filter(|line| line.contains(": a link to an absolute path (")).count();
-    assert!(lines >= 17, "{run}");
-    // 16 here and 16 on the host, of which 10 each are listed.
-    assert!(run.stderr.contains("and 12 more paths that Mutagen does not list"), "{run}");
+    let whole = sinc(&["flush", "-v"]).exits(1);
+    let json = sinc(&["flush", "--json"]).exits(1);
+    // Before anything may fail: the files are to go afterwards.
+    lock_directory(&bed, &project.join("shut"), false);
+
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let named = answer["data"]["unequal"].as_array().unwrap();
+    assert_eq!(named.len(), 5 * EACH, "{json}");
+    for (path, side, reason, line) in [
+        ("shut/", "local", "permissions", " here: the permissions are missing"),
+        ("both ", "null", "conflict", ": changed on both sides"),
+        ("absolute ", "remote", "absolute-link", " on the host: a link to an absolute path"),
+        ("out ", "remote", "link-out", " on the host: a link out of the directory"),
+        ("name ", "remote", "name", " on the host: its name is not allowed"),
+    ] {
+        let is = |one: &&serde_json::Value| one["path"].as_str().unwrap().starts_with(path);
+        let found: Vec<_> = named.iter().filter(is).collect();
+        assert_eq!(found.len(), EACH, "{path}: {json}");
+        for one in found {
+            let is_side = one["side"].as_str().unwrap_or("null") == side;
+            assert!(is_side && one["reason"] == reason, "{one}: {json}");
+        }
+        let lines = |run: &crate::support::sandbox::Run| {
+            run.stderr.lines().filter(|one| one.trim_start().starts_with(path) && one.contains(line)).count()
+        };
+        assert_eq!(lines(&whole), EACH, "{path}: {whole}");
+        assert!(lines(&run) <= EACH);
+    }
+    assert!(run.stderr.contains("… and 20 more; `-v` and `--json` name all of them"), "{run}");
+    for run in [&run, &whole] {
+        assert!(!run.stderr.contains("Mutagen does not list"), "{run}");
+    }
+}
+
+/// Has nobody put anything into a directory, root neither where the tests are root's, or lets it be again.
+#[track_caller]
+pub(crate) fn lock_directory(bed: &Bed, dir: &Path, lock: bool) {
+    let dir = dir.to_str().unwrap();
+    if rustix::process::geteuid().is_root() {
+        bed.sandbox.run("chattr", &[if lock { "+i" } else { "-i" }, dir]).success();
+    } else {
+        bed.sandbox.run("chmod", &[if lock { "555" } else { "755" }, dir]).success();
+    }
 }
 
 /// A small disk over a directory, for as long as this lives.

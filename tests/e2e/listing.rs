@@ -5,16 +5,19 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sinc::config::Destination;
 use sinc::ignore::Matcher;
-use sinc::listing::{What, compare, list_local, list_remote, local_digests, remote_digests, undecided};
+use sinc::listing::{
+    Pair, Rights, What, compare, list_local, list_remote, local_digests, remote_digests, undecided,
+};
 use sinc::process::Runner;
 use sinc::remote::Remote;
 
+use crate::flush::lock_directory;
 use crate::support::e2e::Bed;
 
 /// Names that are hard on shells, on formats, and on eyes.
@@ -84,6 +87,43 @@ fn both_sides_are_listed_alike_whatever_the_names() {
     std::fs::write(there.join("plain"), "PLAIN").unwrap();
     std::fs::write(there.join("sub/new"), "x").unwrap();
     as_the_person(&bed, "listing::lists_both_sides");
+    let _locked = Locked::new(&bed, there.join("sub"));
+    std::fs::set_permissions(there.join("plain"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    as_the_person(&bed, "listing::knows_the_rights");
+}
+
+/// A directory that nobody may write to, for as long as this lives.
+struct Locked<'a>(&'a Bed, PathBuf);
+
+impl<'a> Locked<'a> {
+    fn new(bed: &'a Bed, dir: PathBuf) -> Self {
+        lock_directory(bed, &dir, true);
+        Self(bed, dir)
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        lock_directory(self.0, &self.1, false);
+    }
+}
+
+#[test]
+#[ignore = "the other half of a test"]
+fn knows_the_rights() {
+    let (remote, here, there) = host();
+    let there = there.to_str().unwrap();
+    let ignored = Matcher::new(&["node_modules"]);
+    let pair = Pair { local: &here, host: &remote, remote: there };
+    let (listing, _) = pair.list(&ignored, Some(Duration::from_secs(60))).unwrap();
+    let (local, far) = pair.rights(&listing, &ignored, None).unwrap();
+    assert_eq!(local, Rights::default());
+    // Root reads what nobody may.
+    let unreadable = if rustix::process::geteuid().is_root() { None } else { Some(PathBuf::from("plain")) };
+    let unwritable = [PathBuf::from("sub")].into();
+    assert_eq!(far, Rights { unreadable: unreadable.into_iter().collect(), unwritable });
+    // The time that is given counts.
+    pair.list(&ignored, Some(Duration::ZERO)).unwrap_err();
 }
 
 #[test]

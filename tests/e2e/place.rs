@@ -277,10 +277,19 @@ fn a_directory_with_other_files_is_taken_only_on_request() {
     let before = (steps::tree(&project), steps::tree(&there));
     let refused = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
     assert!(refused.stderr.contains("already has 3 entries in it"), "{refused}");
+    let compared = "files there and here: 1 the same on both sides, 1 different, 1 only here, 1 only there";
+    assert!(refused.stderr.contains(compared), "{refused}");
+    assert!(refused.stderr.lines().any(|line| line.trim() == "different  differs"), "{refused}");
     assert!(refused.stderr.contains("what differs is left alone on both sides"), "{refused}");
     assert!(refused.stderr.contains("--yes"), "{refused}");
     assert_eq!((steps::tree(&project), steps::tree(&there)), before);
     assert!(!there.join(".sinc-session").exists());
+
+    let json = bed.sandbox.sinc_in(&project, &["--no-attach", "--json"]).exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let expected = serde_json::json!({ "entries": 3, "compared":
+        { "same": 1, "different": 1, "only_here": 1, "only_there": 1, "unknown": 0, "differing": ["differs"] } });
+    assert_eq!(answer["data"]["occupied"], expected, "{json}");
 
     // On a terminal it asks, and the first answer is no.
     let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);

@@ -63,10 +63,12 @@ impl Linked {
 }
 
 #[test]
-fn what_is_not_synced_does_not_stand_for_what_is_missing_on_the_host() {
+fn what_empties_a_side_by_mistake_is_held_without_a_link_whatever_is_there_that_is_not_synced() {
     let Some(linked) = connected(false, false) else { return };
     for n in 0..2 * FILES {
-        steps::write(&linked.there.join(format!("node_modules/it's/{n}.js")), "");
+        for side in [&linked.here, &linked.there] {
+            steps::write(&side.join(format!("node_modules/it's/{n}.js")), "");
+        }
     }
     for script in [
         "rm -rf src top",
@@ -74,15 +76,22 @@ fn what_is_not_synced_does_not_stand_for_what_is_missing_on_the_host() {
         "git init -q . && git add -A -- src top && git -c user.name=a -c user.email=a@b commit -qm all && \
          git checkout -q --orphan empty && git rm -rqf . && rm -rf .git",
     ] {
-        linked.sinc(&["pause"]).success();
-        let words = ["-c", &format!("cd \"$1\" && {script}"), "sh", linked.there.to_str().unwrap()];
-        linked.bed.sandbox.run("sh", &words).success();
-        assert_eq!(files(&linked.there), 0, "{script}");
-        let run = linked.sinc(&["resume"]).exits(1);
-        assert!(run.stderr.contains("61 of 61 files are missing on the host"), "{script}: {run}");
-        linked.is_held(&run, &linked.here);
+        for (emptied, other, place) in
+            [(&linked.there, &linked.here, "on the host"), (&linked.here, &linked.there, "here")]
+        {
+            linked.sinc(&["pause"]).success();
+            let words = ["-c", &format!("cd \"$1\" && {script}"), "sh", emptied.to_str().unwrap()];
+            linked.bed.sandbox.run("sh", &words).success();
+            assert_eq!(files(emptied), 0, "{script}");
+            let run = linked.sinc(&["resume"]).exits(1);
+            let missing = format!("61 of 61 files are missing {place}");
+            assert!(run.stderr.contains(&missing), "{script}: {run}");
+            linked.is_held(&run, other);
+        }
     }
-    assert!(linked.there.join("node_modules/it's/7.js").exists());
+    for side in [&linked.here, &linked.there] {
+        assert!(side.join("node_modules/it's/7.js").exists());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod dry_run;
 mod making;
 mod place;
+mod preview;
 
 use std::io::IsTerminal;
 use std::time::Duration;

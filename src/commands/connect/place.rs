@@ -8,7 +8,7 @@ use crate::failure::{Failure, Kind};
 use crate::project::{SessionId, separate_session_id};
 use crate::session::bootstrap::{self, Answer, Machine, Place, Question};
 use crate::tools::mutagen::{Mutagen, SyncMode, SyncSession};
-use crate::ui::plural;
+use crate::ui::{NobodyToAsk, plural};
 
 impl Plan<'_> {
     pub(super) fn ask_host(&self, adopt: bool, same: bool, look: bool) -> Result<Answer> {
@@ -89,6 +89,11 @@ impl Plan<'_> {
         if let Place::Occupied { entries } = answer.place {
             let there = format!("{}:{}", self.host.name, answer.directory);
             self.ctx.ui.warn(&format!("{there} already has {} in it", plural(entries, "entry", "entries")));
+            let overlap = match self.settings.mode {
+                SyncMode::None => None,
+                _ => self.compare_with(&answer.directory)?,
+            };
+            let known = serde_json::json!({ "occupied": { "entries": entries, "compared": overlap } });
             for line in mode_words::fates(self.settings.mode) {
                 self.ctx.ui.note(line);
             }
@@ -97,7 +102,12 @@ impl Plan<'_> {
                 _ => "Sync this project with it?",
             };
             let wanted = self.ctx.ui.confirm(question, false).map_err(|error| {
-                error.context(format!("{there} is not empty, and it is not known to belong to this project"))
+                let why = format!("{there} is not empty, and it is not known to belong to this project");
+                if !self.ctx.ui.is_json() || !error.is::<NobodyToAsk>() {
+                    return error.context(why);
+                }
+                // A program is told what the question would be about.
+                Failure::new(Kind::Failed, why).hint("`--yes` takes it").with_data(known).into()
             })?;
             if !wanted {
                 return Err(Failure::new(Kind::Failed, "nothing was done")

@@ -9,7 +9,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
 use super::guard::{Event, Guard};
 use crate::commands::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::process::{Beside, Cmd, Interrupted, Pipes, divert_all_signals, end_beside, relay_after};
+use crate::process::{
+    Beside, Cmd, Interrupted, Pipes, divert_all_signals, end_beside, interrupted, relay_after,
+};
 use crate::remote::BEGIN;
 use crate::state::Record;
 
@@ -59,6 +61,7 @@ pub(super) struct How {
 /// Starts the command and waits for the end of its ssh. How the command ended is told by [`Ended::report`].
 pub(super) fn wait(ctx: &Context, guard: &mut Guard, how: &How) -> Result<Ended> {
     let signals = guard.sender();
+    interrupted()?;
     let diverted = divert_all_signals(move |signal| drop(signals.send(Event::Signal(signal))))?;
     let beside = ctx.runner.start_beside(&how.cmd, how.pipes, how.apart)?;
     let ssh = beside.pid();

@@ -256,6 +256,18 @@ impl SyncSession {
         self.alpha.problem_count() + self.beta.problem_count()
     }
 
+    /// How many conflicts Mutagen counts and does not list.
+    #[must_use]
+    pub fn conflicts_left_out(&self) -> u64 {
+        self.excluded_conflicts
+    }
+
+    /// How many changes could not be made on a side that Mutagen counts and does not list.
+    #[must_use]
+    pub fn blocked_left_out(&self, side: Side) -> u64 {
+        self.end(side).excluded_transition_problems
+    }
+
     /// The problems that Mutagen lists.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
