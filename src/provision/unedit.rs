@@ -18,7 +18,8 @@ pub fn written(edit: &Edit) -> String {
     hex::encode(serde_json::to_vec(edit).unwrap_or_default())
 }
 
-fn read(word: &str) -> Option<Edit> {
+/// What a record's edit says.
+pub(super) fn read(word: &str) -> Option<Edit> {
     serde_json::from_slice(&hex::decode(word).ok()?).ok()
 }
 
@@ -207,6 +208,7 @@ mod tests {
                 .iter()
                 .map(|(key, values)| ((*key).to_owned(), values.iter().map(|it| Value::from(*it)).collect()))
                 .collect(),
+            gone: BTreeMap::new(),
         }
     }
 
