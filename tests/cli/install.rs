@@ -83,6 +83,29 @@ fn what_would_change_is_shown_and_nothing_is_done() {
 }
 
 #[test]
+fn all_is_asked_in_one_round_trip() {
+    let user =
+        |case: &str| facts(case).replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    for (tier, before, of_the_last) in [
+        ("minimal", user("debian-12-fresh"), "probe ufw 2 "),
+        ("full", user("full-fresh"), "probe lunaroute 6 "),
+    ] {
+        let (sandbox, fakes) = host(&before, "", "");
+        for (nth, look) in ["--dry-run", "--check"].into_iter().enumerate() {
+            let run = sandbox.sinc(&["install", "--tier", tier, look, "--without", "et"]);
+            assert!(run.stdout.contains("  + "), "{run}");
+            let transcript = fakes.transcript();
+            let calls: Vec<&str> = transcript.lines().filter(|line| line.starts_with("$ ")).collect();
+            assert_eq!(calls.len(), nth + 1, "{tier}: {calls:#?}");
+            for probe in ["probe base 0 ", of_the_last] {
+                let asked = transcript.lines().filter(|line| line.contains(&format!("< {probe}"))).count();
+                assert_eq!(asked, nth + 1, "{tier}: {probe}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_stands_in_a_persons_own_file_is_shown_nowhere() {
     const TOKEN: &str = "sk-of-a-person";
     let hex: String =
