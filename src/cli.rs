@@ -40,7 +40,7 @@ pub struct Global {
     /// Say only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print one JSON object to standard output
+    /// Print one JSON object to standard output; `install` one a line, as it works
     #[arg(long, global = true)]
     pub json: bool,
     /// Print progress as JSON lines to standard error

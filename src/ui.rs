@@ -12,6 +12,7 @@ pub struct Ui {
     quiet: bool,
     json: bool,
     events: bool,
+    stream: bool,
     color: bool,
     interactive: bool,
     assume_yes: bool,
@@ -48,6 +49,7 @@ impl Ui {
             quiet: global.quiet,
             json: global.json,
             events: global.json_events,
+            stream: false,
             color,
             interactive: terminal && std::io::stdin().is_terminal() && !global.json,
             assume_yes: global.yes,
@@ -59,6 +61,12 @@ impl Ui {
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// With `--json`: what happens goes to standard output too, one object a line, before the answer.
+    #[must_use]
+    pub fn streaming(self) -> Self {
+        Self { stream: self.json, ..self }
     }
 
     /// Is there a person at a terminal who can answer?
@@ -243,6 +251,15 @@ impl Ui {
     pub fn event_object(&self, object: &serde_json::Value) {
         if self.events {
             say(&object.to_string());
+        }
+        self.stream_object(object);
+    }
+
+    /// One line of the stream alone. That nobody reads it any more is no reason to stop in the middle of the work.
+    pub fn stream_object(&self, object: &serde_json::Value) {
+        if self.stream {
+            let mut stdout = std::io::stdout().lock();
+            let _ = writeln!(stdout, "{object}").and_then(|()| stdout.flush());
         }
     }
 }

@@ -8,6 +8,7 @@ use super::facts::{Fact, FileFact, HostFacts, StepFact, UserFact};
 use super::firewall;
 use super::kinds::{Apt, Download, Edit, FileStep, Npm, Service, Shell, User};
 use super::mirror::Mirrors;
+use super::moves;
 use super::plan::{Decision, Wishes, change, several};
 use super::program::Call;
 use super::sshd;
@@ -15,8 +16,30 @@ use super::tailnet;
 use super::unedit;
 use super::version;
 
-/// What is to be done about one step.
-pub(super) fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wishes) -> Decision {
+/// What is to be done about one step. `noted` are the lines that the host has of its component.
+pub(super) fn decide(
+    step: &Step,
+    fact: &StepFact,
+    host: &HostFacts,
+    wishes: &Wishes,
+    noted: &[Vec<String>],
+) -> Decision {
+    let mut decision = compare(step, fact, host, wishes, noted);
+    if let Decision::Change(change) = &mut decision
+        && let Some(moved) = moves::of_step(step, noted, host)
+    {
+        change.what.push_str(&format!(" ({moved})"));
+    }
+    decision
+}
+
+fn compare(
+    step: &Step,
+    fact: &StepFact,
+    host: &HostFacts,
+    wishes: &Wishes,
+    noted: &[Vec<String>],
+) -> Decision {
     if let (Some(enough), Some(version)) = (&step.unless, &fact.enough)
         && version::at_least(version, &enough.at_least)
     {
@@ -31,7 +54,10 @@ pub(super) fn decide(step: &Step, fact: &StepFact, host: &HostFacts, wishes: &Wi
             download(wanted, sum.as_deref(), host, &wishes.mirrors)
         }
         (Kind::File(wanted), Fact::File(there)) => file(wanted, there, host),
-        (Kind::Edit(wanted), Fact::Edit(there, content)) => edited(wanted, there, content, host),
+        (Kind::Edit(wanted), Fact::Edit(there, content)) => {
+            let wanted = Edit { gone: moves::gone(wanted, noted, host), ..wanted.clone() };
+            edited(&wanted, there, content, host)
+        }
         (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
         (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
         (Kind::Ufw(wanted), Fact::Ufw { state, rules, open }) => {
@@ -119,7 +145,7 @@ fn npm_package(npm: &Npm, installed: Option<&str>, runs: Option<&str>, wishes: &
     let old = npm.at_least.as_ref().is_some_and(|least| !version::at_least(runs, least));
     let pinned = installed.is_some_and(|installed| !version::at_least(installed, version));
     if old || (wishes.upgrade && pinned) {
-        return change(format!("install {package} {version} with npm, for {command} {runs}"), call);
+        return change(format!("install {package} {version} with npm ({runs} → {version})"), call);
     }
     let newer = if pinned { format!("; {version} with --upgrade") } else { String::new() };
     Decision::Satisfied(format!("{command} {runs} is there{newer}"))

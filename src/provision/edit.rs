@@ -45,6 +45,13 @@ fn json(edit: &Edit, text: &str) -> Result<String, String> {
             None => drop(object.append(last, input(value))),
         }
     }
+    for (key, values) in &edit.gone {
+        let (parts, last) = split(key);
+        let object = parts.iter().try_fold(top.clone(), |object, part| object.object_value(part));
+        let elements = object.and_then(|it| it.array_value(last)).map(|it| it.elements()).unwrap_or_default();
+        let is_gone = |it: &CstNode| it.to_serde_value().is_some_and(|value| values.contains(&value));
+        elements.into_iter().filter(is_gone).for_each(CstNode::remove);
+    }
     for (key, values) in &edit.add {
         let (parts, last) = split(key);
         let array = below(&parts)?.array_value_or_create(last).ok_or(format!("`{key}` is no list"))?;
@@ -113,6 +120,10 @@ fn toml(edit: &Edit, text: &str) -> Result<String, String> {
             .or_insert_with(|| Item::Value(Array::new().into()))
             .as_array_mut()
             .ok_or(format!("`{key}` is no list"))?;
+        for value in edit.gone.get(key).into_iter().flatten() {
+            let value = bare(&toml_value(value)?);
+            array.retain(|there| bare(there) != value);
+        }
         for value in values {
             let value = toml_value(value)?;
             if !array.iter().any(|there| bare(there) == bare(&value)) {
@@ -171,7 +182,22 @@ mod tests {
             format,
             set: set.iter().map(owned).collect(),
             add: add.iter().map(list).collect(),
+            gone: std::collections::BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn an_older_pin_makes_room_for_the_newer_one() {
+        let mut wanted = edit(Format::Json, &[], &[("plugin", "b@2".into())]);
+        wanted.gone.insert("plugin".to_owned(), vec!["b@1".into()]);
+        let text = "{\n  \"plugin\": [\n    \"a@1\", // mine\n    \"b@1\"\n  ]\n}\n";
+        let new = apply(&wanted, text).unwrap();
+        assert_eq!(new, text.replace("b@1", "b@2"));
+        assert_eq!(apply(&wanted, &new).unwrap(), new, "twice changes nothing");
+        assert!(!apply(&wanted, "{}").unwrap().contains("b@1"));
+        wanted.format = Format::Toml;
+        let new = apply(&wanted, "plugin = [\"a@1\", \"b@1\"]\n").unwrap();
+        assert_eq!(new, "plugin = [\"a@1\", \"b@2\"]\n");
     }
 
     #[test]

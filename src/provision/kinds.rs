@@ -147,6 +147,9 @@ pub struct Edit {
     /// Lists, by dotted keys, and what must be in them.
     #[serde(default)]
     pub add: BTreeMap<String, Vec<serde_json::Value>>,
+    /// Lists, and what an older pin had put into them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gone: BTreeMap<String, Vec<serde_json::Value>>,
 }
 
 impl Edit {

@@ -64,6 +64,9 @@ impl Kind {
                 }
             }
             Self::Tailnet(tailnet) => known_secret(&tailnet.key, secrets),
+            Self::Edit(edit) if !edit.gone.is_empty() => {
+                Err("`gone` is what sinc knows by itself: a step has `set` and `add`".to_owned())
+            }
             Self::Edit(edit) => path(&edit.path),
             Self::Service(service) => word(&service.unit, "a unit", "-.@_"),
             Self::User(user) => word(&user.name, "a user", "-_{}"),

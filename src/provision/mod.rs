@@ -17,6 +17,7 @@ pub mod kinds;
 mod kinds_check;
 pub mod look;
 pub mod mirror;
+mod moves;
 mod packages;
 pub mod plan;
 pub mod probe;

@@ -144,7 +144,7 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
         let mut decision = match (comes.see(step, fact, host), &step.only_if) {
             (Err(nothing), _) => nothing,
             (Ok(_), Some(only)) if !makes_sense => Decision::Satisfied(host.expand(&only.otherwise)),
-            (Ok(fact), _) => decide(step, &fact, host, wishes),
+            (Ok(fact), _) => decide(step, &fact, host, wishes, facts.records.lines(&component.name)),
         };
         if let (Kind::Service(service), Decision::Satisfied(_), true) = (&step.kind, &decision, file_changes)
         {

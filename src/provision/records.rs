@@ -73,6 +73,11 @@ impl Records {
         self.components().any(|name| name == component)
     }
 
+    /// What is noted of a component, one line of fields each.
+    pub(super) fn lines(&self, component: &str) -> &[Vec<String>] {
+        self.components.get(component).map_or(&[], |it| &it.lines)
+    }
+
     /// For whom a component was put there, where that is noted.
     #[must_use]
     pub fn user(&self, component: &str) -> Option<&str> {

@@ -18,7 +18,8 @@ pub fn written(edit: &Edit) -> String {
     hex::encode(serde_json::to_vec(edit).unwrap_or_default())
 }
 
-fn read(word: &str) -> Option<Edit> {
+/// What a record's edit says.
+pub(super) fn read(word: &str) -> Option<Edit> {
     serde_json::from_slice(&hex::decode(word).ok()?).ok()
 }
 
@@ -207,6 +208,7 @@ mod tests {
                 .iter()
                 .map(|(key, values)| ((*key).to_owned(), values.iter().map(|it| Value::from(*it)).collect()))
                 .collect(),
+            gone: BTreeMap::new(),
         }
     }
 
@@ -255,6 +257,39 @@ mod tests {
         assert_eq!(without(&wanted, "", &edit::apply(&wanted, "").unwrap()).unwrap(), "");
     }
 
+    fn file(text: &str) -> Fact {
+        let file =
+            FileFact::File { sha256: edit::sum(text), mode: "0600".to_owned(), owner: "dev".to_owned() };
+        Fact::Edit(file, text.as_bytes().to_vec())
+    }
+
+    fn undo(name: &str, kept: &str, edit: &Edit) -> Back {
+        let call = Call::new("undo_edit", ["/x", kept, &written(edit)]);
+        let undo = vec![Undo { what: String::new(), call }];
+        Back { name: name.to_owned(), user: None, undo, unreadable: false }
+    }
+
+    #[test]
+    fn an_older_pin_that_made_room_does_not_come_back() {
+        let first = edit(Format::Json, &[], &[("plugin", &["a@1"])]);
+        let mut second = edit(Format::Json, &[], &[("plugin", &["a@2"])]);
+        second.gone.insert("plugin".to_owned(), vec!["a@1".into()]);
+        let before = "{ \"x\": 1 }\n";
+        let between = edit::apply(&first, before).unwrap();
+        let now = edit::apply(&second, &between).unwrap();
+        assert!(!now.contains("a@1"), "{now}");
+        let others = now.replace("a@2", "mine@1\", \"a@2");
+        for (now, left, whole) in [(&now, "{ \"x\": 1 }\n", "no"), (&others, "mine@1", "yes")] {
+            let seen = [("/x", now.as_str()), ("/k1", before), ("/k2", &between)];
+            let seen = seen.map(|(at, text)| (at.to_owned(), file(text)));
+            let mut plan = vec![undo("it", "/k2", &second), undo("it", "/k1", &first)];
+            settle(&mut plan, seen.into());
+            let words = &plan[1].undo[0].call.words;
+            assert!(words[4].contains(left) && !words[4].contains("a@"), "{words:?}");
+            assert_eq!(words[5], whole, "{words:?}");
+        }
+    }
+
     #[test]
     fn edits_of_one_file_are_taken_back_one_after_the_other() {
         let (first, second) = (
@@ -264,16 +299,6 @@ mod tests {
         let before = "{ \"x\": 1 }\n";
         let between = edit::apply(&first, before).unwrap();
         let now = edit::apply(&second, &between).unwrap();
-        let file = |text: &str| {
-            let file =
-                FileFact::File { sha256: edit::sum(text), mode: "0600".to_owned(), owner: "dev".to_owned() };
-            Fact::Edit(file, text.as_bytes().to_vec())
-        };
-        let undo = |name: &str, kept: &str, edit: &Edit| {
-            let call = Call::new("undo_edit", ["/x", kept, &written(edit)]);
-            let undo = vec![Undo { what: String::new(), call }];
-            Back { name: name.to_owned(), user: None, undo, unreadable: false }
-        };
         let seen: BTreeMap<String, Fact> = [("/x", now.as_str()), ("/k1", before), ("/k2", &between)]
             .map(|(at, text)| (at.to_owned(), file(text)))
             .into();

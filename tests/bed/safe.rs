@@ -214,6 +214,7 @@ list=/etc/apt/sources.list.d/some-ubuntu-ppa-noble.sources
 case $(cat /tmp/mode) in
 nothing) exit 0 ;;
 empty) : >$list; exit 0 ;;
+half) printf 'Types: deb\nURIs: http://10.77.0.1:8099/some/ppa/\n' >$list; : >/tmp/at-work; exec sleep 600 ;;
 esac
 curl -fsS -o /etc/apt/keyrings/some-ppa.asc http://10.77.0.1:8099/key.asc
 printf 'Types: deb\nURIs: http://10.77.0.1:8099/some/ppa/\nSuites: %s\nComponents: main\nSigned-By: /etc/apt/keyrings/some-ppa.asc\n' "$(cat /tmp/mode)" >$list
@@ -231,6 +232,36 @@ printf 'Types: deb\nURIs: http://10.77.0.1:8099/some/ppa/\nSuites: %s\nComponent
         assert!(run.stderr.contains(why), "{mode}: {run}");
         assert_eq!(host.root(files), before, "{mode}");
     }
+    // Killed with half of it written: apt has seen nothing of it, and works.
+    host.root("echo half >/tmp/mode; rm -f /tmp/at-work");
+    let terminal = Terminal::sinc(&host.lab.sandbox, &host.lab.sandbox.home(), &WITH_VENDOR);
+    wait_until("the PPA is half written", PATIENCE, || {
+        !host.root("ls /tmp/at-work 2>/dev/null || true").is_empty()
+    });
+    let during = host.root(files);
+    host.root("systemctl kill -s KILL sinc-apply.service; rm /tmp/at-work");
+    assert_eq!(terminal.wait_exit(Duration::from_secs(60)), 1, "{}", terminal.history());
+    assert_eq!((during, host.root(files)), (before.clone(), before.clone()));
+    assert!(!host.root("apt-get indextargets >/dev/null && echo works").is_empty());
+
+    // Once it was there and is broken, it goes; what it was is not in the way of what it becomes.
+    // Told as it goes on, one object a line.
+    host.root("echo good >/tmp/mode");
+    let run = install(&host.lab, &[&WITH_VENDOR[..], &["--json"]].concat()).success();
+    let objects: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{run}")))
+        .collect();
+    let place = |kind: &str| objects.iter().position(|it| it["event"] == kind);
+    let places = ["plan", "run", "log", "step-started", "step-done", "end"].map(place);
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}: {run}");
+    let answer = objects.last().unwrap();
+    assert_eq!((&answer["ok"], &answer["data"]["components"][0]["state"]), (&true.into(), &"changed".into()));
+    assert!(host.root(files).contains("some-ubuntu-ppa-noble.sources"));
+    host.root("dpkg -P --force-depends sinc-stand-in; echo bad >/tmp/mode");
+    install(&host.lab, &WITH_VENDOR).exits(1);
+    assert!(!host.root(files).contains("some-ubuntu-ppa-noble.sources"));
     host.root("echo good >/tmp/mode");
     install(&host.lab, &WITH_VENDOR).success();
     install(&host.lab, &["uninstall", "--yes"]).success();

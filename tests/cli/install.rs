@@ -83,6 +83,29 @@ fn what_would_change_is_shown_and_nothing_is_done() {
 }
 
 #[test]
+fn all_is_asked_in_one_round_trip() {
+    let user =
+        |case: &str| facts(case).replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    for (tier, before, of_the_last) in [
+        ("minimal", user("debian-12-fresh"), "probe ufw 2 "),
+        ("full", user("full-fresh"), "probe lunaroute 6 "),
+    ] {
+        let (sandbox, fakes) = host(&before, "", "");
+        for (nth, look) in ["--dry-run", "--check"].into_iter().enumerate() {
+            let run = sandbox.sinc(&["install", "--tier", tier, look, "--without", "et"]);
+            assert!(run.stdout.contains("  + "), "{run}");
+            let transcript = fakes.transcript();
+            let calls: Vec<&str> = transcript.lines().filter(|line| line.starts_with("$ ")).collect();
+            assert_eq!(calls.len(), nth + 1, "{tier}: {calls:#?}");
+            for probe in ["probe base 0 ", of_the_last] {
+                let asked = transcript.lines().filter(|line| line.contains(&format!("< {probe}"))).count();
+                assert_eq!(asked, nth + 1, "{tier}: {probe}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_stands_in_a_persons_own_file_is_shown_nowhere() {
     const TOKEN: &str = "sk-of-a-person";
     let hex: String =
@@ -139,19 +162,48 @@ fn every_event_is_one_object_of_json() {
     let before =
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
     let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
-    let run = sandbox
-        .sinc(&["install", "--tier", "minimal", "--yes", "--json", "--json-events", "--without", "et"])
-        .success();
-    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(report["data"]["components"][0]["state"], "changed");
-    let events: Vec<serde_json::Value> = run
-        .stderr
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
-        .collect();
+    let objects = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    let kinds = |of: &[serde_json::Value]| -> Vec<String> {
+        of.iter().map(|it| it["event"].as_str().unwrap_or("none").to_owned()).collect()
+    };
+    let args = ["install", "--tier", "minimal", "--yes", "--json", "--without", "et"];
+    let run = sandbox.sinc(&[&args[..], &["--json-events"]].concat()).success();
+    let (stream, events) = (objects(&run.stdout), objects(&run.stderr));
     let done = events.iter().filter(|event| event["event"] == "step-done").count();
     assert_eq!(done, 9, "{run}");
     assert!(events.iter().any(|event| event["event"] == "waiting"), "{run}");
+
+    // The same on standard output, with the plan before the work; the last line is the answer of any command.
+    let plan = stream.iter().position(|it| it["event"] == "plan").unwrap_or_else(|| panic!("{run}"));
+    assert_eq!(stream[plan]["data"]["components"][0]["state"], "would-change", "{run}");
+    let work = stream.iter().position(|it| it["event"] == "run").unwrap_or_else(|| panic!("{run}"));
+    assert!(plan < work, "{run}");
+    let (answer, told) = stream.split_last().unwrap();
+    assert_eq!(answer["data"]["components"][0]["state"], "changed", "{run}");
+    assert_eq!((&answer["command"], &answer["ok"]), (&"install".into(), &true.into()), "{run}");
+    let without_plan: Vec<String> = kinds(told).into_iter().filter(|kind| kind != "plan").collect();
+    assert_eq!(without_plan, kinds(&events), "{run}");
+
+    // With nothing to be done, too. Whoever only looks gets one object, and so it is of a failure's last line.
+    let again = sandbox.sinc(&args).success();
+    assert!(again.stderr.is_empty(), "{again}");
+    assert_eq!(kinds(&objects(&again.stdout)), ["status", "plan", "none"], "{again}");
+    for look in ["--check", "--dry-run"] {
+        let run = sandbox.sinc(&[&args[..], &[look]].concat()).success();
+        assert_eq!(kinds(&objects(&run.stdout)), ["none"], "{run}");
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_go_on_ends_with_the_failure() {
+    let (sandbox, _fakes) = host(&facts("debian-12-fresh"), "", "");
+    let run = sandbox.sinc(&["install", "--tier", "custom", "--with", "ufw", "--json"]);
+    let run = run.exits(1);
+    let last: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["ok"], false, "{run}");
+    assert!(run.stdout.lines().any(|line| line.contains(r#""event":"plan""#)), "{run}");
 }
 
 #[test]
@@ -165,7 +217,48 @@ fn without_a_terminal_and_a_key_the_tailnet_is_left_out_with_a_sentence() {
     sandbox.set("TS_AUTHKEY", "tskey-of-a-test");
     let with_key = sandbox.sinc(&args).exits(1);
     assert!(with_key.stdout.contains("+ join the tailnet"), "{with_key}");
+    let secret = "    (secret: auth key of your tailnet, from the variable TS_AUTHKEY)\n";
+    assert!(with_key.stdout.contains(secret), "{with_key}");
+    let json = sandbox.sinc(&[&args[..], &["--json"]].concat()).exits(1);
+    assert!(!format!("{with_key}{json}").contains("tskey-of-a-test"), "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let tailscale =
+        json["data"]["components"].as_array().unwrap().iter().find(|it| it["name"] == "tailscale");
+    assert_eq!(
+        tailscale.unwrap()["secrets"],
+        serde_json::json!([{ "what": "auth key of your tailnet", "variable": "TS_AUTHKEY", "optional": true,
+            "from": "variable", "there": true }])
+    );
     assert!(!with_key.stderr.contains("no tailnet yet"), "{with_key}");
+}
+
+#[test]
+fn the_plan_names_the_secrets_that_are_wanted() {
+    let (mut sandbox, _fakes) = host(&(facts("debian-12-done") + "fact mine 0 - file -\n"), "", "");
+    let component = |optional: bool| {
+        format!(
+            "summary = \"mine\"\nsource = \"a test\"\npinned = \"2026-11-27\"\n[[secret]]\nname = \"key\"\n\
+             variable = \"MINE_KEY\"\nprompt = \"key of mine\"\noptional = {optional}\n[[step]]\n\
+             file = {{ path = \"/etc/mine\", secret = \"key\", mode = \"0600\" }}\n"
+        )
+    };
+    let args = ["install", "--check", "--tier", "custom", "--with", "mine"];
+    let tells = |sandbox: &Sandbox, what: &str| {
+        let run = sandbox.sinc(&args).exits(1);
+        assert!(run.stdout.contains(&format!("    (secret: key of mine, {what})\n")), "{what}: {run}");
+        assert!(!run.stdout.contains("its-value"), "{run}");
+    };
+    sandbox.write(".config/sinc/components/mine.toml", component(false));
+    tells(&sandbox, "not given: MINE_KEY, or MINE_KEY_FILE with a file's name");
+    sandbox.write(".config/sinc/components/mine.toml", component(true));
+    tells(&sandbox, "not given: MINE_KEY, or MINE_KEY_FILE with a file's name; it may be left out");
+    let file = sandbox.home().join("key").display().to_string();
+    sandbox.set("MINE_KEY_FILE", file);
+    tells(&sandbox, "the file that MINE_KEY_FILE names is not there; it may be left out");
+    sandbox.write("key", "its-value\n");
+    tells(&sandbox, "from the file that MINE_KEY_FILE names");
+    sandbox.set("MINE_KEY", "its-value");
+    tells(&sandbox, "from the variable MINE_KEY");
 }
 
 #[test]

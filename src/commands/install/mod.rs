@@ -36,6 +36,10 @@ use report::Report;
 /// # Errors
 /// The host was not reached, is of a kind that sinc does not know, or the work could not be watched to its end.
 pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
+    let only_looks = args.check || ctx.global.dry_run;
+    // A look has one answer; work is told as it goes on.
+    let ui = if only_looks { ctx.ui.clone() } else { ctx.ui.clone().streaming() };
+    let ctx = &Context { ui, ..ctx.clone() };
     let config = ctx.config_for_agent(major::agent(args.agent.as_deref()))?;
     let host = config.host(None)?;
     let agent = config.agent(&host, None)?;
@@ -44,7 +48,6 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
             .hint("lower-case letters, digits, `-` and `_`; not root")
     })?;
     let catalog = Catalog::load(own_components(&config).as_deref())?;
-    let only_looks = args.check || ctx.global.dry_run;
     let remote = ctx.remote(&host);
     let mut there = TheHost::new(ctx, &remote, target);
 
@@ -83,6 +86,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     }
 
     let mut report = Report::new(&host, &facts, &plans);
+    report.secrets = secrets::told(ctx, &components, &plans);
     if selection.tier.is_some()
         && (agent.custom || !BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name))
     {

@@ -1,9 +1,11 @@
 //! What was planned, and what became of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::secrets::Told;
 use super::working::Outcome;
 use crate::config::Host;
 use crate::provision::facts::{Facts, HostFacts};
@@ -50,6 +52,7 @@ pub(super) struct Report {
     pub(super) destination: String,
     pub(super) facts: HostFacts,
     pub(super) components: Vec<(ComponentPlan, Became)>,
+    pub(super) secrets: BTreeMap<String, Vec<Told>>,
     pub(super) notes: Vec<String>,
     pub(super) log: Option<PathBuf>,
     pub(super) host_log: Option<String>,
@@ -68,6 +71,7 @@ impl Report {
             destination: host.destination.value.to_string(),
             facts: facts.host.clone(),
             components: plans.iter().map(|plan| (plan.clone(), became(plan))).collect(),
+            secrets: BTreeMap::new(),
             notes: Vec::new(),
             log: None,
             host_log: None,
@@ -129,6 +133,11 @@ impl Report {
         }
     }
 
+    /// The secrets that this component's changes want.
+    pub(super) fn secrets_of(&self, component: &str) -> &[Told] {
+        self.secrets.get(component).map_or(&[], Vec::as_slice)
+    }
+
     /// For `--json`.
     pub(super) fn json(&self) -> Value {
         let components: Vec<Value> = self
@@ -136,9 +145,11 @@ impl Report {
             .iter()
             .map(|(plan, became)| {
                 let steps: Vec<Value> = plan.steps.iter().map(step_json).collect();
+                let secrets: Vec<Value> = self.secrets_of(&plan.name).iter().map(Told::json).collect();
                 json!({
                     "name": plan.name, "summary": plan.summary, "state": became.name(), "why": became.why(),
-                    "needs": plan.needs, "opens": plan.opens, "note": plan.note, "steps": steps,
+                    "needs": plan.needs, "opens": plan.opens, "note": plan.note, "secrets": secrets,
+                    "steps": steps,
                 })
             })
             .collect();

@@ -17,25 +17,105 @@ pub(super) fn of_changes(
     plans: &[ComponentPlan],
 ) -> Result<BTreeMap<String, String>> {
     let mut secrets = BTreeMap::new();
-    for plan in plans {
-        let Some(component) = components.iter().find(|it| it.name == plan.name) else { continue };
-        for secret in &component.about.secret {
-            let wanted = |(_, it): (usize, &crate::provision::plan::Change)| {
-                it.call.secret.as_deref() == Some(secret.name.as_str())
-            };
-            if plan.changes().any(wanted) {
-                secrets.insert(secret.name.clone(), get(ctx, secret)?);
-            }
-        }
+    for (_, secret) in wanted(components, plans) {
+        secrets.insert(secret.name.clone(), get(ctx, secret)?);
     }
     Ok(secrets)
+}
+
+/// The secrets that these changes want, each with its component's name.
+fn wanted<'a>(
+    components: &[&'a Component],
+    plans: &'a [ComponentPlan],
+) -> impl Iterator<Item = (&'a str, &'a Secret)> {
+    let with =
+        |plan: &'a ComponentPlan| components.iter().find(|it| it.name == plan.name).map(|it| (plan, *it));
+    let all: Vec<_> = plans.iter().filter_map(with).collect();
+    all.into_iter().flat_map(|(plan, component)| {
+        let is_wanted = |secret: &&Secret| {
+            plan.changes().any(|(_, it)| it.call.secret.as_deref() == Some(secret.name.as_str()))
+        };
+        component.about.secret.iter().filter(is_wanted).map(|secret| (plan.name.as_str(), secret))
+    })
+}
+
+/// A secret as the plan tells of it: never what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    what: String,
+    variable: String,
+    optional: bool,
+    from: Option<From>,
+    there: bool,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Variable,
+    File,
+    Prompt,
+}
+
+/// What the plan tells of the secrets that these changes want, by component.
+pub(super) fn told(
+    ctx: &Context,
+    components: &[&Component],
+    plans: &[ComponentPlan],
+) -> BTreeMap<String, Vec<Told>> {
+    let mut all: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for (component, secret) in wanted(components, plans) {
+        let given = [&secret.variable, &file_variable(secret)].map(|name| Environment::of_person(name));
+        let (from, there) = match given {
+            [Some(value), _] => (Some(From::Variable), !value.is_empty()),
+            [None, Some(file)] => (Some(From::File), std::fs::exists(file).unwrap_or(false)),
+            [None, None] => (ctx.ui.is_interactive().then_some(From::Prompt), false),
+        };
+        let (what, variable) = (secret.prompt.clone(), secret.variable.clone());
+        let told = Told { what, variable, optional: secret.optional, from, there };
+        all.entry(component.to_owned()).or_default().push(told);
+    }
+    all
+}
+
+impl Told {
+    /// One line of the plan.
+    pub(super) fn sentence(&self) -> String {
+        let Self { what, variable, optional, from, there } = self;
+        let from = match (from, there) {
+            (Some(From::Variable), true) => format!("from the variable {variable}"),
+            (Some(From::Variable), false) => format!("the variable {variable} is empty"),
+            (Some(From::File), true) => format!("from the file that {variable}_FILE names"),
+            (Some(From::File), false) => format!("the file that {variable}_FILE names is not there"),
+            (Some(From::Prompt), _) => "is asked".to_owned(),
+            (None, _) => format!("not given: {variable}, or {variable}_FILE with a file's name"),
+        };
+        let or_nothing = if *optional && !there { "; it may be left out" } else { "" };
+        format!("secret: {what}, {from}{or_nothing}")
+    }
+
+    /// For `--json`.
+    pub(super) fn json(&self) -> serde_json::Value {
+        let from = self.from.map(|from| match from {
+            From::Variable => "variable",
+            From::File => "file",
+            From::Prompt => "prompt",
+        });
+        serde_json::json!({
+            "what": self.what, "variable": self.variable, "optional": self.optional, "from": from,
+            "there": self.there,
+        })
+    }
+}
+
+fn file_variable(secret: &Secret) -> String {
+    format!("{}_FILE", secret.variable)
 }
 
 /// The secrets of these components that the environment gives, by name.
 pub(super) fn given(components: &[Component]) -> BTreeSet<String> {
     let is_given = |secret: &&Secret| {
-        let file = format!("{}_FILE", secret.variable);
-        [&secret.variable, &file]
+        [&secret.variable, &file_variable(secret)]
             .into_iter()
             .any(|name| Environment::of_person(name).is_some_and(|value| !value.is_empty()))
     };
@@ -44,7 +124,7 @@ pub(super) fn given(components: &[Component]) -> BTreeSet<String> {
 }
 
 fn get(ctx: &Context, secret: &Secret) -> Result<String> {
-    let file_variable = format!("{}_FILE", secret.variable);
+    let file_variable = file_variable(secret);
     let value = match (Environment::of_person(&secret.variable), Environment::of_person(&file_variable)) {
         (Some(value), _) => value
             .into_string()

@@ -1,5 +1,7 @@
 //! The plan and the report as a person reads them.
 
+use serde_json::json;
+
 use crate::commands::context::Context;
 use crate::provision::plan::Decision;
 use crate::ui::plural;
@@ -23,6 +25,7 @@ pub(super) fn only(ctx: &Context, report: &Report, check: bool) -> i32 {
 
 /// The plan before the question.
 pub(super) fn plan(ctx: &Context, report: &Report) {
+    ctx.ui.stream_object(&json!({ "event": "plan", "data": report.json() }));
     if !ctx.ui.is_json() && !ctx.global.quiet && report.changes() > 0 {
         lines(ctx, report).iter().for_each(|line| ctx.ui.raw(line));
         report.notes.iter().for_each(|note| ctx.ui.note(note));
@@ -64,6 +67,8 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
         if let Became::Blocked(why) = became {
             lines.push(format!("    ! cannot be done: {why}"));
         } else if *became == Became::WouldChange {
+            let secrets = report.secrets_of(&plan.name).iter();
+            lines.extend(secrets.map(|secret| format!("    ({})", secret.sentence())));
             lines.extend(plan.opens.iter().map(|what| format!("    (opens {what})")));
             lines.extend(plan.note.iter().map(|note| format!("    ({note})")));
         }

@@ -23,7 +23,7 @@ wait_for_packages() {
   : >"$run/mended"
 }
 apt() {
-  timeout 3000 apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef \
+  ${apart:+beside} timeout 3000 apt-get -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
     -o Acquire::https::Timeout=30 "$@"
 }
@@ -97,30 +97,62 @@ contradicts() {
 apt_install_ppa() {
   ppa=$1
   shift
-  wait_for_packages
-  command -v add-apt-repository >/dev/null || apt_install software-properties-common
   # As add-apt-repository names it.
   lists=/etc/apt/sources.list.d/${ppa%/*}-ubuntu-${ppa#*/}-
+  # As in apt_install_from.
+  ! is_noted ppa "$ppa" || apt-get indextargets >/dev/null || rm -f "$lists"*
+  wait_for_packages
+  command -v add-apt-repository >/dev/null || apt_install software-properties-common
   if ! is_noted ppa "$ppa" && grep -qs "$ppa" "$lists"*; then
     echo "the PPA is there already, and not ours"
   else
     record ppa "$ppa"
-    # What is there of ours may be half of it.
-    rm -f "$lists"*
-    apt_sources >"$run/sources"
-    timeout 300 add-apt-repository -y -n "ppa:$ppa" || ppa_away "cannot be used"
-    apt_sources | comm -13 "$run/sources" - >"$run/added"
-    while IFS= read -r added; do record path "$added" ''; done <"$run/added"
-    grep -qs "$ppa" "$lists"* || ppa_away "wrote no file with its address"
-    for list in "$lists"*; do lists_of "$list" || ppa_away "has nothing for this host"; done
+    ppa_try
+    if beside apt-get indextargets >/dev/null; then
+      # The keys first: a list without its key is one that cannot be used.
+      for part in trusted.gpg.d keyrings sources.list.d; do
+        sed -n "\,^$part/,p" "$run/added" | while IFS= read -r added; do ppa_put "$added"; done
+      done
+    else
+      echo "the same place is among the person's own repositories, with another key: the packages come from there"
+    fi
+    rm -rf "$run/apt"
   fi
   apt_install "$@"
 }
-apt_sources() { find /etc/apt/sources.list.d /etc/apt/trusted.gpg.d /etc/apt/keyrings -type f 2>/dev/null | sort; }
+# What the program of the distribution writes goes to a copy of apt's settings, and is tried there.
+ppa_try() {
+  rm -rf "$run/apt"
+  cp -a /etc/apt "$run/apt"
+  tried=$run/apt/${lists#/etc/apt/}
+  # What is there of ours may be half of it.
+  rm -f "$tried"*
+  beside true || because "the PPA cannot be tried beside apt's own settings: no mount namespace on this host"
+  beside timeout 300 add-apt-repository -y -n "ppa:$ppa" || ppa_away "cannot be used"
+  (cd "$run/apt" && find sources.list.d trusted.gpg.d keyrings -type f 2>/dev/null) |
+    while IFS= read -r file; do cmp -s "$run/apt/$file" "/etc/apt/$file" || printf '%s\n' "$file"; done >"$run/added"
+  grep -qs "$ppa" "$tried"* || ppa_away "wrote no file with its address"
+  for list in "$tried"*; do
+    (apart=yes && lists_of "/etc/apt/${list#"$run/apt/"}") || ppa_away "has nothing for this host"
+  done
+}
+# CMD...: with the copy in the place of apt's settings, for this command alone
+beside() {
+  # shellcheck disable=SC2016 # for the other shell
+  unshare --mount sh -c 'mount --bind "$0" /etc/apt && exec "$@"' "$run/apt" "$@"
+}
+# FILE of the copy: it has proven itself
+ppa_put() {
+  record_before path "/etc/apt/$1"
+  record_wrote "/etc/apt/$1" "$run/apt/$1"
+  mkdir -p "/etc/apt/${1%/*}"
+  put_whole "/etc/apt/$1" 644 root <"$run/apt/$1"
+}
 # WHY: nothing of it stays, so that apt works as before
 ppa_away() {
-  timeout 300 add-apt-repository -y -n --remove "ppa:$ppa" || true
-  apt_sources | comm -13 "$run/sources" - | while IFS= read -r added; do rm -f "$added"; done
+  rm -rf "$run/apt"
+  # Only what is noted is ours.
+  for list in "$lists"*; do ! is_noted path "$list" || rm -f "$list"; done
   because "the PPA $1, and was taken out again: $ppa"
 }
 
