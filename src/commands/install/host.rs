@@ -190,7 +190,11 @@ impl<'a> TheHost<'a> {
         };
         let by = if parts.contains(&"tailnet") { " through the tailnet" } else { "" };
         let fresh = self.remote.clone().without_sharing();
-        let confirmed = apply::confirm(&self.access().over(&fresh), &self.target, change);
+        let once = || apply::confirm(&self.access().over(&fresh), &self.target, change);
+        let confirmed = match once() {
+            Ok(Confirmed::Again) => once(),
+            other => other,
+        };
         let confirmed = confirmed.with_context(|| {
             format!(
                 "a second login{by} to host `{}` failed: within two minutes it takes {what} back as it was",
@@ -214,7 +218,7 @@ impl<'a> TheHost<'a> {
                 return Err(Failure::new(Kind::Failed, message).hint(hint).into());
             }
             // That one is told too.
-            Confirmed::Nothing | Confirmed::Another => {}
+            Confirmed::Nothing | Confirmed::Another | Confirmed::Again => {}
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ sshd_set() {
   sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
   record sshd
   record_wrote "$guard_sshd" "$run/sshd"
+  : >"$guard_untold"
   put_whole "$guard_sshd" 644 root <"$run/sshd"
   sshd_reload
   for line in "$@"; do
@@ -28,13 +29,19 @@ sshd_set() {
 sshd_reload() {
   mkdir -p /run/sshd
   sshd -t || because "sshd does not take its new configuration"
-  systemctl try-reload-or-restart ssh || because "sshd could not be told"
+  sshd_tell || because "sshd could not be told"
 }
 
-# SUMS...: ours goes; what a person has changed in it is kept beside it, where sshd does not read it
+# SUMS...: ours goes; what a person has changed in it is kept beside it, where sshd does not read it. Where it has gone
+# already, a run that was cut off may not have told sshd.
 undo_sshd() {
-  [ -e "$guard_sshd" ] || return 0
+  [ -e "$guard_sshd" ] || [ -e "$guard_untold" ] || return 0
   guard_begin sshd
+  if [ -e "$guard_sshd" ]; then sshd_file_away "$@"; fi
+  sshd_reload
+  guard_end
+}
+sshd_file_away() {
   is=$(sum_of "$guard_sshd") ours=
   for sum in "$@"; do [ "$is" != "$sum" ] || ours=yes; done
   if [ -z "$ours" ]; then
@@ -42,7 +49,6 @@ undo_sshd() {
     cp -a "$guard_sshd" "$aside"
     emit "note $component $guard_sshd was changed since; what it said: $aside"
   fi
+  : >"$guard_untold"
   rm -f "$guard_sshd"
-  sshd_reload
-  guard_end
 }
