@@ -182,7 +182,7 @@ fn full() -> Vec<Start> {
         says("is its disk full?", with(components, cannot(start(name, prepare, BACK))))
     };
     vec![
-        of(FIREWALL, "the disk is full", small_disk!("cat /dev/zero >/run/full/fill 2>/dev/null")),
+        of(FIREWALL, "all of the disk is full", small_disk!("cat /dev/zero >/run/full/fill 2>/dev/null")),
         of(
             SSHD,
             "the disk is full, for sshd's settings",

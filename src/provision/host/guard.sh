@@ -7,7 +7,7 @@ guard_lock=/var/lib/sinc/guard.lock
 guard_sshd=/etc/ssh/sshd_config.d/00-sinc.conf
 # Its files were changed, and it has not been told yet.
 guard_untold=/var/lib/sinc/sshd-untold
-sshd_tell() { mkdir -p /run/sshd && systemctl try-reload-or-restart ssh && rm -f "$guard_untold"; }
+sshd_tell() { systemctl try-reload-or-restart ssh && rm -f "$guard_untold"; }
 
 # A step that changes the firewall or sshd stands between these two. Its shell's end gives the lock back.
 # guard_begin WHAT: `firewall`, `sshd`, or `tailnet` for what only a login through the tailnet confirms
@@ -174,7 +174,7 @@ guard_confirm() {
     echo "guard changed"
   elif [ -e "$guard_untold" ]; then
     # Cut off before sshd was told: this login went by what it was before, and proves nothing.
-    if sshd -t && sshd_tell; then
+    if mkdir -p /run/sshd && sshd -t && sshd_tell; then
       echo "guard again"
     else
       exec 7>&-

@@ -100,9 +100,15 @@ package_lock_holder() {
   done
 }
 
-# KEY: what sshd goes by. One value has two names.
+# What sshd goes by. Where ssh comes by a socket, the directory that it wants goes with each connection.
+sshd_says() {
+  [ "$me" != 0 ] || mkdir -p /run/sshd
+  sshd -T 2>/dev/null
+}
+
+# KEY: one of it. One value has two names.
 sshd_value() {
-  sshd -T 2>/dev/null | awk -v key="$1" 'tolower(key) == $1 { print ($2 == "without-password" ? "prohibit-password" : $2); exit }'
+  sshd_says | awk -v key="$1" 'tolower(key) == $1 { print ($2 == "without-password" ? "prohibit-password" : $2); exit }'
 }
 
 # Where packages of npm are.
