@@ -9,8 +9,7 @@ sshd_set() {
   { echo "# Written by sinc install; sinc uninstall takes it away."; printf '%s\n' "$@"; } >"$run/sshd"
   # As it will be read, before all else: what sshd does not take never stands where it would not start with it.
   cat "$run/sshd" /etc/ssh/sshd_config >"$run/sshd_config"
-  mkdir -p /run/sshd
-  sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
+  ask_sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
   record sshd
   record_wrote "$guard_sshd" "$run/sshd"
   : >"$guard_untold"
@@ -27,8 +26,7 @@ sshd_set() {
 
 # Only a configuration that sshd takes; connections that there are go on.
 sshd_reload() {
-  mkdir -p /run/sshd
-  sshd -t || because "sshd does not take its new configuration"
+  ask_sshd -t || because "sshd does not take its new configuration"
   sshd_tell || because "sshd could not be told"
 }
 
