@@ -103,13 +103,8 @@ impl Hostile {
         let options =
             ["-o", "ControlPath=none", "-o", "ConnectTimeout=5", "-o", "PreferredAuthentications=none"];
         let refused = self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat()).exits(255);
-        refused
-            .stderr
-            .lines()
-            .last()
-            .and_then(|line| line.split_once('('))
-            .map(|(_, ways)| ways.to_owned())
-            .unwrap()
+        let ways = refused.stderr.lines().last().and_then(|line| line.split_once('(')).map(|(_, ways)| ways);
+        ways.unwrap_or_else(|| panic!("{}: no way is named: {refused}", start.name)).to_owned()
     }
 
     fn rules(&self) -> String {
