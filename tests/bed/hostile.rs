@@ -178,7 +178,7 @@ impl Hostile {
         let armed = self.root("systemctl show -p SubState --value sinc-guard.timer") == "waiting\n";
         assert!(armed || !shut_out, "{}: nothing takes it back", start.name);
         // What the timer does after two minutes; it is waited for also where it need not be, or is started again over it.
-        if shut_out || armed && matches!(strike.what, What::Crash | What::KillWork | What::Full) {
+        if shut_out || armed && matches!(strike.what, What::Crash | What::Full) {
             // A sinc that lives may have confirmed it meanwhile.
             let may_be_gone = if shut_out { "" } else { " || true" };
             self.root(&format!("systemctl start sinc-guard.service{may_be_gone}"));
