@@ -11,8 +11,9 @@
 # with it (SINC_FAULTS_RUNS=1000 for more without, SINC_FAULTS_SEED=N for others); `git-faults` is 500 with git, `git-saves` 200
 # switches of branches on either side while files are saved on the other one, which takes hours; `phone` is a phone's browser, for which it needs Chromium;
 # `bed` runs tests/bed/ on the laptop's side of the test bed (tests/testbed/), which needs Linux and root, or sudo without a
-# password; `install-faults` is 100 times something that happens in the middle of `sinc install`, there too (SINC_INSTALL_FAULTS=N for
-# another number, SINC_INSTALL_FAULTS_SEED=N for others), 40 minutes; `tailnet` is what is there for the real Tailscale, which it
+# password, with as many of the hosts on which `sinc install` might shut its login out as fit into a minute (SINC_HOSTILE=all for all of
+# them); `install-faults` is 100 times something that happens in the middle of a step of `sinc install`, of each kind, there too
+# (SINC_INSTALL_FAULTS=N for another number, SINC_INSTALL_FAULTS_SEED=N for others), 40 minutes; `tailnet` is what is there for the real Tailscale, which it
 # builds first (Go 1.26, three minutes, once). What could not run is
 # named at the end; with CI=true that is a failure, and a run that hangs is ended.
 # Exit: 0 when all passed, 1 otherwise, 2 usage.

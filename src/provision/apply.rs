@@ -338,6 +338,8 @@ pub enum Confirmed {
     TakenBack,
     /// Another change, that came after this one.
     Another,
+    /// Its sshd was told of it only now: another login is wanted.
+    Again,
     /// One that only a login through the tailnet confirms, and this is none.
     Elsewhere,
 }
@@ -353,6 +355,7 @@ pub fn confirm(access: &Access<'_>, target: &Target, change: &str) -> Result<Con
         "guard none" => Confirmed::Nothing,
         "guard taken-back" => Confirmed::TakenBack,
         "guard changed" => Confirmed::Another,
+        "guard again" => Confirmed::Again,
         "guard elsewhere" => Confirmed::Elsewhere,
         said => anyhow::bail!("the host's guard of the firewall said: {said}"),
     })

@@ -16,6 +16,9 @@ pub(super) fn decide(
     let several_methods = there.get("AuthenticationMethods").filter(|it| *it != "any").map(String::as_str);
     let (mut lines, mut stays, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for (key, value) in &wanted.set {
+        if there.get(key).is_some_and(|there| is_stricter(key, there, value)) {
+            continue;
+        }
         let is_so = there.get(key) == Some(value);
         if !is_so && shuts_out(key, value, method, several_methods, login) {
             stays.push(key.as_str());
@@ -36,6 +39,16 @@ pub(super) fn decide(
     }
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     change(format!("set in sshd: {}{stays}", several(&missing)), Call::new("sshd_set", lines))
+}
+
+/// Does the host let in fewer already than with this value? Then it stays so.
+fn is_stricter(key: &str, there: &str, value: &str) -> bool {
+    key == "PermitRootLogin"
+        && match value {
+            "prohibit-password" => matches!(there, "no" | "forced-commands-only"),
+            "forced-commands-only" => there == "no",
+            _ => false,
+        }
 }
 
 /// Could this login not be repeated then? What is not known may be the one that is needed.
@@ -99,5 +112,12 @@ mod tests {
         // What is so already stays so.
         let so = [("PasswordAuthentication", "no")];
         assert_eq!(said(Some("password"), "dev", &so), format!("sshd_set {kbd} {password} {root}"));
+        // And what is stricter already.
+        for stricter in ["no", "forced-commands-only"] {
+            let there = [("PermitRootLogin", stricter)];
+            assert_eq!(said(Some("publickey"), "dev", &there), format!("sshd_set {kbd} {password}"));
+        }
+        let open = [("PermitRootLogin", "yes")];
+        assert_eq!(said(Some("publickey"), "dev", &open), format!("sshd_set {kbd} {password} {root}"));
     }
 }

@@ -10,7 +10,7 @@ use super::support::terminal::Terminal;
 use super::support::{PATIENCE, wait_until};
 
 const PASSWORD: &str = "correct horse $x";
-const SSHD: &str = "summary = \"sshd\"\nsource = \"a test\"\npinned = \"2026-11-27\"\n[[step]]\n[step.sshd]\n\
+pub(super) const SSHD: &str = "summary = \"sshd\"\nsource = \"a test\"\npinned = \"2026-11-27\"\n[[step]]\n[step.sshd]\n\
     set = { PasswordAuthentication = \"no\", KbdInteractiveAuthentication = \"no\", X11Forwarding = \"no\" }\n";
 const ARGS: [&str; 6] = ["install", "--yes", "--tier", "custom", "--with", "strict"];
 

@@ -5,7 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::hostile_starts::{STARTS, Start, Strike, What};
+use super::hostile_sshd::all;
+use super::hostile_starts::{Start, Strike, What};
 use super::lab::Lab;
 use super::support::program::Program;
 use super::support::sandbox::{Run, Sandbox};
@@ -14,7 +15,21 @@ use super::support::{PATIENCE, variable, wait_until};
 /// Makes a host ordinary again on which a start went wrong.
 const ORDINARY: &str = "rm -f /usr/local/sbin/* /usr/local/bin/date; systemctl stop sinc-guard.timer; \
     rm -f /etc/systemd/system/sinc-guard.*; systemctl daemon-reload; ufw --force disable; ufw --force reset; \
-    rm -f /etc/ufw/*.rules.2*; rm -rf /var/lib/sinc";
+    rm -f /etc/ufw/*.rules.2*; rm -rf /var/lib/sinc /etc/ssh/sshd_config.d/*; systemctl reset-failed ssh; systemctl restart ssh";
+
+/// The ways to the host, by the names that the starts have for them.
+const HOSTS: [(&str, &str); 5] = [
+    ("vps", "vps"),
+    ("other-port", "ssh://vps:2200"),
+    ("as-root", "root@vps"),
+    ("pat", "pat@vpw"),
+    ("root-by-password", "root@vpw"),
+];
+
+/// What sshd's files say, and whether sinc's is among them.
+const GOES_BY: &str =
+    "for n in 1 2 3 4 5; do mkdir -p /run/sshd; /usr/sbin/sshd -T 2>/dev/null && break; done | sort || true";
+const SETTINGS: &str = "if [ -e /etc/ssh/sshd_config.d/00-sinc.conf ]; then echo yes; fi";
 
 /// How long the sample may take.
 const SAMPLE: Duration = Duration::from_secs(50);
@@ -26,13 +41,34 @@ struct Hostile {
 impl Hostile {
     fn new() -> Self {
         let lab = Lab::new();
-        let hosts = "[host.vps]\ndestination = \"vps\"\n[host.other-port]\ndestination = \"ssh://vps:2200\"\n[host.as-root]\ndestination = \"root@vps\"\n";
+        let hosts = HOSTS.map(|(name, to)| format!("[host.{name}]\ndestination = \"{to}\"\n")).concat();
         lab.sandbox.configure(format!("default-host = \"vps\"\n{hosts}"));
         // The packages of `base` are not what this is about.
-        let own = "summary = \"nothing\"\nsource = \"a test\"\npinned = \"2026-11-26\"\nstep = []\n";
-        lab.sandbox.write(".config/sinc/components/base.toml", own);
+        let own = |name: &str, steps: &str| {
+            let head = "summary = \"of a test\"\nsource = \"a test\"\npinned = \"2026-11-26\"\n";
+            lab.sandbox.write(format!(".config/sinc/components/{name}.toml"), format!("{head}{steps}"));
+        };
+        own("base", "step = []\n");
+        // What `hardening` sets in sshd, without its packages.
+        let (_, sshd) =
+            include_str!("../../install/components/hardening.toml").rsplit_once("[[step]]").unwrap();
+        own("strict", &format!("[[step]]{sshd}"));
+        own(
+            "rule",
+            "needs = [\"ufw\"]\n[[step]]\nufw = { allow = \"3011/tcp\", interface = \"tailscale0\" }\n",
+        );
+        by_password(&lab);
         lab.bed(&["vps", "rm", "-rf", "/var/lib/sinc"]);
         Self { lab }
+    }
+
+    /// No connection is shared with what was before.
+    fn alone(&self) {
+        let Ok(sockets) = std::fs::read_dir(self.lab.sandbox.home().join(".sinc/cm")) else { return };
+        for socket in sockets.flatten() {
+            let control = format!("ControlPath={}", socket.path().display());
+            let _ = self.lab.sandbox.run("ssh", &["-o", &control, "-O", "exit", "vps"]);
+        }
     }
 
     fn root(&self, line: &str) -> String {
@@ -50,13 +86,9 @@ impl Hostile {
 
     /// A login of its own, over the same way.
     fn login(&self, start: &Start) -> Run {
-        let to: &[&str] = match start.host {
-            "other-port" => &["-p", "2200", "vps"],
-            "as-root" => &["root@vps"],
-            host => &[host],
-        };
+        let (_, to) = HOSTS.iter().find(|(name, _)| *name == start.host).unwrap();
         let options = ["-o", "ControlPath=none", "-o", "ConnectTimeout=5", "-o", "BatchMode=yes"];
-        self.lab.sandbox.run("ssh", &[&options[..], to, &["true"]].concat())
+        self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat())
     }
 
     #[track_caller]
@@ -65,44 +97,70 @@ impl Hostile {
         assert_eq!(login.code, 0, "{}: no login {when}: {login}\n{run}", start.name);
     }
 
+    /// The ways to log in that the sshd has which runs, whatever its files say.
+    fn offers(&self, start: &Start) -> String {
+        let (_, to) = HOSTS.iter().find(|(name, _)| *name == start.host).unwrap();
+        let options =
+            ["-o", "ControlPath=none", "-o", "ConnectTimeout=5", "-o", "PreferredAuthentications=none"];
+        let refused = self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat()).exits(255);
+        let ways = refused.stderr.lines().last().and_then(|line| line.split_once('(')).map(|(_, ways)| ways);
+        ways.unwrap_or_else(|| panic!("{}: no way is named: {refused}", start.name)).to_owned()
+    }
+
     fn rules(&self) -> String {
         self.root("/usr/sbin/ufw show added 2>/dev/null | grep '^ufw ' | grep -v sinc: || true")
     }
 
     fn install(&self, start: &Start) -> Run {
-        let args = ["install", "--host", start.host, "--yes", "--tier", "custom", "--with", "ufw"];
-        match &start.strikes {
-            None => self.sinc(&args),
-            Some(strike) => {
-                self.strike(start, strike, &args);
-                // Whatever has become of that, it is done again.
-                self.sinc(&args)
-            }
+        let with = start.with.iter().flat_map(|name| ["--with", name]);
+        let args = ["install", "--host", start.host, "--yes", "--tier", "custom"].into_iter().chain(with);
+        let args: Vec<&str> = args.collect();
+        if let Some(strike) = start.strikes.as_ref().filter(|strike| !strike.uninstall) {
+            self.strike(start, strike, &args);
         }
+        // Whatever has become of that, it is done again.
+        self.sinc(&args)
+    }
+
+    fn uninstall(&self, start: &Start) -> Run {
+        let args = ["uninstall", "--host", start.host, "--yes"];
+        if let Some(strike) = start.strikes.as_ref().filter(|strike| strike.uninstall) {
+            self.strike(start, strike, &args);
+        }
+        self.sinc(&args)
     }
 
     /// Does it, and something happens in the middle. The login works afterwards, at the latest when the host has taken it back.
     fn strike(&self, start: &Start, strike: &Strike, args: &[&str]) {
-        let wrapper = format!(
-            "#!/bin/sh\ncase \"$*\" in {}) touch /run/at-it; for n in $(seq 100); do [ ! -e /run/go-on ] || break; sleep 0.1; done ;; esac\nexec /usr/sbin/ufw \"$@\"\n",
-            strike.at
+        let at = strike.at;
+        let real =
+            format!("{}/{}", if at.program == "systemctl" { "/usr/bin" } else { "/usr/sbin" }, at.program);
+        let wrapper = format!("/usr/local/sbin/{}", at.program);
+        let (before, after) =
+            if at.done { (format!("{real} \"$@\"; code=$?;"), "exit $code") } else { (String::new(), "") };
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in {}) {before} touch /run/at-it; for n in $(seq 100); do [ ! -e /run/go-on ] || break; sleep 0.1; done; {after} ;; esac\nexec {real} \"$@\"\n",
+            at.words
         );
         self.root(&format!(
-            "rm -f /run/at-it /run/go-on; cat >/usr/local/sbin/ufw <<'END'\n{wrapper}END\nchmod 755 /usr/local/sbin/ufw"
+            "rm -f /run/at-it /run/go-on; cat >{wrapper} <<'END'\n{text}END\nchmod 755 {wrapper}"
         ));
         let mut sinc = self.program(args).start();
         wait_until(&format!("{}: it is at it", start.name), PATIENCE, || {
             !self.root("ls /run/at-it 2>/dev/null || true").is_empty()
         });
+        let ended = || self.root("systemctl is-active sinc-apply || true") != "active\n";
         match strike.what {
             What::Cut => {
                 self.lab.bed(&["cut"]);
                 self.root("touch /run/go-on");
-                let over = Duration::from_secs(30);
-                wait_until("the host has gone on by itself", over, || {
-                    self.root("systemctl is-active sinc-apply || true") != "active\n"
-                });
+                wait_until("the host has gone on by itself", Duration::from_secs(30), ended);
                 self.lab.bed(&["restore"]);
+            }
+            What::Full => {
+                sinc.kill().unwrap();
+                self.root("cat /dev/zero >/run/full/fill 2>/dev/null; touch /run/go-on");
+                wait_until("the host has gone on by itself", Duration::from_secs(30), ended);
             }
             What::Kill => {
                 sinc.kill().unwrap();
@@ -115,52 +173,109 @@ impl Hostile {
                 self.lab.bed(&["boot"]);
             }
         }
-        self.root("rm -f /usr/local/sbin/ufw; touch /run/go-on");
-        if self.login(start).code != 0 {
-            // What the timer does after two minutes.
-            let armed = self.root("systemctl show -p SubState --value sinc-guard.timer");
-            assert_eq!(armed, "waiting\n", "{}: nothing takes it back", start.name);
-            self.root("systemctl start sinc-guard.service");
+        self.root(&format!("rm -f {wrapper}; touch /run/go-on"));
+        let shut_out = self.login(start).code != 0;
+        let armed = self.root("systemctl show -p SubState --value sinc-guard.timer") == "waiting\n";
+        assert!(armed || !shut_out, "{}: nothing takes it back", start.name);
+        // What the timer does after two minutes; it is waited for also where it need not be, or is started again over it.
+        if shut_out || armed && matches!(strike.what, What::Crash | What::Full) {
+            // A sinc that lives may have confirmed it meanwhile.
+            let may_be_gone = if shut_out { "" } else { " || true" };
+            self.root(&format!("systemctl start sinc-guard.service{may_be_gone}"));
             let login = self.login(start);
             assert_eq!(login.code, 0, "{}: no login after that was taken back: {login}", start.name);
         }
+        self.root("rm -f /run/full/fill");
         let kill = Program::new("kill", self.lab.sandbox.env(), Path::new("/"));
         let _ = kill.args([sinc.id().to_string()]).run();
         sinc.wait().unwrap();
     }
 
     fn try_one(&self, start: &Start) {
+        self.alone();
         self.root(&format!("{}\ntrue", start.prepare));
-        let rules = self.rules();
+        let (rules, sshd, offers) = (self.rules(), self.root(GOES_BY), self.offers(start));
         let run = self.install(start);
         assert_eq!(run.code, start.code, "{}: {run}", start.name);
         assert!(run.stderr.contains(start.says) || start.strikes.is_some(), "{}: {run}", start.name);
         self.works(start, "after it", &run);
+        let has = |component| start.code == 0 && start.with.contains(&component);
         assert_eq!(self.rules(), rules_with_room(&rules), "{}: the person's rules: {run}", start.name);
+        let (set, now) = (self.root(SETTINGS), self.root(GOES_BY));
+        assert_eq!(
+            (set == "yes\n", now == sshd),
+            (has("strict"), !has("strict")),
+            "{}: sshd: {run}",
+            start.name
+        );
+        let offers_now = self.offers(start);
+        let fewer = has("strict") && !matches!(start.host, "pat" | "root-by-password");
+        assert!(
+            if fewer { offers_now == "publickey)." } else { offers_now == offers || has("strict") },
+            "{}: {offers_now}: {run}",
+            start.name
+        );
         if start.code != 0 {
             self.root(start.mend);
         }
         let active = self.root("ufw status 2>&1 || true").starts_with("Status: active");
-        assert_eq!(active, start.code == 0, "{}: {run}", start.name);
-        let armed =
-            self.root("ls /var/lib/sinc/guard/armed /etc/systemd/system/sinc-guard.* 2>/dev/null || true");
-        assert_eq!(armed, "", "{}: the guard", start.name);
+        assert_eq!(active, has("ufw"), "{}: {run}", start.name);
+        let guard = "ls /var/lib/sinc/guard/armed /etc/systemd/system/sinc-guard.* 2>/dev/null || true";
+        assert_eq!(self.root(guard), "", "{}: the guard", start.name);
         if start.code == 0 {
-            let args = ["install", "--host", start.host, "--check", "--tier", "custom", "--with", "ufw"];
-            let again = self.sinc(&args);
+            let with = start.with.iter().flat_map(|name| ["--with", name]);
+            let args =
+                ["install", "--host", start.host, "--check", "--tier", "custom"].into_iter().chain(with);
+            let again = self.sinc(&args.collect::<Vec<_>>());
             assert_eq!(again.code, 0, "{}: {again}", start.name);
         }
-        let back = self.sinc(&["uninstall", "--host", start.host, "--yes"]);
+        let back = self.uninstall(start);
         assert_eq!(back.code, 0, "{}: {back}", start.name);
         self.works(start, "after it was taken back", &back);
         assert_eq!(self.rules(), rules, "{}: the person's rules: {back}", start.name);
+        assert_eq!(self.root(guard), "", "{}: the guard: {back}", start.name);
         if start.code == 0 {
+            assert_eq!(
+                (self.root(GOES_BY), self.offers(start)),
+                (sshd, offers),
+                "{}: sshd: {back}",
+                start.name
+            );
             self.root(start.mend);
         }
         self.root("rm -rf /var/lib/sinc");
-        let left = self.root("ufw status; ufw show added | tail -n +2; ls /usr/local/sbin");
-        assert_eq!(left, "Status: inactive\n(None)\n", "{}: it is ordinary again", start.name);
+        let left =
+            self.root("ufw status; ufw show added | tail -n +2; ls /usr/local/sbin /etc/ssh/sshd_config.d");
+        let ordinary = "Status: inactive\n(None)\n/etc/ssh/sshd_config.d:\n\n/usr/local/sbin:\n";
+        assert_eq!(left, ordinary, "{}: it is ordinary again", start.name);
     }
+}
+
+/// Whoever logs in to `vpw` gives the password to ssh by a program, as a desktop does; also to the ssh that sinc runs.
+fn by_password(lab: &Lab) {
+    let config = lab.dir.join("ssh_config");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    let key = text.lines().find(|line| line.contains("IdentityFile")).unwrap();
+    let known = lab.dir.join("known_hosts");
+    let more = format!(
+        "Host vpw\n  HostName 10.77.0.2\n{key}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking accept-new\n",
+        known.display()
+    );
+    text.push_str(&more);
+    std::fs::write(&config, text).unwrap();
+    let askpass = lab.dir.join("askpass");
+    lab.sandbox.write_program(&askpass, "#!/bin/sh\necho 'correct horse'\n");
+    let ssh = lab.dir.join("bin/ssh");
+    let real = std::fs::read_to_string(&ssh).unwrap();
+    let asked = real.replace("#!/bin/sh\n", "").replace(" -F ", " -o BatchMode=no -F ");
+    let real = real.replace(
+        "#!/bin/sh\n",
+        &format!(
+            "#!/bin/sh\ncase \"$*\" in *@vpw*) export SSH_ASKPASS={} SSH_ASKPASS_REQUIRE=force\n{asked} ;; esac\n",
+            askpass.display()
+        ),
+    );
+    lab.sandbox.write_program(ssh, &real);
 }
 
 /// A rule that shuts the very port of ssh makes room for the time that sinc's is there.
@@ -175,7 +290,8 @@ fn whatever_the_host_is_like_ssh_works_afterwards() {
     let hostile = Hostile::new();
     let wanted = variable("SINC_HOSTILE");
     let seed = variable("SINC_HOSTILE_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let mut starts: Vec<&Start> = STARTS.iter().collect();
+    let mut starts = all();
+    let number = starts.len();
     fastrand::Rng::with_seed(seed).shuffle(&mut starts);
     match wanted.as_deref() {
         None | Some("all") => {}
@@ -189,14 +305,14 @@ fn whatever_the_host_is_like_ssh_works_afterwards() {
         }
         println!("SINC_HOSTILE_SEED={seed}, start {tried}: {}", start.name);
         // The others are tried all the same.
-        if std::panic::catch_unwind(AssertUnwindSafe(|| hostile.try_one(start))).is_err() {
-            failed.push(start.name);
+        if std::panic::catch_unwind(AssertUnwindSafe(|| hostile.try_one(&start))).is_err() {
+            failed.push(start.name.clone());
             hostile.lab.bed(&["restore"]);
             hostile.root(&format!("{}\n{ORDINARY}\ntrue", start.mend));
         }
         tried += 1;
     }
     assert!(tried > 0, "no start is called that");
-    println!("{tried} of {} starts in {} s", STARTS.len(), began.elapsed().as_secs());
+    println!("{tried} of {number} starts in {} s", began.elapsed().as_secs());
     assert!(failed.is_empty(), "SINC_HOSTILE_SEED={seed}: {failed:#?}");
 }

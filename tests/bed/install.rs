@@ -12,6 +12,17 @@ use super::support::{poll, wait_until};
 /// Packages come from far away.
 const LONG: Duration = Duration::from_secs(300);
 
+/// Does this port answer from outside, by IPv4 and by IPv6?
+pub(super) fn answers(lab: &Lab, port: u16) -> [bool; 2] {
+    std::thread::scope(|scope| {
+        let ask = |address| {
+            let line = format!("exec 3<>/dev/tcp/{address}/{port}");
+            scope.spawn(move || lab.sandbox.run("timeout", &["3", "bash", "-c", &line]).code == 0)
+        };
+        ["10.77.0.2", "fd77::2"].map(ask).map(|it| it.join().unwrap())
+    })
+}
+
 /// A host with a way to its mirrors, on which sinc has put nothing; afterwards it has nothing of sinc's again.
 pub(super) struct Host(pub(super) Lab);
 
@@ -57,10 +68,9 @@ impl Host {
         )
     }
 
-    /// Does this port answer from outside?
+    /// Does this port answer from outside, by IPv4 or by IPv6?
     pub(super) fn answers(&self, port: u16) -> bool {
-        let line = format!("exec 3<>/dev/tcp/10.77.0.2/{port}");
-        self.0.sandbox.run("timeout", &["3", "bash", "-c", &line]).code == 0
+        answers(&self.0, port) != [false, false]
     }
 
     /// Waits for something on the host that a run in this terminal does.
@@ -90,7 +100,7 @@ fn a_login_as_root_becomes_a_host_for_an_agent_and_goes_back() {
     let before = host.snapshot();
     // Something that listens, for a look from outside.
     host.root("/usr/sbin/sshd -o Port=8022 -o PidFile=/run/other.pid");
-    assert!(host.answers(8022));
+    assert_eq!(answers(&host.0, 8022), [true, true]);
     host.root("kill $(cat /run/other.pid)");
 
     let args = [
@@ -130,7 +140,7 @@ fn a_login_as_root_becomes_a_host_for_an_agent_and_goes_back() {
     host.0.bed(&["reboot"]);
     assert!(host.root("ufw status").starts_with("Status: active"));
     host.root("/usr/sbin/sshd -o Port=8022 -o PidFile=/run/other.pid");
-    assert!(host.answers(22) && !host.answers(8022));
+    assert_eq!((answers(&host.0, 22), answers(&host.0, 8022)), ([true, true], [false, false]));
     host.root("kill $(cat /run/other.pid)");
     host.0.on_host("true");
 

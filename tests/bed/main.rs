@@ -7,8 +7,10 @@
 mod support;
 
 mod distance;
+mod fault_sets;
 mod hardening;
 mod hostile;
+mod hostile_sshd;
 mod hostile_starts;
 mod install;
 mod install_faults;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # vendor.sh DIR: makes an apt repository in DIR/web: the suite `good` is signed, `bad` is not; other.asc is a key with
 # which nothing is signed. Its program comes with
-# `sinc-along`, which another package needs too; to set it up takes a while where there is a file /tmp/slowly.
+# `sinc-along`, which another package needs too; to set it up takes a while where there is a file /tmp/slowly. Besides there
+# is a program, an archive of it, and in DIR/web/npm a registry with a package of npm that has it.
 set -euo pipefail
 dir=$1
 web=$dir/web
@@ -57,3 +58,17 @@ done
 gpg -q --batch --passphrase '' --quick-generate-key 'somebody else <else@example.com>' rsa2048 sign never
 gpg -q --armor --export else@example.com >"$web/other.asc"
 gpg -q --batch --local-user vendor --clearsign -o "$web/dists/good/InRelease" "$web/dists/good/Release"
+
+tool=$dir/stand-in-tool-1.0.0
+mkdir -p "$tool/package/bin" "$web/npm/-"
+printf '#!/bin/sh\necho stand-in-tool 1.0.0\n' >"$web/stand-in-tool"
+install -m 755 "$web/stand-in-tool" "$tool/package/bin/stand-in-npm"
+printf '{"name":"stand-in-npm","version":"1.0.0","bin":"bin/stand-in-npm"}\n' >"$tool/package/package.json"
+archive=$web/npm/-/stand-in-npm-1.0.0.tgz
+tar -czf "$archive" -C "$tool" package
+cp "$archive" "$web/stand-in-tool.tar.gz"
+cat >"$web/npm/stand-in-npm" <<END
+{"name": "stand-in-npm", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {"name": "stand-in-npm", "version": "1.0.0",
+"bin": {"stand-in-npm": "bin/stand-in-npm"},
+"dist": {"tarball": "http://10.77.0.1:8099/npm/-/stand-in-npm-1.0.0.tgz", "shasum": "$(sha1sum <"$archive" | cut -d' ' -f1)"}}}}
+END

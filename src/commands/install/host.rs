@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -18,11 +19,14 @@ use crate::provision::plan::{ComponentPlan, Decision};
 use crate::provision::probe;
 use crate::provision::program::Program;
 use crate::provision::target::Target;
-use crate::remote::Remote;
+use crate::remote::{Remote, RemoteError, Why};
 use crate::state::write_file;
 
 /// How often a wrong password may be given.
 const TRIES: usize = 3;
+
+/// Within this time an sshd that reads its files anew listens again.
+const SSHD_IS_BACK: Duration = Duration::from_secs(10);
 
 /// The host that is worked on.
 #[derive(Debug)]
@@ -189,9 +193,7 @@ impl<'a> TheHost<'a> {
             (false, _) => "the firewall",
         };
         let by = if parts.contains(&"tailnet") { " through the tailnet" } else { "" };
-        let fresh = self.remote.clone().without_sharing();
-        let confirmed = apply::confirm(&self.access().over(&fresh), &self.target, change);
-        let confirmed = confirmed.with_context(|| {
+        let confirmed = self.login_again(change).with_context(|| {
             format!(
                 "a second login{by} to host `{}` failed: within two minutes it takes {what} back as it was",
                 self.remote.name()
@@ -214,9 +216,28 @@ impl<'a> TheHost<'a> {
                 return Err(Failure::new(Kind::Failed, message).hint(hint).into());
             }
             // That one is told too.
-            Confirmed::Nothing | Confirmed::Another => {}
+            Confirmed::Nothing | Confirmed::Another | Confirmed::Again => {}
         }
         Ok(())
+    }
+
+    /// Logs in anew for a change. An sshd that reads its files at that very moment refuses for a moment.
+    fn login_again(&self, change: &str) -> Result<Confirmed> {
+        let fresh = self.remote.clone().without_sharing();
+        let deadline = Instant::now() + SSHD_IS_BACK;
+        loop {
+            let confirmed = apply::confirm(&self.access().over(&fresh), &self.target, change);
+            let again = match &confirmed {
+                Ok(confirmed) => *confirmed == Confirmed::Again,
+                Err(error) => error
+                    .downcast_ref::<RemoteError>()
+                    .is_some_and(|error| error.is(Why::Refused) || error.is(Why::TurnedAway)),
+            };
+            if !again || Instant::now() >= deadline {
+                return confirmed;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Brings the host's log of a run here; gives its place.

@@ -5,6 +5,9 @@
 guard=/var/lib/sinc/guard
 guard_lock=/var/lib/sinc/guard.lock
 guard_sshd=/etc/ssh/sshd_config.d/00-sinc.conf
+# Its files were changed, and it has not been told yet.
+guard_untold=/var/lib/sinc/sshd-untold
+sshd_tell() { systemctl try-reload-or-restart ssh && rm -f "$guard_untold"; }
 
 # A step that changes the firewall or sshd stands between these two. Its shell's end gives the lock back.
 # guard_begin WHAT: `firewall`, `sshd`, or `tailnet` for what only a login through the tailnet confirms
@@ -132,6 +135,7 @@ if [ -e "$before/sshd" ]; then
 elif [ -e "$sshd" ]; then
   rm -f "$sshd" && tell
 fi
+rm -f /var/lib/sinc/sshd-untold
 # What was noted of it is what was noted before.
 for file in /var/lib/sinc/installed/*; do
   [ -f "$file" ] || continue
@@ -168,6 +172,15 @@ guard_confirm() {
     if [ -e "$guard/taken-back" ]; then echo "guard taken-back"; else echo "guard none"; fi
   elif [ "$(cat "$guard/armed")" != "$1" ]; then
     echo "guard changed"
+  elif [ -e "$guard_untold" ]; then
+    # Cut off before sshd was told: this login went by what it was before, and proves nothing.
+    if ask_sshd -t && sshd_tell; then
+      echo "guard again"
+    else
+      exec 7>&-
+      guard_take_back >&2
+      echo "guard taken-back"
+    fi
   elif case "$1 " in *" tailnet "*) ! by_tailnet ;; *) false ;; esac; then
     echo "guard elsewhere"
   else

@@ -100,9 +100,19 @@ package_lock_holder() {
   done
 }
 
+# OPTIONS...: asks sshd. Where ssh comes by a socket, the directory that it wants goes with each connection that ends.
+ask_sshd() {
+  for _ in 1 2 3 4 5; do
+    [ "$me" != 0 ] || mkdir -p /run/sshd
+    ! sshd "$@" || return 0
+    [ ! -d /run/sshd ] || break
+  done
+  return 1
+}
+
 # KEY: what sshd goes by. One value has two names.
 sshd_value() {
-  sshd -T 2>/dev/null | awk -v key="$1" 'tolower(key) == $1 { print ($2 == "without-password" ? "prohibit-password" : $2); exit }'
+  ask_sshd -T 2>/dev/null | awk -v key="$1" 'tolower(key) == $1 { print ($2 == "without-password" ? "prohibit-password" : $2); exit }'
 }
 
 # Where packages of npm are.

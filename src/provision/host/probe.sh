@@ -37,7 +37,7 @@ ssh_ports() {
   # shellcheck disable=SC2086 # the four words of SSH_CONNECTION
   set -- $connection
   echo "${4:-}"
-  sshd -T 2>/dev/null | awk '$1 == "port" { print $2 } $1 == "listenaddress" { n = split($2, part, ":"); print part[n] }'
+  ask_sshd -T 2>/dev/null | awk '$1 == "port" { print $2 } $1 == "listenaddress" { n = split($2, part, ":"); print part[n] }'
   cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf 2>/dev/null | awk 'tolower($1) == "port" { print $2 }'
   # On the loopback alone it is what somebody forwards.
   ss -Hltnp 2>/dev/null | awk '/"sshd"/ && $4 !~ /^(127\.|\[::1\])/ { n = split($4, part, ":"); print part[n] }'

@@ -9,10 +9,10 @@ sshd_set() {
   { echo "# Written by sinc install; sinc uninstall takes it away."; printf '%s\n' "$@"; } >"$run/sshd"
   # As it will be read, before all else: what sshd does not take never stands where it would not start with it.
   cat "$run/sshd" /etc/ssh/sshd_config >"$run/sshd_config"
-  mkdir -p /run/sshd
-  sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
+  ask_sshd -t -f "$run/sshd_config" || because "sshd does not take its new configuration"
   record sshd
   record_wrote "$guard_sshd" "$run/sshd"
+  : >"$guard_untold"
   put_whole "$guard_sshd" 644 root <"$run/sshd"
   sshd_reload
   for line in "$@"; do
@@ -26,15 +26,20 @@ sshd_set() {
 
 # Only a configuration that sshd takes; connections that there are go on.
 sshd_reload() {
-  mkdir -p /run/sshd
-  sshd -t || because "sshd does not take its new configuration"
-  systemctl try-reload-or-restart ssh || because "sshd could not be told"
+  ask_sshd -t || because "sshd does not take its new configuration"
+  sshd_tell || because "sshd could not be told"
 }
 
-# SUMS...: ours goes; what a person has changed in it is kept beside it, where sshd does not read it
+# SUMS...: ours goes; what a person has changed in it is kept beside it, where sshd does not read it. Where it has gone
+# already, a run that was cut off may not have told sshd.
 undo_sshd() {
-  [ -e "$guard_sshd" ] || return 0
+  [ -e "$guard_sshd" ] || [ -e "$guard_untold" ] || return 0
   guard_begin sshd
+  if [ -e "$guard_sshd" ]; then sshd_file_away "$@"; fi
+  sshd_reload
+  guard_end
+}
+sshd_file_away() {
   is=$(sum_of "$guard_sshd") ours=
   for sum in "$@"; do [ "$is" != "$sum" ] || ours=yes; done
   if [ -z "$ours" ]; then
@@ -42,7 +47,6 @@ undo_sshd() {
     cp -a "$guard_sshd" "$aside"
     emit "note $component $guard_sshd was changed since; what it said: $aside"
   fi
+  : >"$guard_untold"
   rm -f "$guard_sshd"
-  sshd_reload
-  guard_end
 }

@@ -3,7 +3,8 @@
 
 # start_run PROGRAM
 start_run() {
-  private_dir "$state/runs"
+  run=
+  { private_dir "$state/runs" && (: >>"$state/starting"); } || cannot_write
   # Two that start at once: the second one finds the run of the first.
   exec 8>"$state/starting"
   flock -w 60 8 || exit 92
@@ -44,7 +45,7 @@ wait_for_pid() {
 }
 
 cannot_write() {
-  rm -rf "$run"
+  [ -z "$run" ] || rm -rf "$run"
   exit 94
 }
 
