@@ -32,6 +32,11 @@ const SEVERAL: u32 = 3;
 /// A deletion waits so long whether more come. They come faster than that where somebody deletes many.
 const DELETED: Duration = Duration::from_millis(25);
 
+/// A directory that was made waits so long for what is put into it: it may be the first of thousands (an unpacking), which a
+/// cycle that begins now would look at while they are written. More directories are waited for together, so long at the most.
+const MADE: Duration = Duration::from_millis(50);
+const MADE_MOST: Duration = Duration::from_millis(250);
+
 /// How long no file may be deleted until a cycle begins or the files are counted, and how long that is waited for at the most.
 const SETTLED: Duration = Duration::from_millis(200);
 const SETTLES: Duration = Duration::from_secs(5);
@@ -109,6 +114,8 @@ pub struct Joiner {
     unsure: bool,
     deletes: u32,
     deleted_at: Option<Instant>,
+    /// When a directory was made last, since the last cycle began.
+    made_at: Option<Instant>,
     /// What is gone here and on the host: before the cycle that runs, and since it began.
     before: [Gone; 2],
     during: [Gone; 2],
@@ -137,6 +144,7 @@ impl Joiner {
             unsure: true,
             deletes: 0,
             deleted_at: None,
+            made_at: None,
             before: [Gone { files: 0, unclear: true }; 2],
             during: [Gone::default(); 2],
             taken: false,
@@ -165,6 +173,9 @@ impl Joiner {
         self.deletes = self.deletes.saturating_add(seen.deletes);
         if seen.deletes > 0 {
             self.deleted_at = Some(now);
+        }
+        if seen.fresh {
+            self.made_at = Some(now);
         }
         self.taken |= seen.taken;
         self.unsure |= seen.unclear || u64::from(self.deletes) > FEW;
@@ -243,7 +254,10 @@ impl Joiner {
                 };
                 due.max(self.changed_at + pause).min(due.max(self.ended) + most)
             }
-            Some(due) if self.deletes < SEVERAL => self.deleted_at.map_or(due, |at| due.max(at + DELETED)),
+            Some(due) if self.deletes < SEVERAL => {
+                let made = self.made_at.map_or(due, |at| (at + MADE).min(due + MADE_MOST));
+                self.deleted_at.map_or(due, |at| due.max(at + DELETED)).max(made)
+            }
             Some(due) => due,
         };
         if now < due {
@@ -274,7 +288,7 @@ impl Joiner {
     fn begin_cycle(&mut self) {
         self.bursts = self.is_burst();
         (self.busy, self.cycles) = (true, true);
-        (self.due, self.changes, self.settles, self.taken) = (None, 0, None, false);
+        (self.due, self.changes, self.settles, self.taken, self.made_at) = (None, 0, None, false, None);
     }
 
     /// The files were counted. With leave the cycle begins at once; without, it waits to be told of something.

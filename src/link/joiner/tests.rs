@@ -65,6 +65,32 @@ fn a_burst_costs_few_cycles() {
 }
 
 #[test]
+fn a_directory_that_is_made_waits_for_what_comes_into_it() {
+    let start = Instant::now();
+    let made = Seen { fresh: true, ..change(1, 0) };
+    let mut joiner = quiet(start);
+    joiner.saw(start + MS(100), Side::Remote, made);
+    assert_eq!(joiner.next(start + MS(108)), Next::Wait(Some(start + MS(150))));
+    joiner.saw(start + MS(120), Side::Remote, change(1, 0));
+    assert_eq!(joiner.next(start + MS(150)), Next::Cycle);
+    joiner.cycled(start + MS(200), true);
+    // Thousands of files follow: the burst is waited for from its beginning.
+    joiner.saw(start + MS(5_000), Side::Remote, made);
+    joiner.saw(start + MS(5_040), Side::Remote, change(400, 0));
+    assert_eq!(joiner.next(start + MS(5_050)), Next::Wait(Some(start + MS(5_240))));
+    assert_eq!(joiner.next(start + MS(5_240)), Next::Cycle);
+    joiner.cycled(start + MS(5_300), true);
+    // One after the other for a while does not hold it up for ever.
+    let (mut at, mut cycle) = (10_000, None);
+    while cycle.is_none() {
+        joiner.saw(start + MS(at), Side::Local, made);
+        at += 30;
+        cycle = (joiner.next(start + MS(at)) == Next::Cycle).then_some(at);
+    }
+    assert_eq!(cycle, Some(10_270));
+}
+
+#[test]
 fn a_slow_burst_costs_few_cycles_too() {
     let start = Instant::now();
     let mut joiner = quiet(start);

@@ -437,6 +437,7 @@ fn note(watches: &mut Watches, event: &Event, batch: &mut Batch) -> Result<(), S
         changes: 1,
         deletes: u32::from(gone && !is_directory),
         unclear: is_directory && kind.contains(ReadFlags::MOVED_FROM),
+        fresh: is_directory && kind.contains(ReadFlags::CREATE),
         ..Seen::default()
     });
     if is_directory && kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
