@@ -416,7 +416,14 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
     wait_until("it is back on the host", PATIENCE, || shared.there(&["rev-parse", "b4"]) == b4);
     let b3 = shared.here(&["rev-parse", "b3"]);
     sinc(&shared, &["git", "join", "b3", "--theirs"]).success();
+    // The others are asked about still, though they are few by now.
+    let good = branch(&shared, "better", "main^{tree}");
+    arrives(&shared, "better", &good);
+    assert_eq!(self::waits(&shared.wait_state("waits")).len(), 3, "{}", shared.log());
+    shared.here(&["rev-parse", "b0", "b1", "b2"]);
+    sinc(&shared, &["git", "join", "--theirs"]).success();
     shared.clean();
+    assert!(!shared.here(&["branch"]).contains("b0"));
     assert_eq!(shared.here(&["rev-parse", "b3"]), shared.here(&["rev-parse", "main~4"]));
     let lost = sinc(&shared, &["git", "lost"]).success();
     assert!(lost.stdout.contains(&b3[..9]), "{lost}");

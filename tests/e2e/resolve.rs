@@ -493,7 +493,10 @@ fn a_host_that_cannot_keep_it_or_is_not_the_sessions_any_more_is_left_as_it_is()
         ("here\n".into(), "there\n".into())
     );
     steps::write(&marker, &text);
-    sinc().success();
+    // The link may have come upon it meanwhile: then it has paused the sync, until a person goes on.
+    wait_until("it is settled", PATIENCE, || {
+        bed.sandbox.sinc_in(&project, &["resume"]).code == 0 && sinc().code == 0
+    });
     assert_eq!(steps::read(&there.join("a")), "here\n");
 }
 
