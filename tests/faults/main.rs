@@ -37,13 +37,19 @@ fn number(name: &str, default: u64) -> u64 {
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
+/// How many runs there are at a time: they wait more than they work.
+fn workers() -> u64 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    number("SINC_FAULTS_WORKERS", 2 * cores as u64)
+}
+
 #[test]
 fn nothing_is_ever_lost() {
     if !support::e2e::have(&["tmux", "mutagen", "sshd"]) {
         return;
     }
     let (runs, first) = (number("SINC_FAULTS_RUNS", RUNS), number("SINC_FAULTS_SEED", SEED));
-    let workers = number("SINC_FAULTS_WORKERS", 2);
+    let workers = workers();
     let (next, began) = (AtomicU64::new(first), Instant::now());
     let (mut failed, mut through) = (Vec::new(), Through::default());
     std::thread::scope(|scope| {

@@ -12,9 +12,9 @@ mod saves;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::number;
 use super::run::say;
 use super::support::e2e::have;
+use super::{number, workers};
 use run::Came;
 
 /// How many runs there are when nobody says.
@@ -29,9 +29,8 @@ fn with_git_nothing_is_ever_lost() {
     let (next, began) = (AtomicU64::new(first), Instant::now());
     let (mut failed, mut came) = (Vec::new(), Came::default());
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..number("SINC_FAULTS_WORKERS", 2))
-            .map(|_| scope.spawn(|| one_after_the_other(&next, first + runs)))
-            .collect();
+        let workers: Vec<_> =
+            (0..workers()).map(|_| scope.spawn(|| one_after_the_other(&next, first + runs))).collect();
         for worker in workers {
             let (more, passed) = worker.join().unwrap();
             failed.extend(more);
