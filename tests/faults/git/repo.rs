@@ -113,6 +113,13 @@ impl Repo<'_> {
         wrong
     }
 
+    /// Where HEAD stands: its branch and its commit.
+    pub(crate) fn head(&self) -> String {
+        ["symbolic-ref -q HEAD", "rev-parse -q --verify HEAD"]
+            .map(|words| self.ask(&words.split(' ').collect::<Vec<_>>()))
+            .concat()
+    }
+
     /// What is not done yet.
     pub(crate) fn in_progress(&self) -> Option<&'static str> {
         let has = |name: &&str| self.root.join(".git").join(name).exists();

@@ -53,6 +53,7 @@ pub(crate) fn run(seed: u64) -> Came {
         tips: BTreeMap::new(),
         written: Vec::new(),
         thrown_away: BTreeSet::new(),
+        stood: BTreeMap::new(),
         came: Came::default(),
     };
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -86,6 +87,8 @@ pub(super) struct Session {
     /// When which version was written, and where.
     pub(super) written: Vec<(Instant, Side, u64)>,
     pub(super) thrown_away: BTreeSet<u64>,
+    /// Where a side stood when an operation that is not ended yet was begun there.
+    stood: BTreeMap<&'static str, String>,
     pub(super) came: Came,
 }
 
@@ -159,8 +162,17 @@ impl Session {
         }
     }
 
+    /// A side on which an operation is in progress was not moved by anybody else.
+    fn stands_still(&self, side: Side) {
+        if let Some(stood) = self.stood.get(key(side)) {
+            let stands = self.repo(side).head();
+            assert_eq!(&stands, stood, "{side} was moved amid an operation\n{}", self.story);
+        }
+    }
+
     /// Up to two files, then something with git. Gives who is at a step of a cycle next, where that is waited for.
     fn act(&mut self, side: Side, rng: &mut Rng, texts: &[&str]) -> Vec<Pid> {
+        self.stands_still(side);
         let actor = Actor::new(side, &self.root(side));
         for _ in 0..rng.usize(..3) {
             let before = self.model.last();
@@ -178,6 +190,10 @@ impl Session {
             Some(what) if rng.u8(..3) > 0 => ops::settle(&repo, what, rng.bool()),
             _ => ops::git(&repo, rng),
         };
+        match repo.in_progress().filter(|what| *what != "unmerged") {
+            Some(_) => drop(self.stood.insert(key(side), repo.head())),
+            None => drop(self.stood.remove(key(side))),
+        }
         let after: BTreeSet<u64> = tree::versions(&root).into_iter().collect();
         self.came.operations += 1;
         if done.drops {
