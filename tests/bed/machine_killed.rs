@@ -129,8 +129,7 @@ fn assert_kept(lab: &Lab, root: &Path) {
     let connected = lab.sandbox.sinc_in(root, &["--no-attach"]).success();
     let flushed = lab.sandbox.sinc_in(root, &["flush"]);
     // It was paused once, and nobody knows by whom.
-    let log = || lab.sandbox.sinc_in(root, &["logs"]).stdout;
-    assert_eq!(flushed.code, 0, "{connected}\n{flushed}\n{}", log());
+    assert_eq!(flushed.code, 0, "{connected}\n{flushed}\n{}", lab.sandbox.link_log());
     assert_eq!(std::fs::read_to_string(root.join("both")).unwrap(), "here\n");
     assert_eq!(lab.on_host("cat ~/workspace/app/both"), "here\n");
     lab.on_host("echo later >~/workspace/app/later");

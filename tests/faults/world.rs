@@ -87,12 +87,7 @@ impl World {
 
     /// The last lines of the link's log.
     pub(crate) fn link_log(&self) -> String {
-        let dir = self.bed.sandbox.home().join(".local/state/sinc/logs");
-        let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
-        let logs = files.filter(|file| file.to_string_lossy().contains("link-"));
-        let text: String = logs.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(25)..].join("\n")
+        self.bed.sandbox.link_log()
     }
 
     fn remount(&self, place: &Path, options: &str) {
