@@ -73,17 +73,18 @@ pub fn check(
     }
     let connects = !sync.is_connected() && !sync.is_paused() && sync.halt().is_none();
     if connects {
-        mutagen.pause(&sync.identifier)?;
+        mutagen.stop(&sync.identifier)?;
     }
     let looked = look(mutagen, remote, sync, say);
     match &looked {
         Ok(Some(held)) => hold(mutagen, store, &record.id, &record.host, held)?,
         Ok(None) if connects => {
             // Whether it connects now is another matter; it goes on trying.
-            if let Err(error) = mutagen.resume(&sync.identifier) {
+            if let Err(error) = mutagen.go_on(&sync.identifier) {
                 tracing::warn!(%error, "the sync does not connect yet");
             }
         }
+        Err(_) if connects => mutagen.stays_paused(&sync.identifier),
         _ => {}
     }
     *syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;

@@ -18,6 +18,8 @@ type Wish = Option<String>;
 
 const PAUSED: &str = "paused";
 const RESUMED: &str = "resumed";
+/// Paused only until somebody has looked at what its next cycle would do.
+const STOPPED: &str = "stopped";
 
 /// Less than this passes between the two commands that connect a session anew, on a busy machine too.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
@@ -69,6 +71,38 @@ impl Mutagen {
         paused
     }
 
+    /// Pauses a session until its files have been looked at: [`Mutagen::go_on`], or [`Mutagen::stays_paused`].
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen fails.
+    pub fn stop(&self, id: &str) -> Result<Done, MutagenError> {
+        // One that a person has paused stays so.
+        if self.wants_paused(id) && self.session(id)?.is_paused() {
+            return self.pause_now(id);
+        }
+        self.note_wish(id, STOPPED);
+        self.pause_now(id)
+    }
+
+    /// Resumes a session that [`Mutagen::stop`] has paused, unless somebody wants it to stay so by now.
+    ///
+    /// # Errors
+    /// A side cannot be reached (Mutagen goes on trying), or there is no such session.
+    pub fn go_on(&self, id: &str) -> Result<(), MutagenError> {
+        if self.wants_paused(id) {
+            return Ok(());
+        }
+        let resumed = self.resume_now(id);
+        if self.wants_paused(id) {
+            self.pause_now(id)?;
+        }
+        resumed.map(drop)
+    }
+
+    fn wants_paused(&self, id: &str) -> bool {
+        self.wish(id).is_some_and(|wish| wish.starts_with(PAUSED))
+    }
+
     /// A session that is paused is meant to be: who is just connecting it anew leaves it so.
     pub fn stays_paused(&self, id: &str) {
         self.note_wish(id, PAUSED);
@@ -103,7 +137,7 @@ impl Mutagen {
             if done(&session) {
                 return Ok(true);
             }
-            let stays = session.is_paused() && self.wish(id).is_some_and(|wish| wish.starts_with(PAUSED));
+            let stays = session.is_paused() && self.wants_paused(id);
             if stays || session.halt().is_some() || self.runner().is_dry_run() || Instant::now() >= deadline {
                 return Ok(false);
             }
@@ -163,7 +197,7 @@ impl Mutagen {
 
 /// Did somebody want it paused since?
 fn is_to_stay_paused(before: &Wish, now: &Wish) -> bool {
-    now != before && now.as_ref().is_some_and(|wish| wish.starts_with(PAUSED))
+    now != before && now.as_ref().is_some_and(|wish| wish.starts_with(PAUSED) || wish.starts_with(STOPPED))
 }
 
 #[cfg(test)]
@@ -224,6 +258,36 @@ mod tests {
         let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
         mutagen.stays_paused("sync_a");
         assert!(!mutagen.was_only_connecting("sync_a").unwrap());
+    }
+
+    #[test]
+    fn what_is_stopped_for_a_look_goes_on_unless_somebody_pauses_it() {
+        let run = |wish: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
+            std::fs::write(dir.path().join("at"), "resume").unwrap();
+            mutagen.stop("sync_a").unwrap();
+            let stopped = mutagen.wish("sync_a");
+            assert!(is_to_stay_paused(&None, &stopped), "who connects it anew leaves it so");
+            match wish {
+                "before" => mutagen.stays_paused("sync_a"),
+                _ => std::fs::write(dir.path().join("wish"), wish).unwrap(),
+            }
+            mutagen.go_on("sync_a").unwrap();
+            std::fs::read_to_string(dir.path().join("log")).unwrap().lines().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(run("stopped 1"), "pause resume");
+        assert_eq!(run("before"), "pause");
+        assert_eq!(run("paused 1"), "pause resume pause");
+
+        // Whoever finds it stopped waits; not so where a person has paused it before.
+        let dir = tempfile::tempdir().unwrap();
+        let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
+        mutagen.stop("sync_a").unwrap();
+        assert!(!mutagen.wants_paused("sync_a"));
+        mutagen.pause("sync_a").unwrap();
+        mutagen.stop("sync_a").unwrap();
+        assert!(mutagen.wants_paused("sync_a"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Engine<'_> {
         self.log.note(&format!("{}: its cycle is stopped: many files are being deleted", session.record.id));
         let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
         thread("brake", move || {
-            if mutagen.pause(&sync).is_ok() {
+            if mutagen.stop(&sync).is_ok() {
                 drop(outbox.send(Message::Braked(id)));
             }
         });
@@ -49,7 +49,7 @@ impl Engine<'_> {
         thread("cycle", move || {
             if braked {
                 // What fails here fails there too.
-                let _ = mutagen.resume(&sync);
+                let _ = mutagen.go_on(&sync);
             }
             let flushed = mutagen.flush(&sync, CYCLE);
             let session = mutagen.session(&sync).map(Box::new).map_err(|error| error.to_string());
