@@ -189,6 +189,55 @@ fn a_burst_of_events_is_told_in_a_few_writes() {
     }
 }
 
+/// The state of a process, as the kernel tells it: `T` is one that was stopped.
+fn state_of(pid: &str) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+#[test]
+fn inotifywait_stands_still_in_a_burst_and_goes_on_after_it() {
+    if !have(&["inotifywait", "perl"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("a");
+    std::fs::create_dir(&root).unwrap();
+    let mut eye = Eye::open(&dir.path().join("bin"));
+    eye.say(&format!("r {}\nw\n", root.display()));
+    let (mut pid, mut watches) = (None, false);
+    while pid.is_none() || !watches {
+        let line = eye.hear("");
+        watches |= line == "Watches established.";
+        pid = pid.or(line.strip_prefix("watcher ").map(str::to_owned));
+    }
+    let pid = pid.unwrap();
+    let ends = std::sync::atomic::AtomicBool::new(false);
+    let stood = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0.. {
+                let tree = root.join(format!("d{}", n / 500));
+                std::fs::create_dir_all(&tree).unwrap();
+                steps::write(&tree.join(n.to_string()), "x");
+                if ends.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut stood = false;
+        while !stood && Instant::now() < deadline {
+            stood = state_of(&pid) == Some('T');
+        }
+        ends.store(true, Ordering::SeqCst);
+        stood
+    });
+    assert!(stood, "it never stood still");
+    steps::write(&root.join("last"), "x");
+    while !eye.hear("E ").ends_with("/last") {}
+    wait_until("it goes on", Duration::from_secs(5), || state_of(&pid) != Some('T'));
+}
+
 #[test]
 fn it_goes_on_when_what_joins_its_words_is_killed() {
     if !have(&["inotifywait", "perl"]) {
