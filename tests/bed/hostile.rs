@@ -102,9 +102,14 @@ impl Hostile {
         let (_, to) = HOSTS.iter().find(|(name, _)| *name == start.host).unwrap();
         let options =
             ["-o", "ControlPath=none", "-o", "ConnectTimeout=5", "-o", "PreferredAuthentications=none"];
-        let refused = self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat()).exits(255);
-        let ways = refused.stderr.lines().last().and_then(|line| line.split_once('(')).map(|(_, ways)| ways);
-        ways.unwrap_or_else(|| panic!("{}: no way is named: {refused}", start.name)).to_owned()
+        let mut ways = None;
+        // A firewall that limits ssh (six logins in 30 s) may refuse one of so many.
+        wait_until(&format!("{}: a way is named", start.name), Duration::from_secs(45), || {
+            let refused = self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat()).exits(255);
+            ways = refused.stderr.lines().last().and_then(|line| Some(line.split_once('(')?.1.to_owned()));
+            ways.is_some()
+        });
+        ways.unwrap_or_default()
     }
 
     fn rules(&self) -> String {
