@@ -1,6 +1,7 @@
 //! Two repositories on this machine and whole cycles between them: what a cycle does to real git, without a network, and what
 //! becomes of one that is killed or refused at any of its steps.
 
+mod busy;
 mod in_the_way;
 mod kept;
 mod limited;
@@ -40,17 +41,20 @@ struct Pair {
 }
 
 /// Git as a person calls it, with nothing of this machine's settings.
-fn git(dir: &Path, words: &[&str]) -> String {
-    let cmd = Cmd::new("git", "be a person")
+fn person(dir: &Path, words: &[&str]) -> Cmd {
+    Cmd::new("git", "be a person")
         .dir(dir)
         .env("HOME", "/nonexistent")
         .env("XDG_CONFIG_HOME", "/nonexistent")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env_remove("GIT_DIR")
         .args(["-c", "user.name=Ada", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"])
-        .args(words);
+        .args(words)
+}
+
+fn git(dir: &Path, words: &[&str]) -> String {
     Runner::default()
-        .read(&cmd)
+        .read(&person(dir, words))
         .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", error.stderr()))
         .trim_end()
         .to_owned()
