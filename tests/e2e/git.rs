@@ -165,6 +165,9 @@ impl Shared {
 #[test]
 fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     let Some(mut bed) = Bed::new() else { return };
+    // What the agent finds.
+    let agent = "#!/bin/sh\n{ git log --format=%s; git status --porcelain; } >~/found.new 2>&1; mv ~/found.new ~/found; exec cat\n";
+    bed.host.add_program("opencode", agent).unwrap();
     let files =
         [("src/one", "1\n"), ("dos", "a\r\nb\r\n"), ("left out", "x\n"), ("a.swp", ""), ("kept.swp", "")];
     let here = bed.project("app", &files);
@@ -179,6 +182,9 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     init(&bed, &here);
     for (name, value) in [
         ("core.autocrlf", "false"),
+        ("core.eol", "lf"),
+        ("core.fileMode", "true"),
+        ("pull.rebase", "true"),
         ("alias.evil", "!touch /tmp/evil"),
         ("credential.helper", "store"),
         ("commit.gpgSign", "false"),
@@ -206,6 +212,14 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
         assert!(!config.contains(absent), "{config}");
     }
     assert!(config.contains("ada@example.com") && config.contains("example.com/a.git"), "{config}");
+    for (name, value) in
+        [("core.autocrlf", "false"), ("core.eol", "lf"), ("core.fileMode", "true"), ("pull.rebase", "true")]
+    {
+        assert_eq!(on_host(&["config", "--local", name]).success().stdout.trim_end(), value, "{name}");
+    }
+    let found = bed.host.remote_home().join("found");
+    wait_until("the agent has looked", PATIENCE, || found.exists());
+    assert_eq!(std::fs::read_to_string(found).unwrap(), "first\n");
     // A push says where that is done.
     let push = try_git(&bed, &there, &["push"]);
     assert!(push.code != 0 && push.stderr.contains("pushed from there"), "{push}");

@@ -264,6 +264,20 @@ fn the_host_gets_what_is_here_and_then_each_follows_the_other() {
 }
 
 #[test]
+fn what_is_checked_out_goes_first() {
+    let pair = Pair::new();
+    git(&pair.here, &["branch", "other"]);
+    git(&pair.here, &["tag", "v1"]);
+    let first = pair.with(|sides| sides.run(&mut pair.refused.borrow_mut(), true));
+    assert!(matches!(first, Ok(Outcome::Done(_))), "{first:?}");
+    let refs = |side: &Path| git(side, &["for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags"]);
+    assert_eq!(refs(&pair.there), "refs/heads/main");
+    pair.settle();
+    assert_eq!(refs(&pair.there), refs(&pair.here));
+    pair.alike();
+}
+
+#[test]
 fn a_tag_that_the_other_side_replaced_or_deleted_can_be_had_back() {
     let pair = Pair::new();
     pair.settle();
