@@ -88,6 +88,17 @@ pub fn differs(ctx: &Context, record: &Record, names: &str) {
     notify(ctx, &title, &body);
 }
 
+/// Says on the desktop that branches are held, because the host deletes or sets back many at once.
+pub fn held_branches(ctx: &Context, record: &Record, names: &str) {
+    let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!("sinc: {} are held in {}", harmless(names), harmless(&name));
+    let body = format!(
+        "{} deletes or sets back many branches at once: they stay here until you decide: `sinc git` says how",
+        record.host
+    );
+    notify(ctx, &title, &body);
+}
+
 /// Shows it on the desktop, if the person has not turned that off.
 fn notify(ctx: &Context, title: &str, body: &str) {
     if !ctx.config().is_ok_and(|config| config.notify.value) {

@@ -116,7 +116,8 @@ pub(super) fn report(
 ) -> Report {
     let machine = ctx.store.machine_if_known().unwrap_or_default();
     let link = super::link::describe(ctx, &subject.record);
-    let git = super::link::git(ctx, &subject.record);
+    let above = || super::git::above(ctx, &subject.record).map(|why| format!("not shared: {why}"));
+    let git = super::link::git(ctx, &subject.record).or_else(above);
     Report { git, ..Report::new(&subject.record, &subject.host, sync, answer, &machine, link) }
 }
 

@@ -4,17 +4,10 @@ use std::collections::BTreeSet;
 
 use super::decide::{Moves, RefMove};
 use super::state::{Head, Oid, State};
-use crate::ignore::ALWAYS;
 use crate::process::quote::universal;
 
 /// The most that one call carries, bytes: one word of a command may have 128 KiB on Linux, and on the way there all are one.
 const MOST: usize = 48 * 1024;
-
-/// More patterns than this are not told: they have to fit into the call.
-const MOST_PATTERNS: usize = 300;
-
-/// So many bytes of them, too.
-const MOST_OF_PATTERNS: usize = 12 * 1024;
 
 /// The calls that bring a side there, each as its words: all that expect it to be as it was. More than one only where very much
 /// moves; then what HEAD and the index depend on is in the last.
@@ -81,27 +74,6 @@ pub fn pack(tips: &BTreeSet<Oid>, pack: &str) -> String {
 
 /// The word that has it look whether the files are there.
 pub const VERIFY: &str = "verify";
-
-/// The words about tracked files that the sync leaves out, by its patterns: they are never on the host, and must not look deleted
-/// there. In the file that says what is checked out it is the other way round.
-#[must_use]
-pub fn left_out(patterns: &[String]) -> Vec<String> {
-    // Git knows no braces; what is always left out is never tracked.
-    let fits = |pattern: &&String| !pattern.contains(['{', '\n']) && !ALWAYS.contains(&pattern.as_str());
-    let mut bytes = 0;
-    let few = |pattern: &&String| {
-        bytes += universal(pattern).len();
-        bytes <= MOST_OF_PATTERNS
-    };
-    let patterns: Vec<&String> = patterns.iter().filter(fits).take(MOST_PATTERNS).take_while(few).collect();
-    let mut words: Vec<String> = patterns.iter().map(|pattern| format!("skip {pattern}")).collect();
-    words.push("sparse /*".to_owned());
-    words.extend(patterns.iter().map(|pattern| match pattern.strip_prefix('!') {
-        Some(back) => format!("sparse {back}"),
-        None => format!("sparse !{pattern}"),
-    }));
-    words
-}
 
 /// A line for `git update-ref --stdin`. A branch that HEAD leaves is deleted after it has left.
 fn line(one: &RefMove, late: bool) -> String {

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 
 use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide};
 use super::local::Local;
-use super::state::{Head, Oid, Snapshot, State, Tool, Which, parse};
+use super::state::{Head, Name, Oid, Snapshot, State, Tool, Which, parse};
 use super::transport::{Tell, Transport};
-use super::{APPLY, SETUP, SNAPSHOT, apply, base, limits, merge, setup, unsent};
+use super::{APPLY, SETUP, SNAPSHOT, apply, base, left_out, limits, merge, setup, unsent};
 use crate::ignore::is_misleading;
 use crate::remote::{Reply, Script};
 
@@ -88,6 +88,8 @@ pub struct Report {
     pub differs: Vec<Differs>,
     /// What waits.
     pub waits: Vec<Waits>,
+    /// Branches among these that the host has deleted or set back with many others.
+    pub held: BTreeSet<Name>,
     /// Something of that waits for a lock, whose end nobody tells.
     pub locked: bool,
     /// What a person should know though it works.
@@ -103,7 +105,7 @@ pub enum Looked {
 }
 
 impl Sides<'_> {
-    /// Looks at both sides. Where the host has no repository yet, it gets one if `make`.
+    /// Looks at both sides. Where the host has no repository yet, or one that sinc has not set up, it gets that if `make`.
     ///
     /// # Errors
     /// A side cannot be asked, or its answer is not understood.
@@ -125,7 +127,7 @@ impl Sides<'_> {
             filters: state.filters.clone(),
             partial: state.limits.contains("partial"),
         };
-        let there = match parse(&there?, Which::There)? {
+        let mut there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
             // Who commits may not be set yet; there is nothing to be shared either.
             Snapshot::None(_) if here.branches.is_empty() && here.at.is_none() => {
@@ -156,6 +158,12 @@ impl Sides<'_> {
         if let Some(why) = limits::refused(&tool(&here), &tool(&there)) {
             return stop(Some(why));
         }
+        if there.plain && make {
+            let words = setup::words(&self.local, &here, &self.excludes)?;
+            let reply = lines(&(self.ask)("set up the host's repository", &SETUP, &words)?);
+            // That it cannot be done now keeps nobody back: it is noted.
+            there.plain = !reply.contains_key("end");
+        }
         Ok(Looked::Both(here, there))
     }
 
@@ -185,6 +193,16 @@ impl Sides<'_> {
         let odd = self.local.no_commits(&commits)?;
         refused.extend(odd.into_iter().map(|oid| (oid, "it is no commit".to_owned())));
         Ok(())
+    }
+
+    /// What a person should know of tracked files that the sync leaves out.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn left_out(&self) -> Result<Option<left_out::Note>> {
+        let cmd = self.local.git("list what is tracked").args(["ls-files", "-z"]);
+        let tracked = self.local.runner().answer(&cmd)?.stdout;
+        Ok(left_out::note(tracked.split(|byte| *byte == 0), &self.ignores))
     }
 
     /// Decides what is to be moved.
@@ -303,7 +321,7 @@ impl Sides<'_> {
             moved |= moves_something;
             for mut words in apply::calls(state, moves, index.as_ref()) {
                 if which == Which::There && index.is_some() {
-                    words.extend(apply::left_out(&self.ignores));
+                    words.extend(left_out::words(&self.ignores));
                 }
                 let answer = loop {
                     let mut all = Vec::new();
@@ -363,6 +381,7 @@ impl Sides<'_> {
             ),
             differs: plan.differs,
             waits: plan.waits,
+            held: plan.base.held,
             locked: plan.locked,
             notes: limits::notes(here, there),
         })))

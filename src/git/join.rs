@@ -9,7 +9,7 @@ use super::decide::{Moves, RefMove, locks};
 use super::local::Local;
 use super::merge::{own, put_together};
 use super::state::{Name, Oid, State, Which};
-use super::{APPLY, apply, base};
+use super::{APPLY, apply, base, left_out};
 
 /// The oldest git that merges without touching a file.
 const LEAST: (u32, u32) = (2, 38);
@@ -176,7 +176,7 @@ fn move_both(
         }
         for mut words in apply::calls(state, &moves, index.get(&which)) {
             if which == Which::There {
-                words.extend(apply::left_out(&sides.ignores));
+                words.extend(left_out::words(&sides.ignores));
             }
             let answer = match which {
                 Which::There => (sides.ask)("move the host's branch", &APPLY, &words)?,

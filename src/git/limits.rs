@@ -52,15 +52,22 @@ pub fn not_here(snapshot: &Snapshot, project: &Path) -> Option<String> {
         Snapshot::Unlike(kind) => {
             Some(format!("{}: `git = false` under `[sync]` in sinc's configuration leaves it alone", unlike("here", kind)))
         }
-        Snapshot::None(_) => {
-            let above = project.ancestors().skip(1).find(|dir| dir.join(".git").exists())?;
-            Some(format!(
-                "this directory is a part of the repository in {}: run `sinc` there to share it",
-                above.display()
-            ))
-        }
+        Snapshot::None(_) => above(project).map(is_a_part),
         _ => None,
     }
+}
+
+/// The directory whose repository a project without one is a part of.
+#[must_use]
+pub fn above(project: &Path) -> Option<&Path> {
+    let has = |dir: &&Path| dir.join(".git").symlink_metadata().is_ok();
+    if has(&project) { None } else { project.ancestors().skip(1).find(has) }
+}
+
+/// That it is one, in a sentence.
+#[must_use]
+pub fn is_a_part(above: &Path) -> String {
+    format!("this directory is a part of the repository in {}: run `sinc` there to share it", above.display())
 }
 
 /// What is said of a repository that is stored in another way.
@@ -95,12 +102,32 @@ pub fn notes(here: &State, there: &State) -> Vec<String> {
             notes.push(text.to_owned());
         }
     };
-    add("submodules", "submodules: their files are synced, their own git is not there on the host");
-    add("shallow", "this repository is shallow: branches older than it reaches cannot be sent");
+    add(
+        "submodules",
+        "submodules: their files are synced, their own git is not there on the host: what is in them is committed here",
+    );
+    add(
+        "shallow",
+        "this repository is shallow: branches older than it reaches cannot be sent: `git fetch --unshallow` here gets the rest",
+    );
     for (state, side) in [(here, "here"), (there, "on the host")] {
         for name in state.odd.iter().take(5) {
-            notes.push(format!("`{name}` {side} has a name that cannot be carried"));
+            let way = if name.starts_with("refs/heads/") {
+                ": give it another (`git branch -m -- OLD NEW`)"
+            } else if name.starts_with("refs/tags/") {
+                ": give it another (`git tag NEW refs/tags/OLD`, then `git tag -d -- OLD`)"
+            } else {
+                ""
+            };
+            notes.push(format!("`{name}` {side} has a name that cannot be carried{way}"));
         }
+    }
+    if there.plain {
+        notes.push(
+            "sinc has not made the repository on the host, and not set it up yet (is there a `.git/config.lock`?): `git push` \
+             is not refused there, and `git add -A` takes `.sinc-session` too: the next move of git tries again"
+                .to_owned(),
+        );
     }
     notes
 }
@@ -186,14 +213,18 @@ mod tests {
         let limited = state("limit shallow\nlimit submodules\n");
         let said = notes(&limited, &state("")).join("\n");
         assert_eq!(said.lines().count(), 2, "{said}");
-        for what in ["submodules: their files", "is shallow"] {
+        for what in ["submodules: their files", "is shallow", "`git fetch --unshallow`", "is committed here"]
+        {
             assert!(said.contains(what), "{said}");
         }
         assert!(notes(&state(""), &limited).is_empty());
+        assert!(notes(&state("plain yes\n"), &state("")).is_empty());
         let odd = state(&format!("ref {} refs/heads/-x\n", "a".repeat(40)));
         assert_eq!(
             notes(&state(""), &odd),
-            ["`refs/heads/-x` on the host has a name that cannot be carried"]
+            [
+                "`refs/heads/-x` on the host has a name that cannot be carried: give it another (`git branch -m -- OLD NEW`)"
+            ]
         );
     }
 }

@@ -6,6 +6,7 @@ pub mod base;
 pub mod cycle;
 pub mod decide;
 pub mod join;
+pub mod left_out;
 pub mod limits;
 pub mod local;
 mod merge;
@@ -34,7 +35,7 @@ pub static GIVE: Script =
 /// Takes in what was packed.
 pub static TAKE: Script =
     Script::new(concat!(include_str!("env.sh"), include_str!("pack.sh"), include_str!("take.sh")));
-/// Makes the host's repository.
+/// Makes the host's repository, or sets up one that is there.
 pub static SETUP: Script = Script::new(concat!(include_str!("env.sh"), include_str!("setup.sh")));
 
 /// Tells what was let go of.

@@ -34,6 +34,17 @@ impl Quarantine {
         &self.directory
     }
 
+    /// The packs that are in it, in the project.
+    ///
+    /// # Errors
+    /// It cannot be looked into.
+    pub(super) fn packs(&self) -> io::Result<Vec<PathBuf>> {
+        let directory = self.directory.join("pack");
+        let names = files(&self.project.join(&directory))?;
+        let packs = names.into_iter().filter(|path| path.extension() == Some(OsStr::new("pack")));
+        Ok(packs.filter_map(|path| Some(directory.join(path.file_name()?))).collect())
+    }
+
     /// Lets in what git has checked: all of it in packs. One is there for git when its index is, so that comes last.
     ///
     /// # Errors
@@ -42,12 +53,7 @@ impl Quarantine {
         let from = self.project.join(&self.directory).join("pack");
         let to = self.project.join(STORE).join("pack");
         fs::create_dir_all(&to)?;
-        let mut files: Vec<PathBuf> = match fs::read_dir(from) {
-            Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?,
-            // All was there already.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let mut files = files(&from)?;
         files.sort_by_key(|path| path.extension() == Some(OsStr::new("idx")));
         for path in files {
             if let Some(name) = path.file_name() {
@@ -59,6 +65,16 @@ impl Quarantine {
 
     fn clear(&self) {
         let _ = fs::remove_dir_all(self.project.join(&self.directory));
+    }
+}
+
+/// What is in a directory.
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        // All was there already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The host's repository is made, with what the content of files depends on, and nothing else of the person's settings.
+//! The host's repository is made, or set up where somebody else has made it there, with what the content of files depends on, and nothing else of the person's settings.
 
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 # what the other side has.
 # Answers are lines `key value`, the last one `end yes`. `busy` names what keeps others from moving anything, `old` which lock
 # of that has been there for minutes, `locked` a name that git works on, or did when it was killed; `fresh` says that sinc has never
-# been in this repository, `id` which one it is; `pack` is what the other side lacks, where that is little.
+# been in this repository, `plain` that it has not set it up, `id` which one it is; `pack` is what the other side lacks, where that is little.
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || { put repo nowhere; put end yes; exit 0; };
 shift;
@@ -20,6 +20,7 @@ case "$x$nl" in *" sha256$nl"* | *" reftable"*) put end yes; exit 0;; esac;
 unlock_dead;
 # The empty tree is never sent, so it is made on each side.
 if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
+if [ -e .git/sinc/set-up ]; then :; else put plain yes; fi;
 # Which repository it is. One that a full disk or a power cut left empty is none.
 if [ -s .git/sinc/id ]; then :; else
 if [ -e .git/sinc/id ]; then rm -f .git/sinc/id; fi;

@@ -223,6 +223,8 @@ pub struct State {
     pub damaged: BTreeSet<String>,
     /// Nobody has looked at this repository before: nothing was agreed on with it.
     pub fresh: bool,
+    /// Sinc has neither made nor set it up.
+    pub plain: bool,
     /// Which repository it is: one that is made anew has another.
     pub id: Option<String>,
     /// Filters that are set up, and those that the project's attributes name.
@@ -266,13 +268,13 @@ pub enum Snapshot {
     Elsewhere,
 }
 
-/// An answer that is not understood.
+/// An answer that is not understood, or cannot be carried.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Odd(String);
 
 impl fmt::Display for Odd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "what is said of the repository is not understood: {}", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -305,9 +307,10 @@ impl Which {
 pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     let text = String::from_utf8_lossy(answer);
     // What it says instead may be anything, and is shown on a terminal.
-    let odd = |what: &str| {
-        Odd(what.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).take(200).collect())
+    let plain = |what: &str| -> String {
+        what.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).take(200).collect()
     };
+    let odd = |what: &str| Odd(format!("what is said of the repository is not understood: {}", plain(what)));
     let lines: Vec<(&str, &str)> =
         text.lines().map(|line| line.split_once(' ').unwrap_or((line, ""))).collect();
     if lines.last() != Some(&("end", "yes")) {
@@ -336,7 +339,13 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     let oid = |text: &str| Oid::parse(text).ok_or_else(|| odd(text));
     let head = get("head").ok_or_else(|| odd("no HEAD"))?;
     let head = match head.strip_prefix("ref: refs/heads/") {
-        Some(name) => Head::Branch(Name::parse(name).ok_or_else(|| odd(head))?),
+        Some(name) => Head::Branch(Name::parse(name).ok_or_else(|| {
+            let at = if side == Which::Here { "here" } else { "on the host" };
+            Odd(format!(
+                "HEAD {at} stands on `{}`, a name that cannot be carried: give the branch another (`git branch -m NAME` {at})",
+                plain(name)
+            ))
+        })?),
         None => Head::Commit(oid(head)?),
     };
     let at = match (get("at"), get("tree")) {
@@ -368,6 +377,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         odd: Vec::new(),
         damaged: BTreeSet::new(),
         fresh: get("fresh").is_some(),
+        plain: get("plain").is_some(),
         id: get("id").filter(|id| is_id(id)).map(str::to_owned),
         filters: Default::default(),
         incoming: false,
@@ -377,7 +387,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     for (key, value) in &lines {
         match *key {
             "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh"
-            | "pack" | "id" => {}
+            | "plain" | "pack" | "id" => {}
             "damaged" => drop(state.damaged.insert((*value).to_owned())),
             "ref" => {
                 let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
@@ -617,6 +627,18 @@ mod tests {
         let text = said("").replacen("head ref: refs/heads/main", "head ref: refs/x/\u{1b}[2J\u{202e}", 1);
         let odd = parse(text.as_bytes(), Which::There).unwrap_err().to_string();
         assert!(odd.contains("refs/x") && !odd.contains(is_misleading), "{odd:?}");
+        // A branch whose name cannot be carried is told as what it is, with the way out.
+        for (name, shown) in [("-x", "`-x`"), ("a\u{1b}b", "`a\u{fffd}b`")] {
+            let text = said("").replacen("ref: refs/heads/main", &format!("ref: refs/heads/{name}"), 1);
+            for (side, at) in [(Which::Here, "here"), (Which::There, "on the host")] {
+                let odd = parse(text.as_bytes(), side).unwrap_err().to_string();
+                let told = format!("HEAD {at} stands on {shown}, a name that cannot be carried");
+                assert!(
+                    odd.starts_with(&told) && odd.contains(&format!("`git branch -m NAME` {at}")),
+                    "{odd:?}"
+                );
+            }
+        }
     }
 
     #[test]

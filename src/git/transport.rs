@@ -109,10 +109,37 @@ impl Transport {
             .arg(self.url())
             .args(oids.iter().map(|oid| oid.as_str()));
         match local.runner().answer(&cmd) {
-            Ok(_) => apart.let_in().context("what was fetched cannot be kept").map(|()| None),
-            Err(error) if line_failed(&error) => Err(error.into()),
-            Err(error) => Ok(Some(reason(&error))),
+            Ok(_) => {}
+            Err(error) if line_failed(&error) => return Err(error.into()),
+            Err(error) => return Ok(Some(reason(&error))),
         }
+        if let Some(why) = self.check(local, &apart)? {
+            return Ok(Some(why));
+        }
+        apart.let_in().context("what was fetched cannot be kept").map(|()| None)
+    }
+
+    /// Checks again what came, with what obeys no settings: a fetch overlooks what `fetch.fsck.*` says, in a file of the project's
+    /// too that the person's settings include. Gives why git refuses it.
+    fn check(&self, local: &Local, apart: &Quarantine) -> Result<Option<String>> {
+        for pack in apart.packs().context("what was fetched cannot be looked at")? {
+            let cmd = local
+                .git("check what was fetched")
+                .silence(self.silence)
+                .env("GIT_OBJECT_DIRECTORY", apart.directory())
+                .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", STORE)
+                .args(["index-pack", "-v", "--strict", "-o"])
+                .arg(apart.directory().join("again.idx"))
+                .arg(pack);
+            match local.runner().answer(&cmd) {
+                // Its own name is all that it says; besides that, what it could not check because it is nowhere.
+                Ok(said) if said.stdout.iter().filter(|byte| **byte == b'\n').count() == 1 => {}
+                Ok(_) => return Ok(Some("a file that git has to check is missing".to_owned())),
+                Err(error) if !matches!(error.outcome(), Outcome::Exit(_)) => return Err(error.into()),
+                Err(error) => return Ok(Some(reason(&error))),
+            }
+        }
+        Ok(None)
     }
 
     /// Sends these objects. Gives those that git there does not take, and why: all others are there afterwards.

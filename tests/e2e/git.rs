@@ -42,6 +42,15 @@ pub(crate) fn try_git(bed: &Bed, dir: &Path, words: &[&str]) -> Run {
     bed.sandbox.run("git", &all)
 }
 
+/// A desktop that notes what it is told. Gives all of that.
+#[track_caller]
+pub(crate) fn desktop(bed: &Bed) -> impl Fn() -> String + use<> {
+    let (desktop, told) = (bed.host.bin().join("notify-send"), bed.host.dir().join("notified"));
+    steps::write(&desktop, &format!("#!/bin/sh\necho \"$*\" >>{}\n", told.display()));
+    steps::set_mode(&desktop, 0o755);
+    move || std::fs::read_to_string(&told).unwrap_or_default()
+}
+
 #[track_caller]
 pub(crate) fn shared() -> Option<Shared> {
     let bed = Bed::new()?;
@@ -325,15 +334,10 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     shared.sinc(&["link", "stop"]).success();
     let here = shared.commit(&shared.here, "top", "here\n");
     let there = shared.commit(&shared.there, "more", "there\n");
-    // The desktop notes what it is told.
-    let desktop = shared.bed.host.bin().join("notify-send");
-    let told_desktop = shared.bed.host.dir().join("notified");
-    steps::write(&desktop, &format!("#!/bin/sh\necho \"$*\" >>{}\n", told_desktop.display()));
-    steps::set_mode(&desktop, 0o755);
+    let notified = desktop(&shared.bed);
     shared.sinc(&["link", "start"]).success();
     let told = shared.wait_state("differs");
     assert_eq!(told["differs"][0]["name"], "refs/heads/main", "{told:#}");
-    let notified = || std::fs::read_to_string(&told_desktop).unwrap_or_default();
     wait_until("the desktop is told", PATIENCE, || notified().contains("main moved on both sides in app"));
     assert_eq!(notified().lines().count(), 1, "{}", notified());
     // The link tells it a moment later.
@@ -552,6 +556,42 @@ fn without_a_link_each_sinc_and_each_flush_brings_git_in_step() {
     let run = shared.sinc(&["git", "join"]).success();
     assert!(run.stderr.contains("Joined main"), "{run}");
     assert_eq!(shared.all(&shared.here), shared.all(&shared.there), "{run}");
+}
+
+#[test]
+fn of_a_part_of_a_repository_it_is_said_where_git_is_shared() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("mono/app", &[("a", "1\n")]);
+    let above = here.parent().unwrap();
+    init(&bed, above);
+    let told = format!("not shared: this directory is a part of the repository in {}", above.display());
+    let run = steps::connect(&bed.sandbox, &here);
+    assert!(run.stderr.contains(&format!("git is {told}")), "{run}");
+    // Once; and where a person looks.
+    let run = steps::connect(&bed.sandbox, &here);
+    assert!(!run.stderr.contains(&told), "{run}");
+    for words in ["status", "git"] {
+        let run = bed.sandbox.sinc_in(&here, &[words]).success();
+        assert!(run.stdout.contains(&told), "{run}");
+    }
+    bed.sandbox.configure_also("[sync]\ngit = false\n");
+    let run = bed.sandbox.sinc_in(&here, &["status"]).success();
+    assert!(!run.stdout.contains(&told), "{run}");
+}
+
+#[test]
+fn tracked_files_that_the_sync_leaves_out_are_said() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("a", "1\n"), ("node_modules/x", "1\n")]);
+    init(&bed, &here);
+    let run = steps::connect(&bed.sandbox, &here);
+    let told = "the sync leaves out tracked files (1, as `node_modules/x`)";
+    assert!(run.stderr.contains(told), "{run}");
+    let there = steps::there(&bed, "app");
+    let shared = Shared { bed, here, there };
+    shared.clean();
+    assert!(shared.sinc(&["git"]).success().stdout.contains(told));
+    assert!(!shared.there.join("node_modules").exists());
 }
 
 #[test]

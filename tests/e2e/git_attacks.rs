@@ -259,6 +259,10 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
         has(&shared.there) == has(&shared.here) && shared.there(&["diff", "--cached"]).is_empty()
     });
     assert_eq!(moved(&shared), before, "{}", shared.log());
+    // It is set up as one that sinc makes: the marker stays out, and a push goes nowhere.
+    assert_eq!(shared.there(&["status", "--porcelain"]), "");
+    let push = || git::try_git(&shared.bed, &shared.there, &["push"]).stderr;
+    assert!(push().contains("sinc: commits go to the laptop"), "{}", push());
     // And one that commits at once.
     sinc(&shared, &["link", "stop"]).success();
     std::fs::remove_dir_all(shared.there.join(".git")).unwrap();
@@ -270,6 +274,7 @@ fn a_repository_made_anew_on_the_host_deletes_nothing_here() {
     let kept = before.lines().find(|line| line.ends_with("refs/heads/main")).unwrap().to_owned();
     assert!(moved(&shared).contains(&kept), "{}\n{}", moved(&shared), shared.log());
     shared.wait_state("differs");
+    assert!(push().contains("sinc: commits go to the laptop"), "{}", push());
 }
 
 #[test]
@@ -396,6 +401,7 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
     }
     shared.clean();
     let before = moved(&shared);
+    let notified = git::desktop(&shared.bed);
     // In one moment: three are deleted, two set back.
     let old = shared.there(&["rev-parse", "main~4"]);
     let lines = format!(
@@ -410,6 +416,9 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
     assert_eq!((waits.len(), held), (5, 5), "{told:#}\n{before}\n{}\n{}", moved(&shared), shared.log());
     let run = sinc(&shared, &["status"]).success();
     assert!(run.stdout.contains("at once"), "{run}");
+    wait_until("the desktop is told", PATIENCE, || {
+        notified().contains("b0, b1, b2 and 2 more are held in app")
+    });
     // A person decides.
     let b4 = shared.here(&["rev-parse", "b4"]);
     sinc(&shared, &["git", "join", "b4", "--mine"]).success();
@@ -420,6 +429,8 @@ fn many_branches_that_are_deleted_or_set_back_are_held_and_asked() {
     let good = branch(&shared, "better", "main^{tree}");
     arrives(&shared, "better", &good);
     assert_eq!(self::waits(&shared.wait_state("waits")).len(), 3, "{}", shared.log());
+    // It is said once.
+    assert_eq!(notified().lines().count(), 1, "{}", notified());
     shared.here(&["rev-parse", "b0", "b1", "b2"]);
     sinc(&shared, &["git", "join", "--theirs"]).success();
     shared.clean();

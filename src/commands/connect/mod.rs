@@ -295,6 +295,9 @@ impl Plan<'_> {
             }
             first_cycle::tell_conflicts(self.ctx, &seen);
             super::git::share(self.ctx, &self.remote, &record, &mutagen);
+            if self.record.is_none() {
+                super::git::tell_above(self.ctx, &record);
+            }
         }
 
         let terminal = self.terminal(&record.remote);

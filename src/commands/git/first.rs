@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::super::context::Context;
 use super::super::paint::harmless;
-use super::{lock, not_shared, short, with_sides};
+use super::{above, lock, not_shared, short, with_sides};
 use crate::git::base;
 use crate::git::cycle::{Outcome, Refused};
 use crate::remote::Remote;
@@ -35,20 +35,29 @@ pub(in crate::commands) fn share(ctx: &Context, remote: &Remote, record: &Record
     }
 }
 
+/// A session that is new, of a project that is a part of a repository: that nothing is shared is said.
+pub(in crate::commands) fn tell_above(ctx: &Context, record: &Record) {
+    if let Some(why) = above(ctx, record) {
+        ctx.ui.note(&format!("git is not shared: {why}"));
+    }
+}
+
 fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> Result<()> {
     let _lock = lock(ctx, record)?;
     let line = ctx.ui.progress();
     line.show("Sending", "the project's history");
     let tell = |text: &str| line.show("Sending", &format!("the project's history: {text}"));
-    let outcome = with_sides(ctx, remote, record, Some(mutagen), Some(&tell), |sides| {
+    let (outcome, left_out) = with_sides(ctx, remote, record, Some(mutagen), Some(&tell), |sides| {
         let mut refused = Refused::new();
+        let mut outcome = sides.run(&mut refused, true)?;
         for _ in 1..TRIES {
-            match sides.run(&mut refused, true)? {
-                Outcome::Again(_) => {}
-                outcome => return Ok(outcome),
+            if !matches!(outcome, Outcome::Again(_)) {
+                break;
             }
+            outcome = sides.run(&mut refused, true)?;
         }
-        sides.run(&mut refused, true)
+        let left_out = if matches!(outcome, Outcome::Done(_)) { sides.left_out()? } else { None };
+        Ok((outcome, left_out))
     })?;
     drop(line);
     match outcome {
@@ -66,6 +75,11 @@ fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> 
             }
             for note in &report.notes {
                 ctx.ui.note(&format!("git: {note}"));
+            }
+            match left_out {
+                Some(note) if note.looks_deleted => ctx.ui.warn(&format!("git: {}", note.text)),
+                Some(note) => ctx.ui.note(&format!("git: {}", note.text)),
+                None => {}
             }
         }
     }

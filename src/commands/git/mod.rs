@@ -5,7 +5,7 @@ mod join;
 mod lost;
 mod show;
 
-pub(super) use first::share;
+pub(super) use first::{share, tell_above};
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::config::Mode;
 use crate::failure::{Failure, Kind};
 use crate::git::base;
 use crate::git::cycle::{Sides, Wait};
+use crate::git::limits;
 use crate::git::local::Local;
 use crate::git::transport::{Tell, Transport};
 use crate::remote::{Remote, Script};
@@ -62,6 +63,14 @@ fn not_shared(ctx: &Context, record: &Record) -> Result<Option<&'static str>> {
         return Ok(Some("only in the modes that go both ways"));
     }
     Ok(None)
+}
+
+/// Why nothing is shared of a project that is a part of a repository; nothing where git is off, or that repository is in the home
+/// directory or above: many a person's settings are in one there, and no session can be.
+pub(super) fn above(ctx: &Context, record: &Record) -> Option<String> {
+    let home = ctx.environment.home();
+    let there = limits::above(&record.local).filter(|above| !home.starts_with(above))?;
+    matches!(not_shared(ctx, record), Ok(None)).then(|| limits::is_a_part(there))
 }
 
 /// Nobody else moves anything in the session's repository while this is held.

@@ -116,6 +116,7 @@ fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
     sides.fetch(&here, &there, &mut refused)?;
     let plan = sides.decide(&here, &there, &refused);
     told.notes = limits::notes(&here, &there);
+    told.notes.extend(sides.left_out()?.map(|note| note.text));
     told.notes
         .extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));
     told.differs = plan.differs.iter().map(|one| differs(sides, one)).collect();

@@ -8,6 +8,7 @@ mod limited;
 mod lock;
 mod many;
 mod on_the_way;
+mod set_up;
 mod transport;
 
 use std::cell::{Cell, RefCell};
@@ -65,6 +66,9 @@ fn script(dir: &Path, script: &Script, words: &[String]) -> Vec<u8> {
     let mut all = vec![dir.to_str().unwrap()];
     all.extend(words.iter().map(String::as_str));
     let cmd = Cmd::new("sh", "be the host")
+        .env("HOME", "/nonexistent")
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
         .answers(&(0..256).collect::<Vec<_>>())
         .args(["-c", &script.command(&all)]);
     // One that is killed has said nothing.
@@ -476,11 +480,15 @@ fn joined_in_each_way() {
 
 #[test]
 fn tracked_files_that_the_sync_leaves_out_do_not_look_deleted() {
-    let pair = Pair::new();
-    std::fs::create_dir(pair.here.join("dist")).unwrap();
-    std::fs::write(pair.here.join("dist/x"), "built\n").unwrap();
+    let mut pair = Pair::new();
+    pair.ignores.push("*.{out,o}".to_owned());
+    for (dir, file) in [("dist", "dist/x"), ("sub", "sub/y.o")] {
+        std::fs::create_dir(pair.here.join(dir)).unwrap();
+        std::fs::write(pair.here.join(file), "built\n").unwrap();
+    }
     git(&pair.here, &["add", "-A"]);
     git(&pair.here, &["commit", "-qm", "with what is built"]);
+    git(&pair.here, &["branch", "other"]);
     pair.settle();
     assert_eq!(git(&pair.there, &["status", "--porcelain"]), "");
     std::fs::write(pair.there.join("a"), "2\n").unwrap();
@@ -492,6 +500,39 @@ fn tracked_files_that_the_sync_leaves_out_do_not_look_deleted() {
     git(&pair.here, &["commit", "-qm", "more of it"]);
     pair.settle();
     assert_eq!(git(&pair.there, &["status", "--porcelain"]), "");
+    // Git there switches without them, and here they stay.
+    for (branch, text) in [("other", "other\n"), ("main", "main\n")] {
+        git(&pair.there, &["checkout", "-q", branch]);
+        assert!(!pair.there.join("dist").exists() && !pair.there.join("sub").exists(), "{branch}");
+        std::fs::write(pair.there.join("b"), text).unwrap();
+        git(&pair.there, &["commit", "-qam", branch]);
+        pair.settle();
+        assert_eq!(git(&pair.there, &["status", "--porcelain"]), "", "{branch}");
+        assert_eq!(git(&pair.here, &["show", "--stat", "--format="]).lines().count(), 2, "only one file");
+        assert_eq!(git(&pair.here, &["ls-files", "dist/x", "sub"]), "dist/x\nsub/y.o");
+    }
+}
+
+#[test]
+fn tracked_files_that_the_sync_leaves_out_are_noted_and_more_so_where_git_on_the_host_is_not_told() {
+    let mut pair = Pair::new();
+    let noted = |pair: &Pair| pair.with(|sides| sides.left_out().unwrap()).map(|note| note.text);
+    pair.settle();
+    assert_eq!(noted(&pair), None);
+    std::fs::create_dir(pair.here.join("dist")).unwrap();
+    for file in ["dist/x", "y.o"] {
+        std::fs::write(pair.here.join(file), "built\n").unwrap();
+    }
+    git(&pair.here, &["add", "-A"]);
+    let said = noted(&pair).unwrap();
+    assert!(
+        said.contains("`dist/x`") && said.contains("`.sincignore`") && !said.contains("commit -a"),
+        "{said}"
+    );
+    pair.ignores.extend((0..400).map(|at| format!("none-{at}")));
+    pair.ignores.push("*.o".to_owned());
+    let said = noted(&pair).unwrap();
+    assert!(said.contains("`y.o`") && said.contains("commit -a") && !said.contains("dist/x"), "{said}");
 }
 
 #[test]

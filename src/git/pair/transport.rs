@@ -90,6 +90,67 @@ fn a_file_of_the_projects_that_says_where_our_url_leads_is_not_followed() {
 }
 
 #[test]
+fn what_a_file_of_the_projects_tells_git_to_overlook_is_not_let_in() {
+    let pair = Pair::new();
+    pair.settle();
+    let text = "[fetch \"fsck\"]\n\tgitmodulesUrl = ignore\n\thasDotgit = ignore\n";
+    Pair::commit(&pair.here, "team.gitconfig", text);
+    // One that came over long before under another name.
+    let option = "[submodule \"a\"]\n\tpath = a\n\turl = --upload-pack=touch pwn\n";
+    Pair::commit(&pair.here, "harmless", option);
+    git(&pair.here, &["config", "include.path", "../team.gitconfig"]);
+    pair.settle();
+    let stored = |words: &[&str], text: &[u8]| {
+        let cmd = process::Cmd::new("git", "be the host").dir(&pair.there).args(words).stdin(text);
+        Runner::default().read(&cmd).unwrap().trim_end().to_owned()
+    };
+    let raw = |mode: &str, name: &str, oid: &str| {
+        let mut raw = format!("{mode} {name}\0").into_bytes();
+        raw.extend((0..20).map(|at| u8::from_str_radix(&oid[2 * at..2 * at + 2], 16).unwrap()));
+        stored(&["hash-object", "-w", "-t", "tree", "--literally", "--stdin"], &raw)
+    };
+    let modules = stored(&["hash-object", "-w", "--stdin"], format!("{option}\n").as_bytes());
+    let evil = [
+        ("url", raw("100644", ".gitmodules", &modules)),
+        ("known", raw("100644", ".gitmodules", &git(&pair.there, &["rev-parse", "main:harmless"]))),
+        ("dotgit", raw("40000", ".git", &git(&pair.there, &["rev-parse", "main^{tree}"]))),
+    ];
+    for (name, tree) in &evil {
+        let commit = git(&pair.there, &["commit-tree", tree, "-p", "main", "-m", name]);
+        git(&pair.there, &["update-ref", &format!("refs/heads/{name}"), &commit]);
+        // It is armed.
+        let third = pair.here.with_file_name("third");
+        std::fs::create_dir_all(&third).unwrap();
+        git(&third, &["init", "-q"]);
+        git(&third, &["config", "include.path", "../../here/team.gitconfig"]);
+        let words = ["-c", "fetch.fsckObjects=true", "fetch", "-q", pair.there.to_str().unwrap(), name];
+        git(&third, &words);
+    }
+    git(&pair.there, &["branch", "good"]);
+    for _ in 0..2 {
+        let report = pair.settle();
+        let names: Vec<&str> = report.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["refs/heads/dotgit", "refs/heads/known", "refs/heads/url"]);
+        assert_eq!(git(&pair.here, &["branch", "--format=%(refname:short)"]), "good\nmain");
+        pair.refused.borrow_mut().clear();
+    }
+    for (name, tree) in &evil {
+        let local = Local::new(Runner::default(), &pair.here);
+        let oid = Oid::parse(tree).unwrap();
+        assert_eq!(local.missing(&[&oid].into()).unwrap().len(), 1, "{name} is in the store here");
+    }
+    // A file that git checks by its name, in order and there already, does not have its commits refused.
+    let fine = "[submodule \"a\"]\n\tpath = a\n\turl = ./a\n";
+    Pair::commit(&pair.there, ".gitmodules", fine);
+    pair.settle();
+    for text in ["2\n", &noise(1, 90_000)] {
+        let id = Pair::commit(&pair.there, "a", text);
+        pair.settle();
+        assert_eq!(git(&pair.here, &["rev-parse", "main"]), id);
+    }
+}
+
+#[test]
 fn what_a_shallow_host_cannot_take_waits_and_all_else_goes_on() {
     let mut pair = Pair::new();
     let origin = pair.here.clone();

@@ -166,7 +166,8 @@ impl Rule {
 }
 
 /// A glob without its `{a,b}` groups: all that they stand for.
-fn alternatives(glob: &str) -> Vec<String> {
+#[must_use]
+pub fn alternatives(glob: &str) -> Vec<String> {
     let bytes = glob.as_bytes();
     let (mut depth, mut begin, mut parts, mut from) = (0_u32, 0, Vec::new(), 0);
     let (mut at, mut in_class) = (0, false);

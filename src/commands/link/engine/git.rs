@@ -60,8 +60,9 @@ pub(in crate::commands::link) struct GitWatched {
     again: u32,
     /// What a person is told.
     pub told: Option<String>,
-    /// What differed when it was last said.
+    /// What differed, and what was held, when it was last said.
     said: Vec<String>,
+    said_held: Vec<String>,
 }
 
 /// What a cycle came to, and what it remembers.
@@ -297,6 +298,18 @@ impl Engine<'_> {
             } else {
                 session.git.said = differs;
             }
+            let held: Vec<String> = report.held.iter().map(ToString::to_string).collect();
+            let session = &mut self.sessions[index];
+            let news = held.iter().any(|name| !session.git.said_held.contains(name));
+            session.git.said_held = held;
+            if news {
+                let names = some(&session.git.said_held);
+                let (ctx, record) = (self.ctx.clone(), session.record.clone());
+                let text =
+                    format!("git: {names} are held, as many are deleted or set back at once: see `sinc git`");
+                self.say_inside(id, &text);
+                thread("tell", move || crate::commands::notify::held_branches(&ctx, &record, &names));
+            }
         }
     }
 }
@@ -405,6 +418,13 @@ fn came(ended: &Result<Outcome>, again: &mut u32, before: Option<&String>) -> (C
         }
         Err(error) => (Came::Failed, Some(format!("not in step: {error:#}"))),
     }
+}
+
+/// The first of these names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let (first, rest) = names.split_at(names.len().min(3));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{more}", first.join(", "))
 }
 
 /// What a person is told after a cycle.
