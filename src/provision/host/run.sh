@@ -18,7 +18,8 @@ run_begin() {
 
 # component NAME NEEDS...: what needs something that failed is left out
 component() {
-  component=$1 step_failed= behind=
+  # shellcheck disable=SC2034 # behind.sh reads it
+  component=$1 step_failed='' behind=''
   shift
   guard_told
   for need in "$@"; do
