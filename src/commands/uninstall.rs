@@ -96,8 +96,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
             if let Some(log) = outcome.run.as_ref().and_then(|run| there.keep_log(run)) {
                 ctx.ui.note(&format!("all output: {}", log.display()));
             }
-            let message =
-                format!("the firewall of {} could not be taken back, so nothing else was", host.name);
+            let what = what_failed(&plan, &outcome.failed);
+            let message = format!("{what} on {} could not be taken back, so nothing else was", host.name);
             return Err(Failure::new(Kind::Failed, message).hint("run it again").into());
         }
     }
@@ -127,6 +127,22 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         return Ok(Kind::Privilege.code());
     }
     Ok(i32::from(!failed.is_empty()))
+}
+
+/// What of that which could shut the login out is not taken back; all of it where nobody knows.
+fn what_failed(plan: &[Back], failed: &BTreeMap<String, String>) -> &'static str {
+    let calls: Vec<&str> = plan
+        .iter()
+        .filter(|back| failed.is_empty() || failed.contains_key(&back.name))
+        .flat_map(|back| back.undo.iter().filter(|undo| undo.is_guarded()))
+        .map(|undo| undo.call.function)
+        .collect();
+    let of_sshd = |call: &&str| *call == "undo_sshd";
+    match (calls.iter().all(of_sshd), calls.iter().any(of_sshd)) {
+        (true, _) => "sshd's settings",
+        (false, true) => "the firewall and sshd's settings",
+        (false, false) => "the firewall",
+    }
 }
 
 /// How it goes with root's rights.

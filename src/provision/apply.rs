@@ -154,11 +154,14 @@ pub fn program(
     for plan in plans.iter().filter(|plan| plan.changes().next().is_some()) {
         let head = ["component", plan.name.as_str()].into_iter();
         program.call(&head.chain(plan.needs.iter().map(String::as_str)).collect::<Vec<_>>());
+        if !plan.behind_firewall.is_empty() {
+            let units = plan.behind_firewall.iter().map(String::as_str);
+            program.call(&std::iter::once("behind_firewall").chain(units).collect::<Vec<_>>());
+        }
         let mut guarded = false;
         for (number, change) in plan.changes() {
             // The timer is short, and what comes next may take long.
-            let guards =
-                change.call.function.starts_with("ufw_") || change.call.function.starts_with("sshd_");
+            let guards = change.is_guarded();
             if guarded && !guards {
                 program.call(&["guard_told"]);
             }

@@ -31,6 +31,14 @@ pub struct Change {
     pub call: Call,
 }
 
+impl Change {
+    /// Could it shut the login out? Then a fresh login has to confirm it.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.call.function.starts_with("ufw_") || self.call.function.starts_with("sshd_")
+    }
+}
+
 /// What is wanted besides what the files say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -57,6 +65,8 @@ pub struct ComponentPlan {
     pub blocked: Option<String>,
     /// MB that it takes.
     pub disk: u64,
+    /// Its units, each after its scope, where it needs the firewall: nothing else keeps them closed.
+    pub behind_firewall: Vec<String>,
     /// What others can reach then.
     pub opens: Vec<String>,
     /// A sentence that a person should read.
@@ -96,6 +106,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
             steps: Vec::new(),
             blocked: None,
             disk: component.about.disk,
+            behind_firewall: behind_firewall(component),
             opens: component.about.opens.clone(),
             note: component.about.note.as_ref().map(|note| facts.host.expand(note)),
         };
@@ -119,6 +130,18 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
     }
     plans
 }
+
+fn behind_firewall(component: &Component) -> Vec<String> {
+    let units = component.steps.iter().filter_map(|step| match &step.kind {
+        Kind::Service(service) => Some([service.scope.name().to_owned(), service.unit.clone()]),
+        _ => None,
+    });
+    let needs = component.needs().any(|need| need == FIREWALL);
+    if needs { units.flatten().collect() } else { Vec::new() }
+}
+
+/// The component that is the firewall.
+const FIREWALL: &str = "ufw";
 
 fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes, comes: &mut Comes) {
     let host = &facts.host;

@@ -14,6 +14,7 @@ const STEPS: &str = include_str!("host/steps.sh");
 const PACKAGES: &str = include_str!("host/packages.sh");
 const FILES: &str = include_str!("host/files.sh");
 const GUARD: &str = include_str!("host/guard.sh");
+const BEHIND: &str = include_str!("host/behind.sh");
 const SERVICES: &str = include_str!("host/services.sh");
 const FIREWALL: &str = include_str!("host/firewall.sh");
 const SSHD: &str = include_str!("host/sshd.sh");
@@ -22,7 +23,7 @@ const RUN: &str = include_str!("host/run.sh");
 const START: &str = include_str!("host/start.sh");
 
 /// What changes something.
-const WORK: [&str; 8] = [STEPS, PACKAGES, FILES, SERVICES, GUARD, FIREWALL, SSHD, UNDO];
+const WORK: [&str; 9] = [STEPS, PACKAGES, FILES, SERVICES, GUARD, BEHIND, FIREWALL, SSHD, UNDO];
 
 /// A call of one of the functions in `host/`, with its words.
 #[derive(Clone, Debug, PartialEq, Eq)]

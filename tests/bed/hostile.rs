@@ -1,12 +1,12 @@
 //! Hosts that are not as one expects: whatever comes of `sinc install`, ssh works afterwards. As many of the starts as fit
-//! into a minute are tried, others with `SINC_HOSTILE_SEED=N`; all of them with `SINC_HOSTILE=all`, one by a part of its name.
+//! into a minute are tried, some of each kind, others with `SINC_HOSTILE_SEED=N`; all of them with `SINC_HOSTILE=all`, one by a part of its name.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::hostile_sshd::all;
-use super::hostile_starts::{Start, Strike, What};
+use super::hostile_starts::{SSHD, Start, Strike, What};
 use super::lab::Lab;
 use super::support::program::Program;
 use super::support::sandbox::{Run, Sandbox};
@@ -289,15 +289,57 @@ fn rules_with_room(rules: &str) -> String {
     rules.lines().filter(|line| !shuts(line)).map(|line| format!("{line}\n")).collect()
 }
 
+/// Which it is of the three lists that a sample takes from in turn: what happens in a step of the firewall, what happens in
+/// one of sshd, and hosts that are not as one expects.
+fn list_of(start: &Start) -> usize {
+    match &start.strikes {
+        Some(_) if start.with == SSHD => 1,
+        Some(_) => 0,
+        None => 2,
+    }
+}
+
+/// All of them in an order by this seed, one of each list in turn as long as there are some.
+fn in_turn(mut starts: Vec<Start>, seed: u64) -> Vec<Start> {
+    fastrand::Rng::with_seed(seed).shuffle(&mut starts);
+    let mut lists = [const { Vec::new() }; 3];
+    starts.into_iter().for_each(|start| lists[list_of(&start)].push(start));
+    let mut lists = lists.map(Vec::into_iter);
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        all.extend(lists.iter_mut().filter_map(Iterator::next));
+        if all.len() == before {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn a_sample_has_some_of_each_list() {
+    let name = |start: &Start| start.name.clone();
+    let mut every: Vec<String> = all().iter().map(name).collect();
+    every.sort();
+    for seed in 1..=9 {
+        let starts = in_turn(all(), seed);
+        for few in [3, 6, 9] {
+            let of = |list| starts[..few].iter().filter(|start| list_of(start) == list).count();
+            assert_eq!([of(0), of(1), of(2)], [few / 3; 3], "SINC_HOSTILE_SEED={seed}");
+        }
+        let mut names: Vec<String> = starts.iter().map(name).collect();
+        names.sort();
+        assert_eq!(names, every);
+    }
+}
+
 #[test]
 #[expect(clippy::print_stdout, reason = "what is tried, for whoever repeats it")]
 fn whatever_the_host_is_like_ssh_works_afterwards() {
     let hostile = Hostile::new();
     let wanted = variable("SINC_HOSTILE");
     let seed = variable("SINC_HOSTILE_SEED").map_or(1, |seed| seed.parse().unwrap());
-    let mut starts = all();
+    let mut starts = in_turn(all(), seed);
     let number = starts.len();
-    fastrand::Rng::with_seed(seed).shuffle(&mut starts);
     match wanted.as_deref() {
         None | Some("all") => {}
         Some(part) => starts.retain(|start| start.name.contains(part)),

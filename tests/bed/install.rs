@@ -63,7 +63,7 @@ impl Host {
     pub(super) fn snapshot(&self) -> String {
         self.root(
             "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | grep '^installed'; cut -d: -f1 /etc/passwd; \
-             ss -Hltn | awk '{ print $4 }' | sort; ufw status; systemctl list-unit-files --state=enabled --no-legend | sort; \
+             ss -Hltn | awk '{ print $4 }' | sort; ss -Hlun | awk '{ print \"udp\", $4 }' | sort; ufw status; systemctl list-unit-files --state=enabled --no-legend | sort; \
              find /etc/apt /etc/sudoers.d /etc/systemd /etc/default /usr/local -type f | sort | xargs sha256sum",
         )
     }

@@ -20,6 +20,7 @@ mod login;
 mod lost_line;
 mod machine_killed;
 mod mobile;
+mod never_open;
 mod onlooker;
 mod public;
 mod repositories;

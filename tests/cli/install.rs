@@ -271,6 +271,9 @@ fn without_a_tier_it_is_the_standard_one() {
     let components = json["data"]["components"].as_array().unwrap();
     let has = |name: &str| components.iter().any(|it| it["name"] == name);
     assert!(has("tailscale") && has("agent-os") && has("ufw") && !has("kimaki"), "{check}");
+    // What Tailscale's own rules let in.
+    let tailscale = components.iter().find(|it| it["name"] == "tailscale").unwrap();
+    assert!(tailscale["opens"].to_string().contains("41641/udp to everybody"), "{check}");
 }
 
 #[test]
@@ -319,6 +322,29 @@ fn a_command_that_ended_well_and_did_nothing_is_a_failure() {
     let run = sandbox.sinc(&["install", "--yes", "--tier", "custom", "--with", "base"]).exits(1);
     let why = "warning: base failed: its commands ended well, and this is still to be done: install ripgrep";
     assert!(run.stderr.contains(why), "{run}");
+}
+
+#[test]
+fn what_goes_back_with_another_component_is_not_blamed() {
+    let hardening: String = facts("hardening")
+        .lines()
+        .filter(|line| line.starts_with("fact "))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let off = ("fact ufw 2 - ufw active", "fact ufw 2 - ufw inactive");
+    let host_is = all_done(SUDO, &[off]) + &hardening;
+    // sshd's settings fail before a login could confirm the firewall.
+    let events = "run r-1\nlog /l\nstart ufw 2\nok ufw 2 600\nguard armed 17 firewall\nstart hardening 6\n\
+        fail hardening 6 9 1\nwhy hardening sshd could not be told\nguard taken-back\nend\n";
+    let (sandbox, _fakes) = host(&host_is, events, &host_is);
+    sandbox.write("answers/guard", "changed");
+    let args = ["install", "--yes", "--tier", "custom", "--with", "ufw", "--with", "hardening"];
+    let run = sandbox.sinc(&args).exits(1);
+    for why in [
+        "warning: hardening failed: sshd could not be told",
+        "warning: ufw failed: it was done, and went back when hardening failed, before a login had confirmed it",
+    ] {
+        assert!(run.stderr.contains(why), "{why}: {run}");
+    }
 }
 
 #[test]
@@ -505,6 +531,13 @@ fn the_firewall_goes_back_first_and_for_the_user_that_was_noted() {
     let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
     assert!(run.stderr.contains("could not be taken back, so nothing else was"), "{run}");
     assert!(!fakes.transcript().contains("forget no"), "{run}");
+
+    // Each by its name: it may be sshd alone that failed.
+    let records = "record hardening as\tann\nrecord hardening sshd\n";
+    let failed = failed.replace(" ufw ", " hardening ");
+    let (sandbox, _fakes) = host(&format!("{}{records}", head()), &failed, &head());
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains("error: sshd's settings on box could not be taken back"), "{run}");
 }
 
 /// What the doctor's first look adds to a host's answer.

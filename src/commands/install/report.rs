@@ -102,6 +102,14 @@ impl Report {
                 (None, Some(need), _) => Became::Failed(format!("it needs {need}, which failed")),
                 (None, None, None) => Became::Changed,
                 (None, None, Some(_)) if outcome.broken => Became::Failed("the run was cut off".to_owned()),
+                (None, None, Some(_))
+                    if let Some(other) = &outcome.went_back_with
+                        && plan.changes().any(|(_, change)| change.is_guarded()) =>
+                {
+                    Became::Failed(format!(
+                        "it was done, and went back when {other} failed, before a login had confirmed it"
+                    ))
+                }
                 (None, None, Some(left)) => {
                     Became::Failed(format!("its commands ended well, and this is still to be done: {left}"))
                 }

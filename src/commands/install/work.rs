@@ -41,7 +41,8 @@ pub(super) fn to_the_end(
                 .extend(outcome.skipped.get_key_value(name).map(|(name, need)| (name.clone(), need.clone())));
         }
         let hopeless = outcome.broken || done.is_empty();
-        all = Outcome { failed: all.failed, skipped: all.skipped, ..outcome.clone() };
+        let went_back_with = outcome.went_back_with.clone().or(all.went_back_with);
+        all = Outcome { failed: all.failed, skipped: all.skipped, went_back_with, ..outcome.clone() };
         if left.is_empty() || hopeless {
             all.failed.extend(outcome.failed);
             all.skipped.extend(outcome.skipped);

@@ -23,6 +23,8 @@ pub(in crate::commands) struct Outcome {
     pub(in crate::commands) failed: BTreeMap<String, String>,
     /// Components that were left out, and what they need.
     pub(in crate::commands) skipped: BTreeMap<String, String>,
+    /// The component with whose failure all went back that no login had confirmed.
+    pub(in crate::commands) went_back_with: Option<String>,
     /// It was cut off in the middle.
     pub(in crate::commands) broken: bool,
 }
@@ -33,6 +35,8 @@ pub(in crate::commands) struct Working<'a> {
     ctx: &'a Context,
     sentences: BTreeMap<(String, usize), String>,
     line: Option<Progress>,
+    /// The component that failed last.
+    last_failed: Option<String>,
     outcome: Outcome,
 }
 
@@ -49,7 +53,7 @@ impl<'a> Working<'a> {
 
     /// With the sentences of the steps by component and number.
     pub(in crate::commands) fn with(ctx: &'a Context, sentences: BTreeMap<(String, usize), String>) -> Self {
-        Self { ctx, sentences, line: None, outcome: Outcome::default() }
+        Self { ctx, sentences, line: None, last_failed: None, outcome: Outcome::default() }
     }
 
     fn step(&self, component: &str, step: usize) -> String {
@@ -83,6 +87,7 @@ impl<'a> Working<'a> {
             Event::Failed { component, step, took } => {
                 ui.warn(&format!("{}: failed after {}", self.step(component, *step), seconds(*took)));
                 self.outcome.failed.insert(component.clone(), self.step(component, *step));
+                self.last_failed = Some(component.clone());
             }
             Event::Because { component, why } => {
                 self.outcome.failed.insert(component.clone(), harmless(why));
@@ -94,7 +99,10 @@ impl<'a> Working<'a> {
                 self.outcome.skipped.insert(component.clone(), need.clone());
             }
             Event::Waits(why) => ui.status("Waiting", &harmless(why)),
-            Event::TakenBack => ui.warn("what was changed of the firewall or of sshd is as it was before"),
+            Event::TakenBack => {
+                ui.warn("what was changed of the firewall or of sshd is as it was before");
+                self.outcome.went_back_with.clone_from(&self.last_failed);
+            }
             Event::Note { text, .. } => ui.note(&harmless(text)),
             Event::Lost => ui.status("Waiting", "the line was lost; the host goes on, and is watched again"),
             Event::Broken => self.outcome.broken = true,

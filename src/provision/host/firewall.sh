@@ -140,6 +140,7 @@ undo_ufw_on() {
   command -v ufw >/dev/null || return 0
   case $(ufw status) in "Status: active"*) ;; *) return 0 ;; esac
   guard_begin firewall
+  behind_stop || because "what would be open to everybody without the firewall does not stop, so that stays on: run it again"
   ufw disable
   guard_end
 }

@@ -92,10 +92,31 @@ WantedBy=timers.target
 END
 }
 
+# Stops what only the firewall keeps closed (`behind.sh`), also for the next start; it stands alone, and ends well when all
+# of it has stopped.
+# shellcheck disable=SC2016 # it is for another shell
+shut_script='shut() {
+  left=
+  for file in /var/lib/sinc/behind/*; do
+    [ -f "$file" ] || continue
+    while read -r scope user unit; do
+      set -- timeout 30 systemctl
+      if [ "$scope" = user ]; then
+        set -- runuser -u "$user" -- env "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" timeout 30 systemctl --user
+      fi
+      "$@" stop "$unit" </dev/null
+      "$@" disable "$unit" </dev/null
+      case $("$@" is-active "$unit" </dev/null) in active | activating | deactivating | reloading) left=yes ;; esac
+    done <"$file"
+  done
+  [ -z "$left" ]
+}
+'
+
 # What the timer runs; it stands alone. When ufw itself fails, the kernel's own tables are opened; when what was there
 # before cannot be written, the firewall stays off.
 # shellcheck disable=SC2016 # it is for another shell
-guard_script='set -u
+guard_script=$shut_script'set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 guard=/var/lib/sinc/guard before=/var/lib/sinc/guard/before
 # To read: this also works on a disk that is full.
@@ -117,12 +138,14 @@ open() {
 }
 if [ -e "$before/firewall" ]; then
   whole=yes
+  # Before there is none.
+  case "$(cat "$guard/armed") " in *" firewall "*) [ -e "$before/active" ] || shut ;; esac
   if command -v ufw >/dev/null; then ufw --force disable || open; else open; fi
   for file in ufw.conf user.rules user6.rules; do
     if [ -e "$before/$file" ]; then back "$before/$file" "/etc/ufw/$file" || whole=no; fi
   done
   back "$before/defaults" /etc/default/ufw || whole=no
-  if [ -e "$before/active" ] && [ $whole = yes ]; then ufw --force enable; fi
+  if [ -e "$before/active" ]; then { [ $whole = yes ] && ufw --force enable; } || shut; fi
 fi
 sshd=/etc/ssh/sshd_config.d/00-sinc.conf
 # One that did not start is not running, so it would not be told.

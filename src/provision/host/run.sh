@@ -18,7 +18,8 @@ run_begin() {
 
 # component NAME NEEDS...: what needs something that failed is left out
 component() {
-  component=$1 step_failed=
+  # shellcheck disable=SC2034 # behind.sh reads it
+  component=$1 step_failed='' behind=''
   shift
   guard_told
   for need in "$@"; do
@@ -41,7 +42,9 @@ step() {
   rm -f "$run/because"
   (
     set -eu
+    behind_begin "$1"
     "$@"
+    behind_end "$1"
   ) >>"$run/log" 2>&1 </dev/null 9>&-
   code=$?
   if [ $code = 0 ]; then

@@ -250,7 +250,9 @@ service_up() {
     done
   fi
   service_ctl "$1" daemon-reload
-  record service "$1" "$2" "$(service_ctl "$1" is-enabled "$2" 2>/dev/null)" "$(service_ctl "$1" is-active "$2" 2>/dev/null)"
+  # As it was before the first time.
+  cut -f1-3 "$state/installed/$component" 2>/dev/null | grep -qxF -- "service$tab$1$tab$2" ||
+    record service "$1" "$2" "$(service_ctl "$1" is-enabled "$2" 2>/dev/null)" "$(service_ctl "$1" is-active "$2" 2>/dev/null)"
   [ "$3" = no ] || service_ctl "$1" enable "$2"
   [ "$4" = no ] || service_ctl "$1" restart "$2"
 }

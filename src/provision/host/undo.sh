@@ -45,6 +45,6 @@ forget() {
     private_dir "$state/not-understood"
     cp "$state/installed/$component" "$state/not-understood/$component"
   fi
-  rm -rf "$state/installed/$component" "$state/kept/$component" "$state/packages-before-$component"
-  rmdir "$state/installed" 2>/dev/null || true
+  rm -rf "$state/installed/$component" "$state/kept/$component" "$state/packages-before-$component" "$state/behind/$component"
+  rmdir "$state/installed" "$state/behind" 2>/dev/null || true
 }
