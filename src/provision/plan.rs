@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cannot;
 use super::comes::Comes;
 use super::component::{Component, Kind, Step};
 use super::decide::{decide, service_call, shell_call};
@@ -122,15 +123,8 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
 
 fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes, comes: &mut Comes) {
     let host = &facts.host;
-    if component.about.never_root && host.user == "root" {
-        plan.blocked =
-            Some("it is never run as root: have a user of the host's own (`sinc install`)".to_owned());
-        return;
-    }
-    if let Some(architecture) = host.architecture()
-        && !component.about.architectures.contains(&architecture)
-    {
-        plan.blocked = Some(format!("there is none for {}", architecture.name()));
+    if let Some(why) = cannot::why(component, host) {
+        plan.blocked = Some(why);
         return;
     }
     // What comes or changes restarts the services after it, and what a service does is then looked at anew.
