@@ -105,7 +105,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
         } else {
             let mut with_this = comes.clone();
             fill(&mut plan, component, facts, wishes, &mut with_this);
-            fits(&mut plan, &mut free, facts.host.disk);
+            fits(&mut plan, &mut free, &facts.host);
             if plan.blocked.is_none() {
                 comes = with_this;
             }
@@ -167,14 +167,18 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
 }
 
 /// It has room beside the components before it, which leave so much of the disk `free`.
-fn fits(plan: &mut ComponentPlan, free: &mut u64, disk: u64) {
+fn fits(plan: &mut ComponentPlan, free: &mut u64, host: &HostFacts) {
     if plan.changes().next().is_none() {
         return;
     }
     let needed = plan.disk;
     if *free < needed + SPARE {
-        let beside = if *free == disk { "" } else { " beside what comes before it" };
-        plan.blocked = Some(format!("it takes {needed} MB, and the host's disk has {free} MB left{beside}"));
+        let beside = if *free == host.disk { "" } else { " beside what comes before it" };
+        let disk = match host.disk_at.as_str() {
+            "/" => "the host's disk".to_owned(),
+            at => format!("the host's {at}"),
+        };
+        plan.blocked = Some(format!("it takes {needed} MB, and {disk} has {free} MB left{beside}"));
     } else {
         *free -= needed;
     }
