@@ -8,6 +8,7 @@ pub mod config;
 mod conflicts;
 pub mod connect;
 pub mod context;
+mod data_that_stays;
 pub mod demo;
 mod doctor;
 mod doctor_git;

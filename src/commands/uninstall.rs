@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::context::Context;
+use super::data_that_stays;
 use super::install::working::Working;
 use super::install::{TheHost, own_components};
 use crate::cli;
@@ -61,6 +62,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         unreadable: facts.records.is_unreadable(&name),
         name,
     };
+    let data = |name: &str| data_that_stays::of(&catalog, &facts, name);
     let mut plan: Vec<Back> = chosen.into_iter().map(back).collect();
     if !ctx.ui.is_json() {
         // What is only looked at may be piped.
@@ -68,11 +70,14 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         for Back { name, undo, .. } in &plan {
             say(&format!("  {}", ctx.ui.bold(name)));
             undo.iter().for_each(|undo| say(&format!("    - {}", undo.what)));
+            data_that_stays::sentence(&data(name), &facts.host)
+                .iter()
+                .for_each(|sentence| say(&format!("    ({sentence})")));
         }
     }
     if ctx.global.dry_run {
         if ctx.ui.is_json() {
-            ctx.print_json("uninstall", &as_json(&host.name, &plan, &facts.records));
+            ctx.print_json("uninstall", &as_json(&host.name, &plan, &facts.records, &data));
         }
         return Ok(0);
     }
@@ -108,11 +113,13 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     let failed: Vec<&str> =
         plan.iter().map(|back| back.name.as_str()).filter(|name| left.has(name)).collect();
     if ctx.ui.is_json() {
-        ctx.print_json("uninstall", &as_json(&host.name, &plan, &left));
+        ctx.print_json("uninstall", &as_json(&host.name, &plan, &left, &data));
     } else {
         if let Some(log) = log {
             ctx.ui.note(&format!("all output: {}", log.display()));
         }
+        let stays: Vec<String> = plan.iter().flat_map(|back| data(&back.name)).collect();
+        data_that_stays::sentence(&stays, &facts.host).iter().for_each(|sentence| ctx.ui.note(sentence));
         let done = plan.len() - failed.len();
         ctx.ui.status("Finished", &format!("{}: {done} of {} taken back", host.name, plan.len()));
     }
@@ -211,12 +218,17 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String], by_tailnet: bool) 
     Ok(chosen)
 }
 
-fn as_json(host: &str, plan: &[Back], left: &Records) -> serde_json::Value {
+fn as_json(
+    host: &str,
+    plan: &[Back],
+    left: &Records,
+    data: &dyn Fn(&str) -> Vec<String>,
+) -> serde_json::Value {
     let components: Vec<_> = plan
         .iter()
         .map(|Back { name, undo, .. }| {
             let steps: Vec<&str> = undo.iter().map(|undo| undo.what.as_str()).collect();
-            json!({ "name": name, "removed": !left.has(name), "steps": steps })
+            json!({ "name": name, "removed": !left.has(name), "steps": steps, "data": data(name) })
         })
         .collect();
     json!({ "host": host, "components": components })

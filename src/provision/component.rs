@@ -104,6 +104,9 @@ pub struct About {
     pub pinned: String,
     /// A sentence that the plan shows.
     pub note: Option<String>,
+    /// What its program records while it works, and what stays of it: files and directories.
+    #[serde(default)]
+    pub data: Vec<String>,
     /// How it is logged in.
     pub login: Option<Login>,
     /// Each line that it says is something that a person should know: sh for the host's user.

@@ -30,8 +30,10 @@ pub struct HostFacts {
     pub home: String,
     /// systemd runs.
     pub systemd: bool,
-    /// Free space, MB.
+    /// Free space, MB, of the disk that has the least.
     pub disk: u64,
+    /// Where that disk is.
+    pub disk_at: String,
     /// Programs without which nothing goes.
     pub lacks: Vec<String>,
     /// An installation of packages was cut off.
@@ -281,7 +283,10 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "user" => host.user = rest.to_owned(),
             "home" => host.home = rest.to_owned(),
             "init" => host.systemd = rest == "systemd",
-            "disk" => host.disk = rest.parse().map_err(|_| bad())?,
+            "disk" => {
+                let (free, at) = rest.split_once(' ').unwrap_or((rest, "/"));
+                (host.disk, host.disk_at) = (free.parse().map_err(|_| bad())?, at.to_owned());
+            }
             "lacks" => host.lacks.push(rest.to_owned()),
             "dpkg" => host.dpkg_broken = true,
             "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),

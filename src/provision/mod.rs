@@ -6,6 +6,7 @@
 pub mod access;
 mod answers;
 pub mod apply;
+pub mod cannot;
 pub mod catalog;
 mod comes;
 pub mod component;

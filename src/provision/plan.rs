@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cannot;
 use super::comes::Comes;
 use super::component::{Component, Kind, Step};
 use super::decide::{decide, service_call, shell_call};
@@ -115,7 +116,7 @@ pub fn plan(components: &[&Component], facts: &Facts, wishes: &Wishes) -> Vec<Co
         } else {
             let mut with_this = comes.clone();
             fill(&mut plan, component, facts, wishes, &mut with_this);
-            fits(&mut plan, &mut free, facts.host.disk);
+            fits(&mut plan, &mut free, &facts.host);
             if plan.blocked.is_none() {
                 comes = with_this;
             }
@@ -145,15 +146,8 @@ const FIREWALL: &str = "ufw";
 
 fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: &Wishes, comes: &mut Comes) {
     let host = &facts.host;
-    if component.about.never_root && host.user == "root" {
-        plan.blocked =
-            Some("it is never run as root: have a user of the host's own (`sinc install`)".to_owned());
-        return;
-    }
-    if let Some(architecture) = host.architecture()
-        && !component.about.architectures.contains(&architecture)
-    {
-        plan.blocked = Some(format!("there is none for {}", architecture.name()));
+    if let Some(why) = cannot::why(component, host) {
+        plan.blocked = Some(why);
         return;
     }
     // What comes or changes restarts the services after it, and what a service does is then looked at anew.
@@ -196,14 +190,18 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
 }
 
 /// It has room beside the components before it, which leave so much of the disk `free`.
-fn fits(plan: &mut ComponentPlan, free: &mut u64, disk: u64) {
+fn fits(plan: &mut ComponentPlan, free: &mut u64, host: &HostFacts) {
     if plan.changes().next().is_none() {
         return;
     }
     let needed = plan.disk;
     if *free < needed + SPARE {
-        let beside = if *free == disk { "" } else { " beside what comes before it" };
-        plan.blocked = Some(format!("it takes {needed} MB, and the host's disk has {free} MB left{beside}"));
+        let beside = if *free == host.disk { "" } else { " beside what comes before it" };
+        let disk = match host.disk_at.as_str() {
+            "/" => "the host's disk".to_owned(),
+            at => format!("the host's {at}"),
+        };
+        plan.blocked = Some(format!("it takes {needed} MB, and {disk} has {free} MB left{beside}"));
     } else {
         *free -= needed;
     }

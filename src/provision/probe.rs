@@ -58,3 +58,34 @@ fn commands_of(step: &Step) -> Vec<&str> {
     };
     step.decided_by().into_iter().chain(npm).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::process::{Cmd, Runner};
+
+    /// What `least_free` says where `df` says this; `me` is 0 for root.
+    fn least_free(me: &str, home: &str, free: &[(&str, u64)]) -> String {
+        let probe = include_str!("host/probe.sh");
+        let from = probe.find("least_free() {").unwrap();
+        let function = &probe[from..from + probe[from..].find("\n}\n").unwrap() + 3];
+        let mut df = "df() {\necho head\nfor it in \"$@\"; do case $it in\n".to_owned();
+        for (place, mb) in free {
+            df.push_str(&format!("{place}) echo \"/dev/x 9 9 {} 9% {place}\" ;;\n", mb * 1024));
+        }
+        df.push_str("esac; done\n}\n");
+        let text = format!("{df}{function}me={me} home={home}; least_free\n");
+        let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn the_disk_with_the_least_free_space_counts() {
+        let disks = [("/", 900), ("/var", 300), ("/usr/local", 900), ("/home", 400), ("/tmp", 50)];
+        assert_eq!(least_free("0", "/home", &disks), "300 /var\n");
+        assert_eq!(least_free("0", "/tmp", &disks), "50 /tmp\n");
+        assert_eq!(least_free("0", "/tmp", &[("/", 70)]), "70 /\n");
+        // Without root's rights nothing goes but into the home directory.
+        assert_eq!(least_free("1000", "/tmp", &disks), "50 /tmp\n");
+        assert_eq!(least_free("1000", "/none", &disks), "900 /\n");
+    }
+}

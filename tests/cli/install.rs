@@ -720,3 +720,29 @@ fn a_login_that_is_not_of_the_tailnet_confirms_nothing_of_it() {
     let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
     assert!(run.stderr.contains("host `box` waits for a login through the tailnet"), "{run}");
 }
+
+#[test]
+fn what_programs_have_recorded_stays_and_that_is_said_before_the_question_and_at_the_end() {
+    let all =
+        facts("debian-12-done").replace("login root", "login dev").replace("rights root", "rights sudo");
+    let head: String =
+        all.lines().filter(|line| !line.starts_with("fact")).map(|line| format!("{line}\n")).collect();
+    let there = head.clone() + "record kimaki as\tdev\nrecord kimaki npm\tkimaki\nrecord base apt\ttmux\n";
+    let (sandbox, _fakes) = host(&there, "run r-1\nlog /l\nend\n", &head);
+    let says = "what was recorded stays; on the host `rm -rf /home/dev/.kimaki` removes it";
+    let asked = sandbox.sinc(&["uninstall"]);
+    let (before, _) = asked.stderr.split_once("Take this back on box?").unwrap_or_else(|| panic!("{asked}"));
+    assert!(before.contains(&format!("  kimaki\n    - remove kimaki of npm\n    ({says})\n")), "{asked}");
+    let json = sandbox.sinc(&["uninstall", "--dry-run", "--json"]).success();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let data = |name: &str| {
+        let all = json["data"]["components"].as_array().unwrap();
+        all.iter().find(|it| it["name"] == name).unwrap()["data"].clone()
+    };
+    assert_eq!(
+        (data("kimaki"), data("base")),
+        (serde_json::json!(["/home/dev/.kimaki"]), serde_json::json!([]))
+    );
+    let done = sandbox.sinc(&["uninstall", "--yes", "kimaki"]).success();
+    assert!(done.stderr.contains(&format!(" {says}\n")), "{done}");
+}

@@ -19,6 +19,7 @@ mod identity;
 mod install_scripts;
 
 mod install;
+mod install_cannot;
 mod install_menu;
 mod kit;
 mod link;

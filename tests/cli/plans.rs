@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use sinc::provision::catalog::Catalog;
+use sinc::provision::cannot;
+use sinc::provision::catalog::{Catalog, Selection};
 use sinc::provision::component::Component;
 use sinc::provision::facts;
 use sinc::provision::plan::{ComponentPlan, Decision, Wishes, plan};
@@ -57,7 +58,7 @@ fn what_the_host_said_gives_this_plan() {
         let head: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# ")).collect();
         let answer: String =
             text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
-        let components: Vec<&Component> = head
+        let mut components: Vec<&Component> = head
             .iter()
             .find_map(|line| line.strip_prefix("components: "))
             .unwrap()
@@ -66,11 +67,17 @@ fn what_the_host_said_gives_this_plan() {
             .collect();
         let facts = facts::parse(&answer, &components).unwrap_or_else(|error| panic!("{name}: {error}"));
         let wishes = Wishes { upgrade: head.contains(&"upgrade"), ..Wishes::default() };
+        // As if a tier had brought them.
+        let left_out = match head.contains(&"tier") {
+            true => cannot::leave_out(&mut components, &Selection::default(), &facts.host),
+            false => Vec::new(),
+        };
         let plans = plan(&components, &facts, &wishes);
         if name.ends_with("-done") {
             assert!(plans.iter().all(ComponentPlan::is_satisfied), "{name}: {}", show(&plans));
         }
-        insta::assert_snapshot!(format!("plan-{name}"), format!("{}\n\n{}", head[0], show(&plans)));
+        let left_out: String = left_out.iter().map(|sentence| format!("({sentence})\n")).collect();
+        insta::assert_snapshot!(format!("plan-{name}"), format!("{}\n\n{}{left_out}", head[0], show(&plans)));
     }
 }
 

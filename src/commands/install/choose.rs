@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::cli;
 use crate::commands::context::Context;
 use crate::commands::paint::shorten;
+use crate::provision::cannot;
 use crate::provision::catalog::{Catalog, Selection, applies};
 use crate::provision::component::{Component, Tier};
 use crate::provision::facts::Facts;
@@ -31,6 +32,7 @@ pub(super) fn components(
             let about = &component.about;
             let in_tier = about.tier.is_some_and(|tier| tier <= Tier::Standard)
                 && about.for_agent.as_ref().is_none_or(|wanted| wanted == agent);
+            let in_tier = in_tier && cannot::why(component, &facts.host).is_none();
             let chosen = in_tier || component.name == agent;
             (line(component, plan.is_satisfied(), names, columns), chosen)
         })

@@ -177,11 +177,7 @@ impl<'a> TheHost<'a> {
 
     /// What gives the login the rights that are missing.
     pub(in crate::commands) fn for_an_administrator(&self, user: &str) -> String {
-        let line = format!("{user} ALL=(ALL) NOPASSWD: ALL");
-        format!(
-            "an administrator of the host can run: `echo {} | sudo tee /etc/sudoers.d/{user}`",
-            quote::posix(&line)
-        )
+        format!("an administrator of the host can run: `{}`", gives_rights(user))
     }
 
     /// The second, fresh login, without which the host takes the change back by itself.
@@ -247,5 +243,28 @@ impl<'a> TheHost<'a> {
         let file = self.ctx.store.directory().join("logs").join(name);
         write_file(&file, text.as_bytes()).ok()?;
         Some(file)
+    }
+}
+
+/// Lets this login use sudo. Of a file with a dot in its name sudo reads nothing, and a login may have one: it is not in
+/// the file's name, and the file may be there for another one already.
+fn gives_rights(login: &str) -> String {
+    let line = format!("{login} ALL=(ALL) NOPASSWD: ALL");
+    format!("echo {} | sudo tee -a /etc/sudoers.d/sinc", quote::posix(&line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sudo_reads_the_file_that_an_administrator_writes() {
+        for login in ["dev", "john.doe", "jane~"] {
+            let line = gives_rights(login);
+            assert!(line.starts_with(&format!("echo '{login} ALL=(ALL) NOPASSWD: ALL' | ")), "{line}");
+            // As sudoers(5) has it: no dot in it, and no ~ at its end.
+            let name = line.rsplit_once("/etc/sudoers.d/").unwrap().1;
+            assert!(!name.contains('.') && !name.ends_with('~'), "{line}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use super::paint::harmless;
 use crate::cli;
 use crate::config::{Agent, BUILT_IN_AGENTS, Config, Url, Value};
 use crate::failure::{Failure, Kind};
+use crate::provision::cannot;
 use crate::provision::catalog::{Catalog, Selection, applies};
 use crate::provision::component::{Component, Tier};
 use crate::provision::facts::{Facts, Rights};
@@ -73,8 +74,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     };
     let unattended = (!ctx.ui.is_interactive()).then(|| secrets::given(catalog.all()));
     let wishes = Wishes { unattended, ..wishes(&config, args.upgrade) };
-    let components: Vec<&Component> =
+    let mut components: Vec<&Component> =
         components.into_iter().filter(|it| applies(it, &facts.host, args.as_root)).collect();
+    let left_out = cannot::leave_out(&mut components, &selection, &facts.host);
     let mut plans = plan(&components, &facts, &wishes);
     if !only_looks && there.may_get_rights(&facts, &plans)? {
         facts = there.look(&components, only_looks)?;
@@ -92,6 +94,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     {
         report.notes.push(format!("the agent `{}` is your own: sinc does not install it", agent.name));
     }
+    report.notes.extend(left_out);
     report.notes.extend(major::without(&catalog, &selection));
     report.notes.extend(firewall::warning(&facts));
     report.notes.extend(tailnet::left_out(&plans));

@@ -43,7 +43,8 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
         takes => format!("; this takes {takes} MB at most"),
     };
     let (host, disk) = (&report.host, facts.disk);
-    let mut lines = vec![format!("{host}{at}: {}, {}, {disk} MB free{takes}", facts.os_name, facts.arch)];
+    let on = if facts.disk_at == "/" { String::new() } else { format!(" on {}", facts.disk_at) };
+    let mut lines = vec![format!("{host}{at}: {}, {}, {disk} MB free{on}{takes}", facts.os_name, facts.arch)];
     for (plan, became) in &report.components {
         if *became == Became::Satisfied {
             lines.push(format!("  {}: as it should be", ui.bold(&plan.name)));

@@ -124,6 +124,20 @@ npm_package_file() {
     fi
   done
 }
+# PACKAGE: below what it goes, where that is not for npm to say. A vendor's Node has itself and npm among the files of its
+# own package, in /usr.
+npm_prefix() {
+  if [ "$me" != 0 ]; then
+    echo "$home/.local"
+  else
+    case $1 in node | npm) echo /usr/local ;; esac
+  fi
+}
+# PACKAGE: is it there where it goes?
+npm_is_there() {
+  below=$(npm_prefix "$1")
+  if [ -n "$below" ]; then [ -e "$below/lib/node_modules/$1/package.json" ]; else [ -n "$(npm_version "$1")" ]; fi
+}
 npm_version() {
   file=$(npm_package_file "$1")
   # Some are written in one line.

@@ -16,7 +16,7 @@ host_facts() {
   echo "user $user"
   echo "home $home"
   if [ -d /run/systemd/system ]; then echo "init systemd"; else echo "init other"; fi
-  echo "disk $(df -Pk / | awk 'NR == 2 { print int($4 / 1024) }')"
+  echo "disk $(least_free)"
   for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
   if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
@@ -30,6 +30,15 @@ host_facts() {
     # shellcheck disable=SC2094 # it only reads
     while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
   done
+}
+
+# Of the disks on which something goes, the one with the least free space: MB, and where it is. A home directory that is
+# not there yet comes to be on one of the others.
+least_free() {
+  if [ "$me" = 0 ]; then set -- / /var /usr/local /home "$home"; else set -- "$home"; fi
+  [ "$me" = 0 ] || [ -d "$home" ] || set -- /
+  df -Pk "$@" 2>/dev/null |
+    awk 'NR > 1 { free = int($4 / 1024); if (NR == 2 || free < least) { least = free; at = $6 } } END { print least, at }'
 }
 
 # Every port that a login may come by: this connection's, sshd's, those of the socket that starts sshd.

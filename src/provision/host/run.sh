@@ -11,6 +11,8 @@ run_begin() {
   exec 9>"$state/lock"
   # Somebody who only asks whether a run goes on holds it for a moment.
   flock -w 10 9 || exit 75
+  # What others that were cut off have left of secrets, also of an older sinc.
+  rm -f "$state"/runs/*/program "$state"/runs/*/tailnet-key
   # Anybody may see whether something of ours is there (`installed`), and nothing more.
   [ "$me" != 0 ] || chmod 711 "$state"
   echo $$ >"$run/pid"

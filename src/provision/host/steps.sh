@@ -30,7 +30,13 @@ apt() {
 update_lists() {
   [ ! -e "$run/updated" ] || return 0
   : >"$run/updated"
-  apt -o APT::Update::Error-Mode=any update || echo "not all could be fetched" >"$run/updated"
+  apt -o APT::Update::Error-Mode=any update >"$run/said" 2>&1 || lists_missing >"$run/updated"
+  cat "$run/said"
+}
+# What apt says of the first list that it could not fetch.
+lists_missing() {
+  first=$(sed -n 's/^[EW]: Failed to fetch \([^ ]*\) */\1: /p' "$run/said" | head -n 1)
+  printf '%s\n' "${first:-$(sed -n 's/^E: //p' "$run/said" | head -n 1)}"
 }
 apt_install() {
   wait_for_packages
@@ -43,9 +49,11 @@ apt_install() {
   rm -f "$run/mended"
   for package in "$@"; do
     ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || continue
-    [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror?"
+    [ ! -s "$run/updated" ] || because "the package lists cannot be fetched: does this host reach its mirror? $(cat "$run/updated")"
     because "the package lists of this host have no $package"
   done
+  [ ! -s "$run/updated" ] ||
+    because "apt-get could not install $*, nor fetch the package lists before: does this host reach its mirror? $(cat "$run/updated")"
   because "apt-get could not install $*"
 }
 # The lists of one repository alone; apt works as before, whatever comes of it.
@@ -162,18 +170,30 @@ fetch() { curl -fsSL --proto '=https,http' --retry 2 --connect-timeout 20 --max-
 # PACKAGE VERSION SCRIPTS COMMAND
 npm_install() {
   command -v npm >/dev/null || because "there is no npm on this host"
-  where=
-  [ "$me" = 0 ] || where=--prefix=$home/.local
-  [ -n "$(npm_version "$1")" ] || record npm "$1"
+  where=$(npm_prefix "$1") code=0
+  npm_is_there "$1" || record npm "$1"
   allow=
   [ "$3" = no ] || allow=--allow-scripts=$1
   # A proxy's registry, or a mirror, is in npm's own configuration.
-  timeout 1800 npm install -g --cache="$run/npm" ${where:+"$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
-    --loglevel=warn "$1@$2" || because "npm could not install $1@$2"
+  timeout 1800 npm install -g --cache="$run/npm" ${where:+"--prefix=$where"} ${allow:+"$allow"} --no-fund --no-audit --no-update-notifier \
+    --loglevel=warn "$1@$2" >"$run/said" 2>&1 || code=$?
+  cat "$run/said"
+  [ $code = 0 ] || npm_failed "$1@$2"
   # npm 12 ends well also when it left the program out.
   version=$(version_of "$4")
   [ -n "$version" ] || because "npm ended well, but \`$4 --version\` says no version"
   echo "$4 $version $(stamp "$4")" >>"$state/versions"
+}
+# PACKAGE: npm ended badly, and what it said is in $run/said
+npm_failed() {
+  what=$(sed -n 's/^npm [a-zA-Z!]* code \(E[A-Z0-9_]*\)$/\1/p' "$run/said" | head -n 1)
+  case $what in
+  EAI_AGAIN | ENOTFOUND | ECONN* | ETIMEDOUT | ENETUNREACH | EHOSTUNREACH | ERR_SOCKET_TIMEOUT | E5[0-9][0-9])
+    registry=$(npm config get registry | sed 's,//[^/@]*@,//,')
+    because "npm could not install $1: its registry does not answer ($what): does this host reach $registry?"
+    ;;
+  esac
+  because "npm could not install $1"
 }
 
 # URL SHA256 DESTINATION UNPACK MODE

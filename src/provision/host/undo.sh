@@ -9,9 +9,10 @@ undo_repository() {
 undo_ppa() { timeout 300 add-apt-repository -y -n --remove "ppa:$1" || true; }
 
 undo_npm() {
-  where=
-  [ "$me" = 0 ] || where=--prefix=$home/.local
-  [ -z "$(npm_version "$1")" ] || timeout 600 npm rm -g --cache="$run/npm" ${where:+"$where"} --no-update-notifier "$1"
+  where=$(npm_prefix "$1")
+  ! npm_is_there "$1" || timeout 600 npm rm -g --cache="$run/npm" ${where:+"--prefix=$where"} --no-update-notifier "$1"
+  # Nothing but what npm makes again when it wants it.
+  [ -z "$where" ] || rmdir "$where/lib/node_modules" 2>/dev/null || true
   hash -r
 }
 
