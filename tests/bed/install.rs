@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::lab::Lab;
+use super::snapshot;
 use super::support::program::Program;
 use super::support::sandbox::Run;
 use super::support::terminal::Terminal;
-use super::support::{poll, wait_until};
+use super::support::{PATIENCE, poll, wait_until};
 
 /// Packages come from far away.
 const LONG: Duration = Duration::from_secs(300);
@@ -59,13 +60,9 @@ impl Host {
         sandbox.finish(&program.args(args).patience(LONG))
     }
 
-    /// What a run must bring back: packages, users, listeners, the firewall, and the files below these.
+    /// What a run must bring back.
     pub(super) fn snapshot(&self) -> String {
-        self.root(
-            "dpkg-query -W -f '${db:Status-Status} ${Package}\\n' | grep '^installed'; cut -d: -f1 /etc/passwd; \
-             ss -Hltn | awk '{ print $4 }' | sort; ss -Hlun | awk '{ print \"udp\", $4 }' | sort; ufw status; systemctl list-unit-files --state=enabled --no-legend | sort; \
-             find /etc/apt /etc/sudoers.d /etc/systemd /etc/default /usr/local -type f | sort | xargs sha256sum",
-        )
+        snapshot::of(&self.0)
     }
 
     /// Does this port answer from outside, by IPv4 or by IPv6?
@@ -178,6 +175,23 @@ fn a_line_cut_in_the_middle_is_watched_again() {
     assert!(terminal.history().contains("1 component changed"), "{}", terminal.history());
     let again = host.sinc(&["install", "--check", "--tier", "custom", "--with", "base"]).success();
     assert!(again.stderr.contains("everything is as it should be"), "{again}");
+}
+
+#[test]
+fn ctrl_c_ends_the_watching_and_not_the_work() {
+    let host = Host::new();
+    let args = ["install", "--yes", "--tier", "custom", "--with", "base"];
+    let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
+    host.wait_for_root(&terminal, "the work began", "systemctl is-active --quiet sinc-apply");
+    terminal.wait_for("Working", LONG);
+    terminal.type_keys(&["C-c"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 130, "{}", terminal.history());
+    let history = terminal.history();
+    assert!(history.contains("the host goes on by itself; the same command watches it again"), "{history}");
+    assert_eq!(host.root("systemctl is-active sinc-apply"), "active");
+    let next = host.sinc(&args).success();
+    assert!(next.stderr.contains("Watching a run that is going on there already"), "{next}");
+    assert!(next.stderr.contains("everything is as it should be"), "{next}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::fault_sets::{self, Node, STEPS, Set};
 use super::kinds::{SECRET, Vendor, install};
 use super::lab::Lab;
+use super::snapshot;
 use super::support::program::Program;
 use super::support::sandbox::Sandbox;
 use super::support::{PATIENCE, variable, wait_until};
@@ -28,21 +29,6 @@ const FAULTS: [Fault; 6] =
 
 fn root(lab: &Lab, line: &str) -> String {
     lab.bed(&["vps", "sh", "-c", line])
-}
-
-/// What a run must bring back.
-fn snapshot(lab: &Lab) -> String {
-    // Other files that npm itself has, and what useradd and userdel leave of the lists before, are nobody's.
-    let files = "find /etc /home/dev -type f ! -name '*cache*' ! -name .sudo_as_admin_successful ! -path '*/.cache/*' ! -path '*/ufw/user*.rules' \
-                 ! -path '/etc/*-' ! -path '*/.npm/*' | sort | xargs sha256sum; find /etc/systemd -type l | sort; \
-                 find /usr/local /opt -path '*/node_modules/n[op][dm]*' -prune -o -print | sort";
-    root(
-        lab,
-        &format!(
-            "dpkg-query -W -f '${{db:Status-Status}} ${{Package}}\\n' | grep ^installed; ufw status; \
-             ufw show added; ls /var/lib/systemd/linger; cut -d: -f1 /etc/passwd; {files}"
-        ),
-    )
 }
 
 #[test]
@@ -80,7 +66,7 @@ fn one(lab: &Lab, set: &Set, step: &str, fault: Fault, delay: u32, what: &str) {
     if fault == Fault::DiskFull {
         root(lab, "mount -t tmpfs -o size=1m,mode=711 tmpfs /var/lib/sinc");
     }
-    let before = snapshot(lab);
+    let before = snapshot::with_home(lab);
     // The work stands still from that moment on.
     let stop = format!(
         "rm -f /run/at-it; systemctl stop sinc-fault 2>/dev/null; systemd-run -q --collect --unit=sinc-fault sh -c 'until grep -qs \"^start {step}$\" \
@@ -140,7 +126,7 @@ fn one(lab: &Lab, set: &Set, step: &str, fault: Fault, delay: u32, what: &str) {
     }
     // A user's home is data, and stays.
     root(lab, "rm -rf /home/worker");
-    let after = snapshot(lab);
+    let after = snapshot::with_home(lab);
     let differ: Vec<&str> = before
         .lines()
         .filter(|line| !after.lines().any(|it| it == *line))

@@ -28,5 +28,8 @@ mod restart;
 mod rights;
 mod safe;
 mod second_factor;
+mod secrets;
+mod snapshot;
 mod tailnet;
 mod tiers;
+mod vendor_node;
