@@ -681,7 +681,9 @@ class Bench:
         def make(place, name, work, settle):
             into = f"{place[len(root):]}/{name}/{next(made)}"
             ready = f"git clone -qn {DIR}/files.git $into" if work == check_out else "mkdir -p $into"
-            took = self.bed.vps(f"into={into}; {ready}; sync; s=$(date +%s%N); {work}; echo $(($(date +%s%N) - s))")
+            self.bed.vps(f"into={into}; {ready}; sync")
+            run(settle)
+            took = self.bed.vps(f"into={into}; s=$(date +%s%N); {work}; echo $(($(date +%s%N) - s))")
             run(settle)
             # What a burst leaves behind, here as with bare Mutagen (a walk after 10 s, a look every 10 s), is not in the next one.
             time.sleep(12)
