@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::git_attacks::shared_on;
 use crate::support::e2e::Bed;
 use crate::support::sandbox::{CONFIG, Run};
 use crate::support::{PATIENCE, poll, wait_until};
@@ -242,6 +243,28 @@ fn the_host_gets_a_repository_with_a_clean_status_before_the_agent_starts() {
     assert_eq!(told["here"]["commit"], told["there"]["commit"], "{told}");
     let status = shared.sinc(&["status"]).success();
     assert!(status.stdout.contains("git       in step"), "{status}");
+}
+
+#[test]
+fn a_host_that_is_polled_follows_and_is_followed_too() {
+    let Some(bed) = Bed::new() else { return };
+    bed.host.add_program("inotifywait", "#!/bin/sh\nexit 1\n").unwrap();
+    steps::write(&bed.host.remote_home().join(".bashrc"), "PATH=$HOME/.local/bin:$PATH\n");
+    let shared = shared_on(bed);
+    let status = shared.sinc(&["status"]).success();
+    assert!(status.stdout.contains("polling on the host"), "{status}");
+    for (from, to) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {
+        let id = shared.commit(from, "top", &format!("in {}\n", from.display()));
+        wait_until("it is on the other side", PATIENCE, || {
+            git(&shared.bed, to, &["rev-parse", "HEAD"]) == id
+        });
+        shared.clean();
+        git(&shared.bed, from, &["checkout", "-q", "-b", "work"]);
+        shared.clean();
+        git(&shared.bed, to, &["checkout", "-q", "main"]);
+        git(&shared.bed, to, &["branch", "-q", "-D", "work"]);
+        shared.clean();
+    }
 }
 
 #[test]
