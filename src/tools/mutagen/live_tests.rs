@@ -312,6 +312,12 @@ fn a_host_that_goes_away_and_comes_back() {
     fs::write(kit.path("home/down"), "").unwrap();
     let agent = fs::read_to_string(kit.path("home/pid")).unwrap();
     Runner::default().answer(&Cmd::new("kill", "end the agent").arg(agent.trim())).unwrap();
+    // Until it has gone it may still answer.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let there = Cmd::new("kill", "look for the agent").args(["-0", agent.trim()]);
+    while Runner::default().read(&there).is_ok() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     assert!(matches!(kit.flush(&id), CycleResult::Disconnected(_)));
     let started = Instant::now();
     let waited = kit.mutagen.wait_first_cycle(&id, IMPATIENT, &mut |_| ()).unwrap();
