@@ -158,18 +158,18 @@ fn logins() -> Vec<Start> {
     ]
 }
 
-/// /etc, /var and /tmp on a small disk of their own, and what fills it.
+/// /etc, /var/lib and /tmp on a small disk of their own, and what fills it. (Of /var itself the plan would see that it is small.)
 macro_rules! small_disk {
     ($fill:literal) => {
         concat!(
-            "mkdir -p /run/full; mount -t tmpfs -o size=32m,nr_inodes=3000,mode=755 tmpfs /run/full; for d in etc var tmp; do \
+            "mkdir -p /run/full; mount -t tmpfs -o size=32m,nr_inodes=3000,mode=755 tmpfs /run/full; for d in etc var/lib tmp; do \
              mkdir -p /run/full/$d/upper /run/full/$d/work; chmod --reference=/$d /run/full/$d/upper; \
              mount -t overlay overlay -o lowerdir=/$d,upperdir=/run/full/$d/upper,workdir=/run/full/$d/work /$d || exit 1; done; ",
             $fill
         )
     };
 }
-const BACK: &str = "umount -l /tmp /var /etc /run/full; systemctl daemon-reload";
+const BACK: &str = "umount -l /tmp /var/lib /etc /run/full; systemctl daemon-reload";
 
 fn full() -> Vec<Start> {
     let of = |components, name, prepare| {
