@@ -102,14 +102,21 @@ impl Hostile {
         let (_, to) = HOSTS.iter().find(|(name, _)| *name == start.host).unwrap();
         let options =
             ["-o", "ControlPath=none", "-o", "ConnectTimeout=5", "-o", "PreferredAuthentications=none"];
-        let mut ways = None;
-        // A firewall that limits ssh (six logins in 30 s) may refuse one of so many.
-        wait_until(&format!("{}: a way is named", start.name), Duration::from_secs(45), || {
+        let ways = || {
             let refused = self.lab.sandbox.run("ssh", &[&options[..], &[to, "true"]].concat()).exits(255);
-            ways = refused.stderr.lines().last().and_then(|line| Some(line.split_once('(')?.1.to_owned()));
-            ways.is_some()
+            refused
+                .stderr
+                .lines()
+                .last()
+                .and_then(|line| Some(line.split_once('(')?.1.to_owned()))
+                .ok_or(refused)
+        };
+        // A firewall that limits ssh (six logins in 30 s, and each try is one more) may refuse one of so many.
+        let ways = ways().or_else(|_| {
+            std::thread::sleep(Duration::from_secs(31));
+            ways()
         });
-        ways.unwrap_or_default()
+        ways.unwrap_or_else(|refused| panic!("{}: no way is named: {refused}", start.name))
     }
 
     fn rules(&self) -> String {
