@@ -145,10 +145,10 @@ fn what_failed(plan: &[Back], failed: &BTreeMap<String, String>) -> &'static str
         .map(|undo| undo.call.function)
         .collect();
     let of_sshd = |call: &&str| *call == "undo_sshd";
-    match (calls.iter().all(of_sshd), calls.iter().any(of_sshd)) {
-        (true, _) => "sshd's settings",
-        (false, true) => "the firewall and sshd's settings",
-        (false, false) => "the firewall",
+    match (calls.iter().any(of_sshd), calls.iter().any(|call| !of_sshd(call))) {
+        (true, false) => "sshd's settings",
+        (true, true) => "the firewall and sshd's settings",
+        (false, _) => "the firewall",
     }
 }
 

@@ -7,7 +7,7 @@
 #   n PATH   count the files in one
 #   q N SCRIPT   run a script of sinc's that only asks, as question N
 # and says, a line each: `place ID PATH` for each directory before it is watched (whose it is; `-` nobody's, `.` there is
-# none), what inotifywait says (its events begin with `E `), `ended CODE`, `poll COUNT PATH`, `count COUNT PATH`, and for each line of
+# none), what inotifywait says (its events begin with `E `), `watcher PID` (for the line of perl below), `ended CODE`, `poll COUNT PATH`, `count COUNT PATH`, and for each line of
 # the answer to a question `a N LINE`, then `z N`. A name
 # with a line break makes lines that mean nothing. It ends with its standard input, so a lost line leaves nothing behind.
 lc=${LC_ALL-};
