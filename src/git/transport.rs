@@ -100,8 +100,9 @@ impl Transport {
             .cmd(local, "fetch history from the host")
             .env("GIT_OBJECT_DIRECTORY", apart.directory())
             .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", STORE)
-            // What the host sends is checked before it is one of ours.
-            .args(["-c", "fetch.fsckObjects=true", "-c", "protocol.version=2", "fetch", "--progress"])
+            // What the host sends is checked before it is one of ours, and is kept as a pack, however small, to be checked again.
+            .args(["-c", "fetch.fsckObjects=true", "-c", "fetch.unpackLimit=1"])
+            .args(["-c", "protocol.version=2", "fetch", "--progress"])
             // Nothing of the person's settings, and no FETCH_HEAD, is touched.
             .args(["--no-tags", "--refmap=", "--no-write-fetch-head", "--no-recurse-submodules"])
             .args(["--no-auto-maintenance", "--no-prune", "--no-write-commit-graph"])

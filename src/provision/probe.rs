@@ -11,6 +11,7 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
     let mut commands: Vec<&str> = components.iter().flat_map(|it| &it.steps).flat_map(commands_of).collect();
     commands.sort_unstable();
     commands.dedup();
+    program.call(&["ask_beside"]);
     if !commands.is_empty() {
         program.call(&[&["ask_versions"], commands.as_slice()].concat());
     }
@@ -19,6 +20,9 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
             let enough = step.decided_by().unwrap_or_default();
             let number = number.to_string();
             let mut words = vec!["probe", &component.name, &number, enough, step.kind.name()];
+            if let Kind::Shell(_) = &step.kind {
+                words.insert(0, "ask");
+            }
             match &step.kind {
                 Kind::Apt(apt) => words.extend(apt.packages.iter().map(String::as_str)),
                 Kind::Npm(npm) => words.extend([npm.package.as_str(), &npm.command]),
@@ -37,16 +41,17 @@ pub fn probe(target: &Target, components: &[&Component], logins: bool) -> String
             }
             program.call(&words);
             if let Some(only) = &step.only_if {
-                program.call(&["probe_if", &component.name, &number, &only.check]);
+                program.call(&["ask", "probe_if", &component.name, &number, &only.check]);
             }
         }
         if let Some(login) = component.about.login.as_ref().filter(|_| logins) {
-            program.call(&["probe_login", &component.name, &login.check]);
+            program.call(&["ask", "probe_login", &component.name, &login.check]);
         }
         if let Some(warns) = component.about.warns.as_ref().filter(|_| logins) {
-            program.call(&["probe_warns", &component.name, warns]);
+            program.call(&["ask", "probe_warns", &component.name, warns]);
         }
     }
+    program.call(&["tell_asked"]);
     program.finish()
 }
 

@@ -50,22 +50,33 @@ impl Call {
     pub(super) fn hiding(self, place: usize) -> Self {
         Self { hidden: Some(place), ..self }
     }
+}
 
-    /// The text of the function that it calls.
-    #[must_use]
-    pub fn function_text(&self) -> &'static str {
-        let head = format!("\n{}() {{", self.function);
-        for part in WORK {
-            if let Some(start) = part.find(&head).map(|at| at + 1) {
-                let rest = &part[start..];
-                let first = rest.lines().next().unwrap_or_default();
-                let end =
-                    if first.ends_with('}') { first.len() } else { rest.find("\n}").map_or(0, |at| at + 2) };
-                return &rest[..end];
-            }
+/// The texts of these functions in `host/` and of those that they lead to, each once, in the order of a program.
+#[must_use]
+pub fn functions<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'static str> {
+    let all: Vec<(&str, &str)> = std::iter::once(LIB).chain(WORK).flat_map(defined).collect();
+    let mut wanted = vec![false; all.len()];
+    let mut open: Vec<&str> = names.into_iter().collect();
+    while let Some(name) = open.pop() {
+        let Some(at) = all.iter().position(|(defined, _)| *defined == name) else { continue };
+        if !std::mem::replace(&mut wanted[at], true) {
+            let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+            open.extend(all[at].1.split(|letter| !is_of_a_name(letter)));
         }
-        ""
     }
+    all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, text), _)| *text).collect()
+}
+
+/// The functions of a part, with their texts.
+fn defined(part: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    part.match_indices("() {").filter_map(move |(at, _)| {
+        let start = part[..at].rfind('\n').map_or(0, |at| at + 1);
+        let (name, rest) = (&part[start..at], &part[start..]);
+        let first = rest.lines().next().unwrap_or_default();
+        let end = if first.ends_with('}') { first.len() } else { rest.find("\n}")? + 2 };
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some((name, &rest[..end]))
+    })
 }
 
 impl std::fmt::Display for Call {
@@ -189,11 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_shown_whole() {
-        let text = Call::new("npm_install", ["a"]).function_text();
-        assert!(text.starts_with("npm_install() {") && text.ends_with("\n}"), "{text}");
-        assert_eq!(text.matches("\n}").count(), 1, "{text}");
-        let one = Call::new("undo_linger", ["a"]).function_text();
-        assert!(one.starts_with("undo_linger() {") && !one.contains('\n'), "{one}");
+    fn a_function_is_shown_whole_with_those_that_it_uses() {
+        let texts = functions(["npm_install", "undo_linger", "npm_install"]);
+        let heads: Vec<&str> =
+            texts.iter().filter_map(|text| text.split_once("()")).map(|(head, _)| head).collect();
+        for name in ["npm_install", "undo_linger", "npm_prefix", "record", "because"] {
+            assert_eq!(heads.iter().filter(|head| **head == name).count(), 1, "{name}: {heads:?}");
+        }
+        assert!(!heads.contains(&"sshd_put"), "{heads:?}");
+        for text in texts {
+            let is_whole = if text.contains('\n') { text.ends_with("\n}") } else { text.ends_with('}') };
+            assert!(is_whole && text.matches("\n}").count() <= 1, "{text}");
+        }
     }
 }

@@ -70,7 +70,10 @@ fn what_would_change_is_shown_and_nothing_is_done() {
     // The script itself, with its words.
     let verbose = sandbox.sinc(&["install", "--tier", "minimal", "--check", "-v"]).exits(1);
     assert!(verbose.stdout.contains("apt_install nodejs npm\n"), "{verbose}");
-    assert!(verbose.stdout.contains("| apt_install() {\n"), "{verbose}");
+    // What it calls, once, with what that calls.
+    for name in ["apt_install", "packages_note", "packages_new", "record_lines"] {
+        assert_eq!(verbose.stdout.matches(&format!("| {name}() {{")).count(), 1, "{name}: {verbose}");
+    }
     let json =
         sandbox.sinc(&["install", "--tier", "minimal", "--check", "--json", "--without", "et"]).exits(1);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::git_attacks::shared_on;
 use crate::support::e2e::Bed;
 use crate::support::sandbox::{CONFIG, Run};
+use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, poll, wait_until};
 use crate::{documented, steps};
 
@@ -358,7 +359,13 @@ fn what_was_committed_on_both_sides_is_left_alone_and_joined() {
     let here = shared.commit(&shared.here, "top", "here\n");
     let there = shared.commit(&shared.there, "more", "there\n");
     let notified = desktop(&shared.bed);
+    // A plain client of the session: sinc's own would start the link.
+    let session = format!("tmux attach -t ={}", steps::session_id(&shared.bed.sandbox));
+    let terminal = Terminal::open(&shared.bed.sandbox, &shared.here, &["ssh", "-t", "demo", &session]);
+    terminal.wait_for("agent ready", PATIENCE);
     shared.sinc(&["link", "start"]).success();
+    terminal.wait_for("sinc: git: main moved on both sides: see `sinc git`", PATIENCE);
+    drop(terminal);
     let told = shared.wait_state("differs");
     assert_eq!(told["differs"][0]["name"], "refs/heads/main", "{told:#}");
     wait_until("the desktop is told", PATIENCE, || notified().contains("main moved on both sides in app"));

@@ -6,8 +6,10 @@ use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sinc::demo::Options;
 
 use super::disk::can_mount;
+use super::number;
 use super::support::e2e::{Bed, living_in};
 use super::support::sandbox::{Run, Sandbox};
 use super::tree;
@@ -44,10 +46,21 @@ fn mount_over(sandbox: &Sandbox, place: &Path, size: &str) {
     sandbox.run("cp", &["-a", &format!("{}/.", before.display()), place]).success();
 }
 
+/// How ssh comes to a host that is so many milliseconds away as `SINC_FAULTS_RTT` says.
+fn far() -> String {
+    let rtt = number("SINC_FAULTS_RTT", 0);
+    if rtt == 0 {
+        return String::new();
+    }
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/far.py");
+    let late = Duration::from_millis(rtt).as_secs_f64() * 500.0;
+    format!("Host *\n    ProxyCommand python3 -IS {} %h %p {late}\n", program.display())
+}
+
 impl World {
     /// A session of a new project in this mode, on disks as they are chosen.
     pub(crate) fn new(disks: Disks, mode: &str) -> Option<Self> {
-        let mut bed = Bed::new()?;
+        let mut bed = Bed::with(Options { ssh_config: far(), ..Options::default() })?;
         bed.sandbox.set("SINC_MODE", mode);
         let small = match disks {
             _ if !can_mount() => None,

@@ -1,9 +1,12 @@
 //! The plan and the report as a person reads them.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::commands::context::Context;
 use crate::provision::plan::Decision;
+use crate::provision::program;
 use crate::ui::plural;
 
 use super::report::{Became, Report};
@@ -45,6 +48,7 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
     let (host, disk) = (&report.host, facts.disk);
     let on = if facts.disk_at == "/" { String::new() } else { format!(" on {}", facts.disk_at) };
     let mut lines = vec![format!("{host}{at}: {}, {}, {disk} MB free{on}{takes}", facts.os_name, facts.arch)];
+    let mut calls = BTreeSet::new();
     for (plan, became) in &report.components {
         if *became == Became::Satisfied {
             lines.push(format!("  {}: as it should be", ui.bold(&plan.name)));
@@ -59,8 +63,7 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
                     lines.push(format!("    + {}", change.what));
                     if ctx.global.verbose > 0 {
                         lines.extend(change.call.to_string().lines().map(|line| format!("        {line}")));
-                        let text = change.call.function_text().lines();
-                        lines.extend(text.map(|line| ui.dim(&format!("        | {line}"))));
+                        calls.insert(change.call.function);
                     }
                 }
             }
@@ -73,6 +76,11 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
             lines.extend(plan.opens.iter().map(|what| format!("    (opens {what})")));
             lines.extend(plan.note.iter().map(|note| format!("    ({note})")));
         }
+    }
+    if !calls.is_empty() {
+        lines.push("  what these steps call:".to_owned());
+        let texts = program::functions(calls).into_iter().flat_map(str::lines);
+        lines.extend(texts.map(|line| ui.dim(&format!("        | {line}"))));
     }
     lines
 }

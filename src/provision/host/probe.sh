@@ -60,12 +60,31 @@ tell_tools() {
   echo "tool inotifywait $(as_user sh -c 'command -v inotifywait' 2>/dev/null)"
 }
 
+# A directory for what is asked at the same time; none where nothing can be written.
+answers=
+ask_beside() { answers=$(mktemp -d) && trap 'rm -rf "$answers"' EXIT; }
+
 # COMMANDS...: asks all for their versions at once, because some take a second
 ask_versions() {
-  versions=$(mktemp -d) || return 0
-  trap 'rm -rf "$versions"' EXIT
+  [ -n "$answers" ] || return 0
+  versions=$answers/versions
+  mkdir "$versions"
   for command in "$@"; do ask_version "$command" >"$versions/$command" & done
   wait
+}
+
+# COMMAND...: its answer is among those that `tell_asked` tells; it may take a second
+ask() {
+  if [ -z "$answers" ]; then
+    "$@"
+    return
+  fi
+  asked=$((${asked:-0} + 1))
+  "$@" >"$answers/$asked" &
+}
+tell_asked() {
+  wait
+  [ -z "${asked:-}" ] || (cd "$answers" && cat [0-9]*)
 }
 
 # probe COMPONENT N ENOUGH KIND WORDS...: `fact COMPONENT N VERSION KIND …`
