@@ -207,7 +207,7 @@ mod tests {
         for name in ["npm_install", "undo_linger", "npm_prefix", "record", "because"] {
             assert_eq!(heads.iter().filter(|head| **head == name).count(), 1, "{name}: {heads:?}");
         }
-        assert!(!heads.contains(&"sshd_put"), "{heads:?}");
+        assert!(!heads.contains(&"sshd_set"), "{heads:?}");
         for text in texts {
             let is_whole = if text.contains('\n') { text.ends_with("\n}") } else { text.ends_with('}') };
             assert!(is_whole && text.matches("\n}").count() <= 1, "{text}");
