@@ -61,21 +61,32 @@ pub fn functions<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'static s
     while let Some(name) = open.pop() {
         let Some(at) = all.iter().position(|(defined, _)| *defined == name) else { continue };
         if !std::mem::replace(&mut wanted[at], true) {
-            let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            open.extend(all[at].1.split(|letter| !is_of_a_name(letter)));
+            open.extend(called_in(all[at].1));
         }
     }
     all.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|((_, text), _)| *text).collect()
 }
 
-/// The functions of a part, with their texts.
+/// What may be called in a text: its words that are neither variables nor parts of other words.
+fn called_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_of_a_word = |letter: char| letter.is_ascii_alphanumeric() || "_$={/.-".contains(letter);
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(move |line| line.split(move |letter| !is_of_a_word(letter)))
+}
+
+/// The functions of a part, with their texts and what is said of them.
 fn defined(part: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     part.match_indices("() {").filter_map(move |(at, _)| {
         let start = part[..at].rfind('\n').map_or(0, |at| at + 1);
         let (name, rest) = (&part[start..at], &part[start..]);
         let first = rest.lines().next().unwrap_or_default();
-        let end = if first.ends_with('}') { first.len() } else { rest.find("\n}")? + 2 };
-        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some((name, &rest[..end]))
+        let end = start + if first.ends_with('}') { first.len() } else { rest.find("\n}")? + 2 };
+        let said = part[..start].split_inclusive('\n').rev().take_while(|line| line.starts_with("# "));
+        let from = start - said.map(str::len).sum::<usize>();
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            .then_some((name, &part[from..end]))
     })
 }
 
@@ -202,15 +213,20 @@ mod tests {
     #[test]
     fn a_function_is_shown_whole_with_those_that_it_uses() {
         let texts = functions(["npm_install", "undo_linger", "npm_install"]);
-        let heads: Vec<&str> =
-            texts.iter().filter_map(|text| text.split_once("()")).map(|(head, _)| head).collect();
+        let heads: Vec<&str> = texts
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.split_once("() {").map(|(head, _)| head))
+            .collect();
         for name in ["npm_install", "undo_linger", "npm_prefix", "record", "because"] {
             assert_eq!(heads.iter().filter(|head| **head == name).count(), 1, "{name}: {heads:?}");
         }
-        assert!(!heads.contains(&"sshd_set"), "{heads:?}");
+        for name in ["sshd_set", "target"] {
+            assert!(!heads.contains(&name), "{heads:?}");
+        }
+        assert!(texts.iter().any(|text| text.starts_with("# PACKAGE VERSION SCRIPTS COMMAND\nnpm_install")));
         for text in texts {
-            let is_whole = if text.contains('\n') { text.ends_with("\n}") } else { text.ends_with('}') };
-            assert!(is_whole && text.matches("\n}").count() <= 1, "{text}");
+            assert!(text.ends_with('}') && text.matches("\n}").count() <= 1, "{text}");
         }
     }
 }
