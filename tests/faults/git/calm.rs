@@ -99,7 +99,8 @@ impl Session {
             } else if name == "HEAD" {
                 let head = self.repo(Side::Local).ask(&["symbolic-ref", "-q", "--short", "HEAD"]);
                 let at = self.repo(Side::Local).ask(&["rev-parse", "-q", "--verify", "HEAD"]);
-                let before = tree::versions(&self.root(Side::Remote));
+                let repo = self.repo(Side::Remote);
+                let (before, had) = (tree::versions(&self.root(Side::Remote)), repo.versions());
                 let words = match (head.trim(), at.trim()) {
                     ("", at) => vec!["checkout", "-q", "-f", at],
                     // A branch without a commit.
@@ -114,7 +115,12 @@ impl Session {
                     let _ = self.repo(Side::Local).git(&["checkout", "-q", "--detach"]);
                 }
                 let after = tree::versions(&self.root(Side::Remote));
+                let has = self.repo(Side::Remote).versions();
                 self.model.superseded(before.into_iter().filter(|number| !after.contains(number)));
+                // What was only staged.
+                self.model.superseded(
+                    had.into_iter().filter(|number| !has.contains(number) && !after.contains(number)),
+                );
                 self.tell(&format!(
                     "on the host: git {} ({}) {}",
                     words.join(" "),

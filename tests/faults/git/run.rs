@@ -196,14 +196,14 @@ impl Session {
         }
         let after: BTreeSet<u64> = tree::versions(&root).into_iter().collect();
         self.came.operations += 1;
-        if done.drops {
+        if done.drops || done.discards {
             let has = repo.reachable();
-            let dropped: Vec<&String> = had.difference(&has).collect();
-            // What only a stash had that was dropped.
-            let versions = dropped.iter().filter_map(|oid| repo.version(oid));
+            let gone: Vec<&String> = had.difference(&has).collect();
+            // What only a stash had that was dropped, or what was only staged.
+            let versions = gone.iter().filter_map(|oid| repo.version(oid));
             self.model.superseded(versions.filter(|number| !after.contains(number)));
-            if let Some(tips) = self.tips.get_mut(key(side)) {
-                for oid in dropped {
+            if let (true, Some(tips)) = (done.drops, self.tips.get_mut(key(side))) {
+                for oid in gone {
                     tips.remove(oid);
                 }
             }
