@@ -93,4 +93,32 @@ mod tests {
         assert_eq!(least_free("1000", "/tmp", &disks), "50 /tmp\n");
         assert_eq!(least_free("1000", "/none", &disks), "900 /\n");
     }
+
+    /// What is asked of these, where a directory can be made in `tmp`.
+    fn asked(tmp: &str, calls: &str) -> String {
+        let probe = include_str!("host/probe.sh");
+        let functions = &probe[probe.find("\nanswers=").unwrap()..probe.find("\n# probe COMPONENT").unwrap()];
+        let text = format!("{functions}\nask_beside 2>/dev/null\n{calls}\ntell_asked\n");
+        let cmd = Cmd::new("sh", "ask").args(["-s"]).env("TMPDIR", tmp).stdin(text);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_at_the_same_time_is_told_whole_and_nothing_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let tmp = dir.path().to_str().unwrap();
+        // Each waits for what another one makes.
+        let calls = format!(
+            "wait_for() {{ until [ -e {tmp}/$1 ]; do sleep 0.01; done; seq 9999; echo \"$1\"; }}\n\
+             ask wait_for one\nask wait_for two\ntouch {tmp}/two {tmp}/one"
+        );
+        let said = asked(tmp, &calls);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!((lines.len(), lines[9999], lines[19_999]), (20_000, "one", "two"));
+        let left: Vec<_> = std::fs::read_dir(tmp).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert_eq!(asked(tmp, ":"), "");
+        // Nothing can be written: one after the other.
+        assert_eq!(asked("/nothing", "ask echo one; ask echo two"), "one\ntwo\n");
+    }
 }
