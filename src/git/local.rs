@@ -132,6 +132,14 @@ impl Local {
         self.those(oids, |kind| kind == "missing")
     }
 
+    /// What is staged and not in HEAD's commit. Nothing where HEAD has none.
+    #[must_use]
+    pub fn staged(&self) -> BTreeSet<Oid> {
+        let cmd = self.git("look at what is staged").args(["diff-index", "--cached", "HEAD"]);
+        let said = self.read(&cmd).unwrap_or_default();
+        said.lines().filter_map(|line| line.split(' ').nth(3)).filter_map(Oid::parse).collect()
+    }
+
     /// Those of these objects that are no commits.
     ///
     /// # Errors

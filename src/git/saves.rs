@@ -31,7 +31,7 @@ pub fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Makes those of these saves reachable that are in no object of git on either side yet. Those `again` once failed to be, and may have
+/// Makes those of these saves reachable that are in no object of git on either side yet, or only staged here. Those `again` once failed to be, and may have
 /// left an object that nothing leads to: they are kept whatever git has. Gives their paths.
 ///
 /// # Errors
@@ -79,7 +79,10 @@ fn keep_from(
     if oids.len() != saves.len() {
         anyhow::bail!("git hash-object did not name all that was saved");
     }
-    let missing_here = local.missing(&oids.iter().skip(again).collect())?;
+    let mut missing_here = local.missing(&oids.iter().skip(again).collect())?;
+    // That goes as soon as it is thrown away.
+    let staged = local.staged();
+    missing_here.extend(oids.iter().skip(again).filter(|oid| staged.contains(oid)).cloned());
     // One that cannot be asked has nothing.
     let missing = missing_there(ask, &missing_here).unwrap_or(missing_here);
     let lost: Vec<(&Path, &Oid)> = saves

@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2329
 # Files on the host that were saved there while git on the other side wrote over them (env.sh comes before it). $1 the directory, $2:
 #   look OID...          says `missing OID` for each that git here has not
-#   keep PATH...         puts what is in these files into git's store, where it is not yet, and says `kept OID PATH` for each
+#   keep PATH...         puts what is in these files into git's store, where it is not yet, and says `kept OID PATH` for each;
+#                        also for what is only staged, and goes as soon as that is thrown away
 #   check "OID PATH"...  of those, the ones whose file holds another thing now are made reachable: `lost PATH`
 echo "sinc-begin 1";
 cd "$1" 2>/dev/null || exit 0;
@@ -22,8 +23,13 @@ if [ "$n" -gt 0 ]; then find "$@" -maxdepth 0 -type f -size -16385 2>/dev/null; 
 # It stops at one that has gone meanwhile: then one after the other, and a line for each.
 blob --stdin-paths <"$t.f" >"$t.o" || while IFS= read -r f; do blob "$f" || echo none; done <"$t.f" >"$t.o";
 git cat-file --batch-check <"$t.o" >"$t.k";
+staged=" $(git diff-index --cached HEAD 2>/dev/null | cut -d " " -f 4 | tr "\n" " ")";
 while IFS= read -r f <&3 && IFS= read -r k <&4; do
-case $k in *" missing") o=$(blob -w "$f") && put kept "$o ${f#./}";; esac;
+o=${k%% *};
+case $k in
+*" missing") o=$(blob -w "$f") && put kept "$o ${f#./}";;
+*) case $staged in *" $o "*) put kept "$o ${f#./}";; esac;;
+esac;
 done 3<"$t.f" 4<"$t.k";;
 check)
 for w in "$@"; do

@@ -604,20 +604,25 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         let has = |id: &&str| !git(dir, &["ls-tree", "--name-only", id, "--", file]).is_empty();
         ids.filter(has).map(|id| git(dir, &["show", &format!("{id}:{file}")])).collect()
     };
-    // Here: what is in git on a side already needs nothing.
+    // Here: what is in git on a side already needs nothing, unless it is only staged here.
     std::fs::write(pair.there.join("b"), "added there\n").unwrap();
     git(&pair.there, &["add", "b"]);
     let save = |path: &str, text: &str| (PathBuf::from(path), text.as_bytes().to_vec());
+    std::fs::write(pair.here.join("s"), "staged\n").unwrap();
+    git(&pair.here, &["add", "s"]);
     let all = [
         save("a", "1\n"),
         save("b", "added there\n"),
+        save("s", "staged\n"),
         save("ü 1", "mine\r\n"),
         save("ü 1", "newer\n"),
         save("a\nb", "x"),
     ];
     let local = Local::new(Runner::default(), &pair.here);
-    assert_eq!(saves::keep(&local, &ask, &all, &[]).unwrap(), [PathBuf::from("ü 1"), PathBuf::from("ü 1")]);
+    assert_eq!(saves::keep(&local, &ask, &all, &[]).unwrap(), ["s", "ü 1", "ü 1"].map(PathBuf::from));
     assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
+    git(&pair.here, &["reset", "-q", "--hard"]);
+    assert_eq!(kept(&pair.here, "s"), ["staged"]);
     assert!(saves::keep(&local, &ask, &all, &[]).unwrap().is_empty(), "once");
     // There.
     std::fs::create_dir(pair.there.join("it's -n")).unwrap();
@@ -626,13 +631,17 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
     }
     let paths = ["a", "b", "it's -n/$x `y`", "-c", "gone", "it's -n"].map(PathBuf::from);
     let known = saves::keep_there(&ask, &paths).unwrap();
-    assert_eq!(known.len(), 3, "{known:?}");
+    // What is only staged, too.
+    assert_eq!(known.len(), 4, "{known:?}");
     assert!(saves::check_there(&ask, &known).unwrap().is_empty());
     std::fs::write(pair.there.join("a"), "written over\n").unwrap();
+    std::fs::remove_file(pair.there.join("b")).unwrap();
     std::fs::remove_dir_all(pair.there.join("it's -n")).unwrap();
     let lost = saves::check_there(&ask, &known).unwrap();
-    assert_eq!(lost, [PathBuf::from("a"), PathBuf::from("it's -n/$x `y`")]);
+    assert_eq!(lost, ["a", "b", "it's -n/$x `y`"].map(PathBuf::from));
+    git(&pair.there, &["rm", "-q", "--cached", "b"]);
     assert_eq!(kept(&pair.there, "a"), ["saved"]);
+    assert_eq!(kept(&pair.there, "b"), ["added there"]);
     assert_eq!(kept(&pair.there, "it's -n/$x `y`"), ["saved too"]);
     for side in [&pair.here, &pair.there] {
         git(side, &["fsck", "--no-dangling", "--no-progress"]);
