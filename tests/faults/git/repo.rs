@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::content::{self, Found};
 use super::super::support::sandbox::{Run, Sandbox};
+use super::super::tree;
 
 /// One side's repository.
 pub(crate) struct Repo<'a> {
@@ -43,18 +44,30 @@ impl Repo<'_> {
 
     /// Everything that anything still leads to: names, reflogs, what is staged.
     pub(crate) fn reachable(&self) -> BTreeSet<String> {
-        let words = [
-            "rev-list",
-            "--all",
-            "--reflog",
-            "--indexed-objects",
-            "--objects",
-            "--no-object-names",
-            "--ignore-missing",
-        ];
-        let has_head = self.git(&["rev-parse", "-q", "--verify", "HEAD"]).code == 0;
-        let all = if has_head { [&words[..], &["HEAD"]].concat() } else { words.to_vec() };
-        self.ask(&all).lines().map(str::to_owned).collect()
+        self.listed(&["--all".to_owned(), "--reflog".to_owned()])
+    }
+
+    /// The same, without what only the other side's branches lead to, as they are shown here while they differ.
+    pub(super) fn own(&self) -> BTreeSet<String> {
+        let logs = tree::read(&self.root.join(".git/logs"));
+        let logs = logs.keys().filter(|path| !path.starts_with("refs/remotes"));
+        let logs: Vec<String> = logs
+            .filter_map(|path| std::fs::read_to_string(self.root.join(".git/logs").join(path)).ok())
+            .collect();
+        let ids = logs.iter().flat_map(|log| log.lines()).flat_map(|line| line.split(' ').take(2));
+        let ids: BTreeSet<&str> = ids.filter(|id| id.bytes().any(|byte| byte != b'0')).collect();
+        let names = ["--exclude=refs/remotes/*", "--all"].into_iter().chain(ids);
+        self.listed(&names.map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn listed(&self, names: &[String]) -> BTreeSet<String> {
+        let mut words =
+            vec!["rev-list", "--indexed-objects", "--objects", "--no-object-names", "--ignore-missing"];
+        words.extend(names.iter().map(String::as_str));
+        if self.git(&["rev-parse", "-q", "--verify", "HEAD"]).code == 0 {
+            words.push("HEAD");
+        }
+        self.ask(&words).lines().map(str::to_owned).collect()
     }
 
     /// The versions among that.

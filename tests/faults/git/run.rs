@@ -184,7 +184,7 @@ impl Session {
         let (root, before) = (self.root(side), self.root(side));
         let before: BTreeSet<u64> = tree::versions(&before).into_iter().collect();
         let repo = Repo { sandbox: &self.world.bed.sandbox, root: root.clone() };
-        let had = repo.reachable();
+        let (had, own) = (repo.reachable(), repo.own());
         let began = Instant::now();
         let done = match repo.in_progress() {
             Some(what) if rng.u8(..3) > 0 => ops::settle(&repo, what, rng.bool()),
@@ -203,9 +203,9 @@ impl Session {
             let versions = gone.iter().filter_map(|oid| repo.version(oid));
             self.model.superseded(versions.filter(|number| !after.contains(number)));
             if let (true, Some(tips)) = (done.drops, self.tips.get_mut(key(side))) {
-                for oid in gone {
-                    tips.remove(oid);
-                }
+                // The other side's branch may lead to it, and is not shown here any more once it has been joined.
+                let has = repo.own();
+                tips.retain(|oid| has.contains(oid) || !own.contains(oid));
             }
         }
         if done.discards {
