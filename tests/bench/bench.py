@@ -813,7 +813,7 @@ def main():
         if "edit" in cases:
             bench.edit(rtts)
         if "large" in cases:
-            bench.large([rtt for rtt in rtts if rtt in (0, 50)] or rtts[:1])
+            bench.large(rtts)
         if "git" in cases:
             bench.git(rtts)
         if "burst" in cases:
