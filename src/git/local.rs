@@ -132,12 +132,25 @@ impl Local {
         self.those(oids, |kind| kind == "missing")
     }
 
-    /// What is staged and not in HEAD's commit. Nothing where HEAD has none.
-    #[must_use]
-    pub fn staged(&self) -> BTreeSet<Oid> {
-        let cmd = self.git("look at what is staged").args(["diff-index", "--cached", "HEAD"]);
-        let said = self.read(&cmd).unwrap_or_default();
-        said.lines().filter_map(|line| line.split(' ').nth(3)).filter_map(Oid::parse).collect()
+    /// What the names of late have in these places. (An object alone, or what is only staged, may go any day.)
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn led(&self, paths: &BTreeSet<&str>) -> Result<BTreeSet<Oid>> {
+        let names = ["refs/heads", "refs/tags", "refs/stash", "refs/remotes"];
+        let refs = self.git("look at the names").args(["for-each-ref", "--sort=-creatordate", "--count=50"]);
+        let refs = self.read(&refs.arg("--format=%(objectname)").args(names))?;
+        let kept = self.git("look at what was kept").args(["log", "-g", "-n", "50", "--format=%H"]);
+        // There may be none.
+        let kept = self.read(&kept.args(["refs/sinc/keep", "--"])).unwrap_or_default();
+        let input: String = refs
+            .lines()
+            .chain(kept.lines())
+            .chain(["HEAD"])
+            .flat_map(|name| paths.iter().map(move |path| format!("{name}:{path}\n")))
+            .collect();
+        let cmd = self.git("look for objects").args(["cat-file", "--batch-check=%(objectname)"]).stdin(input);
+        Ok(self.read(&cmd)?.lines().filter_map(Oid::parse).collect())
     }
 
     /// Those of these objects that are no commits.

@@ -31,16 +31,12 @@ pub fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Makes those of these saves reachable that are in no object of git on either side yet, or only staged here. Those `again` once failed to be, and may have
-/// left an object that nothing leads to: they are kept whatever git has. Gives their paths.
+/// Makes those of these saves reachable that no name leads to on either side. Gives their paths.
 ///
 /// # Errors
 /// Git fails.
-pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save], again: &[Save]) -> Result<Vec<PathBuf>> {
-    let can = |saves: &&Save| plain(&saves.0);
-    let again: Vec<&Save> = again.iter().filter(can).collect();
-    let first = again.len();
-    let saves: Vec<&Save> = again.into_iter().chain(saves.iter().filter(can)).collect();
+pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save]) -> Result<Vec<PathBuf>> {
+    let saves: Vec<&Save> = saves.iter().filter(|save| plain(&save.0)).collect();
     if saves.is_empty() {
         return Ok(Vec::new());
     }
@@ -52,7 +48,7 @@ pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save], again: &[Save]) -> Resu
     let dir = local.project().join(&place);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).context("cannot keep what was saved")?;
-    let kept = keep_from(local, ask, (&saves, first), (&dir, &place));
+    let kept = keep_from(local, ask, &saves, (&dir, &place));
     let _ = std::fs::remove_dir_all(&dir);
     kept
 }
@@ -60,7 +56,7 @@ pub fn keep(local: &Local, ask: Ask<'_>, saves: &[Save], again: &[Save]) -> Resu
 fn keep_from(
     local: &Local,
     ask: Ask<'_>,
-    (saves, again): (&[&Save], usize),
+    saves: &[&Save],
     (dir, place): (&Path, &str),
 ) -> Result<Vec<PathBuf>> {
     let mut files = String::new();
@@ -79,18 +75,18 @@ fn keep_from(
     if oids.len() != saves.len() {
         anyhow::bail!("git hash-object did not name all that was saved");
     }
-    let mut missing_here = local.missing(&oids.iter().skip(again).collect())?;
-    // That goes as soon as it is thrown away.
-    let staged = local.staged();
-    missing_here.extend(oids.iter().skip(again).filter(|oid| staged.contains(oid)).cloned());
+    let named: Vec<(&str, &Oid)> =
+        saves.iter().zip(&oids).filter_map(|((path, _), oid)| Some((path.to_str()?, oid))).collect();
+    let led = local.led(&named.iter().map(|(path, _)| *path).collect())?;
+    let missing_here: BTreeSet<(&str, &Oid)> =
+        named.iter().copied().filter(|(_, oid)| !led.contains(oid)).collect();
     // One that cannot be asked has nothing.
-    let missing = missing_there(ask, &missing_here).unwrap_or(missing_here);
-    let lost: Vec<(&Path, &Oid)> = saves
-        .iter()
-        .zip(&oids)
-        .enumerate()
-        .filter(|(number, (_, oid))| *number < again || missing.contains(oid))
-        .map(|(_, ((path, _), oid))| (path.as_path(), oid))
+    let missing = missing_there(ask, &missing_here)
+        .unwrap_or_else(|_| missing_here.iter().map(|(_, oid)| (*oid).clone()).collect());
+    let lost: Vec<(&Path, &Oid)> = named
+        .into_iter()
+        .filter(|(_, oid)| missing.contains(oid))
+        .map(|(path, oid)| (Path::new(path), oid))
         .collect();
     if lost.is_empty() {
         return Ok(Vec::new());
@@ -100,12 +96,13 @@ fn keep_from(
     Ok(lost.iter().map(|(path, _)| path.to_path_buf()).collect())
 }
 
-/// Those of these objects that the host has not.
-fn missing_there(ask: Ask<'_>, oids: &BTreeSet<Oid>) -> Result<BTreeSet<Oid>> {
+/// Those of these that no name on the host leads to.
+fn missing_there(ask: Ask<'_>, named: &BTreeSet<(&str, &Oid)>) -> Result<BTreeSet<Oid>> {
     let mut missing = BTreeSet::new();
-    for some in oids.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
-        let words: Vec<String> =
-            std::iter::once("look".to_owned()).chain(some.iter().map(ToString::to_string)).collect();
+    for some in named.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+        let words: Vec<String> = std::iter::once("look".to_owned())
+            .chain(some.iter().map(|(path, oid)| format!("{oid} {path}")))
+            .collect();
         missing.extend(answers(&ask(&SAVES, &words)?, "missing")?.iter().filter_map(|line| Oid::parse(line)));
     }
     Ok(missing)

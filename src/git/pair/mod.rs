@@ -604,27 +604,33 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         let has = |id: &&str| !git(dir, &["ls-tree", "--name-only", id, "--", file]).is_empty();
         ids.filter(has).map(|id| git(dir, &["show", &format!("{id}:{file}")])).collect()
     };
-    // Here: what is in git on a side already needs nothing, unless it is only staged here.
-    std::fs::write(pair.there.join("b"), "added there\n").unwrap();
+    // Here: what a name leads to on a side needs nothing; an object alone, or what is only staged, does.
+    std::fs::write(pair.there.join("b"), "stashed there\n").unwrap();
     git(&pair.there, &["add", "b"]);
+    git(&pair.there, &["stash", "-q"]);
+    std::fs::write(pair.here.join("d"), "dropped\n").unwrap();
+    git(&pair.here, &["hash-object", "-w", "d"]);
+    std::fs::remove_file(pair.here.join("d")).unwrap();
     let save = |path: &str, text: &str| (PathBuf::from(path), text.as_bytes().to_vec());
     std::fs::write(pair.here.join("s"), "staged\n").unwrap();
     git(&pair.here, &["add", "s"]);
     let all = [
         save("a", "1\n"),
-        save("b", "added there\n"),
+        save("b", "stashed there\n"),
         save("s", "staged\n"),
+        save("d", "dropped\n"),
         save("ü 1", "mine\r\n"),
         save("ü 1", "newer\n"),
         save("a\nb", "x"),
     ];
     let local = Local::new(Runner::default(), &pair.here);
-    assert_eq!(saves::keep(&local, &ask, &all, &[]).unwrap(), ["s", "ü 1", "ü 1"].map(PathBuf::from));
+    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), ["s", "d", "ü 1", "ü 1"].map(PathBuf::from));
     assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
     git(&pair.here, &["reset", "-q", "--hard"]);
     assert_eq!(kept(&pair.here, "s"), ["staged"]);
-    assert!(saves::keep(&local, &ask, &all, &[]).unwrap().is_empty(), "once");
+    assert!(saves::keep(&local, &ask, &all).unwrap().is_empty(), "once");
     // There.
+    git(&pair.there, &["stash", "pop", "-q", "--index"]);
     std::fs::create_dir(pair.there.join("it's -n")).unwrap();
     for (file, text) in [("a", "saved\n"), ("it's -n/$x `y`", "saved too\n"), ("-c", "in place\n")] {
         std::fs::write(pair.there.join(file), text).unwrap();
@@ -641,7 +647,7 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
     assert_eq!(lost, ["a", "b", "it's -n/$x `y`"].map(PathBuf::from));
     git(&pair.there, &["rm", "-q", "--cached", "b"]);
     assert_eq!(kept(&pair.there, "a"), ["saved"]);
-    assert_eq!(kept(&pair.there, "b"), ["added there"]);
+    assert_eq!(kept(&pair.there, "b"), ["stashed there"]);
     assert_eq!(kept(&pair.there, "it's -n/$x `y`"), ["saved too"]);
     for side in [&pair.here, &pair.there] {
         git(side, &["fsck", "--no-dangling", "--no-progress"]);

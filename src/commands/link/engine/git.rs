@@ -210,13 +210,13 @@ impl Engine<'_> {
         let kept = std::mem::take(&mut session.git.kept);
         let last = session.git.kept_at.is_none_or(|at| at + CHECKED < began);
         let id = session.record.id.clone();
-        let again = session.git.recent.take_not_kept();
-        if !gone.is_empty() || !again.is_empty() {
+        let gone = [session.git.recent.take_not_kept(), gone].concat();
+        if !gone.is_empty() {
             let local = Local::new(self.ctx.runner.clone(), &root);
             let (ask, outbox, id) = (self.asker(index), self.outbox.clone(), id.clone());
             thread("saves", move || {
-                let kept = saves::keep(&local, &ask, &gone, &again);
-                let kept = kept.map_err(|error| (format!("{error:#}"), [again, gone].concat()));
+                let kept = saves::keep(&local, &ask, &gone);
+                let kept = kept.map_err(|error| (format!("{error:#}"), gone));
                 drop(outbox.send(Message::GitOverwritten(id, "here", kept)));
             });
         }
