@@ -46,6 +46,9 @@ pub struct Local {
     ancestors: RefCell<BTreeMap<(Oid, Oid), bool>>,
 }
 
+/// So many places are looked at in what names lead to: of many files, fewer names.
+const MOST_PLACES: usize = 20_000;
+
 impl Local {
     /// The repository of this project.
     #[must_use]
@@ -132,21 +135,20 @@ impl Local {
         self.those(oids, |kind| kind == "missing")
     }
 
-    /// What the names of late have in these places. (An object alone, or what is only staged, may go any day.)
+    /// What HEAD and the names of late have in these places. (An object alone, or what is only staged, may go any day.)
     ///
     /// # Errors
     /// Git cannot be asked.
     pub fn led(&self, paths: &BTreeSet<&str>) -> Result<BTreeSet<Oid>> {
         let names = ["refs/heads", "refs/tags", "refs/stash", "refs/remotes"];
         let refs = self.git("look at the names").args(["for-each-ref", "--sort=-creatordate", "--count=50"]);
-        let refs = self.read(&refs.arg("--format=%(objectname)").args(names))?;
         let kept = self.git("look at what was kept").args(["log", "-g", "-n", "50", "--format=%H"]);
-        // There may be none.
+        // One may lead to nothing, or there may be none: then HEAD tells.
+        let refs = self.read(&refs.arg("--format=%(objectname)").args(names)).unwrap_or_default();
         let kept = self.read(&kept.args(["refs/sinc/keep", "--"])).unwrap_or_default();
-        let input: String = refs
-            .lines()
-            .chain(kept.lines())
-            .chain(["HEAD"])
+        let names = ["HEAD"].into_iter().chain(refs.lines()).chain(kept.lines());
+        let input: String = names
+            .take((MOST_PLACES / paths.len().max(1)).max(1))
             .flat_map(|name| paths.iter().map(move |path| format!("{name}:{path}\n")))
             .collect();
         let cmd = self.git("look for objects").args(["cat-file", "--batch-check=%(objectname)"]).stdin(input);
