@@ -18,12 +18,12 @@ led() {
 git for-each-ref --sort=-creatordate --count=50 --format="%(objectname)" refs/heads refs/tags refs/stash refs/remotes >"$t.n";
 git log -g -n 50 --format=%H refs/sinc/keep -- >>"$t.n" 2>/dev/null;
 echo HEAD >>"$t.n";
-printf " %s" "$(while IFS= read -r f <&3; do while IFS= read -r r; do printf "%s\n" "$r:${f#./}"; done <"$t.n"; done 3<"$t.f" |
-git cat-file --batch-check="%(objectname)" | grep -v " " | sort -u | tr "\n" " ")";
+while IFS= read -r f <&3; do while IFS= read -r r; do printf "%s$nl" "$r:${f#./}"; done <"$t.n"; done 3<"$t.f" |
+git cat-file --batch-check="%(objectname)" | grep -v " " | sort -u | { printf " "; while IFS= read -r o; do printf "%s " "$o"; done; };
 };
 case $what in
 look)
-for w in "$@"; do printf "%s\n" "${w#* }"; done >"$t.f";
+for w in "$@"; do printf "%s$nl" "${w#* }"; done >"$t.f";
 l=$(led);
 for w in "$@"; do o=${w%% *}; case $l in *" $o "*) ;; *) put missing "$o";; esac; done;;
 keep)
