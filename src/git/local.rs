@@ -16,6 +16,9 @@ use crate::remote::{Answer, Script};
 /// How long git may take for what only reads or writes a few objects; an index of 100,000 files takes a fraction of a second.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// So many places are looked at in what names lead to: of many files, fewer names.
+const MOST_PLACES: usize = 20_000;
+
 /// What every call of git is told: no hook, no file system monitor, no clean-up.
 const SETTINGS: [(&str, &str); 5] = [
     ("core.hooksPath", "/dev/null"),
@@ -45,9 +48,6 @@ pub struct Local {
     project: PathBuf,
     ancestors: RefCell<BTreeMap<(Oid, Oid), bool>>,
 }
-
-/// So many places are looked at in what names lead to: of many files, fewer names.
-const MOST_PLACES: usize = 20_000;
 
 impl Local {
     /// The repository of this project.

@@ -697,10 +697,11 @@ class Bench:
         ours = f"{root}/home/dev/workspace/small"
         sinc, mutagen = lambda word: [self.sinc, word], lambda word: ["mutagen", "sync", word, "burst"]
         goal = lambda ours, plain: ("≤ 1.05 ×", ours <= 1.05 * plain)
-        for name, work, title in (("node_modules", unpack, "20,000 files unpacked in an ignored directory"),
+        # The build first: it is at work while the others' files are looked at, and those are hundreds of thousands in the end.
+        for name, work, title in (("out", build, "a build in a watched one: 2,000 files, each by a process"),
+                                  ("node_modules", unpack, "20,000 files unpacked in an ignored directory"),
                                   ("out", unpack, "20,000 files unpacked in a watched one"),
-                                  ("out", check_out, "20,000 files checked out by git in a watched one"),
-                                  ("out", build, "a build in a watched one: 2,000 files, each by a process")):
+                                  ("out", check_out, "20,000 files checked out by git in a watched one")):
             self.compare(title, lambda: make(ours, name, work, sinc, mutagen), lambda: make(bare, name, work, mutagen, sinc), goal)
 
     def idle(self):

@@ -611,6 +611,10 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
     std::fs::write(pair.here.join("d"), "dropped\n").unwrap();
     git(&pair.here, &["hash-object", "-w", "d"]);
     std::fs::remove_file(pair.here.join("d")).unwrap();
+    // Its object was in a stash, which is gone.
+    std::fs::write(pair.here.join("p"), "popped\n").unwrap();
+    git(&pair.here, &["stash", "push", "-q", "-u"]);
+    git(&pair.here, &["stash", "pop", "-q"]);
     let save = |path: &str, text: &str| (PathBuf::from(path), text.as_bytes().to_vec());
     std::fs::write(pair.here.join("s"), "staged\n").unwrap();
     git(&pair.here, &["add", "s"]);
@@ -619,15 +623,19 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         save("b", "stashed there\n"),
         save("s", "staged\n"),
         save("d", "dropped\n"),
+        save("p", "popped\n"),
         save("ü 1", "mine\r\n"),
         save("ü 1", "newer\n"),
         save("a\nb", "x"),
     ];
     let local = Local::new(Runner::default(), &pair.here);
-    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), ["s", "d", "ü 1", "ü 1"].map(PathBuf::from));
+    assert_eq!(saves::keep(&local, &ask, &all).unwrap(), ["s", "d", "p", "ü 1", "ü 1"].map(PathBuf::from));
     assert_eq!(kept(&pair.here, "ü 1"), ["newer", "mine"]);
     git(&pair.here, &["reset", "-q", "--hard"]);
-    assert_eq!(kept(&pair.here, "s"), ["staged"]);
+    assert_eq!(
+        (kept(&pair.here, "s"), kept(&pair.here, "p")),
+        (vec!["staged".to_owned()], vec!["popped".to_owned()])
+    );
     assert!(saves::keep(&local, &ask, &all).unwrap().is_empty(), "once");
     // There.
     git(&pair.there, &["stash", "pop", "-q", "--index"]);

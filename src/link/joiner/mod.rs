@@ -37,6 +37,18 @@ const DELETED: Duration = Duration::from_millis(25);
 const MADE: Duration = Duration::from_millis(50);
 const MADE_MOST: Duration = Duration::from_millis(250);
 
+/// More changes than this are not a file that somebody saves, but the first files of a build, perhaps: they are waited out as
+/// what comes into a new directory.
+const ONE_SAVE: u32 = 8;
+
+/// What a cycle costs for each file that it looks at: 65 to 80 ms of CPU for 10,000 files, on each side (measured, 0.18.1).
+const A_FILE: Duration = Duration::from_micros(8);
+
+/// While files change all the time, cycles may take a quarter of it: a build on a small host is not to be slowed down by them.
+/// Before that counts, this much is free: of 100,000 files, an edit every two seconds for a minute.
+const ALL_TO_OURS: u32 = 4;
+const FREE: Duration = Duration::from_secs(10);
+
 /// How long no file may be deleted until a cycle begins or the files are counted, and how long that is waited for at the most.
 const SETTLED: Duration = Duration::from_millis(200);
 const SETTLES: Duration = Duration::from_secs(5);
@@ -131,6 +143,12 @@ pub struct Joiner {
     /// The last cycle began in the middle of a burst.
     bursts: bool,
     ended: Instant,
+    /// How many files a cycle looks at, as far as that is known.
+    files: u64,
+    /// When what the cycles cost has been worked off, at their share of the time.
+    worked_off: Instant,
+    /// Somebody waits for the next cycle.
+    asked: bool,
 }
 
 impl Joiner {
@@ -155,6 +173,9 @@ impl Joiner {
             changed_at: now,
             bursts: false,
             ended: now,
+            files: 0,
+            worked_off: now,
+            asked: false,
         }
     }
 
@@ -185,6 +206,12 @@ impl Joiner {
     /// Somebody wants a cycle now, though nothing was seen.
     pub fn ask(&mut self, now: Instant) {
         self.due = Some(self.due.map_or(now, |due| due.min(now)));
+        self.asked = true;
+    }
+
+    /// So many files does a cycle look at.
+    pub fn holds(&mut self, files: u64) {
+        self.files = files;
     }
 
     /// Does a cycle run that began before so many deletions were told of that it must not go on? More than [`FEW`], and
@@ -256,15 +283,17 @@ impl Joiner {
             }
             Some(due) if self.deletes < SEVERAL => {
                 let made = self.made_at.map_or(due, |at| (at + MADE).min(due + MADE_MOST));
-                self.deleted_at.map_or(due, |at| due.max(at + DELETED)).max(made)
+                let deleted = self.deleted_at.map_or(due, |at| due.max(at + DELETED));
+                deleted.max(made).max(self.waits_for_more(due))
             }
             Some(due) => due,
         };
+        let due = if self.asked { due } else { due.max(self.affordable()) };
         if now < due {
             return Next::Wait(Some(due));
         }
         if !self.unsure && self.deletes < SEVERAL {
-            self.begin_cycle();
+            self.begin_cycle(now);
             return Next::Cycle;
         }
         let since = *self.settles.get_or_insert(now);
@@ -273,7 +302,7 @@ impl Joiner {
             return Next::Wait(Some(settled));
         }
         if !self.unsure {
-            self.begin_cycle();
+            self.begin_cycle(now);
             return Next::Cycle;
         }
         self.busy = true;
@@ -285,7 +314,23 @@ impl Joiner {
         self.changes > BURST || self.changes > 0 && self.second.1.max(self.second_before) > BURST
     }
 
-    fn begin_cycle(&mut self) {
+    /// Until when what was changed with several files at once is waited for.
+    fn waits_for_more(&self, due: Instant) -> Instant {
+        match self.changes > ONE_SAVE {
+            true => (self.changed_at + MADE).min(due.max(self.ended) + MADE_MOST),
+            false => due,
+        }
+    }
+
+    /// From when on the cycles so far leave enough of the time to others.
+    fn affordable(&self) -> Instant {
+        self.worked_off.checked_sub(ALL_TO_OURS * FREE).unwrap_or(self.worked_off)
+    }
+
+    fn begin_cycle(&mut self, now: Instant) {
+        let cost = A_FILE * u32::try_from(self.files).unwrap_or(u32::MAX);
+        self.worked_off = self.worked_off.max(now) + ALL_TO_OURS * cost;
+        self.asked = false;
         self.bursts = self.is_burst();
         (self.busy, self.cycles) = (true, true);
         (self.due, self.changes, self.settles, self.taken, self.made_at) = (None, 0, None, false, None);
@@ -300,7 +345,7 @@ impl Joiner {
             return Next::Wait(None);
         }
         (self.unsure, self.deletes) = (false, 0);
-        self.begin_cycle();
+        self.begin_cycle(now);
         Next::Cycle
     }
 

@@ -25,6 +25,7 @@ mod release;
 mod settings;
 mod status;
 mod version;
+mod wish;
 mod work_dir;
 
 pub use before::{roll_back, sessions_with};

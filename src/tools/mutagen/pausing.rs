@@ -1,25 +1,15 @@
 //! Sessions paused and resumed. A session is also paused and resumed only to connect anew, and whoever wants it to stay paused may
-//! come in the middle of that. So each wish is noted before it is carried out, and who connects it anew looks whether there
-//! was another one meanwhile.
+//! come in the middle of that. So each wish is noted before it is carried out, and who has a session run looks afterwards
+//! whether there was another wish meanwhile, until it is as it was wanted last.
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::{Mutagen, done};
 use super::error::MutagenError;
 use super::model::SyncSession;
 use super::status::Side;
+use super::wish::{Want, Wish, Wishes};
 use crate::process::Done;
-
-/// What somebody wanted of a session last, as it is written down; no two are alike.
-type Wish = Option<String>;
-
-const PAUSED: &str = "paused";
-const RESUMED: &str = "resumed";
-/// Paused only until somebody has looked at what its next cycle would do.
-const STOPPED: &str = "stopped";
 
 /// Less than this passes between the two commands that connect a session anew, on a busy machine too.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
@@ -28,35 +18,23 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 const GOES_ON_WITHIN: Duration = Duration::from_secs(10);
 
 impl Mutagen {
-    fn wish_path(&self, id: &str) -> PathBuf {
-        self.data_dir.with_file_name("mutagen-wishes").join(id)
+    fn wishes(&self) -> Wishes {
+        Wishes(self.data_dir.with_file_name("mutagen-wishes"))
     }
 
-    fn wish(&self, id: &str) -> Wish {
-        fs::read_to_string(self.wish_path(id)).ok()
+    fn wish(&self, id: &str) -> Option<Wish> {
+        self.wishes().get(id)
     }
 
-    /// What cannot be written (the disk is full) is carried out all the same.
-    fn note_wish(&self, id: &str, wish: &str) {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        if self.runner().is_dry_run() {
-            return;
-        }
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let path = self.wish_path(id);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
-            // Shorter than a block: written in one piece.
-            fs::write(&path, format!("{wish} {} {number} {}", std::process::id(), now.as_nanos()))
-        });
-        if let Err(error) = written {
-            tracing::warn!(%error, id, "that it is to be {wish} is not noted");
+    fn note_wish(&self, id: &str, want: Want) {
+        if !self.runner().is_dry_run() {
+            self.wishes().note(id, want);
         }
     }
 
     /// The session has ended.
     pub(super) fn forget_wish(&self, id: &str) {
-        let _ = fs::remove_file(self.wish_path(id));
+        self.wishes().forget(id);
     }
 
     /// Pauses a session.
@@ -80,7 +58,7 @@ impl Mutagen {
         if self.wants_paused(id) && self.session(id)?.is_paused() {
             return self.pause_now(id);
         }
-        self.note_wish(id, STOPPED);
+        self.note_wish(id, Want::Stopped);
         self.pause_now(id)
     }
 
@@ -89,32 +67,53 @@ impl Mutagen {
     /// # Errors
     /// A side cannot be reached (Mutagen goes on trying), or there is no such session.
     pub fn go_on(&self, id: &str) -> Result<(), MutagenError> {
-        if self.wants_paused(id) {
-            return Ok(());
+        if self.runner().is_dry_run() {
+            return self.resume_now(id).map(drop);
         }
-        let resumed = self.resume_now(id);
-        if self.wants_paused(id) {
-            self.pause_now(id)?;
+        loop {
+            let before = self.wish(id);
+            if before.as_ref().is_some_and(|wish| wish.want() == Some(Want::Paused)) {
+                return Ok(());
+            }
+            // Whoever connects it anew, and has seen that it was stopped, sees that it goes on.
+            if self.wishes().replace(id, before.as_ref(), Want::Resumed).is_some() {
+                return self.run_unless(id);
+            }
         }
-        resumed.map(drop)
+    }
+
+    /// Resumes a session that somebody wants to run; where somebody else wants it to stand still by now, pauses it. Until it is
+    /// as it was wanted last: between two of Mutagen's commands another one may come in.
+    fn run_unless(&self, id: &str) -> Result<(), MutagenError> {
+        loop {
+            let wish = self.wish(id);
+            let done = match wish.as_ref().is_some_and(Wish::stands) {
+                true => self.pause_now(id),
+                false => self.resume_now(id),
+            };
+            if self.wish(id) == wish {
+                return done.map(drop);
+            }
+        }
     }
 
     fn wants_paused(&self, id: &str) -> bool {
-        self.wish(id).is_some_and(|wish| wish.starts_with(PAUSED))
+        self.wish(id).is_some_and(|wish| wish.want() == Some(Want::Paused))
     }
 
     /// A session that is paused is meant to be: who is just connecting it anew leaves it so.
     pub fn stays_paused(&self, id: &str) {
-        self.note_wish(id, PAUSED);
+        self.note_wish(id, Want::Paused);
     }
 
     /// One that is paused although nobody has asked for that may be so only to connect anew, or until the link has counted
-    /// its files. Waits a moment; does it go on?
+    /// its files. Waits a moment; does it go on, or was it left so by a process that has died?
     ///
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn was_only_connecting(&self, id: &str) -> Result<bool, MutagenError> {
-        self.soon(id, GOES_ON_WITHIN, |session| !session.is_paused())
+        let goes_on = self.soon(id, GOES_ON_WITHIN, |session| !session.is_paused())?;
+        Ok(goes_on || self.wish(id).is_some_and(|wish| wish.is_abandoned()))
     }
 
     /// One that is not connected may be connecting just now, or be connected anew. Waits a moment; is it connected?
@@ -137,7 +136,8 @@ impl Mutagen {
             if done(&session) {
                 return Ok(true);
             }
-            let stays = session.is_paused() && self.wants_paused(id);
+            let wish = self.wish(id).filter(|_| session.is_paused());
+            let stays = wish.is_some_and(|wish| wish.want() == Some(Want::Paused) || wish.is_abandoned());
             if stays || session.halt().is_some() || self.runner().is_dry_run() || Instant::now() >= deadline {
                 return Ok(false);
             }
@@ -154,7 +154,7 @@ impl Mutagen {
     /// # Errors
     /// A side cannot be reached (Mutagen goes on trying), or there is no such session.
     pub fn resume(&self, id: &str) -> Result<Done, MutagenError> {
-        self.note_wish(id, RESUMED);
+        self.note_wish(id, Want::Resumed);
         self.resume_now(id)
     }
 
@@ -171,33 +171,38 @@ impl Mutagen {
     }
 
     /// Has a session connect at once that is not connected; with `anew` also one that is, but may not know yet that its line is
-    /// dead. One that is paused or has halted is left alone, and one that somebody pauses meanwhile is paused at the end.
+    /// dead. One that is paused or has halted is left alone, and one that somebody pauses meanwhile is paused at the end. Where a
+    /// process has died that had paused it for a moment only, it goes on.
     ///
     /// # Errors
     /// There is no such session, Mutagen fails, or it did not connect. It goes on trying.
     pub fn connect_anew(&self, id: &str, anew: bool) -> Result<(), MutagenError> {
         let before = self.wish(id);
         let session = self.session(id)?;
-        if session.is_paused() || session.halt().is_some() || (session.is_connected() && !anew) {
+        let is_abandoned = before.as_ref().is_some_and(Wish::is_abandoned);
+        let is_stopped =
+            before.as_ref().is_some_and(|wish| wish.want() == Some(Want::Stopped)) && !is_abandoned;
+        let needs_not = match session.is_paused() {
+            true => !is_abandoned,
+            false => session.is_connected() && !anew,
+        };
+        if needs_not || is_stopped || session.halt().is_some() {
             return Ok(());
         }
-        if session.is_connected() {
-            self.pause_now(id)?;
-        }
-        if is_to_stay_paused(&before, &self.wish(id)) {
+        let Some(mine) = self.wishes().replace(id, before.as_ref(), Want::Connecting) else {
+            // Somebody else is at it at this very moment.
             return Ok(());
+        };
+        if session.is_connected()
+            && let Err(error) = self.pause_now(id)
+        {
+            // The daemon may do it still, later. What is resumed after that runs.
+            tracing::debug!(%error, "a sync could not be paused to connect anew");
         }
-        let resumed = self.resume_now(id);
-        if is_to_stay_paused(&before, &self.wish(id)) {
-            self.pause_now(id)?;
-        }
-        resumed.map(drop)
+        let done = self.run_unless(id);
+        self.wishes().replace(id, Some(&mine), Want::Resumed);
+        done
     }
-}
-
-/// Did somebody want it paused since?
-fn is_to_stay_paused(before: &Wish, now: &Wish) -> bool {
-    now != before && now.as_ref().is_some_and(|wish| wish.starts_with(PAUSED) || wish.starts_with(STOPPED))
 }
 
 #[cfg(test)]
@@ -232,22 +237,31 @@ mod tests {
     fn done_when(at: &str, wish: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
         let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
-        mutagen.note_wish("sync_a", RESUMED);
+        mutagen.note_wish("sync_a", Want::Resumed);
         std::fs::write(dir.path().join("at"), at).unwrap();
         std::fs::write(dir.path().join("wish"), wish).unwrap();
         mutagen.connect_anew("sync_a", true).unwrap();
-        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        asked(dir.path())
+    }
+
+    /// What the stand-in was asked for.
+    fn asked(dir: &Path) -> String {
+        let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
         log.lines().collect::<Vec<_>>().join(" ")
+    }
+
+    fn paused() -> String {
+        CONNECTED.replace("[{", r#"[{"paused":true,"#)
     }
 
     #[test]
     fn what_somebody_pauses_meanwhile_stays_paused() {
         assert_eq!(done_when("", ""), "pause resume");
-        assert_eq!(done_when("pause", "paused 1"), "pause");
+        assert_eq!(done_when("pause", "paused 1"), "pause pause");
         assert_eq!(done_when("resume", "paused 1"), "pause resume pause");
         // Paused, and resumed again.
         assert_eq!(done_when("pause", "resumed 1"), "pause resume");
-        assert_eq!(done_when("resume", "resumed 1"), "pause resume");
+        assert_eq!(done_when("resume", "resumed 1"), "pause resume resume");
     }
 
     #[test]
@@ -255,7 +269,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
         assert!(mutagen.was_only_connecting("sync_a").unwrap() && mutagen.connects_soon("sync_a").unwrap());
-        let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
+        let (mutagen, _daemon) = stand_in(dir.path(), &paused());
         mutagen.stays_paused("sync_a");
         assert!(!mutagen.was_only_connecting("sync_a").unwrap());
     }
@@ -267,22 +281,23 @@ mod tests {
             let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
             std::fs::write(dir.path().join("at"), "resume").unwrap();
             mutagen.stop("sync_a").unwrap();
-            let stopped = mutagen.wish("sync_a");
-            assert!(is_to_stay_paused(&None, &stopped), "who connects it anew leaves it so");
+            assert!(mutagen.wish("sync_a").unwrap().stands(), "who connects it anew leaves it so");
             match wish {
                 "before" => mutagen.stays_paused("sync_a"),
                 _ => std::fs::write(dir.path().join("wish"), wish).unwrap(),
             }
             mutagen.go_on("sync_a").unwrap();
-            std::fs::read_to_string(dir.path().join("log")).unwrap().lines().collect::<Vec<_>>().join(" ")
+            asked(dir.path())
         };
-        assert_eq!(run("stopped 1"), "pause resume");
+        assert_eq!(run("resumed 1"), "pause resume resume");
+        // By somebody else, who lets it go on.
+        assert_eq!(run("stopped 1"), "pause resume pause");
         assert_eq!(run("before"), "pause");
         assert_eq!(run("paused 1"), "pause resume pause");
 
         // Whoever finds it stopped waits; not so where a person has paused it before.
         let dir = tempfile::tempdir().unwrap();
-        let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
+        let (mutagen, _daemon) = stand_in(dir.path(), &paused());
         mutagen.stop("sync_a").unwrap();
         assert!(!mutagen.wants_paused("sync_a"));
         mutagen.pause("sync_a").unwrap();
@@ -290,16 +305,61 @@ mod tests {
         assert!(mutagen.wants_paused("sync_a"));
     }
 
+    /// The host has just come back. The link connects the sync anew, and another sinc stops it, has looked, and lets it go on,
+    /// all before the link has paused it for that: it was left paused then, and nobody knew by whom.
+    #[test]
+    fn what_was_stopped_and_goes_on_while_it_connects_is_not_left_paused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
+        // The first resume is the link's, and then it is stopped; with the link's pause, the other one has noted that it goes on.
+        let text = std::fs::read_to_string(dir.path().join("program")).unwrap();
+        let wishes = dir.path().join("mutagen-wishes");
+        let more = format!(
+            "case $2-$(grep -c . {log}) in resume-2) echo stopped 1 >{to};; pause-3) echo resumed 1 >{to};; esac\n",
+            log = dir.path().join("log").display(),
+            to = wishes.join("sync_a").display()
+        );
+        write_program(&dir.path().join("program"), &(text + &more));
+        mutagen.connect_anew("sync_a", true).unwrap();
+        assert_eq!(asked(dir.path()), "pause resume pause resume");
+    }
+
+    #[test]
+    fn what_a_killed_process_has_paused_for_a_moment_goes_on() {
+        for (wish, goes_on) in
+            [("connecting", true), ("stopped", true), ("paused", false), ("resumed", false)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let (mutagen, _daemon) = stand_in(dir.path(), &paused());
+            std::fs::create_dir(dir.path().join("mutagen-wishes")).unwrap();
+            std::fs::write(dir.path().join("mutagen-wishes/sync_a"), format!("{wish} {} 0 0", i32::MAX))
+                .unwrap();
+            if wish != "resumed" {
+                assert_eq!(mutagen.was_only_connecting("sync_a").unwrap(), goes_on, "{wish}");
+            }
+            mutagen.connect_anew("sync_a", false).unwrap();
+            assert_eq!(asked(dir.path()), if goes_on { "resume" } else { "" }, "{wish}");
+        }
+        // One that is stopped by a process that lives is left to it.
+        for session in [paused(), CONNECTED.to_owned()] {
+            let dir = tempfile::tempdir().unwrap();
+            let (mutagen, _daemon) = stand_in(dir.path(), &session);
+            mutagen.note_wish("sync_a", Want::Stopped);
+            mutagen.connect_anew("sync_a", true).unwrap();
+            assert_eq!(asked(dir.path()), "");
+        }
+    }
+
     #[test]
     fn what_is_paused_or_need_not_connect_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let (mutagen, _daemon) = stand_in(dir.path(), &CONNECTED.replace("[{", r#"[{"paused":true,"#));
+        let (mutagen, _daemon) = stand_in(dir.path(), &paused());
         mutagen.connect_anew("sync_a", true).unwrap();
         let (mutagen, _daemon) = stand_in(dir.path(), CONNECTED);
         mutagen.connect_anew("sync_a", false).unwrap();
         assert!(!dir.path().join("log").exists());
         mutagen.pause("sync_a").unwrap();
-        assert!(mutagen.wish("sync_a").unwrap().starts_with("paused "));
+        assert!(mutagen.wants_paused("sync_a"));
         mutagen.forget_wish("sync_a");
         assert_eq!(mutagen.wish("sync_a"), None);
     }

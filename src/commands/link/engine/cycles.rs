@@ -90,6 +90,7 @@ impl Engine<'_> {
                     }
                 } else if !stopped {
                     session.minute.note(now, sync.source().files);
+                    session.joiner.holds(sync.source().files);
                     self.ctx.store.note_checked(id, &self.host.name, crate::commands::now());
                     self.note_conflicts(index, &sync);
                     self.check_saves(index, now);
