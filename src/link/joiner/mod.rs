@@ -21,7 +21,7 @@ const BURST_WINDOW: Duration = Duration::from_secs(1);
 /// A burst waits until it pauses for so long, and so long at the most: each cycle looks at every file, and takes from what
 /// makes the burst. One that goes on after a cycle is a long one, and waits longer.
 const BURST_PAUSE: Duration = Duration::from_millis(200);
-const BURST_MOST: Duration = Duration::from_secs(2);
+const BURST_MOST: Duration = Duration::from_secs(5);
 const LONG_BURST_PAUSE: Duration = Duration::from_millis(500);
 const LONG_BURST_MOST: Duration = Duration::from_secs(10);
 
