@@ -272,7 +272,8 @@ fn reconnect(mutagen: &Mutagen, all: &[Checked]) -> bool {
         }
         _ => false,
     });
-    let connected = lost.map(|checked| mutagen.resume(&checked.session.identifier));
+    // As it is wanted by now: somebody may have paused it meanwhile.
+    let connected = lost.map(|checked| mutagen.connect_anew(&checked.session.identifier, false));
     connected.filter(Result::is_ok).count() > 0
 }
 

@@ -66,7 +66,7 @@ halt() { if [ -n "$w" ]; then kill $w 2>/dev/null; wait $w 2>/dev/null; fi; w=; 
 # (20,000 files unpacked: 5,000 events instead of 50,000.) What does not fit into a pipe waits there, and is told first.
 # A burst is much at once, or what has not paused for ten times 2 ms (a build). It is let tell what it has in 2 ms then.
 d="$"; burst="${d}s=${d}p&&readlink(qq(/proc/${d}p/exe))=~/inotifywait/;kill STOP,${d}p if ${d}s;select(undef,undef,undef,.02);kill CONT,${d}p if ${d}s;";
-joins="while(sysread(STDIN,${d}b,1<<16)){syswrite(STDOUT,${d}b);${d}p=${d}1 if ${d}b=~/^watcher ([0-9]+)${d}/m;${d}n=length ${d}b;if(${d}n>2000&&${d}n<60000||${d}c>10){${burst}}select(undef,undef,undef,.002);${d}r=q();vec(${d}r,0,1)=1;${d}c=select(${d}r,undef,undef,0)>0?${d}c+1:0}";
+joins="while(sysread(STDIN,${d}b,1<<16)){syswrite(STDOUT,${d}b);${d}p=${d}1 if ${d}b=~/^watcher ([0-9]+)${d}/m;${d}n=length ${d}b;if(${d}n<60000&&(${d}n>2000||${d}c>10)){${burst}}select(undef,undef,undef,.002);${d}r=q();vec(${d}r,0,1)=1;${d}c=${d}b=~/^E /m&&select(${d}r,undef,undef,0)>0?${d}c+1:0}";
 main() {
 say "sinc-begin 1";
 if command -v inotifywait >/dev/null 2>&1; then say "inotifywait $(inotifywait --help 2>/dev/null | head -n 1)"; else say "inotifywait none"; fi;

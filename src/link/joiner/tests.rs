@@ -112,10 +112,10 @@ fn a_build_begins_with_no_cycle_of_its_own() {
     }
     assert_eq!(cycles, [1_699], "when it has paused");
     // One save, by whatever editor, waits for nothing; a few files that are saved together, a moment.
-    joiner.saw(start + MS(10_000), Side::Local, change(8, 0));
+    joiner.saw(start + MS(10_000), Side::Local, change(12, 0));
     assert_eq!(joiner.next(start + MS(10_008)), Next::Cycle);
     joiner.cycled(start + MS(10_200), true);
-    joiner.saw(start + MS(20_000), Side::Local, change(9, 0));
+    joiner.saw(start + MS(20_000), Side::Local, change(13, 0));
     assert_eq!(joiner.next(start + MS(20_008)), Next::Wait(Some(start + MS(20_050))));
     assert_eq!(joiner.next(start + MS(20_050)), Next::Cycle);
 }
@@ -156,8 +156,19 @@ fn what_changes_for_long_among_many_files_leaves_most_of_the_time_to_others() {
     let soon = start + MS(240_001);
     joiner.saw(soon, Side::Local, change(1, 0));
     assert!(matches!(joiner.next(soon + JOINED), Next::Wait(Some(at)) if at < soon + MS(4_000)));
-    // Whoever asks for one does not wait, and after a while nobody does.
-    joiner.ask(soon + JOINED);
+    // Whoever asks for one does not wait, however often, and a change after that no longer than before.
+    for n in 0..100 {
+        let now = soon + MS(1_000 * n);
+        joiner.saw(now, Side::Local, change(1, 0));
+        joiner.ask(now);
+        assert_eq!(joiner.next(now), Next::Cycle);
+        joiner.cycled(now + MS(800), true);
+    }
+    let soon = soon + MS(100_000);
+    joiner.saw(soon, Side::Local, change(1, 0));
+    assert!(matches!(joiner.next(soon + JOINED), Next::Wait(Some(at)) if at < soon + MS(4_000)));
+    // For one that is called for, too; and after a while nobody waits.
+    joiner.hurry();
     assert_eq!(joiner.next(soon + JOINED), Next::Cycle);
     joiner.cycled(soon + MS(800), true);
     joiner.saw(soon + MS(60_000), Side::Local, change(1, 0));

@@ -34,7 +34,9 @@ impl Mutagen {
 
     /// The session has ended.
     pub(super) fn forget_wish(&self, id: &str) {
-        self.wishes().forget(id);
+        if !self.runner().is_dry_run() {
+            self.wishes().forget(id);
+        }
     }
 
     /// Pauses a session.
@@ -54,12 +56,19 @@ impl Mutagen {
     /// # Errors
     /// There is no such session, or Mutagen fails.
     pub fn stop(&self, id: &str) -> Result<Done, MutagenError> {
-        // One that a person has paused stays so.
-        if self.wants_paused(id) && self.session(id)?.is_paused() {
+        if self.runner().is_dry_run() {
             return self.pause_now(id);
         }
-        self.note_wish(id, Want::Stopped);
-        self.pause_now(id)
+        loop {
+            let before = self.wish(id);
+            // One that a person has paused stays so.
+            let wants_paused = before.as_ref().is_some_and(|wish| wish.want() == Some(Want::Paused));
+            if wants_paused && self.session(id)?.is_paused()
+                || self.wishes().replace(id, before.as_ref(), Want::Stopped).is_some()
+            {
+                return self.pause_now(id);
+            }
+        }
     }
 
     /// Resumes a session that [`Mutagen::stop`] has paused, unless somebody wants it to stay so by now.
@@ -76,10 +85,28 @@ impl Mutagen {
                 return Ok(());
             }
             // Whoever connects it anew, and has seen that it was stopped, sees that it goes on.
-            if self.wishes().replace(id, before.as_ref(), Want::Resumed).is_some() {
-                return self.run_unless(id);
+            if let Some(mine) = self.wishes().replace(id, before.as_ref(), Want::Connecting) {
+                return self.run(id, &mine);
             }
         }
+    }
+
+    /// Has a session run, as it is noted; see [`Mutagen::run_unless`].
+    fn run(&self, id: &str, mine: &Wish) -> Result<(), MutagenError> {
+        let done = self.run_unless(id);
+        // One that does not connect runs, and tries again. What failed otherwise may be paused still, and is to run.
+        if let Ok(()) | Err(MutagenError::Connect { .. }) = done {
+            self.wishes().replace(id, Some(mine), Want::Resumed);
+        }
+        done
+    }
+
+    /// Is a session that is paused to run, and nobody else is at that? A process was killed that had paused it for a moment only,
+    /// or could not let it go on.
+    #[must_use]
+    pub fn is_left_paused(&self, id: &str) -> bool {
+        let left = |wish: Wish| wish.leaves_paused() || wish.want() == Some(Want::Stopped) && wish.is_own();
+        self.wish(id).is_some_and(left)
     }
 
     /// Resumes a session that somebody wants to run; where somebody else wants it to stand still by now, pauses it. Until it is
@@ -97,10 +124,6 @@ impl Mutagen {
         }
     }
 
-    fn wants_paused(&self, id: &str) -> bool {
-        self.wish(id).is_some_and(|wish| wish.want() == Some(Want::Paused))
-    }
-
     /// A session that is paused is meant to be: who is just connecting it anew leaves it so.
     pub fn stays_paused(&self, id: &str) {
         self.note_wish(id, Want::Paused);
@@ -113,7 +136,7 @@ impl Mutagen {
     /// There is no such session, or Mutagen fails.
     pub fn was_only_connecting(&self, id: &str) -> Result<bool, MutagenError> {
         let goes_on = self.soon(id, GOES_ON_WITHIN, |session| !session.is_paused())?;
-        Ok(goes_on || self.wish(id).is_some_and(|wish| wish.is_abandoned()))
+        Ok(goes_on || self.wish(id).is_some_and(|wish| wish.leaves_paused()))
     }
 
     /// One that is not connected may be connecting just now, or be connected anew. Waits a moment; is it connected?
@@ -154,8 +177,11 @@ impl Mutagen {
     /// # Errors
     /// A side cannot be reached (Mutagen goes on trying), or there is no such session.
     pub fn resume(&self, id: &str) -> Result<Done, MutagenError> {
-        self.note_wish(id, Want::Resumed);
-        self.resume_now(id)
+        if self.runner().is_dry_run() {
+            return self.resume_now(id);
+        }
+        let mine = self.wishes().note(id, Want::Connecting);
+        self.run(id, &mine).map(|()| Done::Ran)
     }
 
     fn resume_now(&self, id: &str) -> Result<Done, MutagenError> {
@@ -179,11 +205,10 @@ impl Mutagen {
     pub fn connect_anew(&self, id: &str, anew: bool) -> Result<(), MutagenError> {
         let before = self.wish(id);
         let session = self.session(id)?;
-        let is_abandoned = before.as_ref().is_some_and(Wish::is_abandoned);
         let is_stopped =
-            before.as_ref().is_some_and(|wish| wish.want() == Some(Want::Stopped)) && !is_abandoned;
+            before.as_ref().is_some_and(|wish| wish.want() == Some(Want::Stopped) && !wish.is_abandoned());
         let needs_not = match session.is_paused() {
-            true => !is_abandoned,
+            true => !before.as_ref().is_some_and(Wish::leaves_paused),
             false => session.is_connected() && !anew,
         };
         if needs_not || is_stopped || session.halt().is_some() {
@@ -199,9 +224,7 @@ impl Mutagen {
             // The daemon may do it still, later. What is resumed after that runs.
             tracing::debug!(%error, "a sync could not be paused to connect anew");
         }
-        let done = self.run_unless(id);
-        self.wishes().replace(id, Some(&mine), Want::Resumed);
-        done
+        self.run(id, &mine)
     }
 }
 
@@ -229,6 +252,10 @@ mod tests {
         let _ = std::fs::remove_file(&socket);
         let daemon = UnixListener::bind(socket).unwrap();
         (Mutagen::new(dir.join("program"), dir.join("mutagen"), "/s", Runner::default()).unwrap(), daemon)
+    }
+
+    fn wants_paused(mutagen: &Mutagen) -> bool {
+        mutagen.wish("sync_a").unwrap().want() == Some(Want::Paused)
     }
 
     const CONNECTED: &str = r#"[{"identifier":"sync_a","status":"watching","alpha":{"connected":true},"beta":{"connected":true}}]"#;
@@ -299,10 +326,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mutagen, _daemon) = stand_in(dir.path(), &paused());
         mutagen.stop("sync_a").unwrap();
-        assert!(!mutagen.wants_paused("sync_a"));
+        assert!(!wants_paused(&mutagen));
         mutagen.pause("sync_a").unwrap();
         mutagen.stop("sync_a").unwrap();
-        assert!(mutagen.wants_paused("sync_a"));
+        assert!(wants_paused(&mutagen));
     }
 
     /// The host has just come back. The link connects the sync anew, and another sinc stops it, has looked, and lets it go on,
@@ -359,7 +386,7 @@ mod tests {
         mutagen.connect_anew("sync_a", false).unwrap();
         assert!(!dir.path().join("log").exists());
         mutagen.pause("sync_a").unwrap();
-        assert!(mutagen.wants_paused("sync_a"));
+        assert!(wants_paused(&mutagen));
         mutagen.forget_wish("sync_a");
         assert_eq!(mutagen.wish("sync_a"), None);
     }

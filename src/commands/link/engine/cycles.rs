@@ -27,9 +27,9 @@ impl Engine<'_> {
         self.log.note(&format!("{}: its cycle is stopped: many files are being deleted", session.record.id));
         let (mutagen, outbox, id) = (self.mutagen.clone(), self.outbox.clone(), session.record.id.clone());
         thread("brake", move || {
-            if mutagen.stop(&sync).is_ok() {
-                drop(outbox.send(Message::Braked(id)));
-            }
+            // What has failed may be done a little later.
+            let _ = mutagen.stop(&sync);
+            drop(outbox.send(Message::Braked(id)));
         });
     }
 

@@ -155,7 +155,7 @@ impl Engine<'_> {
             Wait::Pending if session.git.cycle_began.is_some() => {
                 return session.git.waiting.push((done, true));
             }
-            Wait::Pending if session.joiner.is_called_for() => {}
+            Wait::Pending if session.joiner.is_called_for() => session.joiner.hurry(),
             Wait::Pending => return drop(done.send(Ok(()))),
         }
         session.git.waiting.push((done, false));

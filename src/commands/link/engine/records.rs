@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::super::watched::Watched;
-use super::{Engine, LOOK, RECHECK};
+use super::{Engine, LOOK, Message, RECHECK};
 use crate::tools::mutagen::Selector;
 
 impl Engine<'_> {
@@ -92,12 +92,31 @@ impl Engine<'_> {
         }
     }
 
+    /// Those that are paused although nobody wants that: who had paused them for a moment was killed, or could not let them go on.
+    fn let_left_go_on(&mut self) {
+        for session in &mut self.sessions {
+            let is_paused = session.stands.as_deref() == Some("paused") && !session.stopping;
+            let left = session.sync.clone().filter(|sync| is_paused && self.mutagen.is_left_paused(sync));
+            if let (Some(sync), None) = (left, session.reviving) {
+                self.log.note(&format!("{}: it was left paused, and goes on", session.record.id));
+                self.revivals += 1;
+                session.reviving = Some(self.revivals);
+                let (mutagen, outbox, number) = (self.mutagen.clone(), self.outbox.clone(), self.revivals);
+                super::thread("go on", move || {
+                    let _ = mutagen.go_on(&sync);
+                    drop(outbox.send(Message::Revived(number, mutagen.list(&Selector::All).ok())));
+                });
+            }
+        }
+    }
+
     /// Looks at what runs no cycle, and so tells nothing by itself.
     pub(super) fn recheck(&mut self, now: Instant) {
         self.recheck_at = now + RECHECK;
         if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
             self.list_syncs();
         }
+        self.let_left_go_on();
         for session in &mut self.sessions {
             if session.look.as_ref().is_some_and(|look| now.duration_since(look.since) > LOOK) {
                 session.look = None;

@@ -209,7 +209,7 @@ impl Engine<'_> {
     /// The same for one of them: none waits for another one.
     pub(super) fn revive_one(&mut self, index: usize) {
         let session = &mut self.sessions[index];
-        let Some(sync) = session.sync.clone() else { return };
+        let Some(sync) = session.sync.clone().filter(|_| session.record.held.is_none()) else { return };
         let anew = std::mem::take(&mut session.lost);
         self.revivals += 1;
         let number = self.revivals;
