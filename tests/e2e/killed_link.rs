@@ -181,3 +181,34 @@ fn an_attach_brings_it_back_after_an_upgrade_and_after_a_start_that_failed() {
     linked.edit("after an upgrade");
     steps::detach(terminal);
 }
+
+/// Whoever connects a sync anew, or looks at what its next cycle would do, pauses it for a moment.
+#[test]
+fn what_a_killed_process_has_left_paused_goes_on_and_what_a_person_has_paused_does_not() {
+    for (wish, goes_on) in [("connecting", true), ("stopped", true), ("paused", false)] {
+        let Some(bed) = Bed::new() else { return };
+        let here = bed.project("app", &[("top", "2\n")]);
+        steps::connect(&bed.sandbox, &here);
+        wait_until("the link has looked", PATIENCE, || {
+            let sessions = status(&bed)["sessions"].as_object().cloned().unwrap_or_default();
+            sessions.values().any(|session| session["looking"] == false)
+        });
+        let there = steps::there(&bed, "app");
+        let sync = steps::syncs(&bed.sandbox)[0]["identifier"].as_str().unwrap().to_owned();
+        let noted = bed.sandbox.home().join(".local/share/sinc/mutagen-wishes").join(&sync);
+        std::fs::create_dir_all(noted.parent().unwrap()).unwrap();
+        std::fs::write(&noted, format!("{wish} {} 0 0", i32::MAX)).unwrap();
+        steps::mutagen(&bed.sandbox, &["sync", "pause", &sync]).success();
+        steps::write(&here.join("later"), "later\n");
+        // Without anybody who asks.
+        if goes_on {
+            wait_until("the link lets it go on", PATIENCE, || there.join("later").exists());
+        }
+        let stands =
+            || status(&bed)["sessions"].as_object().unwrap().values().any(|it| it["stands"] == "paused");
+        wait_until("the link knows it", PATIENCE, || stands() != goes_on);
+        let flush = bed.sandbox.sinc_in(&here, &["flush"]);
+        assert_eq!(flush.code == 0, goes_on, "{wish}: {flush}\n{}", bed.sandbox.link_log());
+        assert_eq!(there.join("later").exists(), goes_on, "{wish}");
+    }
+}
