@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::super::watched::Watched;
-use super::{Engine, LOOK, Message, RECHECK};
+use super::{Engine, LOOK, RECHECK};
 use crate::tools::mutagen::Selector;
 
 impl Engine<'_> {
@@ -94,18 +94,13 @@ impl Engine<'_> {
 
     /// Those that are paused although nobody wants that: who had paused them for a moment was killed, or could not let them go on.
     fn let_left_go_on(&mut self) {
-        for session in &mut self.sessions {
+        for index in 0..self.sessions.len() {
+            let session = &self.sessions[index];
             let is_paused = session.stands.as_deref() == Some("paused") && !session.stopping;
             let left = session.sync.clone().filter(|sync| is_paused && self.mutagen.is_left_paused(sync));
             if let (Some(sync), None) = (left, session.reviving) {
                 self.log.note(&format!("{}: it was left paused, and goes on", session.record.id));
-                self.revivals += 1;
-                session.reviving = Some(self.revivals);
-                let (mutagen, outbox, number) = (self.mutagen.clone(), self.outbox.clone(), self.revivals);
-                super::thread("go on", move || {
-                    let _ = mutagen.go_on(&sync);
-                    drop(outbox.send(Message::Revived(number, mutagen.list(&Selector::All).ok())));
-                });
+                self.begin_reviving(index, move |mutagen| drop(mutagen.go_on(&sync)));
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::link::line::{FromHost, Line};
 use crate::remote::ControlSocket;
 use crate::session::scripts::SURVEY;
 use crate::state::host_word;
-use crate::tools::mutagen::{Selector, Side, SyncSession};
+use crate::tools::mutagen::{Mutagen, Selector, Side, SyncSession};
 
 /// inotifywait is started again this often before the host is polled, until the line is opened anew.
 const WATCH_TRIES: u32 = 2;
@@ -211,13 +211,18 @@ impl Engine<'_> {
         let session = &mut self.sessions[index];
         let Some(sync) = session.sync.clone().filter(|_| session.record.held.is_none()) else { return };
         let anew = std::mem::take(&mut session.lost);
+        // Why it does not connect, its next cycle says.
+        self.begin_reviving(index, move |mutagen| drop(mutagen.connect_anew(&sync, anew)));
+    }
+
+    /// Does so beside everything else, and then takes in what has become of the syncs.
+    pub(super) fn begin_reviving(&mut self, index: usize, revive: impl FnOnce(&Mutagen) + Send + 'static) {
         self.revivals += 1;
         let number = self.revivals;
-        session.reviving = Some(number);
+        self.sessions[index].reviving = Some(number);
         let (mutagen, outbox) = (self.mutagen.clone(), self.outbox.clone());
         thread("revive", move || {
-            // Why it does not connect, its next cycle says.
-            let _ = mutagen.connect_anew(&sync, anew);
+            revive(&mutagen);
             drop(outbox.send(Message::Revived(number, mutagen.list(&Selector::All).ok())));
         });
     }
