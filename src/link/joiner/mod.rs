@@ -8,7 +8,9 @@ use crate::tools::mutagen::Side;
 
 /// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two. What writes a file and
 /// then deletes many (a checkout) is known for that in this time: a cycle that has begun can often not be stopped any more.
+/// More that comes in that time is waited for as well, so much longer at the most: it may be the first files of a build.
 const JOINED: Duration = Duration::from_millis(8);
+const JOINED_MOST: Duration = Duration::from_millis(16);
 
 /// A cycle without a change, so that an event that was lost is not lost for ever.
 const BY_ITSELF: Duration = Duration::from_secs(30);
@@ -35,7 +37,7 @@ const DELETED: Duration = Duration::from_millis(25);
 /// A directory that was made waits so long for what is put into it: it may be the first of thousands (an unpacking), which a
 /// cycle that begins now would look at while they are written. More directories are waited for together, so long at the most.
 const MADE: Duration = Duration::from_millis(50);
-const MADE_MOST: Duration = Duration::from_millis(250);
+const MADE_MOST: Duration = Duration::from_millis(500);
 
 /// More changes than this are not a file that somebody saves (an editor that keeps the old one beside it makes ten), but the first
 /// files of a build, perhaps: they are waited out as what comes into a new directory.
@@ -322,10 +324,12 @@ impl Joiner {
 
     /// Until when what was changed with several files at once is waited for.
     fn waits_for_more(&self, due: Instant) -> Instant {
-        match self.changes > ONE_SAVE {
-            true => (self.changed_at + MADE).min(due.max(self.ended) + MADE_MOST),
-            false => due,
-        }
+        let (pause, most) = match self.changes > ONE_SAVE {
+            true => (MADE, MADE_MOST),
+            false if self.asked || self.changes == 0 => return due,
+            false => (JOINED, JOINED_MOST),
+        };
+        (self.changed_at + pause).min(due.max(self.ended) + most)
     }
 
     /// From when on the cycles so far leave enough of the time to others.

@@ -25,8 +25,8 @@ fn changes_are_joined_and_one_more_cycle_follows_what_came_meanwhile() {
     let mut joiner = quiet(start);
     joiner.saw(start + MS(100), Side::Local, change(3, 0));
     joiner.saw(start + MS(101), Side::Local, change(1, 0));
-    assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(108))));
-    assert_eq!(joiner.next(start + MS(108)), Next::Cycle);
+    assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(109))));
+    assert_eq!(joiner.next(start + MS(109)), Next::Cycle);
     joiner.saw(start + MS(150), Side::Local, change(1, 0));
     assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
     joiner.cycled(start + MS(350), true);
@@ -87,34 +87,44 @@ fn a_directory_that_is_made_waits_for_what_comes_into_it() {
         at += 30;
         cycle = (joiner.next(start + MS(at)) == Next::Cycle).then_some(at);
     }
-    assert_eq!(cycle, Some(10_270));
+    assert_eq!(cycle, Some(10_510));
 }
 
 #[test]
 fn a_build_begins_with_no_cycle_of_its_own() {
     let start = Instant::now();
-    let mut joiner = quiet(start);
-    let (mut cycles, mut ends) = (Vec::new(), None);
-    // A file in each millisecond, for 1.5 seconds.
-    for ms in 0..4_000 {
-        let now = start + MS(100 + ms);
-        if ms < 1_500 {
-            joiner.saw(now, Side::Remote, change(3, 0));
+    // A file every so many milliseconds, of so many changes, for 1.5 seconds.
+    for (every, changes) in [(1, 3), (2, 2), (3, 3)] {
+        let mut joiner = quiet(start);
+        let (mut cycles, mut ends) = (Vec::new(), None);
+        for ms in 0..4_000 {
+            let now = start + MS(100 + ms);
+            if ms < 1_500 && ms % every == 0 {
+                joiner.saw(now, Side::Remote, change(changes, 0));
+            }
+            if ends.is_some_and(|end| end <= now) {
+                joiner.cycled(now, true);
+                ends = None;
+            }
+            if joiner.next(now) == Next::Cycle {
+                cycles.push(ms);
+                ends = Some(now + MS(250));
+            }
         }
-        if ends.is_some_and(|end| end <= now) {
-            joiner.cycled(now, true);
-            ends = None;
-        }
-        if joiner.next(now) == Next::Cycle {
-            cycles.push(ms);
-            ends = Some(now + MS(250));
-        }
+        assert!(matches!(cycles[..], [1_697..=1_699]), "when it has paused: {cycles:?}");
     }
-    assert_eq!(cycles, [1_699], "when it has paused");
-    // One save, by whatever editor, waits for nothing; a few files that are saved together, a moment.
+    // One save, by whatever editor, waits for nothing, and what comes slowly not for long.
+    let mut joiner = quiet(start);
     joiner.saw(start + MS(10_000), Side::Local, change(12, 0));
     assert_eq!(joiner.next(start + MS(10_008)), Next::Cycle);
     joiner.cycled(start + MS(10_200), true);
+    for ms in [0, 6, 12, 18] {
+        joiner.saw(start + MS(15_000 + ms), Side::Local, change(1, 0));
+        assert_eq!(joiner.next(start + MS(15_000 + ms)), Next::Wait(Some(start + MS(15_000 + 24.min(ms + 8)))));
+    }
+    assert_eq!(joiner.next(start + MS(15_024)), Next::Cycle);
+    joiner.cycled(start + MS(15_200), true);
+    // A few files that are saved together, a moment.
     joiner.saw(start + MS(20_000), Side::Local, change(13, 0));
     assert_eq!(joiner.next(start + MS(20_008)), Next::Wait(Some(start + MS(20_050))));
     assert_eq!(joiner.next(start + MS(20_050)), Next::Cycle);
