@@ -67,7 +67,10 @@ esac;
 tips="$at ${w:-}";
 if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
 case $all in *"refs/stash"*) while read -r a b c; do put stash "$b"; tips="$tips $b"; done <.git/logs/refs/stash;; esac;
-for f in .git/worktrees/*/HEAD; do if [ -f "$f" ]; then IFS= read -r l <"$f"; put elsewhere "$l"; fi; done;
+# A branch that is in use in a linked worktree; one that is rebased there is not its HEAD.
+for f in .git/worktrees/*/HEAD .git/worktrees/*/rebase-*/head-name; do
+if [ -f "$f" ]; then IFS= read -r l <"$f"; case $l in refs/*) l="ref: $l";; esac; put elsewhere "$l"; fi;
+done;
 # Has anything changed while we looked? (That the index has, the one who applies something finds out.)
 k=; IFS= read -r k <.git/HEAD;
 now=$(refs);

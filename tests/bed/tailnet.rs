@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::install::{Host, similar};
 use super::support::program::Program;
 use super::support::sandbox::Sandbox;
+use super::support::terminal::Terminal;
 use super::support::{PATIENCE, variable, wait_until};
 use super::tiers::{KEY, Market, NAME, knows};
 
@@ -22,7 +23,8 @@ struct Tailnet<'a> {
 }
 
 impl<'a> Tailnet<'a> {
-    fn start(host: &'a Host) -> Self {
+    /// With a key that lets nodes in, or without: then a person opens an address.
+    fn start(host: &'a Host, key: Option<&str>) -> Self {
         let real = variable("SINC_TAILNET").expect("tests/run.sh tailnet sets SINC_TAILNET");
         let real = PathBuf::from(real);
         let _market =
@@ -32,7 +34,7 @@ impl<'a> Tailnet<'a> {
         let home = sandbox.home();
         let start =
             |program: &str, args: &[&str]| sandbox.program(real.join(program), &home).args(args).start();
-        tailnet.started.push(start("tailnet", &["-addr", "10.77.0.1", "-key", KEY]));
+        tailnet.started.push(start("tailnet", &["-addr", "10.77.0.1", "-key", key.unwrap_or_default()]));
         wait_until("the control server answers", PATIENCE, || {
             sandbox.run("bash", &["-c", "exec 3<>/dev/tcp/10.77.0.1/8080"]).code == 0
         });
@@ -52,15 +54,36 @@ impl<'a> Tailnet<'a> {
         wait_until("tailscaled answers", PATIENCE, || {
             sandbox.run("tailscale", &["status", "--json"]).code == 0
         });
-        sandbox.write("tailnet-key", format!("{KEY}\n"));
-        let key = format!("--auth-key=file:{}", home.join("tailnet-key").display());
-        let server = "--login-server=http://10.77.0.1:8080";
-        let up = ["up", server, &key, "--hostname=laptop", "--timeout=30s", "--accept-dns=false"];
-        sandbox.run("tailscale", &up).success();
+        let mut up = ["up", "--login-server=http://10.77.0.1:8080", "--hostname=laptop", "--timeout=60s"].to_vec();
+        up.push("--accept-dns=false");
+        let file = home.join("tailnet-key");
+        let file = format!("--auth-key=file:{}", file.display());
+        if let Some(key) = key {
+            sandbox.write("tailnet-key", format!("{key}\n"));
+            up.push(&file);
+        }
+        let mut joins = sandbox.program("tailscale", &home).args(&up).start();
+        if key.is_none() {
+            let status = || sandbox.run("tailscale", &["status", "--json"]).stdout;
+            wait_until("the laptop's Tailscale has an address to open", PATIENCE, || address(&status()).is_some());
+            tailnet.let_in(&address(&status()).unwrap());
+        }
+        let mut ended = None;
+        wait_until("the laptop is in the tailnet", PATIENCE, || {
+            ended = joins.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert!(ended.unwrap().success());
         // By Tailscale's own names: nothing else here knows them.
         tailnet.nc = format!("ProxyCommand {tailscale} nc %h %p");
         knows(host, NAME, &tailnet.nc);
         tailnet
+    }
+
+    /// A person opens the address in a browser.
+    fn let_in(&self, address: &str) {
+        let page = self.host.0.sandbox.run("curl", &["-sSf", "--max-time", "10", address]).success();
+        assert!(page.stdout.contains("it is in the tailnet now"), "{page}");
     }
 
     /// A fresh login through the tailnet.
@@ -100,6 +123,13 @@ impl Drop for Tailnet<'_> {
     }
 }
 
+/// The address that lets a node in, where this text has one.
+fn address(text: &str) -> Option<String> {
+    let from = text.find("http://10.77.0.1:8080/auth/")?;
+    let end = text[from..].find(|c: char| c == '"' || c.is_whitespace())?;
+    Some(text[from..from + end].to_owned())
+}
+
 const BOTH: [&str; 8] = ["install", "--yes", "--tier", "custom", "--with", "ufw", "--with", "tailscale"];
 
 /// A host of which ssh's own component is all that is there, so that no mirror is needed.
@@ -116,7 +146,7 @@ fn host() -> Host {
 fn ssh_through_the_tailnet_alone_and_back() {
     let host = host();
     let before = host.snapshot();
-    let tailnet = Tailnet::start(&host);
+    let tailnet = Tailnet::start(&host, Some(KEY));
     // Neither a firewall nor a tailnet: a refusal that says what to do.
     let none = host.sinc(&["install", "--yes", "--tailnet-only"]).exits(1);
     assert!(none.stderr.contains("ufw and tailscale are not there as they should be"), "{none}");
@@ -208,7 +238,7 @@ fn ssh_through_the_tailnet_alone_and_back() {
 #[ignore = "the real Tailscale: tests/run.sh tailnet"]
 fn a_tailnet_that_is_cut_meanwhile_leaves_ssh_open() {
     let host = host();
-    let tailnet = Tailnet::start(&host);
+    let tailnet = Tailnet::start(&host, Some(KEY));
     host.sinc(&BOTH).success();
     // The very moment at which ssh is closed: the tailnet goes down.
     let slow = "#!/bin/sh\ncase \"$*\" in '--force delete allow 22/tcp') touch /run/at-it; for n in $(seq 300); do [ ! -e /run/go-on ] || break; sleep 0.1; done ;; esac\nexec /usr/sbin/ufw \"$@\"\n";
@@ -233,13 +263,10 @@ fn a_tailnet_that_is_cut_meanwhile_leaves_ssh_open() {
             host.0.bed(&["reboot"]);
             assert!(!tailnet.is_open());
             assert_eq!(host.root("systemctl show -p SubState --value sinc-guard.timer"), "waiting");
-            // What the timer does after two minutes.
-            host.root("systemctl start sinc-guard.service");
-        } else {
-            let armed = "ls /var/lib/sinc/guard/armed 2>/dev/null || true";
-            wait_until("the host takes it back by itself", GUARD, || host.root(armed).is_empty());
-            host.root("systemctl start tailscaled");
         }
+        let armed = "ls /var/lib/sinc/guard/armed 2>/dev/null || true";
+        wait_until("the host takes it back by itself", GUARD, || host.root(armed).is_empty());
+        host.root("systemctl start tailscaled");
         let mut ended = None;
         wait_until("sinc has ended", GUARD, || {
             ended = run.try_wait().unwrap();
@@ -256,4 +283,32 @@ fn a_tailnet_that_is_cut_meanwhile_leaves_ssh_open() {
     assert!(!tailnet.is_open() && tailnet.login());
     host.sinc(&["uninstall", "tailnet-only", "--yes"]).success();
     assert!(tailnet.is_open());
+}
+
+#[test]
+#[ignore = "the real Tailscale: tests/run.sh tailnet"]
+fn a_person_lets_the_host_in_by_opening_an_address() {
+    let mut host = host();
+    host.0.sandbox.unset("TS_AUTHKEY");
+    let before = host.snapshot();
+    let tailnet = Tailnet::start(&host, None);
+    let args = ["install", "--tier", "custom", "--with", "tailscale"];
+    let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
+    terminal.wait_for("Do this on vps?", PATIENCE);
+    terminal.type_line("y");
+    terminal.wait_for("auth key of your tailnet (or nothing)", PATIENCE);
+    terminal.type_line("");
+    wait_until("the address is shown", PATIENCE, || address(&terminal.history()).is_some());
+    tailnet.let_in(&address(&terminal.history()).unwrap());
+    terminal.wait_for(&format!("Use dev@{NAME}, through the tailnet, for host vps from now on?"), PATIENCE);
+    terminal.type_line("y");
+    assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
+    drop(terminal);
+    assert!(tailnet.login());
+    let again = host.sinc(&[&args[..], &["--check"]].concat()).success();
+    assert!(again.stderr.contains("everything is as it should be"), "{again}");
+    host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+    assert!(!tailnet.login());
+    host.root("dpkg --purge tailscale");
+    similar(&before, &host.snapshot());
 }

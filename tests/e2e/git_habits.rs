@@ -117,6 +117,17 @@ fn a_worktree_on_the_host_has_its_branch_here_too() {
     assert!(told["waits"][0]["why"].as_str().is_some_and(|why| why.contains("worktree")), "{told:#}");
     assert_eq!(shared.there(&["rev-parse", "aside"]), commit);
     shared.here(&["branch", "-f", "aside", &commit]);
+    shared.clean();
+    // Nor is one that is being rebased there, which is on no branch meanwhile.
+    let at = |args: &[&str]| shared.there(&[&["-C", beside.to_str().unwrap()][..], args].concat());
+    at(&["-c", "sequence.editor=sed -i s/^pick/edit/", "rebase", "-q", "-i", "main"]);
+    assert_eq!(at(&["branch", "--show-current"]), "");
+    shared.here(&["branch", "-f", "aside", "main"]);
+    let told = shared.wait_state("waits");
+    assert!(told["waits"][0]["why"].as_str().is_some_and(|why| why.contains("worktree")), "{told:#}");
+    assert_eq!(shared.there(&["rev-parse", "aside"]), commit);
+    shared.here(&["branch", "-f", "aside", &commit]);
+    at(&["rebase", "--abort"]);
     shared.there(&["worktree", "remove", beside.to_str().unwrap()]);
     shared.there(&["branch", "-q", "-D", "aside"]);
     wait_until("it is gone here too", PATIENCE, || shared.here(&["branch", "--list", "aside"]).is_empty());

@@ -8,8 +8,9 @@ use crate::tools::mutagen::Side;
 
 /// How long after a change the cycle begins: an editor that writes and renames makes one cycle, not two. What writes a file and
 /// then deletes many (a checkout) is known for that in this time: a cycle that has begun can often not be stopped any more.
-/// More that comes in that time is waited for as well, so much longer at the most: it may be the first files of a build.
+/// What still goes on then is waited for until it pauses, so much longer at the most: it may be the first files of a build.
 const JOINED: Duration = Duration::from_millis(8);
+const JOINED_PAUSE: Duration = Duration::from_millis(4);
 const JOINED_MOST: Duration = Duration::from_millis(16);
 
 /// A cycle without a change, so that an event that was lost is not lost for ever.
@@ -327,7 +328,7 @@ impl Joiner {
         let (pause, most) = match self.changes > ONE_SAVE {
             true => (MADE, MADE_MOST),
             false if self.asked || self.changes == 0 => return due,
-            false => (JOINED, JOINED_MOST),
+            false => (JOINED_PAUSE, JOINED_MOST),
         };
         (self.changed_at + pause).min(due.max(self.ended) + most)
     }

@@ -25,8 +25,8 @@ fn changes_are_joined_and_one_more_cycle_follows_what_came_meanwhile() {
     let mut joiner = quiet(start);
     joiner.saw(start + MS(100), Side::Local, change(3, 0));
     joiner.saw(start + MS(101), Side::Local, change(1, 0));
-    assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(109))));
-    assert_eq!(joiner.next(start + MS(109)), Next::Cycle);
+    assert_eq!(joiner.next(start + MS(107)), Next::Wait(Some(start + MS(108))));
+    assert_eq!(joiner.next(start + MS(108)), Next::Cycle);
     joiner.saw(start + MS(150), Side::Local, change(1, 0));
     assert_eq!(joiner.next(start + MS(300)), Next::Wait(None), "one at a time");
     joiner.cycled(start + MS(350), true);
@@ -118,9 +118,10 @@ fn a_build_begins_with_no_cycle_of_its_own() {
     joiner.saw(start + MS(10_000), Side::Local, change(12, 0));
     assert_eq!(joiner.next(start + MS(10_008)), Next::Cycle);
     joiner.cycled(start + MS(10_200), true);
-    for ms in [0, 6, 12, 18] {
+    for ms in [0, 3, 6, 9, 12, 15, 18, 21] {
         joiner.saw(start + MS(15_000 + ms), Side::Local, change(1, 0));
-        assert_eq!(joiner.next(start + MS(15_000 + ms)), Next::Wait(Some(start + MS(15_000 + 24.min(ms + 8)))));
+        let until = (ms + 4).clamp(8, 24);
+        assert_eq!(joiner.next(start + MS(15_000 + ms)), Next::Wait(Some(start + MS(15_000 + until))));
     }
     assert_eq!(joiner.next(start + MS(15_024)), Next::Cycle);
     joiner.cycled(start + MS(15_200), true);

@@ -33,11 +33,8 @@ var forwarded = []string{"/key", "/ts2021", "/machine/", "/c2n/", "/generate_204
 
 func main() {
 	addr := flag.String("addr", "10.77.0.1", "the address that all of it listens on")
-	authKey := flag.String("key", "", "the key that lets a new node in")
+	authKey := flag.String("key", "", "the key that lets a new node in; without one a person does, who opens an address")
 	flag.Parse()
-	if *authKey == "" {
-		log.Fatal("-key is missing")
-	}
 	log.SetOutput(io.Discard)
 	serveDERP(*addr)
 	serveSTUN(*addr)
@@ -47,6 +44,7 @@ func main() {
 		Logf:             logger.Discard,
 		DERPMap:          derpMap(*addr),
 		RequireAuthKey:   *authKey,
+		RequireAuth:      *authKey == "",
 		DNSConfig:        &tailcfg.DNSConfig{Proxied: true, Domains: []string{domain}},
 		MagicDNSDomain:   domain,
 		AllNodesSameUser: true,
@@ -55,6 +53,11 @@ func main() {
 	}
 	fmt.Println("ready", base)
 	panic(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The address that a person opens in a browser, to let a node in.
+		if strings.HasPrefix(r.URL.Path, "/auth/") && control.CompleteAuth(r.URL.Path) {
+			fmt.Fprintln(w, "it is in the tailnet now")
+			return
+		}
 		for _, prefix := range forwarded {
 			if strings.HasPrefix(r.URL.Path, prefix) {
 				control.ServeHTTP(w, r)

@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::remote::{Why, classify};
 
 /// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
-/// pauses.
+/// pauses, with which it still is noticed within three, and for a host that is away for hours longer ones.
 const EAGER: u32 = 150;
+const HOURS: u32 = 3600;
 pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(1500);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
@@ -86,7 +88,8 @@ impl Tries {
             (Met::Away, _) => MOST_PAUSE,
             // One that waited for the host has been a pause itself.
             (_, None) => LEAST_PAUSE.saturating_sub(since),
-            (_, Some(more)) => (LEAST_PAUSE * (more + 2)).min(MOST_PAUSE),
+            (_, Some(more)) if more > HOURS => MOST_PAUSE,
+            (_, Some(_)) => PAUSE,
         }
     }
 }
@@ -131,6 +134,8 @@ mod tests {
         assert!(tries.beside(1));
         tries.made = EAGER + 100;
         assert!(!tries.beside(1));
+        assert_eq!(tries.pause(Duration::ZERO), PAUSE);
+        tries.made = EAGER + 2 * HOURS;
         assert_eq!(tries.pause(Duration::ZERO), MOST_PAUSE);
     }
 }
