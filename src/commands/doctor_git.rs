@@ -7,12 +7,16 @@ use super::context::Context;
 use super::doctor::{Finding, State};
 use super::paint::harmless;
 use crate::git::limits::LEAST;
+use crate::git::state::version;
 use crate::link::state::LinkFile;
 use crate::process::Cmd;
 use crate::provision::facts::Facts;
 
 /// Settings that name a program, a directory of programs, or a file with more settings.
 const NAMING: &str = r"^(core\.(hookspath|fsmonitor)|include\.path|includeif\..*\.path)$";
+
+/// Since when git has `safe.bareRepository` (its release notes of 2.38.0).
+const KNOWS_BARE: (u32, u32) = (2, 38);
 
 /// The findings; none where there is no git.
 pub(super) fn look(ctx: &Context) -> Vec<Finding> {
@@ -23,12 +27,19 @@ pub(super) fn look(ctx: &Context) -> Vec<Finding> {
         .answers(&[0, 1]);
     let Ok(said) = ctx.runner.answer(&ask) else { return Vec::new() };
     let explicit = said.stdout.trim_ascii() == b"explicit";
-    let mut findings = vec![if explicit {
-        Finding::new("git", State::Good, "it takes no directory in a project for a repository by itself")
-    } else {
-        let what =
-            "it takes a directory that looks like a repository for one: what the host writes could run here";
-        Finding::new("git", State::Lacking, what).fix("`git config --global safe.bareRepository explicit`")
+    let asked = ctx.runner.answer(&Cmd::new("git", "ask for its version").untranslated().arg("version"));
+    let said = asked.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
+    let old = version(&said).filter(|it| *it < KNOWS_BARE);
+    let lacks = "it takes a directory that looks like a repository for one: what the host writes could run here";
+    let mut findings = vec![match old {
+        Some((major, minor)) => {
+            Finding::new("git", State::Lacking, format!("{lacks}; {major}.{minor} cannot be told not to"))
+                .fix("update git: 2.38 has `safe.bareRepository`")
+        }
+        None if explicit => {
+            Finding::new("git", State::Good, "it takes no directory in a project for a repository by itself")
+        }
+        None => Finding::new("git", State::Lacking, lacks).fix("`git config --global safe.bareRepository explicit`"),
     }];
     for record in ctx.store.records().unwrap_or_default() {
         let Ok(root) = record.local.canonicalize() else { continue };

@@ -110,6 +110,14 @@ pub fn notes(here: &State, there: &State) -> Vec<String> {
         "shallow",
         "this repository is shallow: branches older than it reaches cannot be sent: `git fetch --unshallow` here gets the rest",
     );
+    // Tried with 3.3.0: git here has those of what it has had in its files.
+    if here.filters.0.contains("lfs") && here.filters.1.contains("lfs") {
+        notes.push(
+            "LFS: its objects stay on the side that made them: before `git push` here or a checkout of what was committed on the \
+             host in between, copy `.git/lfs/objects` from there (`rsync -a`)"
+                .to_owned(),
+        );
+    }
     for (state, side) in [(here, "here"), (there, "on the host")] {
         for name in state.odd.iter().take(5) {
             let way = if name.starts_with("refs/heads/") {
@@ -218,6 +226,11 @@ mod tests {
             assert!(said.contains(what), "{said}");
         }
         assert!(notes(&state(""), &limited).is_empty());
+        // LFS where the files go through it, not where it is only set up.
+        let set_up = "config filter.lfs.clean set\n";
+        assert!(notes(&state(set_up), &state(set_up)).is_empty());
+        let said = notes(&state(&format!("{set_up}uses lfs\n")), &state("")).join("\n");
+        assert!(said.starts_with("LFS: ") && said.contains("`rsync -a`"), "{said}");
         assert!(notes(&state("plain yes\n"), &state("")).is_empty());
         let odd = state(&format!("ref {} refs/heads/-x\n", "a".repeat(40)));
         assert_eq!(

@@ -460,7 +460,9 @@ fn is_pack(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_PACK && text.bytes().all(base64)
 }
 
-fn version(text: &str) -> Option<(u32, u32)> {
+/// The version that `git version` says.
+#[must_use]
+pub fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.strip_prefix("git version ")?.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }

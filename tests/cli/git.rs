@@ -61,6 +61,16 @@ fn the_doctor_names_what_could_run_what_the_host_writes_until_it_is_mended() {
         findings(&world),
         ["ok       git: it takes no directory in a project for a repository by itself"]
     );
+    // One that does not know the setting takes no notice of it.
+    let real = which::which("git").unwrap();
+    let old = format!(
+        "#!/bin/sh\ncase $1 in version) echo git version 2.37.1;; *) exec {} \"$@\";; esac\n",
+        real.display()
+    );
+    world.sandbox.write_program(world.sandbox.bin().join("git"), &old);
+    let found = findings(&world);
+    assert!(found[0].ends_with("could run here; 2.37 cannot be told not to"), "{found:?}");
+    assert!(found[1].contains("update git"), "{found:?}");
 }
 
 #[test]
