@@ -30,7 +30,8 @@ pub(super) fn look(ctx: &Context) -> Vec<Finding> {
     let asked = ctx.runner.answer(&Cmd::new("git", "ask for its version").untranslated().arg("version"));
     let said = asked.map(|said| String::from_utf8_lossy(&said.stdout).into_owned()).unwrap_or_default();
     let old = version(&said).filter(|it| *it < KNOWS_BARE);
-    let lacks = "it takes a directory that looks like a repository for one: what the host writes could run here";
+    let lacks =
+        "it takes a directory that looks like a repository for one: what the host writes could run here";
     let mut findings = vec![match old {
         Some((major, minor)) => {
             Finding::new("git", State::Lacking, format!("{lacks}; {major}.{minor} cannot be told not to"))
@@ -39,7 +40,8 @@ pub(super) fn look(ctx: &Context) -> Vec<Finding> {
         None if explicit => {
             Finding::new("git", State::Good, "it takes no directory in a project for a repository by itself")
         }
-        None => Finding::new("git", State::Lacking, lacks).fix("`git config --global safe.bareRepository explicit`"),
+        None => Finding::new("git", State::Lacking, lacks)
+            .fix("`git config --global safe.bareRepository explicit`"),
     }];
     for record in ctx.store.records().unwrap_or_default() {
         let Ok(root) = record.local.canonicalize() else { continue };

@@ -20,7 +20,7 @@ shift;
 t=.git/sinc/a.$$;
 have=no; keeps=no;
 finish() {
-rm -f "$t" "$t.lock" "$t.mine" "$t.was" "$t.skip" "$t.out" "$t.new";
+rm -f "$t" "$t.lock" "$t.moves" "$t.mine" "$t.was" "$t.skip" "$t.out" "$t.new";
 if [ "$have" = yes ]; then rm -f .git/index.lock; fi;
 # That the reflog holds the old values is enough: the name goes back to where nobody notices it.
 if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null; fi;
@@ -115,6 +115,9 @@ ln "$t.mine" .git/index.lock 2>/dev/null || refused "index.lock";
 have=yes;
 fi;
 as_it_was;
+# What git has locked when both are killed: who finds this takes it away.
+w=; for a in "$@"; do case $a in "stash "* | "unstash "*) w="x refs/stash$nl";; esac; done;
+printf "%s" "sinc-lock $$ $boot${nl}x HEAD$nl$early$refs$late$w" >"$t.moves" || refused "a branch or tag";
 if [ -n "$early" ]; then move "$early"; fi;
 if [ -n "$refs" ]; then move "$refs"; fi;
 case $tohead in

@@ -23,12 +23,23 @@ done;
 GIT_CONFIG_COUNT=$n;
 };
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null); boot=${boot:-unknown};
-# A lock of ours whose process is gone is taken away: git would be kept out for ever.
+# A lock of ours whose process is gone is taken away: git would be kept out for ever. So is what a git of its was killed with.
+is_dead() { if [ "$2" = "$boot" ] && kill -0 "$1" 2>/dev/null; then return 1; fi; };
 unlock_dead() {
+for f in .git/sinc/a.*.moves; do
+[ -f "$f" ] || continue;
+pid=; start=;
+read -r who pid start <"$f";
+if is_dead "$pid" "$start" && mv -f "$f" ".git/sinc/dead.$$" 2>/dev/null; then :; else continue; fi;
+while read -r a b c; do
+case $b in *..*) ;; refs/* | HEAD) rm -f ".git/$b.lock";; esac;
+case $a in delete) rm -f .git/packed-refs.lock;; esac;
+done <".git/sinc/dead.$$";
+rm -f ".git/sinc/dead.$$";
+done;
 [ -f .git/index.lock ] || return 0;
 who=; pid=; start=;
 read -r who pid start <.git/index.lock;
 [ "$who" = sinc-lock ] || return 0;
-if [ "$start" = "$boot" ] && kill -0 "$pid" 2>/dev/null; then return 0; fi;
-mkdir -p .git/sinc; mv -f .git/index.lock ".git/sinc/dead.$$" && rm -f ".git/sinc/dead.$$";
+if is_dead "$pid" "$start"; then mkdir -p .git/sinc; mv -f .git/index.lock ".git/sinc/dead.$$" && rm -f ".git/sinc/dead.$$"; fi;
 };

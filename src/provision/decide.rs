@@ -53,7 +53,7 @@ fn compare(
         (Kind::Download(wanted), Fact::Download(sum)) => {
             download(wanted, sum.as_deref(), host, &wishes.mirrors)
         }
-        (Kind::File(wanted), Fact::File(there)) => file(wanted, there, host),
+        (Kind::File(wanted), Fact::File(there)) => file(wanted, there, host, wishes),
         (Kind::Edit(wanted), Fact::Edit(there, content)) => {
             let wanted = Edit { gone: moves::gone(wanted, noted, host), ..wanted.clone() };
             edited(&wanted, there, content, host)
@@ -188,7 +188,7 @@ fn owner_of(path: &str, owner: Option<&str>, host: &HostFacts) -> String {
     }
 }
 
-fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts) -> Decision {
+fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts, wishes: &Wishes) -> Decision {
     let path = host.expand(&wanted.path);
     let owner = owner_of(&path, wanted.owner.as_deref(), host);
     let secret = wanted.secret.clone();
@@ -196,9 +196,13 @@ fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts) -> Decision {
     let before = match there {
         FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
         FileFact::Absent => "-",
-        // What a secret is, nobody compares: once it is there it stays.
+        // What a secret is, nobody compares: once it is there it stays. One that was left out comes when it is given.
         FileFact::File { sha256, mode, owner: whose } => {
-            let same = secret.is_some() || *sha256 == edit::sum(content.as_deref().unwrap_or_default());
+            let text = content.as_deref().unwrap_or_default();
+            let same = match &secret {
+                Some(name) => !wishes.given.contains(name) || *sha256 != edit::sum(&format!("{text}\n")),
+                None => *sha256 == edit::sum(text),
+            };
             if same && *mode == wanted.mode && *whose == owner {
                 return Decision::Satisfied(format!("{path} is as it should be"));
             }

@@ -47,8 +47,10 @@ pub struct Wishes {
     pub upgrade: bool,
     /// Where things come from instead.
     pub mirrors: Mirrors,
-    /// Where there is nobody to be asked: the secrets that are given all the same.
-    pub unattended: Option<BTreeSet<String>>,
+    /// The secrets that are given, by name.
+    pub given: BTreeSet<String>,
+    /// There is nobody to be asked for another one.
+    pub unattended: bool,
 }
 
 /// What is to be done about a component.

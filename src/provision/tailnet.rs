@@ -29,7 +29,7 @@ pub(super) fn decide(key: &str, state: Option<&str>, name: Option<&str>, wishes:
         );
     }
     // Nobody would open the address, and the run would wait for that.
-    if wishes.unattended.as_ref().is_some_and(|given| !given.contains(key)) {
+    if wishes.unattended && !wishes.given.contains(key) {
         return Decision::Satisfied(LEFT_OUT.to_owned());
     }
     let server = wishes.mirrors.tailnet.as_deref().unwrap_or_default();

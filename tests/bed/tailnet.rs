@@ -54,7 +54,8 @@ impl<'a> Tailnet<'a> {
         wait_until("tailscaled answers", PATIENCE, || {
             sandbox.run("tailscale", &["status", "--json"]).code == 0
         });
-        let mut up = ["up", "--login-server=http://10.77.0.1:8080", "--hostname=laptop", "--timeout=60s"].to_vec();
+        let mut up =
+            ["up", "--login-server=http://10.77.0.1:8080", "--hostname=laptop", "--timeout=60s"].to_vec();
         up.push("--accept-dns=false");
         let file = home.join("tailnet-key");
         let file = format!("--auth-key=file:{}", file.display());
@@ -65,7 +66,9 @@ impl<'a> Tailnet<'a> {
         let mut joins = sandbox.program("tailscale", &home).args(&up).start();
         if key.is_none() {
             let status = || sandbox.run("tailscale", &["status", "--json"]).stdout;
-            wait_until("the laptop's Tailscale has an address to open", PATIENCE, || address(&status()).is_some());
+            wait_until("the laptop's Tailscale has an address to open", PATIENCE, || {
+                address(&status()).is_some()
+            });
             tailnet.let_in(&address(&status()).unwrap());
         }
         let mut ended = None;

@@ -64,7 +64,7 @@ fn the_menu_shows_what_there_is_and_what_is_chosen_is_done() {
         ("opencode", "(360 MB)"),
         ("ufw", "(10 MB)"),
         ("tailscale", "(80 MB; opens this host to your tailnet)"),
-        ("agent-os", "(1500 MB; opens 3011/tcp)"),
+        ("agent-os", "(1500 MB; opens 3011/tcp to your tailnet)"),
     ] {
         assert!(line(name).contains("[x]") && line(name).trim_end().ends_with(end), "{}", line(name));
     }

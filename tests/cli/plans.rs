@@ -66,7 +66,8 @@ fn what_the_host_said_gives_this_plan() {
             .map(|name| if name == "kinds" { &kinds } else { catalog.get(name).unwrap() })
             .collect();
         let facts = facts::parse(&answer, &components).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let wishes = Wishes { upgrade: head.contains(&"upgrade"), ..Wishes::default() };
+        let given = head.iter().filter_map(|line| line.strip_prefix("given: ")).map(str::to_owned).collect();
+        let wishes = Wishes { upgrade: head.contains(&"upgrade"), given, ..Wishes::default() };
         // As if a tier had brought them.
         let left_out = match head.contains(&"tier") {
             true => cannot::leave_out(&mut components, &Selection::default(), &facts.host),

@@ -485,6 +485,18 @@ fn a_lock_that_a_killed_sinc_left_is_taken_away_and_one_of_gits_is_not() {
         shared.clean();
         git(&shared.bed, other, &["tag", "-d", "goes"]);
         shared.clean();
+        // With the git that it had started, which held others.
+        let locks = [".git/refs/heads/killed.lock", ".git/packed-refs.lock", ".git/HEAD.lock"];
+        for lock in locks {
+            std::fs::write(dir.join(lock), "").unwrap();
+        }
+        let moves = dir.join(".git/sinc/a.999999999.moves");
+        std::fs::write(&moves, "sinc-lock 999999999 never\nx HEAD\ndelete refs/heads/killed 0\n").unwrap();
+        git(&shared.bed, other, &["branch", "killed"]);
+        shared.clean();
+        assert!(!moves.exists() && locks.iter().all(|lock| !dir.join(lock).exists()));
+        git(&shared.bed, other, &["branch", "-D", "killed"]);
+        shared.clean();
         std::fs::write(dir.join(".git/index.lock"), "").unwrap();
         git(&shared.bed, other, &["tag", "waits"]);
         let told = shared.wait_state("held");

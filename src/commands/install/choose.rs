@@ -59,8 +59,9 @@ fn line(component: &Component, is_there: bool, names: usize, columns: usize) -> 
     } else if about.disk > 0 {
         facts.push(format!("{} MB", about.disk));
     }
-    // To whom, the plan says.
-    let what = |opens: &String| opens.split(',').next().unwrap_or_default().to_owned();
+    // What, and to whom; the rest is in the plan.
+    let what =
+        |opens: &String| opens.replace(", to ", " to ").split(',').next().unwrap_or_default().to_owned();
     facts.extend(about.opens.iter().map(|opens| format!("opens {}", what(opens))));
     let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
     let room = columns.saturating_sub(MARGIN + names + 2 + facts.chars().count()).max(10);

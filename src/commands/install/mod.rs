@@ -72,8 +72,8 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
         Some(facts) => facts,
         None => there.look(&components, only_looks)?,
     };
-    let unattended = (!ctx.ui.is_interactive()).then(|| secrets::given(catalog.all()));
-    let wishes = Wishes { unattended, ..wishes(&config, args.upgrade) };
+    let (given, unattended) = (secrets::given(catalog.all()), !ctx.ui.is_interactive());
+    let wishes = Wishes { given, unattended, ..wishes(&config, args.upgrade) };
     let mut components: Vec<&Component> =
         components.into_iter().filter(|it| applies(it, &facts.host, args.as_root)).collect();
     let left_out = cannot::leave_out(&mut components, &selection, &facts.host);
@@ -142,7 +142,7 @@ pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
         instead: instead.collect(),
         tailnet: text(&config.install.tailnet_server),
     };
-    Wishes { upgrade, mirrors, unattended: None }
+    Wishes { upgrade, mirrors, ..Wishes::default() }
 }
 
 /// What the flags select; nothing where a person is asked.
