@@ -112,12 +112,16 @@ fn file_variable(secret: &Secret) -> String {
     format!("{}_FILE", secret.variable)
 }
 
-/// The secrets of these components that the environment gives, by name.
+/// The secrets of these components that the environment gives, by name: as [`get`] reads them, and not empty. A file that
+/// cannot be read counts: that is said when it is wanted.
 pub(super) fn given(components: &[Component]) -> BTreeSet<String> {
     let is_given = |secret: &&Secret| {
-        [&secret.variable, &file_variable(secret)]
-            .into_iter()
-            .any(|name| Environment::of_person(name).is_some_and(|value| !value.is_empty()))
+        let file = || Environment::of_person(&file_variable(secret)).filter(|file| !file.is_empty());
+        match Environment::of_person(&secret.variable) {
+            Some(value) => !value.is_empty(),
+            None => file()
+                .is_some_and(|file| !std::fs::read_to_string(file).is_ok_and(|text| text.trim().is_empty())),
+        }
     };
     let secrets = components.iter().flat_map(|component| &component.about.secret);
     secrets.filter(is_given).map(|secret| secret.name.clone()).collect()

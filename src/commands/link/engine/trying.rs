@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::remote::{Why, classify};
 
 /// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
-/// pauses, with which it still is noticed within three, and for a host that is away for hours longer ones.
+/// pauses, with which it mostly still is noticed within three, and for a host that is away for hours longer ones.
 const EAGER: u32 = 150;
 const HOURS: u32 = 3600;
 pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(500);
