@@ -429,7 +429,13 @@ pub enum LinkAction {
         #[arg(long)]
         remove: bool,
     },
-    /// Watches the sessions of a host; started by every `sinc`, ends by itself
+    /// Runs the link of a host, and again when it has died; started by every `sinc`, ends with it
+    #[command(hide = true)]
+    Guard {
+        /// The host's name
+        host: String,
+    },
+    /// Watches the sessions of a host; ends by itself
     #[command(hide = true)]
     Run {
         /// The host's name

@@ -33,7 +33,8 @@ if [ -f .gitmodules ]; then put limit submodules; fi;
 # Which filters the files go through, where there are any. In subdirectories that is read of what is tracked.
 case $c in *filter.*)
 f="filter=[A-Za-z0-9._-]*";
-{ for l in .gitattributes .git/info/attributes; do if [ -f "$l" ]; then grep -a -o "$f" "$l"; fi; done;
+g=$(git config --type=path core.attributesFile 2>/dev/null) || g=${XDG_CONFIG_HOME:-${HOME:-}/.config}/git/attributes;
+{ for l in .gitattributes .git/info/attributes "$g"; do if [ -f "$l" ]; then grep -a -o "$f" "$l"; fi; done;
 git grep --cached -a -h -o -G --no-line-number --no-column --no-color --no-recurse-submodules -e "$f" -- "*/.gitattributes" 2>/dev/null; } | sort -u | while IFS= read -r l; do put uses "${l#filter=}"; done;;
 esac;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do

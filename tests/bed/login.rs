@@ -59,7 +59,7 @@ impl Inside {
 
     fn clean(&self) {
         self.root(
-            "loginctl disable-linger dev 2>/dev/null; pkill -u dev -f 'sinc link run'; pkill -u dev mutagen; \
+            "loginctl disable-linger dev 2>/dev/null; pkill -u dev -f 'sinc link'; pkill -u dev mutagen; \
              pkill -KILL -u there 2>/dev/null; userdel -rf there 2>/dev/null; \
              rm -rf /home/dev/bin /home/dev/app /home/dev/.config /home/dev/.local /home/dev/.ssh/id_ed25519* \
              /home/dev/.ssh/known_hosts; true",

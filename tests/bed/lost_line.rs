@@ -113,7 +113,7 @@ fn a_link_that_is_killed_while_the_line_is_down_is_brought_back_by_status() {
     wait_until_up(&lab);
     cut_and_change(&lab, &root, "meanwhile");
     let first = link(&lab).0["pid"].clone();
-    lab.sandbox.run("kill", &["-9", &first.to_string()]).success();
+    super::support::e2e::kill_link(first.as_i64().unwrap());
     wait_until("the link is gone", PATIENCE, || link(&lab).0["runs"] == false);
     // The host cannot be asked; that is said, and the link runs again.
     let _ = lab.sandbox.sinc_in(&root, &["status"]);

@@ -15,7 +15,7 @@ impl<'a> Onlooker<'a> {
 
     /// The work was seen, and the secret was not: in no process, no file of the host, none here.
     #[track_caller]
-    pub(crate) fn saw_no(self, secret: &str) {
+    pub(crate) fn saw_no(&self, secret: &str) {
         self.0.bed(&["vps", "touch", "/tmp/ps-end"]);
         let work = self.count("grep -c /var/lib/sinc/runs /tmp/ps");
         assert!(work > 0, "the work was not seen");

@@ -314,6 +314,50 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     assert_eq!(left, "mine\nagent-os.db\nrepo\n");
 }
 
+/// As a VPS is when one gets it: root may log in, and there is nobody else.
+#[test]
+#[ignore = "minutes, and a registry: SINC_TIERS=some tests/run.sh bed"]
+fn a_host_that_only_root_gets_to_becomes_one_by_the_larger_tiers() {
+    for (tier, ports) in [("standard", &[3011][..]), ("full", &[3011, 8081, 29988])] {
+        let mut host = Host::new();
+        let _market = Market::open_after(&host, "node");
+        host.sinc(&["uninstall", "--yes"]).success();
+        let config = host.0.sandbox.read(".config/sinc/config.toml");
+        host.0.sandbox.configure(config.replace("default-host = \"vps\"", "default-host = \"fresh\""));
+        let before = host.snapshot();
+        host.0.sandbox.set("TS_AUTHKEY", KEY);
+        host.0.sandbox.set("KIMAKI_BOT_TOKEN", TOKEN);
+        let args = ["install", "--tier", tier];
+        let onlooker = Onlooker::on(&host.0);
+        let run = host.sinc(&[&args[..], &["--user", "ann", "--yes"]].concat()).success();
+        onlooker.saw_no(KEY);
+        onlooker.saw_no(TOKEN);
+        assert!(!run.stderr.contains("warning: "), "{run}");
+        let config = host.0.sandbox.read(".config/sinc/config.toml");
+        assert!(config.contains("destination = \"ann@"), "{config}");
+        second_plan(&host, &format!("{tier}, of root's"), &args);
+        let (listening, open) = open_ports(&host);
+        assert_eq!(open, [22], "of {listening:?}");
+        // What runs for the user is the user's, and goes on without a login.
+        for port in ports {
+            let owner = format!(
+                "stat -c %U /proc/$(ss -Hltnp 'sport = :{port}' | grep -o 'pid=[0-9]*' | head -n 1 | cut -d= -f2)"
+            );
+            assert_eq!(host.root(&owner), "ann", "{port} of {listening:?}");
+        }
+        assert_eq!(host.root("find /home/ann ! -user ann | head -n 3"), "");
+        let doctor = host.sinc(&["doctor"]);
+        assert!(!doctor.stdout.contains("error "), "{doctor}");
+        let project = host.0.project("app", 3);
+        host.0.sandbox.sinc_in(&project, &["--agent", "test", "--no-attach"]).success();
+        assert_eq!(host.root("ls /home/ann/workspace"), "app");
+        host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+        let back = host.sinc(&["uninstall", "--host", "root@vps", "--yes"]).success();
+        assert!(!back.stderr.contains("warning: "), "{back}");
+        similar(&before, &host.snapshot());
+    }
+}
+
 /// A registry: only when it is asked for.
 #[test]
 #[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
@@ -404,6 +448,44 @@ fn an_agent_comes_with_npm_11_and_with_npm_12() {
     }
     host.root("set -a; . /etc/environment; set +a; npm install -g npm@10 2>&1");
     host.sinc(&["uninstall", "--yes"]).success();
+}
+
+/// A registry: only when it is asked for.
+#[test]
+#[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
+fn each_agent_comes_from_its_registry_and_tells_how_to_log_in() {
+    let host = Host::new();
+    host.sinc(&["install", "--yes", "--tier", "custom", "--with", "node"]).success();
+    host.0.on_host("rm -rf ~/.claude* ~/.codex ~/.gemini ~/.config/opencode ~/.local/share/opencode");
+    let before = host.snapshot();
+    for (agent, login, asked) in [
+        ("claude", "claude auth login", "claude --version"),
+        ("gemini", "gemini", "gemini --version"),
+        ("codex", "codex login", "codex --version"),
+        ("opencode", "opencode auth login", "opencode --version"),
+    ] {
+        let args = ["install", "--tier", "custom", "--agent", agent];
+        let run = host.sinc(&[&args[..], &["--yes"]].concat()).success();
+        let said = format!("{agent} is not logged in yet: `{login}` on the host");
+        assert!(run.stderr.contains(&said), "{run}");
+        // The version that it names is the one of its component.
+        let pinned = std::fs::read_to_string(component(agent)).unwrap();
+        let pinned = pinned.lines().find_map(|line| line.strip_prefix("version = ")).unwrap();
+        let version = host.0.on_host(&format!("bash -lc '{asked}'"));
+        assert!(version.contains(pinned.trim_matches('"')), "{version} is not {pinned}");
+        host.sinc(&[&args[..], &["--check"]].concat()).success();
+        let doctor = host.sinc(&["doctor"]).stdout;
+        assert!(doctor.contains(&format!("component {agent}: ")), "{doctor}");
+        host.sinc(&["uninstall", agent, "--yes"]).success();
+        assert_eq!(host.0.on_host(&format!("command -v {agent} || true")), "");
+        similar(&before, &host.snapshot());
+    }
+    host.sinc(&["uninstall", "--yes"]).success();
+}
+
+/// The file of a component that sinc ships.
+fn component(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("install/components/{name}.toml"))
 }
 
 /// A registry: only when it is asked for.

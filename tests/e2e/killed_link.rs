@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::steps;
-use crate::support::e2e::{Bed, living_in};
+use crate::support::e2e::{Bed, kill_link, living_in};
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
@@ -22,8 +22,8 @@ fn status(bed: &Bed) -> serde_json::Value {
     json["data"]["links"][0].clone()
 }
 
-/// A session with many files whose link has looked at them and gets this signal.
-fn with_signal(signal: Signal) -> Option<(Bed, PathBuf, PathBuf)> {
+/// A session with many files whose link has looked at them.
+fn looked() -> Option<(Bed, PathBuf, PathBuf)> {
     let bed = Bed::new()?;
     let here = bed.project("app", &[("top", "2\n")]);
     for number in 0..FILES {
@@ -34,17 +34,21 @@ fn with_signal(signal: Signal) -> Option<(Bed, PathBuf, PathBuf)> {
         let sessions = status(&bed)["sessions"].as_object().cloned().unwrap_or_default();
         !sessions.is_empty() && sessions.values().all(|session| session["looking"] == false)
     });
-    kill_process(pid(&bed), signal).unwrap();
     let there = steps::there(&bed, "app");
     Some((bed, here, there))
 }
 
-fn pid(bed: &Bed) -> Pid {
-    Pid::from_raw(i32::try_from(status(bed)["pid"].as_i64().unwrap()).unwrap()).unwrap()
+fn pid(bed: &Bed) -> i64 {
+    status(bed)["pid"].as_i64().unwrap()
+}
+
+fn signal(bed: &Bed, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid(bed)).unwrap()).unwrap(), signal).unwrap();
 }
 
 fn killed() -> Option<(Bed, PathBuf, PathBuf)> {
-    let all = with_signal(Signal::KILL)?;
+    let all = looked()?;
+    kill_link(pid(&all.0));
     wait_until("the link is gone", PATIENCE, || status(&all.0)["runs"] == false);
     Some(all)
 }
@@ -54,6 +58,32 @@ fn held(bed: &Bed, here: &Path, words: &[&str]) {
     let run = bed.sandbox.sinc_in(here, words).exits(1);
     assert!(run.stderr.contains("--restore"), "{run}");
     assert_eq!(std::fs::read_dir(here.join("src")).unwrap().count(), FILES, "{run}");
+}
+
+/// Nobody is attached, and nobody runs sinc.
+#[test]
+fn a_link_that_dies_is_started_again_by_its_guard_until_it_is_stopped() {
+    let Some((bed, here, there)) = looked() else { return };
+    let dir = bed.host.dir().to_owned();
+    let guards = || living_in(&dir).iter().filter(|line| line.contains("link guard")).count();
+    for what in ["once", "and once more"] {
+        let first = pid(&bed);
+        signal(&bed, Signal::KILL);
+        wait_until("another link runs", PATIENCE, || {
+            status(&bed)["pid"].as_i64().is_some_and(|pid| pid != first)
+        });
+        steps::write(&here.join("edit"), what);
+        steps::wait_text(&there.join("edit"), what);
+        assert!(
+            bed.sandbox.link_log().contains("died: signal 9; the next one in "),
+            "{}",
+            bed.sandbox.link_log()
+        );
+        assert_eq!(guards(), 1);
+    }
+    bed.sandbox.sinc(&["link", "stop"]).success();
+    wait_until("its guard has ended too", PATIENCE, || guards() == 0);
+    assert_eq!(status(&bed)["runs"], false);
 }
 
 #[test]
@@ -67,10 +97,11 @@ fn every_command_that_asks_for_a_cycle_looks_where_the_link_was_killed() {
 
 #[test]
 fn a_command_looks_itself_where_the_link_has_not_taken_in_what_happened() {
-    let Some((bed, here, there)) = with_signal(Signal::STOP) else { return };
+    let Some((bed, here, there)) = looked() else { return };
+    signal(&bed, Signal::STOP);
     std::fs::remove_dir_all(here.join("src")).unwrap();
     let run = bed.sandbox.sinc_in(&here, &["flush"]).exits(1);
-    kill_process(pid(&bed), Signal::CONT).unwrap();
+    signal(&bed, Signal::CONT);
     assert!(run.stderr.contains("--restore"), "{run}");
     assert_eq!(std::fs::read_dir(there.join("src")).unwrap().count(), FILES, "{run}");
 }
@@ -115,7 +146,7 @@ fn every_command_about_the_sync_brings_back_a_link_that_was_killed() {
     ] {
         edit_arrives(&here, &there, words);
         let before = pid().unwrap();
-        kill_process(Pid::from_raw(i32::try_from(before).unwrap()).unwrap(), Signal::KILL).unwrap();
+        kill_link(before);
         wait_until("the link is gone", PATIENCE, || pid() != Some(before));
         run(words);
         wait_until(&format!("{words:?} starts another one"), PATIENCE, || {
@@ -165,11 +196,11 @@ fn an_attach_brings_it_back_after_an_upgrade_and_after_a_start_that_failed() {
     // Another file in its place, as an upgrade puts it there; this one does not start a link.
     steps::write(
         &next,
-        &format!("#!/bin/sh\ncase \"$*\" in *'link run'*) echo >>{};; esac\nexit 1\n", tried.display()),
+        &format!("#!/bin/sh\ncase \"$*\" in *'link guard'*) echo >>{};; esac\nexit 1\n", tried.display()),
     );
     steps::set_mode(&next, 0o755);
     std::fs::rename(&next, &program).unwrap();
-    kill_process(first, Signal::KILL).unwrap();
+    kill_link(first);
     wait_until("it was tried twice", PATIENCE * 2, || {
         std::fs::read_to_string(&tried).is_ok_and(|text| text.lines().count() >= 2)
     });

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::steps;
-use crate::support::e2e::{Bed, left_out, living_in};
+use crate::support::e2e::{Bed, kill_link, left_out, living_in};
 use crate::support::program::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::{PATIENCE, wait_until};
@@ -157,7 +157,7 @@ fn one_link_a_host_that_ends_with_its_last_session() {
     linked.bed.sandbox.sinc_in(&other, &["kill", "--yes"]).success();
     assert_eq!(linked.pid(), pid);
     linked.bed.sandbox.sinc_in(&linked.here, &["kill", "--yes"]).success();
-    wait_until("the link has ended", PATIENCE, || running("link run") == 0);
+    wait_until("the link has ended", PATIENCE, || running("link ") == 0);
     wait_until("nothing watches on the host", PATIENCE, || running(": inotifywait -m") == 0);
 }
 
@@ -173,7 +173,7 @@ fn a_link_that_is_killed_is_brought_back_by_the_attach_and_one_that_is_stopped_o
     let Some(linked) = linked() else { return };
     let sandbox = &linked.bed.sandbox;
     let first = linked.pid();
-    sandbox.run("kill", &["-9", &first.to_string()]).success();
+    kill_link(first);
     wait_until("nothing watches on the host", PATIENCE, || running(&linked.bed, "inotifywait -m").is_empty());
     // The next sinc brings it back.
     sandbox.sinc_in(&linked.here, &["status"]).success();
@@ -186,7 +186,7 @@ fn a_link_that_is_killed_is_brought_back_by_the_attach_and_one_that_is_stopped_o
     wait_until("the attach is looked after", PATIENCE, || {
         living_in(linked.bed.host.dir()).iter().any(|line| line.contains("after-attach"))
     });
-    sandbox.run("kill", &["-9", &second.to_string()]).success();
+    kill_link(second);
     wait_until("another link runs", PATIENCE * 2, || {
         let pid = linked.pid();
         pid != 0 && pid != second
@@ -219,7 +219,11 @@ fn a_newer_program_takes_over_and_an_older_one_does_not() {
     with_time("2101-01-01");
     linked.wait_for("inotify");
     assert_ne!(linked.pid(), first);
-    assert_eq!(running(&linked.bed, copy.to_str().unwrap()).len(), 1);
+    let ours = |what: &str| running(&linked.bed, &format!("{} link {what}", copy.display())).len();
+    assert_eq!((ours("guard"), ours("run")), (1, 1));
+    wait_until("the older one's guard has ended", PATIENCE, || {
+        living_in(linked.bed.host.dir()).iter().filter(|line| line.contains("link guard")).count() == 1
+    });
     linked.edit("by the new one");
 }
 

@@ -238,8 +238,7 @@ fn a_link_that_is_killed_between_the_move_and_the_cycle_loses_nothing() {
     wait_until("the link is up", PATIENCE, || world.link()["up"] == true);
     world.clash_by_mutagen(&["a"]);
     wait_until("the losing version was moved", PATIENCE, || hung.exists());
-    let pid = world.link()["pid"].as_i64().unwrap().to_string();
-    world.bed.sandbox.run("kill", &["-9", &pid]).success();
+    crate::support::e2e::kill_link(world.link()["pid"].as_i64().unwrap());
     wait_until("the link is gone", PATIENCE, || world.link()["runs"] == false);
     assert!(!world.there.join("a").exists());
     std::fs::remove_file(&waits).unwrap();

@@ -33,7 +33,13 @@ pub(crate) fn check(world: &World, model: &mut Model) -> Result<String, String> 
     }
 
     let paths: BTreeSet<&PathBuf> = here.keys().chain(there.keys()).collect();
-    let differing = paths.iter().filter(|path| here.get(**path) != there.get(**path));
+    // What only the other one has stays there, where files go one way.
+    let is_due = |path: &Path| match world.leads() {
+        None => true,
+        Some(Side::Local) => here.contains_key(path),
+        Some(Side::Remote) => there.contains_key(path),
+    };
+    let differing = paths.iter().filter(|path| here.get(**path) != there.get(**path) && is_due(path));
     let unnamed: Vec<_> = differing.clone().filter(|path| !is_named(path, &named)).collect();
     if !unnamed.is_empty() {
         return Err(format!("the sides differ, and nobody says so: {unnamed:?}; named are {named:?}"));

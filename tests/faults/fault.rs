@@ -10,7 +10,7 @@ use super::world::World;
 const KILLED_WITHIN: u64 = 4000;
 
 /// What a person asks for in the middle of it all, each in a way that asks nothing back.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 18] = [
     &["pause"],
     &["resume"],
     &["resume"],
@@ -22,7 +22,12 @@ const COMMANDS: [&[&str]; 13] = [
     &["resolve", "--all", "--local"],
     &["resolve", "--all", "--remote"],
     &["resolve", "--all", "--both"],
+    &["resolve", "--all", "--merge"],
     &["conflicts"],
+    &["backups", "restore", "a", "--yes"],
+    &["backups", "restore", "dir", "--yes"],
+    &["run", "--timeout", "10", "--", "true"],
+    &["kill", "--yes"],
     &["--no-attach"],
 ];
 
@@ -33,7 +38,7 @@ fn command(rng: &mut Rng) -> &'static [&'static str] {
 
 /// Something happens; tells what.
 pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
-    match rng.u8(..24) {
+    match rng.u8(..25) {
         0 => world.kill("Mutagen's daemon", "mutagen daemon run"),
         1 => world.kill("Mutagen's agent", "mutagen-agent"),
         2 => world.kill("one ssh", "ssh "),
@@ -65,6 +70,10 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
             world.start_beside(one);
             world.start_beside(other);
             format!("two sinc at once: {} and {}", one.join(" "), other.join(" "))
+        }
+        20 => {
+            let (ended, again) = (world.sinc(&["kill", "--yes"]), world.sinc(&["--no-attach"]));
+            format!("the session is ended ({}) and begun again ({})", ended.code, again.code)
         }
         _ => {
             let words = command(rng);

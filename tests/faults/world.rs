@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sinc::demo::Options;
 
 use super::disk::can_mount;
+use super::model::Side;
 use super::number;
 use super::support::e2e::{Bed, living_in};
 use super::support::sandbox::{Run, Sandbox};
@@ -26,6 +27,7 @@ pub(crate) struct World {
     server_down: bool,
     beside: Vec<Child>,
     small_disk: Option<PathBuf>,
+    leads: Option<Side>,
 }
 
 /// Which side has little room.
@@ -58,7 +60,7 @@ fn far() -> String {
 }
 
 impl World {
-    /// A session of a new project in this mode, on disks as they are chosen.
+    /// A session of a new project in this mode, of Mutagen's that lose nothing, on disks as they are chosen.
     pub(crate) fn new(disks: Disks, mode: &str) -> Option<Self> {
         let mut bed = Bed::with(Options { ssh_config: far(), ..Options::default() })?;
         bed.sandbox.set("SINC_MODE", mode);
@@ -80,7 +82,17 @@ impl World {
             server_down: false,
             beside: Vec::new(),
             small_disk: small.map(|(place, _)| place),
+            leads: match mode {
+                "one-way-safe" => Some(Side::Local),
+                "one-way-safe-from-host" => Some(Side::Remote),
+                _ => None,
+            },
         })
+    }
+
+    /// The side that files come from, where they go one way only.
+    pub(crate) fn leads(&self) -> Option<Side> {
+        self.leads
     }
 
     fn workspace(&self) -> PathBuf {

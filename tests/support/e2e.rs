@@ -176,6 +176,21 @@ pub(crate) fn living_in(dir: &Path) -> Vec<String> {
     found
 }
 
+/// Kills the link with this process id, and first the guard that would start it again.
+#[track_caller]
+pub(crate) fn kill_link(pid: i64) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let process = |pid: i32| Path::new("/proc").join(pid.to_string());
+    let link = i32::try_from(pid).unwrap();
+    let status = std::fs::read_to_string(process(link).join("status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+    let command = std::fs::read_to_string(process(parent).join("cmdline")).unwrap_or_default();
+    let guard = command.contains("link\0guard\0").then_some(parent);
+    for pid in guard.into_iter().chain([link]) {
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
 /// Are these programs there? Where not, the test is skipped, and says so; `SINC_E2E` and CI insist.
 #[track_caller]
 pub(crate) fn have(names: &[&str]) -> bool {

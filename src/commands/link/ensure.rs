@@ -9,6 +9,7 @@ use anyhow::Result;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::context::Context;
+use super::guard::Pauses;
 use crate::process::Cmd;
 use crate::state::Record;
 
@@ -17,13 +18,6 @@ const ENDS: Duration = Duration::from_secs(5);
 
 /// How long a link that was started gets until it holds its lock.
 const STARTS: Duration = Duration::from_secs(5);
-
-/// A link that ends sooner has not really started.
-const LASTS: Duration = Duration::from_secs(60);
-
-/// How long after a start that failed the next one is tried: at first, and at most.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Which program this is: its version, and when its file was written. The later one of two is the newer.
 pub(super) fn this_program() -> String {
@@ -66,9 +60,7 @@ pub(in crate::commands) fn ensure_for<'a>(ctx: &Context, records: impl IntoItera
 }
 
 fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
-    let config = ctx.config()?;
-    let synced = |record: &Record| record.host == host && !record.no_sync;
-    if ctx.runner.is_dry_run() || !config.sync.link.value || !ctx.store.records()?.iter().any(synced) {
+    if ctx.runner.is_dry_run() || !ctx.config()?.sync.link.value || !has_sessions(ctx, host)? {
         return Ok(());
     }
     if let Some(runs) = ctx.store.link_runs(host) {
@@ -78,14 +70,32 @@ fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
         end(ctx, host)?;
     }
     ctx.store.set_link_stopped(host, false)?;
-    let mut cmd = Cmd::new(in_its_place(std::env::current_exe()?), "start the link").dir("/");
+    ctx.runner.spawn_detached(&this_sinc(ctx, "start the link")?.args(["link", "guard", "--", host]))?;
+    Ok(())
+}
+
+/// This program as it is installed now, with the configuration that this one has.
+///
+/// # Errors
+/// Which program this is cannot be told, or the configuration cannot be read.
+pub(super) fn this_sinc(ctx: &Context, purpose: &'static str) -> Result<Cmd> {
+    let mut cmd = Cmd::new(in_its_place(std::env::current_exe()?), purpose).dir("/");
     // It lives in another directory than this one.
     if ctx.global.config.is_some() || ctx.environment.get("SINC_CONFIG").is_some() {
-        cmd = cmd.arg("--config").arg(ctx.cwd.join(&config.file));
+        cmd = cmd.arg("--config").arg(ctx.cwd.join(&ctx.config()?.file));
     }
-    cmd = cmd.args(["link", "run", "--", host]);
-    ctx.runner.spawn_detached(&cmd)?;
-    Ok(())
+    Ok(cmd)
+}
+
+fn has_sessions(ctx: &Context, host: &str) -> Result<bool> {
+    Ok(ctx.store.records()?.iter().any(|record| record.host == host && !record.no_sync))
+}
+
+/// Is the host to have a link, as far as can be told?
+pub(super) fn is_wanted(ctx: &Context, host: &str) -> bool {
+    ctx.config().is_ok_and(|config| config.sync.link.value)
+        && !ctx.store.link_is_stopped(host)
+        && has_sessions(ctx, host).is_ok_and(|has| has)
 }
 
 /// Ends the host's link. Has it ended?
@@ -115,13 +125,12 @@ fn wait_for_end(ctx: &Context, host: &str, patience: Duration) -> bool {
 /// Keeps the host's link alive while a session of it is attached: waits for its end, without asking, and starts it
 /// again unless a person stopped it or the session has ended.
 pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new();
     loop {
         ctx.store.wait_for_links_end(&record.host);
         let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
         let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(record)) if !record.no_sync);
-        let wanted = ctx.config().is_ok_and(|config| config.sync.link.value);
-        if !known || !wanted || ctx.store.link_is_stopped(&record.host) {
+        if !known || !is_wanted(ctx, &record.host) {
             return;
         }
         let began = Instant::now();
@@ -129,12 +138,7 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
         if has_started(ctx, &record.host) {
             ctx.store.wait_for_links_end(&record.host);
         }
-        if began.elapsed() > LASTS {
-            pause = FIRST_PAUSE;
-        } else {
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        std::thread::sleep(pauses.after(began.elapsed()));
     }
 }
 

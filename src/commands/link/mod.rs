@@ -3,6 +3,7 @@
 mod engine;
 mod ensure;
 mod follow;
+mod guard;
 mod install;
 mod watched;
 
@@ -39,6 +40,7 @@ pub(super) fn run(ctx: &Context, action: &LinkAction) -> Result<i32> {
         LinkAction::Start => start(ctx),
         LinkAction::Stop => stop(ctx),
         LinkAction::Install { remove } => install::run(ctx, *remove),
+        LinkAction::Guard { host } => guard::run(ctx, host),
         LinkAction::Run { host } => engine::run(ctx, host),
     }
 }

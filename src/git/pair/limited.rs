@@ -13,8 +13,12 @@ fn off(pair: &Pair) -> String {
 
 #[test]
 fn a_filter_that_the_host_lacks_is_found_in_each_directory_before_anything_is_made_there() {
-    for file in [".gitattributes", "sub/dir/.gitattributes", "-x/.gitattributes", ".git/info/attributes"] {
+    let files =
+        [".gitattributes", "sub/dir/.gitattributes", "-x/.gitattributes", ".git/info/attributes", "../mine"];
+    for file in files {
         let pair = Pair::new();
+        // A person's own, for all repositories.
+        git(&pair.here, &["config", "core.attributesFile", pair.here.join("../mine").to_str().unwrap()]);
         let path = pair.here.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "*.bin filter=some-filter\n").unwrap();
