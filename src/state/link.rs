@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -68,6 +68,25 @@ impl Store {
         Ok(lock)
     }
 
+    /// Holds the lock of the guard of a host's link, and writes down who does.
+    ///
+    /// # Errors
+    /// Another one holds it ([`super::Busy`]), or it cannot be made.
+    pub fn become_guard(&self, host: &str) -> Result<Lock> {
+        let path = self.link_path(host, "guard");
+        let what = format!("the link to {host}");
+        // One that was told to end does so at once.
+        let lock = lock::take(&path, &what, Duration::from_millis(500), &mut || {})?;
+        std::fs::write(&path, std::process::id().to_string())?;
+        Ok(lock)
+    }
+
+    /// The guard that waits for the end of this host's link: its process, once it has said so.
+    #[must_use]
+    pub fn guard_runs(&self, host: &str) -> Option<Option<i32>> {
+        Some(held(&self.link_path(host, "guard"))?.trim().parse().ok())
+    }
+
     /// Takes the name off the lock, before it is let go.
     pub fn unname_link(&self, host: &str) {
         let _ = std::fs::write(self.link_path(host, "lock"), "");
@@ -77,12 +96,7 @@ impl Store {
     /// The link that runs for this host.
     #[must_use]
     pub fn link_runs(&self, host: &str) -> Option<Runs> {
-        let path = self.link_path(host, "lock");
-        let file = OpenOptions::new().read(true).open(&path).ok()?;
-        if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
-            return None;
-        }
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = held(&self.link_path(host, "lock"))?;
         let (pid, program) = text.trim().split_once(' ').unwrap_or(("", ""));
         Some(Runs { pid: pid.parse().ok(), program: program.to_owned() })
     }
@@ -171,6 +185,15 @@ impl Store {
     pub fn question(&self, host: &str, name: &OsStr) -> Option<PathBuf> {
         let begin = format!("{ASK}{}.", host_word(host));
         name.as_encoded_bytes().starts_with(begin.as_bytes()).then(|| self.sessions_dir().join(name))
+    }
+}
+
+/// What is in this lock's file, if somebody holds it.
+fn held(path: &Path) -> Option<String> {
+    let file = OpenOptions::new().read(true).open(path).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => None,
+        Err(_) => Some(std::fs::read_to_string(path).unwrap_or_default()),
     }
 }
 

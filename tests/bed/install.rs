@@ -11,7 +11,7 @@ use super::support::terminal::Terminal;
 use super::support::{PATIENCE, poll, wait_until};
 
 /// Packages come from far away.
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(900);
 
 /// Does this port answer from outside, by IPv4 and by IPv6?
 pub(super) fn answers(lab: &Lab, port: u16) -> [bool; 2] {

@@ -65,25 +65,43 @@ fn held(bed: &Bed, here: &Path, words: &[&str]) {
 fn a_link_that_dies_is_started_again_by_its_guard_until_it_is_stopped() {
     let Some((bed, here, there)) = looked() else { return };
     let dir = bed.host.dir().to_owned();
-    let guards = || living_in(&dir).iter().filter(|line| line.contains("link guard")).count();
-    for what in ["once", "and once more"] {
-        let first = pid(&bed);
-        signal(&bed, Signal::KILL);
+    let running = |what: &str| -> Vec<String> {
+        let all = living_in(&dir).into_iter().filter(|line| line.contains(what));
+        all.map(|line| line.split(':').next().unwrap().to_owned()).collect()
+    };
+    let dies = |first: i64| {
         wait_until("another link runs", PATIENCE, || {
             status(&bed)["pid"].as_i64().is_some_and(|pid| pid != first)
         });
-        steps::write(&here.join("edit"), what);
-        steps::wait_text(&there.join("edit"), what);
-        assert!(
-            bed.sandbox.link_log().contains("died: signal 9; the next one in "),
-            "{}",
-            bed.sandbox.link_log()
-        );
-        assert_eq!(guards(), 1);
+    };
+    // The second one by what frees memory and asks first.
+    for (round, (deadly, why)) in
+        [(Signal::KILL, "signal 9"), (Signal::TERM, "exit code 0")].into_iter().enumerate()
+    {
+        let first = pid(&bed);
+        signal(&bed, deadly);
+        dies(first);
+        edit_arrives(&here, &there, &[why]);
+        let log = bed.sandbox.link_log();
+        assert!(log.contains(&format!("it has ended ({why}) and shall run: the next one in ")), "{log}");
+        assert_eq!(log.matches("and shall run").count(), round + 1, "{log}");
+        assert_eq!(running("link guard").len(), 1);
     }
-    bed.sandbox.sinc(&["link", "stop"]).success();
-    wait_until("its guard has ended too", PATIENCE, || guards() == 0);
-    assert_eq!(status(&bed)["runs"], false);
+    // Without a guard it runs on, and the next sinc brings one that looks after it.
+    let first = pid(&bed);
+    bed.sandbox.run("kill", &running("link guard").iter().map(String::as_str).collect::<Vec<_>>()).success();
+    wait_until("the guard has ended", PATIENCE, || running("link guard").is_empty());
+    bed.sandbox.sinc_in(&here, &["status"]).success();
+    wait_until("another guard is there", PATIENCE, || running("link guard").len() == 1);
+    assert_eq!(pid(&bed), first);
+    signal(&bed, Signal::KILL);
+    dies(first);
+    // Stopped before the next one is started.
+    signal(&bed, Signal::KILL);
+    let stopped = bed.sandbox.sinc(&["link", "stop"]).success();
+    assert!(stopped.stderr.contains("Stopped the link to box"), "{stopped}");
+    wait_until("nothing is left that would start one", PATIENCE, || running("link ").is_empty());
+    assert_eq!((&status(&bed)["runs"], &status(&bed)["stopped"]), (&false.into(), &true.into()));
 }
 
 #[test]
@@ -147,7 +165,7 @@ fn every_command_about_the_sync_brings_back_a_link_that_was_killed() {
         edit_arrives(&here, &there, words);
         let before = pid().unwrap();
         kill_link(before);
-        wait_until("the link is gone", PATIENCE, || pid() != Some(before));
+        wait_until("the link is gone", PATIENCE, || status(&bed)["runs"] == false);
         run(words);
         wait_until(&format!("{words:?} starts another one"), PATIENCE, || {
             pid().is_some_and(|pid| pid != before)

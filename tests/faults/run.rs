@@ -133,8 +133,9 @@ impl Session {
                     ("--allow-deletions", "allowed")
                 };
                 self.tell(&format!("it is held: {word}"));
-                restored = left.filter(|_| way == "--restore").or(restored);
-                self.world.sinc(&["resume", way, "--yes"]);
+                // Where files go one way it is refused.
+                let is_back = self.world.sinc(&["resume", way, "--yes"]).code == 0 && way == "--restore";
+                restored = left.filter(|_| is_back).or(restored);
             }
         }
         assert!(came_back, "the session does not come back: {last}");

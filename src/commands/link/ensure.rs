@@ -64,10 +64,11 @@ fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
         return Ok(());
     }
     if let Some(runs) = ctx.store.link_runs(host) {
-        if !is_newer(&this_program(), &runs.program) {
+        if is_newer(&this_program(), &runs.program) {
+            end(ctx, host)?;
+        } else if ctx.store.guard_runs(host).is_some() {
             return Ok(());
         }
-        end(ctx, host)?;
     }
     ctx.store.set_link_stopped(host, false)?;
     ctx.runner.spawn_detached(&this_sinc(ctx, "start the link")?.args(["link", "guard", "--", host]))?;
@@ -91,23 +92,28 @@ fn has_sessions(ctx: &Context, host: &str) -> Result<bool> {
     Ok(ctx.store.records()?.iter().any(|record| record.host == host && !record.no_sync))
 }
 
-/// Is the host to have a link, as far as can be told?
-pub(super) fn is_wanted(ctx: &Context, host: &str) -> bool {
-    ctx.config().is_ok_and(|config| config.sync.link.value)
-        && !ctx.store.link_is_stopped(host)
-        && has_sessions(ctx, host).is_ok_and(|has| has)
+/// Is the host to have a link?
+///
+/// # Errors
+/// It cannot be told.
+pub(super) fn is_wanted(ctx: &Context, host: &str) -> Result<bool> {
+    Ok(!ctx.store.link_is_stopped(host) && has_sessions(ctx, host)? && ctx.config()?.sync.link.value)
 }
 
-/// Ends the host's link. Has it ended?
+/// Ends the host's link, and its guard. Has it ended?
 ///
 /// # Errors
 /// It cannot be told.
 pub(super) fn end(ctx: &Context, host: &str) -> Result<bool> {
+    let terminate = |pid: Option<i32>| {
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // It may have ended by itself just now.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    };
+    terminate(ctx.store.guard_runs(host).flatten());
     let Some(runs) = ctx.store.link_runs(host) else { return Ok(true) };
-    if let Some(pid) = runs.pid.and_then(Pid::from_raw) {
-        // It may have ended by itself just now.
-        let _ = kill_process(pid, Signal::TERM);
-    }
+    terminate(runs.pid);
     Ok(wait_for_end(ctx, host, ENDS))
 }
 
@@ -130,7 +136,7 @@ pub(in crate::commands) fn keep(ctx: &Context, record: &Record) {
         ctx.store.wait_for_links_end(&record.host);
         let Ok(id) = crate::project::SessionId::parse(&record.id) else { return };
         let known = matches!(ctx.store.record(&id, &record.host), Ok(Some(record)) if !record.no_sync);
-        if !known || !is_wanted(ctx, &record.host) {
+        if !known || !is_wanted(ctx, &record.host).unwrap_or(false) {
             return;
         }
         let began = Instant::now();

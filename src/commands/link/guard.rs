@@ -1,17 +1,21 @@
 //! `sinc link guard`, hidden: the process that starts a host's link, waits for its end and does nothing else, so that
 //! also a link that dies while nobody is attached (a crash, memory that was freed) is soon there again.
+//!
+//! One a host. Whoever wants a link to end ends its guard first.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::super::context::Context;
+use super::engine;
 use super::ensure::{is_wanted, this_sinc};
 use crate::link::log::Log;
 use crate::process::Runner;
-use crate::state::host_word;
+use crate::state::{Busy, host_word};
 
 /// A link that ends sooner has not really started.
 const LASTS: Duration = Duration::from_secs(60);
@@ -36,32 +40,75 @@ impl Pauses {
     }
 }
 
-/// Runs the host's link, and again when it has died, until it ends by itself: it was told to, has no session left, or another
-/// one runs.
+enum Message {
+    /// The link is not there any more; why.
+    Ended(String),
+    /// A signal came.
+    Stop,
+}
+
+/// Runs the host's link, and again when it has ended, until none is wanted or a signal comes, which leaves the link alone.
 ///
 /// # Errors
-/// It cannot be started.
+/// It cannot be told when a signal comes, or the lock cannot be made.
 pub(super) fn run(ctx: &Context, host: &str) -> Result<i32> {
     let _ = rustix::process::setsid();
-    // What it does again and again does not belong into the journal.
-    let runner = Runner::default();
+    let _lock = match ctx.store.become_guard(host) {
+        // Another one waits until it tries the next time; now is better, and it waits for the end of this one.
+        Err(error) if error.is::<Busy>() => return engine::run(ctx, host),
+        lock => lock?,
+    };
+    let (outbox, inbox) = channel();
+    let stop = outbox.clone();
+    crate::process::on_signal(move || drop(stop.send(Message::Stop)))?;
+    crate::process::interrupted()?;
     let log = Log::new(&ctx.store.directory().join("logs"), &host_word(host));
     let mut pauses = Pauses::new();
     loop {
         let began = Instant::now();
-        let link = this_sinc(ctx, "run the link")?.args(["link", "run", "--", host]);
-        let ended = runner.spawn_service(&link)?.wait().context("cannot wait for the link's end")?;
-        if ended.success() || !is_wanted(ctx, host) {
+        let why = match begin(ctx, host, &outbox) {
+            Ok(()) => match inbox.recv() {
+                Ok(Message::Ended(why)) => why,
+                Ok(Message::Stop) | Err(_) => return Ok(0),
+            },
+            Err(error) => format!("{error:#}"),
+        };
+        // What cannot be told now may be told later.
+        let wanted = || !matches!(is_wanted(ctx, host), Ok(false));
+        if !wanted() {
             return Ok(0);
         }
         let pause = pauses.after(began.elapsed());
-        log.note(&format!("died: {}; the next one in {} s", told(ended), pause.as_secs()));
-        std::thread::sleep(pause);
-        // A sinc may have started another one meanwhile, which has a guard of its own.
-        if ctx.store.link_runs(host).is_some() || !is_wanted(ctx, host) {
+        log.note(&format!("it has ended ({why}) and shall run: the next one in {} s", pause.as_secs()));
+        if inbox.recv_timeout(pause).is_ok() || !wanted() {
             return Ok(0);
         }
     }
+}
+
+/// Starts the link, where none runs, and has its end told.
+fn begin(ctx: &Context, host: &str, outbox: &Sender<Message>) -> Result<()> {
+    let outbox = outbox.clone();
+    if ctx.store.link_runs(host).is_some() {
+        let (store, host) = (ctx.store.clone(), host.to_owned());
+        return wait(move || {
+            store.wait_for_links_end(&host);
+            drop(outbox.send(Message::Ended("not this one's".to_owned())));
+        });
+    }
+    let link = this_sinc(ctx, "run the link")?.args(["link", "run", "--", host]);
+    // What is done again and again does not belong into the journal.
+    let mut link = Runner::default().spawn_service(&link)?;
+    wait(move || {
+        let why = link.wait().map_or_else(|error| error.to_string(), told);
+        drop(outbox.send(Message::Ended(why)));
+    })
+}
+
+/// Waits in a thread with a small stack.
+fn wait(work: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new().stack_size(64 * 1024).spawn(work)?;
+    Ok(())
 }
 
 fn told(ended: ExitStatus) -> String {

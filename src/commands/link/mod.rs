@@ -336,7 +336,7 @@ fn start(ctx: &Context) -> Result<i32> {
 fn stop(ctx: &Context) -> Result<i32> {
     let mut stopped = Vec::new();
     for host in hosts(ctx)? {
-        if ctx.store.link_runs(&host).is_none() {
+        if ctx.store.link_runs(&host).is_none() && ctx.store.guard_runs(&host).is_none() {
             continue;
         }
         if ctx.runner.is_dry_run() {

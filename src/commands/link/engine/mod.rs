@@ -103,6 +103,10 @@ pub(super) fn run(ctx: &Context, host: &str) -> Result<i32> {
         Err(error) if error.is::<Busy>() => return Ok(0),
         lock => lock?,
     };
+    // A person did so while it began.
+    if ctx.store.link_is_stopped(host) {
+        return Ok(0);
+    }
     // What it does again and again does not belong into the journal.
     let ctx = Context { runner: Runner::default(), ..ctx.clone() };
     let log = Log::new(&ctx.store.directory().join("logs"), &host_word(host));
@@ -176,6 +180,8 @@ impl<'a> Engine<'a> {
         let (outbox, inbox) = channel();
         let stop = outbox.clone();
         crate::process::on_signal(move || drop(stop.send(Message::Stop)))?;
+        // One that came before.
+        crate::process::interrupted()?;
         let now = Instant::now();
         let file = LinkFile {
             host: host.to_owned(),
