@@ -11,7 +11,7 @@
 #   toindex TREE   what is staged then
 #   skip PATTERN, sparse LINE   tracked files that the sync leaves out: they are not there, and are no deletions
 #   stash OID      one more                        unstash OID  one less
-# Answers `moved yes`, before it `left OID` for each stash that git would not take, or `refused WHY` where something is not as it
+# Answers `moved yes`, before it `left OID` for each stash that git would not take and `stays OID` for one that it would not drop, or `refused WHY` where something is not as it
 # was: then the next look decides anew. It is not ended half way by a line that is cut.
 echo "sinc-begin 1";
 trap "" HUP PIPE INT TERM;
@@ -53,7 +53,7 @@ for w in "$@"; do
 case $w in
 "head "*) head=${w#head };;
 "index "*)
-if [ -f "$t.was" ]; then cp "$t.was" "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
+if [ -f "$t.was" ]; then cp -p "$t.was" "$t" && { was=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || was=unmerged; }; fi;
 if differ "$was" "${w#index }"; then refused "the index"; fi;;
 verify) verify=yes;;
 "early "*) early=$early${w#early }$nl;;
@@ -71,7 +71,8 @@ as_it_was;
 # there, so nothing can be refused; entries that stay as they are keep what git knows of their files.
 if [ -n "$toindex" ]; then
 if [ "$was" = none ]; then GIT_INDEX_FILE=$t git read-tree "$toindex" || refused "read-tree";
-else GIT_INDEX_FILE=$t git read-tree -i -m "$was" "$toindex" || refused "read-tree"; fi;
+# What was only announced (`git add -N`) is in no tree, and in the way of what brings it: then the new one is taken as it is.
+else GIT_INDEX_FILE=$t git read-tree -i -m "$was" "$toindex" 2>/dev/null || GIT_INDEX_FILE=$t git read-tree -i -m "$toindex" || refused "read-tree"; fi;
 if [ -n "$skip" ]; then
 printf "%s" "$skip" >"$t.skip";
 GIT_INDEX_FILE=$t git ls-files -z -c -i -X "$t.skip" >"$t.out" 2>/dev/null;
@@ -154,7 +155,7 @@ for o in $had $d; do case "$all$1 " in *" $o "*) ;; *) again "$o"; all="$all$o "
 for w in "$@"; do
 case $w in
 "stash "*) again "${w#stash }" || put left "${w#stash }";;
-"unstash "*) unstash "${w#unstash }" || unstash "${w#unstash }" || unstash "${w#unstash }";;
+"unstash "*) unstash "${w#unstash }" || unstash "${w#unstash }" || unstash "${w#unstash }" || put stays "${w#unstash }";;
 esac;
 done;
 # What came in is led to by other names now.

@@ -90,7 +90,7 @@ pub struct Report {
     pub waits: Vec<Waits>,
     /// Branches among these that the host has deleted or set back with many others.
     pub held: BTreeSet<Name>,
-    /// Something of that waits for a lock, whose end nobody tells.
+    /// Something of that waits for a lock or another worktree, of which nobody tells that it is free.
     pub locked: bool,
     /// What a person should know though it works.
     pub notes: Vec<String>,
@@ -261,10 +261,12 @@ impl Sides<'_> {
             Staged::Merge(follower) => {
                 let agreed = plan.base.index.clone();
                 let merged = merge::merge(&self.local, *follower, (here, there), agreed.as_ref())?;
-                if merged.overruled {
-                    let overruled =
-                        there.wrap.iter().map(|oid| (oid.clone(), "what was staged on the host".to_owned()));
-                    plan.here.keep.extend(overruled);
+                for (side, state, text) in [
+                    (Which::There, there, "what was staged on the host"),
+                    (Which::Here, here, "what was staged here"),
+                ] {
+                    let wrap = state.wrap.iter().filter(|_| merged.overruled.contains(&side));
+                    plan.here.keep.extend(wrap.map(|oid| (oid.clone(), text.to_owned())));
                 }
                 let on = match follower {
                     Which::Here => there.commit(),
@@ -365,9 +367,10 @@ impl Sides<'_> {
                     pack = None;
                 }
                 lines(&answer).get("moved").context("a move of the repository broke off")?;
-                // It is tried again; and nobody takes it for dropped.
-                let left = left(&answer);
+                // It is tried again; and nobody takes it for dropped, or for a new one.
+                let left = stashes(&answer, "left ");
                 base.stash.retain(|oid| !left.contains(oid));
+                base.stash.extend(stashes(&answer, "stays "));
             }
         }
         if base::read(&self.base).as_ref() != Some(&base) {
@@ -453,10 +456,10 @@ fn keep_current(here: &mut State) {
     here.stash.clear();
 }
 
-/// The stashes that git would not take.
-fn left(answer: &[u8]) -> Vec<Oid> {
+/// The stashes that git would not take, or not drop.
+fn stashes(answer: &[u8], key: &str) -> Vec<Oid> {
     let text = String::from_utf8_lossy(answer);
-    text.lines().filter_map(|line| Oid::parse(line.strip_prefix("left ")?)).collect()
+    text.lines().filter_map(|line| Oid::parse(line.strip_prefix(key)?)).collect()
 }
 
 /// The lines of an answer, by their keys.

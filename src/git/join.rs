@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 
 use super::cycle::{Looked, Outcome, Refused, Sides, Wait, busy};
-use super::decide::{Moves, RefMove, locks};
+use super::decide::{Moves, RefMove, held, locks};
 use super::local::Local;
 use super::merge::{own, put_together};
 use super::state::{Name, Oid, State, Which};
@@ -158,6 +158,9 @@ fn move_both(
         {
             return Ok(Joined::Not(why));
         }
+        if moves && state.elsewhere.contains(name) {
+            return Ok(Joined::Not(held::elsewhere(side, "it")));
+        }
     }
     if let Some((_, why)) = sides.transport.push(&sides.local, &needed, sides.tell)?.first_key_value() {
         return Ok(Joined::Not(format!("git on the host does not take it: {why}")));
@@ -218,6 +221,11 @@ fn merged(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Result<Oid, Vec<Str
 }
 
 fn merge(local: &Local, name: &Name, ours: &Oid, theirs: &Oid) -> Result<Made> {
+    for (first, second) in [(ours, theirs), (theirs, ours)] {
+        if local.is_ancestor(first, second) {
+            return Ok(Ok(second.clone()));
+        }
+    }
     let tree = match merged(local, ours, theirs)? {
         Ok(tree) => tree,
         Err(files) => return Ok(Err((files, None))),

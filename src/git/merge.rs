@@ -1,6 +1,6 @@
 //! What both sides have staged, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 
@@ -11,8 +11,8 @@ use super::state::{Oid, State, Which};
 pub(super) struct Merged {
     /// What is staged on both sides then.
     pub tree: Oid,
-    /// The same path was staged differently on both: the version here is the one that is staged.
-    pub overruled: bool,
+    /// The sides whose staged version of a path gives way: to another one that is staged here, or that the other side has committed.
+    pub overruled: BTreeSet<Which>,
 }
 
 /// Puts what `follower` has staged of its own on top of what the other side has staged. `agreed` is what both had staged before.
@@ -29,10 +29,22 @@ pub(super) fn merge(
         Which::Here => (here, there),
         Which::There => (there, here),
     };
-    let own = own(local, mine, agreed)?;
+    let mut own = own(local, mine, agreed)?;
     let others = self::own(local, other, agreed)?;
-    let overruled = own.iter().any(|(path, entry)| others.get(path).is_some_and(|theirs| theirs != entry));
     let base = other.index.tree().context("the index has conflicts")?;
+    let mut overruled = BTreeSet::new();
+    if own.iter().any(|(path, entry)| others.get(path).is_some_and(|theirs| theirs != entry)) {
+        overruled.insert(Which::There);
+    }
+    // What the other side has committed meanwhile is not taken back by what was staged before.
+    let moved = agreed.and_then(|agreed| changes(local, agreed, &base).ok()).unwrap_or_default();
+    let all = own.len();
+    own.retain(|path, entry| {
+        others.contains_key(path) || moved.get(path).is_none_or(|theirs| theirs == entry)
+    });
+    if own.len() < all {
+        overruled.insert(follower);
+    }
     // The version here counts.
     let order = if follower == Which::Here { vec![&own] } else { vec![&own, &others] };
     Ok(Merged { tree: put_together(local, &base, &order)?, overruled })

@@ -30,12 +30,17 @@ fi;
 if [ -s .git/sinc/id ]; then i=; IFS= read -r i <.git/sinc/id; put id "$i"; fi;
 if [ -f .git/shallow ]; then put limit shallow; fi;
 if [ -f .gitmodules ]; then put limit submodules; fi;
-# Which filters the files go through, where there are any. In subdirectories that is read of what is tracked.
+# Which filters the files go through, where there are any. In subdirectories that is read of what is tracked; what a person has set for
+# all repositories counts where a file here has such a name.
 case $c in *filter.*)
 f="filter=[A-Za-z0-9._-]*";
 g=$(git config --type=path core.attributesFile 2>/dev/null) || g=${XDG_CONFIG_HOME:-${HOME:-}/.config}/git/attributes;
-{ for l in .gitattributes .git/info/attributes "$g"; do if [ -f "$l" ]; then grep -a -o "$f" "$l"; fi; done;
-git grep --cached -a -h -o -G --no-line-number --no-column --no-color --no-recurse-submodules -e "$f" -- "*/.gitattributes" 2>/dev/null; } | sort -u | while IFS= read -r l; do put uses "${l#filter=}"; done;;
+{ for l in .gitattributes .git/info/attributes; do if [ -f "$l" ]; then grep -a -o "$f" "$l"; fi; done;
+git grep --cached -a -h -o -G --no-line-number --no-column --no-color --no-recurse-submodules -e "$f" -- "*/.gitattributes" 2>/dev/null;
+if [ -f "$g" ]; then while read -r p w; do
+case $p in "#"*) continue;; /*) p=${p#/};; */*) ;; *) p="**/$p";; esac;
+case $w in *filter=*) if [ -n "$(git ls-files -- ":(glob)$p" 2>/dev/null | head -n 1)" ]; then printf "%s" "$w$nl" | grep -a -o "$f"; fi;; esac;
+done <"$g"; fi; } | sort -u | while IFS= read -r l; do put uses "${l#filter=}"; done;;
 esac;
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer index.lock HEAD.lock; do
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
@@ -44,6 +49,9 @@ done;
 find .git/packed-refs.lock .git/refs -name "*.lock" 2>/dev/null | while IFS= read -r l; do l=${l#.git/}; put locked "${l%.lock}"; done;
 no_filters;
 t=.git/sinc/s.$$; at=; of=;
+# Without room to write, what is staged and which names are damaged cannot be told, and what is not told counts as not there.
+full() { rm -f "$t" "$t.said"; put full yes; exit 0; };
+{ echo x >"$t.said"; } 2>/dev/null || full;
 refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop refs/sinc/in 2>"$t.said"; };
 h=; IFS= read -r h <.git/HEAD; put head "$h";
 all=$(refs);
@@ -56,7 +64,8 @@ esac;
 done <"$t.said";
 if two=$(git rev-parse -q "HEAD^{commit}" "HEAD^{tree}" 2>/dev/null); then at=${two%%"$nl"*}; of=${two#*"$nl"}; put at "$at"; put tree "$of"; fi;
 i=none;
-if [ -f .git/index ]; then cp .git/index "$t" && { i=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || i=unmerged; }; fi;
+# With its time, by which git knows which files it may not trust.
+if [ -f .git/index ]; then cp -p .git/index "$t" 2>/dev/null || full; i=$(GIT_INDEX_FILE=$t git write-tree 2>/dev/null) || i=unmerged; fi;
 put index "$i";
 # As a commit, on top of the one that is there, it is sent as what differs. The same on both sides: nothing in it but that.
 case $i in none | unmerged | "$of") ;; *)
@@ -67,7 +76,11 @@ put wrap "$w";;
 esac;
 tips="$at ${w:-}";
 if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
-case $all in *"refs/stash"*) while read -r a b c; do put stash "$b"; tips="$tips $b"; done <.git/logs/refs/stash;; esac;
+# A log that a power cut left empty says nothing of what was dropped.
+case $all in *"refs/stash"*)
+s=; while read -r a b c; do put stash "$b"; tips="$tips $b"; s=$b; done <.git/logs/refs/stash;
+case $all in *" $s refs/stash"*) ;; *) put damaged refs/stash;; esac;;
+esac;
 # A branch that is in use in a linked worktree; one that is rebased there is not its HEAD.
 for f in .git/worktrees/*/HEAD .git/worktrees/*/rebase-*/head-name; do
 if [ -f "$f" ]; then IFS= read -r l <"$f"; case $l in refs/*) l="ref: $l";; esac; put elsewhere "$l"; fi;

@@ -211,6 +211,8 @@ pub struct State {
     pub stash: Vec<Oid>,
     /// Branches that stand in another worktree.
     pub elsewhere: BTreeSet<Name>,
+    /// Branches that only stand for another one (`git symbolic-ref`): they are not carried.
+    pub symbolic: BTreeSet<Name>,
     /// What is going on: an operation that is not done, a lock.
     pub busy: Vec<String>,
     /// Locks among these that have been there for minutes.
@@ -290,6 +292,15 @@ pub enum Which {
 }
 
 impl Which {
+    /// Where that is, for people.
+    #[must_use]
+    pub fn at(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::There => "on the host",
+        }
+    }
+
     /// Under what remote the other side's branches are shown on this one.
     #[must_use]
     pub fn shows(self) -> &'static str {
@@ -313,6 +324,9 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     let odd = |what: &str| Odd(format!("what is said of the repository is not understood: {}", plain(what)));
     let lines: Vec<(&str, &str)> =
         text.lines().map(|line| line.split_once(' ').unwrap_or((line, ""))).collect();
+    if lines.last() == Some(&("full", "yes")) {
+        return Err(Odd(format!("nothing can be written into `.git/sinc` {}: is its disk full?", side.at())));
+    }
     if lines.last() != Some(&("end", "yes")) {
         return Err(odd("it has no end"));
     }
@@ -371,6 +385,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         published: BTreeMap::new(),
         stash: Vec::new(),
         elsewhere: BTreeSet::new(),
+        symbolic: BTreeSet::new(),
         busy: Vec::new(),
         old: BTreeSet::new(),
         locked: BTreeSet::new(),
@@ -386,8 +401,12 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     };
     for (key, value) in &lines {
         match *key {
-            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "sym" | "fresh"
-            | "plain" | "pack" | "id" => {}
+            "repo" | "version" | "head" | "at" | "tree" | "index" | "wrap" | "end" | "fresh" | "plain"
+            | "pack" | "id" => {}
+            "sym" => {
+                let name = value.split_once(' ').and_then(|(_, name)| name.strip_prefix("refs/heads/"));
+                state.symbolic.extend(name.and_then(Name::parse));
+            }
             "damaged" => drop(state.damaged.insert((*value).to_owned())),
             "ref" => {
                 let (id, name) = value.split_once(' ').ok_or_else(|| odd(value))?;
@@ -415,7 +434,17 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         }
     }
     if state.at.is_some() != state.leads_somewhere() && state.busy.is_empty() {
-        return Err(odd("HEAD leads elsewhere than its branch"));
+        let why = match (&state.at, side.at()) {
+            (Some(_), at) => {
+                format!("HEAD {at} stands on a name for another branch: `git switch` to that one")
+            }
+            (None, at) => {
+                format!(
+                    "git {at} cannot read the commit that HEAD stands on: `git fsck` there says what is damaged"
+                )
+            }
+        };
+        return Err(Odd(why));
     }
     Ok(Snapshot::Here(Box::new(state)))
 }

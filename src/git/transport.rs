@@ -136,7 +136,9 @@ impl Transport {
                 // Its own name is all that it says; besides that, what it could not check because it is nowhere.
                 Ok(said) if said.stdout.iter().filter(|byte| **byte == b'\n').count() == 1 => {}
                 Ok(_) => return Ok(Some("a file that git has to check is missing".to_owned())),
-                Err(error) if !matches!(error.outcome(), Outcome::Exit(_)) => return Err(error.into()),
+                Err(error) if !matches!(error.outcome(), Outcome::Exit(_)) || passes(error.stderr()) => {
+                    return Err(error.into());
+                }
                 Err(error) => return Ok(Some(reason(&error))),
             }
         }
@@ -213,9 +215,32 @@ fn not_taken(said: &str, oids: &[&Oid]) -> BTreeMap<Oid, String> {
     said.lines().filter_map(of).collect()
 }
 
-/// Did the line fail, and not git?
+/// What this computer says when it has no room, memory or processes left (`strerror`, git 2.39's `index-pack.c`): that passes.
+const PASSES: [&str; 10] = [
+    "No space left",
+    "Disk quota exceeded",
+    "write error",
+    "unable to write",
+    "unable to create temporary file",
+    "Read-only file system",
+    "ut of memory",
+    "Cannot allocate memory",
+    "Too many open files",
+    "Resource temporarily unavailable",
+];
+
+/// Is it no fault of the objects that they did not come? What the host says does not count.
+fn passes(said: &str) -> bool {
+    let own = said.split(['\n', '\r']).filter(|line| !line.starts_with("remote: "));
+    own.into_iter().any(|line| PASSES.iter().any(|words| line.contains(words)))
+}
+
+/// Did the line fail, or this computer, and not git?
 fn line_failed(error: &ProcessError) -> bool {
     let said = error.stderr();
+    if passes(said) {
+        return true;
+    }
     !matches!(error.outcome(), Outcome::Exit(_))
         || ["Could not read from remote", "hung up", "early EOF", "Connection", "disconnect"]
         .iter()
@@ -234,4 +259,28 @@ fn reason(error: &ProcessError) -> String {
         .filter(|c| !crate::ignore::is_misleading(*c))
         .take(200)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passes;
+
+    #[test]
+    fn a_full_disk_here_is_no_fault_of_what_is_fetched() {
+        for (said, passing) in [
+            (
+                "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output\n",
+                true,
+            ),
+            ("error: unable to write file .git/sinc/q.1/pack/x: Disk quota exceeded\n", true),
+            ("fatal: Out of memory, malloc failed\n", true),
+            ("remote: fatal: write error: No space left on device\nerror: object 1: badDate: bad\n", false),
+            (
+                "error: object 1: missingEmail: invalid author/committer line\nfatal: fsck error in packed object\n",
+                false,
+            ),
+        ] {
+            assert_eq!(passes(said), passing, "{said}");
+        }
+    }
 }

@@ -14,13 +14,6 @@ pub(super) const STAGED: &str =
 pub(super) const REFUSED_COMMIT: &str =
     "git here refused what the host sent: go to another commit on the host (`git switch BRANCH`)";
 
-fn at(side: Which) -> &'static str {
-    match side {
-        Which::Here => "here",
-        Which::There => "on the host",
-    }
-}
-
 fn other(side: Which) -> Which {
     match side {
         Which::Here => Which::There,
@@ -30,7 +23,7 @@ fn other(side: Which) -> Which {
 
 /// A name that git cannot read, and what it is on the other side.
 pub(super) fn damaged(side: Which, full: &str, on_the_other: Option<&Oid>) -> String {
-    let (at, file) = (at(side), posix(&format!(".git/{full}")));
+    let (at, file) = (side.at(), posix(&format!(".git/{full}")));
     let way = match on_the_other {
         Some(oid) => format!("`echo {oid} >{file}` {at} makes it as on the other side"),
         None => format!("`rm {file}` {at} deletes it"),
@@ -57,8 +50,8 @@ pub(super) fn to_be_joined(name: &Name) -> String {
 }
 
 /// A branch that another worktree stands on.
-pub(super) fn elsewhere(side: Which, what: &str) -> String {
-    let at = at(side);
+pub(in crate::git) fn elsewhere(side: Which, what: &str) -> String {
+    let at = side.at();
     format!(
         "{what} stands in another worktree {at}: go to another branch in it (`git worktree list` {at} names it)"
     )
@@ -66,7 +59,7 @@ pub(super) fn elsewhere(side: Which, what: &str) -> String {
 
 /// A name that only shows something is in the way of another.
 pub(super) fn shown_in_the_way(side: Which, full: &str) -> String {
-    let at = at(side);
+    let at = side.at();
     format!("`{full}` {at} is in its way: `git update-ref -d {}` {at}", posix(full))
 }
 
@@ -133,7 +126,7 @@ impl Work<'_> {
                     continue;
                 };
                 fate.waits = true;
-                let (at, word) = (at(other(side)), posix(name.as_str()));
+                let (at, word) = (other(side).at(), posix(name.as_str()));
                 let how = if prefix == BRANCHES {
                     format!("rename one of them (`git branch -m {word} NEW` {at})")
                 } else {
@@ -144,11 +137,26 @@ impl Work<'_> {
         }
     }
 
+    /// What stands in another worktree, or only for another branch.
     fn hold_elsewhere(&mut self, side: Which, branches: &mut Fates) {
         for (name, fate) in branches.iter_mut().filter(|(_, fate)| fate.moves() == Some(side)) {
-            if self.side(side).elsewhere.contains(name) {
+            if self.side(side).symbolic.contains(name) {
+                let way = format!(
+                    "`git symbolic-ref -d {}` {} frees it",
+                    posix(&format!("refs/heads/{name}")),
+                    side.at()
+                );
+                fate.waits = true;
+                self.wait(
+                    BRANCHES,
+                    name,
+                    side,
+                    format!("it only stands for another branch {}: {way}", side.at()),
+                );
+            } else if self.side(side).elsewhere.contains(name) {
                 fate.waits = true;
                 self.wait(BRANCHES, name, side, elsewhere(side, "it"));
+                self.locked = true;
             }
         }
     }
@@ -176,7 +184,7 @@ impl Work<'_> {
                 let why = if together {
                     STAGED.to_owned()
                 } else {
-                    let (at, word) = (at(other(side)), posix(name.as_str()));
+                    let (at, word) = (other(side).at(), posix(name.as_str()));
                     format!("it stands on it, and the other side stands elsewhere: `git switch {word}` {at}")
                 };
                 self.wait(BRANCHES, name, side, why);

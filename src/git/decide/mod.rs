@@ -365,11 +365,11 @@ impl Work<'_> {
             Head::Branch(name) => match branches.get(name) {
                 Some(fate) if fate.waits => Some(held::waits_itself(name)),
                 Some(fate) if !fate.agrees() => Some(held::to_be_joined(name)),
-                _ => self
-                    .side(side)
-                    .elsewhere
-                    .contains(name)
-                    .then(|| held::elsewhere(side, &format!("`{name}`"))),
+                _ if self.side(side).elsewhere.contains(name) => {
+                    self.locked = true;
+                    Some(held::elsewhere(side, &format!("`{name}`")))
+                }
+                _ => None,
             },
             Head::Commit(oid) => self.asked.refused.contains(oid).then(|| held::REFUSED_COMMIT.to_owned()),
         };
@@ -556,7 +556,7 @@ fn staged_refused(asked: &Question<'_>, base: &Base) -> bool {
         && index != base.index
 }
 
-mod held;
+pub(super) mod held;
 pub mod locks;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ fn a_filter_that_the_host_lacks_is_found_in_each_directory_before_anything_is_ma
         let path = pair.here.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "*.bin filter=some-filter\n").unwrap();
+        std::fs::write(pair.here.join("x.bin"), "1\n").unwrap();
         git(&pair.here, &["add", "-A"]);
         git(&pair.here, &["commit", "-q", "--allow-empty", "-m", "with a filter"]);
         // One that is not set up here either changes nothing.
@@ -37,6 +38,23 @@ fn a_filter_that_the_host_lacks_is_found_in_each_directory_before_anything_is_ma
         let why = off(&pair);
         assert!(why.contains("`some-filter`, which the host lacks: set it up there"), "{file}: {why}");
         assert!(!pair.there.join(".git").exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_filter_of_ones_own_for_files_that_are_not_here_keeps_nothing_back() {
+    let pair = Pair::new();
+    let mine = pair.here.join("../mine");
+    std::fs::write(&mine, "# all\n*.ipynb text filter=some-filter\n/top/*.bin filter=some-filter\n").unwrap();
+    git(&pair.here, &["config", "core.attributesFile", mine.to_str().unwrap()]);
+    git(&pair.here, &["config", "filter.some-filter.clean", "cat"]);
+    pair.settle();
+    for (file, shared) in [("sub/a.bin", true), ("top/a.bin", false)] {
+        let path = pair.here.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "1\n").unwrap();
+        git(&pair.here, &["add", "-A"]);
+        assert_eq!(matches!(pair.cycle(), Ok(Outcome::Off(_))), !shared, "{file}");
     }
 }
 

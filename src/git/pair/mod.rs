@@ -9,6 +9,7 @@ mod lock;
 mod many;
 mod on_the_way;
 mod set_up;
+mod staged;
 mod transport;
 
 use std::cell::{Cell, RefCell};

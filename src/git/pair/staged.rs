@@ -1,0 +1,190 @@
+//! What is staged, and stashed, where something is in the way of telling it or of moving it.
+
+use std::path::Path;
+
+use super::super::join::{How, Joined, join};
+use super::super::state::Name;
+use super::{Pair, git, sync};
+
+fn stashes(dir: &Path) -> String {
+    git(dir, &["stash", "list", "--format=%H"])
+}
+
+#[test]
+fn a_side_without_room_to_write_does_not_look_as_if_nothing_was_staged() {
+    let pair = Pair::new();
+    pair.settle();
+    std::fs::write(pair.here.join("a"), "staged\n").unwrap();
+    git(&pair.here, &["add", "a"]);
+    pair.settle();
+    for (side, at) in [(&pair.there, "on the host"), (&pair.here, "here")] {
+        let (place, aside) = (side.join(".git/sinc"), side.join(".git/aside"));
+        std::fs::rename(&place, &aside).unwrap();
+        std::fs::write(&place, "").unwrap();
+        let said = pair.cycle().unwrap_err().to_string();
+        assert!(said.contains(&format!("`.git/sinc` {at}: is its disk full?")), "{said}");
+        std::fs::remove_file(&place).unwrap();
+        std::fs::rename(&aside, &place).unwrap();
+        pair.settle();
+        pair.alike();
+        assert_eq!(git(side, &["diff", "--cached", "--name-only"]), "a");
+    }
+}
+
+#[test]
+fn a_file_that_was_only_announced_does_not_keep_the_commit_with_it_away() {
+    let pair = Pair::new();
+    pair.settle();
+    for (side, other, file) in [(&pair.there, &pair.here, "f"), (&pair.here, &pair.there, "g")] {
+        std::fs::write(side.join(file), "1\n").unwrap();
+        std::fs::write(side.join("later"), "1\n").unwrap();
+        git(side, &["add", "-N", file]);
+        sync(&pair.here, &pair.there);
+        git(other, &["add", file]);
+        git(other, &["commit", "-qm", file]);
+        pair.settle();
+        pair.alike();
+        assert_eq!(git(side, &["status", "--porcelain", file]), "");
+    }
+}
+
+#[test]
+fn what_was_staged_before_does_not_take_back_what_the_other_side_has_committed() {
+    for staged_here in [false, true] {
+        let pair = Pair::new();
+        pair.settle();
+        let (stages, commits) =
+            if staged_here { (&pair.here, &pair.there) } else { (&pair.there, &pair.here) };
+        std::fs::write(stages.join("a"), "staged\n").unwrap();
+        std::fs::write(stages.join("b"), "staged too\n").unwrap();
+        git(stages, &["add", "a", "b"]);
+        let blob = git(stages, &["rev-parse", ":a"]);
+        std::fs::write(commits.join("a"), "committed\n").unwrap();
+        git(commits, &["commit", "-qam", "another"]);
+        pair.settle();
+        for side in [stages, commits] {
+            assert_eq!(git(side, &["show", "HEAD:a"]), "committed");
+            // The other file stays staged, on both.
+            assert_eq!(git(side, &["diff", "--cached", "--name-only"]), "b", "{staged_here}");
+        }
+        let kept = git(&pair.here, &["rev-list", "--objects", "--no-object-names", "--reflog"]);
+        assert!(kept.contains(&blob), "what was staged is not kept: {staged_here}");
+    }
+}
+
+#[test]
+fn what_git_may_not_trust_about_a_file_stays_so() {
+    let pair = Pair::new();
+    pair.settle();
+    git(&pair.there, &["config", "core.trustctime", "false"]);
+    git(&pair.there, &["config", "core.checkStat", "minimal"]);
+    let at = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+    let old = |path: &Path, at| {
+        std::fs::File::options().append(true).open(path).unwrap().set_modified(at).unwrap();
+    };
+    let set = |name: &str| old(&pair.there.join(name), at);
+    // What is written last goes to the other side.
+    old(&pair.here.join("a"), at - std::time::Duration::from_secs(100));
+    std::fs::write(pair.there.join("a"), "2\n").unwrap();
+    set("a");
+    git(&pair.there, &["add", "a"]);
+    // Written once more within the same tick of the clock, with as many bytes.
+    std::fs::write(pair.there.join("a"), "3\n").unwrap();
+    set("a");
+    set(".git/index");
+    let changed = || git(&pair.there, &["diff-files", "--name-only"]);
+    assert_eq!(changed(), "a");
+    std::fs::write(pair.here.join("b"), "staged here\n").unwrap();
+    std::fs::write(pair.there.join("b"), "staged here\n").unwrap();
+    git(&pair.here, &["add", "b"]);
+    pair.cycle().unwrap();
+    assert_eq!(git(&pair.there, &["diff", "--cached", "--name-only"]), "a\nb");
+    assert_eq!(changed(), "a", "what was written last counts as staged");
+}
+
+#[test]
+fn an_empty_log_of_stashes_says_nothing_of_what_was_dropped() {
+    let pair = Pair::new();
+    for text in ["one\n", "two\n"] {
+        std::fs::write(pair.here.join("a"), text).unwrap();
+        git(&pair.here, &["stash", "-q"]);
+    }
+    pair.settle();
+    let stash = stashes(&pair.here);
+    for side in [&pair.there, &pair.here] {
+        let log = side.join(".git/logs/refs/stash");
+        let text = std::fs::read(&log).unwrap();
+        std::fs::write(&log, "").unwrap();
+        pair.settle();
+        let other = if side == &pair.here { &pair.there } else { &pair.here };
+        assert_eq!(stashes(other), stash);
+        std::fs::write(&log, text).unwrap();
+        pair.settle();
+        assert_eq!((stashes(&pair.here), stashes(&pair.there)), (stash.clone(), stash.clone()));
+    }
+}
+
+#[test]
+fn a_stash_that_cannot_be_dropped_does_not_come_back() {
+    let pair = Pair::new();
+    std::fs::write(pair.here.join("a"), "stashed\n").unwrap();
+    git(&pair.here, &["stash", "-q"]);
+    pair.settle();
+    let lock = pair.there.join(".git/logs/refs/stash.lock");
+    std::fs::write(&lock, "").unwrap();
+    git(&pair.here, &["stash", "drop", "-q"]);
+    for _ in 0..3 {
+        pair.cycle().unwrap();
+        assert_eq!(stashes(&pair.here), "");
+    }
+    assert_ne!(stashes(&pair.there), "");
+    std::fs::remove_file(lock).unwrap();
+    pair.settle();
+    assert_eq!((stashes(&pair.here), stashes(&pair.there)), (String::new(), String::new()));
+}
+
+#[test]
+fn a_join_does_not_move_a_branch_under_another_worktree() {
+    let pair = Pair::new();
+    git(&pair.here, &["branch", "side"]);
+    pair.settle();
+    for (side, at) in [(&pair.there, "on the host"), (&pair.here, "here")] {
+        let beside = side.with_extension("beside");
+        git(side, &["worktree", "add", "-q", beside.to_str().unwrap(), "side"]);
+        let mine = Pair::commit(&beside, "a", &format!("{at}\n"));
+        let other = if side == &pair.here { &pair.there } else { &pair.here };
+        let tree = git(other, &["rev-parse", "side^{tree}"]);
+        let apart = git(other, &["commit-tree", &tree, "-p", "side", "-m", "apart"]);
+        git(other, &["update-ref", "refs/heads/side", &apart]);
+        let name = Name::parse("side").unwrap();
+        let joined =
+            pair.with(|sides| join(sides, &name, How::Merge, &mut pair.refused.borrow_mut())).unwrap();
+        let Joined::Not(why) = joined else { panic!("{joined:?}") };
+        assert!(why.contains(&format!("it stands in another worktree {at}")), "{why}");
+        assert_eq!(git(&beside, &["rev-parse", "HEAD"]), mine);
+        assert_eq!(git(&beside, &["status", "--porcelain"]), "");
+        // Free, it is joined.
+        git(side, &["worktree", "remove", "--force", beside.to_str().unwrap()]);
+        let joined =
+            pair.with(|sides| join(sides, &name, How::Merge, &mut pair.refused.borrow_mut())).unwrap();
+        assert!(matches!(joined, Joined::Now(Some(_))), "{joined:?}");
+        pair.settle();
+    }
+}
+
+#[test]
+fn a_name_that_stands_for_another_branch_keeps_only_itself_back() {
+    let pair = Pair::new();
+    pair.settle();
+    git(&pair.here, &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    git(&pair.there, &["branch", "alias"]);
+    let id = Pair::commit(&pair.there, "a", "2\n");
+    let report = pair.settle();
+    assert_eq!(git(&pair.here, &["rev-parse", "main"]), id);
+    let why = report.waits.iter().find(|one| one.name == "refs/heads/alias").map(|one| one.why.as_str());
+    let said = "it only stands for another branch here: `git symbolic-ref -d refs/heads/alias` here frees it";
+    assert_eq!(why, Some(said));
+    git(&pair.here, &["symbolic-ref", "-d", "refs/heads/alias"]);
+    pair.settle();
+    pair.alike();
+}
