@@ -36,6 +36,12 @@ impl Session {
                 self.thrown_away.extend(late.map(|(_, _, number)| *number));
                 self.tell(&format!("{side}: {}", done.told));
             }
+            // What is only announced is each side's own, and git would not say the same of both.
+            let repo = self.repo(side);
+            if !repo.ask(&["diff", "--name-only", "--diff-filter=A"]).is_empty() {
+                let told = format!("{side}: git add -u ({})", repo.git(&["add", "-u"]).code);
+                self.tell(&told);
+            }
             self.note(side);
         }
         let mut last = String::new();

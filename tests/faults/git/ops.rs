@@ -38,11 +38,12 @@ enum Kind {
 
 use Kind::{Discards, Drops, Keeps};
 
-const OPS: [Op; 46] = [
+const OPS: [Op; 47] = [
     Op(&["add", "-A"], Keeps),
     Op(&["add", "-A"], Keeps),
     Op(&["add", "--", "#"], Keeps),
     Op(&["add", "-u"], Keeps),
+    Op(&["add", "-N", "."], Keeps),
     Op(&["commit", "-q", "-a", "-m", "all"], Keeps),
     Op(&["commit", "-q", "-a", "-m", "all again"], Keeps),
     Op(&["commit", "-q", "-m", "staged"], Keeps),

@@ -230,7 +230,7 @@ impl Session {
     fn fault(&mut self, rng: &mut Rng, step: &str, found: &[Pid]) {
         let when = if found.is_empty() { format!("(nobody {step})") } else { format!("while one {step}") };
         self.came.faults += usize::from(!found.is_empty());
-        let told = match rng.u8(..12) {
+        let told = match rng.u8(..13) {
             0..4 => {
                 moment::kill(found);
                 format!("kill -9 of those {}", found.len())
@@ -253,6 +253,11 @@ impl Session {
                     let _ = std::fs::remove_file(file);
                 }
                 "what both have in common is forgotten".to_owned()
+            }
+            10 => {
+                let run = self.world.sinc(&["git", "join"]);
+                let said = run.stderr.lines().next().unwrap_or_default();
+                format!("sinc git join: {} {said}", run.code)
             }
             // A race.
             _ => {
