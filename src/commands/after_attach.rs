@@ -73,6 +73,9 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32, link_only: bool) -> Re
     }
     if link_only {
         if began {
+            if lasts(pid, SETTLED) {
+                super::notify::again(ctx, &remote, &record);
+            }
             keep_link(ctx, record, pid);
         }
         return Ok(0);
@@ -104,6 +107,8 @@ pub fn run(ctx: &Context, id: &str, host: &str, pid: i32, link_only: bool) -> Re
         super::notify::conflicts(ctx, &remote, &record, &conflicts);
     }
     if lasted {
+        // The attach may have made the terminal.
+        super::notify::again(ctx, &remote, &record);
         keep_link(ctx, record, pid);
     }
     Ok(0)
@@ -199,9 +204,13 @@ fn look(ctx: &Context, remote: &Remote, record: &Record, asked: &Asked) -> Resul
         ctx.store.save(&record)?;
         return Ok(Some(format!("the directory is {directory} now, and the sync follows it")));
     }
+    let news = super::link::is_news(&record, &syncs);
     record.verify = true;
     ctx.store.save(&record)?;
     hold::keep_paused(&mutagen, &syncs)?;
+    if news {
+        super::notify::gone(ctx, &record);
+    }
     Ok(None)
 }
 

@@ -9,14 +9,16 @@ use serde::Serialize;
 use super::context::Context;
 use super::paint::{Paint, Tone, ago, harmless, utc};
 use super::sides::{Sides, word};
+use super::state_report::is_completed;
 use super::sync_control::once;
 use super::{mutagen, now};
 use crate::backups::{Backup, Outcome};
 use crate::cli::{self, BackupsAction};
 use crate::failure::{Failure, Kind};
+use crate::session::conflicts::touch;
 use crate::session::sync;
 use crate::state::{Lock, host_word};
-use crate::tools::mutagen::{CycleResult, Side, SyncSession};
+use crate::tools::mutagen::{Checked, CycleResult, Side, SyncSession};
 use crate::ui::{bytes, plural};
 
 /// How long to wait for another `sinc` that is busy with the same session.
@@ -140,7 +142,6 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
     let keeper = sides.keeper(ctx, side)?;
     let now = now();
     let kept = keeper.restore(sides.root(side)?, &path, &backup.name, now, &utc(now))?;
-    keeper.settle(std::slice::from_ref(&kept.name))?;
     sides.prune(ctx, &keeper);
     ctx.ui.status("Restored", &format!("{shown} as it was {when}"));
     let replaced = kept.paths.iter().any(|(_, outcome)| *outcome == Outcome::Kept);
@@ -148,7 +149,13 @@ fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Res
     if let Some(place) = &place {
         ctx.ui.note(&format!("what was there is kept in {}", sides.shown(ctx, side, Path::new(place))));
     }
-    let result = flush(ctx, sides, &lock);
+    let flushed = flush(ctx, sides, &lock);
+    if is_over(&flushed, &path)
+        && let Err(error) = keeper.settle(std::slice::from_ref(&kept.name))
+    {
+        tracing::debug!(%error, "that what was replaced is settled could not be noted: a later look notes it");
+    }
+    let result = flushed.ok().flatten().map(|checked| checked.result);
     if let Some(result) = result.as_ref().filter(|result| **result != CycleResult::Equal) {
         ctx.ui.warn(&format!("the two sides are not equal yet: {result}"));
     }
@@ -213,14 +220,28 @@ fn choose(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Resu
     Err(failure.into())
 }
 
-/// Has the session go through a cycle, if it has a sync that runs.
-fn flush(ctx: &Context, sides: &Sides, own: &Lock) -> Option<CycleResult> {
-    let asked = (|| -> Result<Option<CycleResult>> {
+/// Has the session go through a cycle, if it has a sync.
+fn flush(ctx: &Context, sides: &Sides, own: &Lock) -> Result<Option<Checked>> {
+    let asked = (|| {
         let mutagen = mutagen::present(ctx)?;
         let syncs = sync::find(&mutagen, &sides.record.id, &host_word(&sides.record.host))?;
         let Some(first) = syncs.first() else { return Ok(None) };
-        let checked = once(ctx, &mutagen, &sides.record, Some(own), &first.identifier, FLUSH_DEADLINE)?;
-        Ok(Some(checked.result))
+        once(ctx, &mutagen, &sides.record, Some(own), &first.identifier, FLUSH_DEADLINE).map(Some)
     })();
-    asked.inspect_err(|error| tracing::debug!(%error, "the cycle could not be asked for")).ok().flatten()
+    asked.inspect_err(|error| tracing::debug!(%error, "the cycle could not be asked for"))
+}
+
+/// Is what was replaced no version of a conflict? Known after a cycle that leaves none at the path, above or below it; where there is
+/// no sync there is none.
+fn is_over(flushed: &Result<Option<Checked>>, path: &Path) -> bool {
+    match flushed {
+        Ok(None) => true,
+        Ok(Some(checked)) => {
+            let conflicts = &checked.session.conflicts;
+            is_completed(&checked.result)
+                && checked.session.conflict_count() == conflicts.len() as u64
+                && !conflicts.iter().any(|one| touch(Path::new(&one.root), path))
+        }
+        Err(_) => false,
+    }
 }

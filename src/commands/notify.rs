@@ -23,11 +23,12 @@ pub fn noted(sync: &SyncSession) -> Noted {
     if paths.len() as u64 != count {
         paths.clear();
     }
-    Noted { count, paths, held: false }
+    Noted { count, paths, ..Noted::default() }
 }
 
 /// Says which conflicts a session has now, if that is news; none takes the note away again, unless it is held. The desktop
-/// only hears of new ones. That it could not be said is no reason to stop. Is it known now?
+/// only hears of new ones. That it could not be said is no reason to stop. Is it known now? (Not while the session has no
+/// terminal that shows it.)
 pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -> bool {
     let held = ctx.store.held(&record.id, &record.host).ok().flatten();
     tell(ctx, remote, record, now, held.as_ref())
@@ -40,27 +41,20 @@ pub fn held(ctx: &Context, remote: &Remote, record: &Record, held: &Held) {
 }
 
 fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Option<&Held>) -> bool {
-    let now = &Noted { held: held.is_some(), ..now.clone() };
+    let mut now = Noted { held: held.is_some(), unshown: false, ..now.clone() };
     let before = || ctx.store.noted_conflicts(&record.id, &record.host);
-    if before() == *now || ctx.runner.is_dry_run() {
+    if before() == now || ctx.runner.is_dry_run() {
         return true;
     }
     // The link and a command may have seen the same.
     let Ok(_lock) = ctx.store.lock_noted(&record.id, &record.host) else { return false };
     let before = before();
     let shown = plural(now.count, "conflict", "conflicts");
-    if (before.count, before.held) != (now.count, now.held) {
-        let text = match (now.held, now.count) {
-            (true, _) => "sync held: sinc status".to_owned(),
-            (false, 0) => String::new(),
-            (false, _) => format!("{shown}: sinc conflicts"),
-        };
-        if let Err(error) = set_status_note(remote, &record.id, &text) {
-            tracing::debug!(%error, "the status line could not be set");
-            return false;
-        }
+    if before.unshown || (before.count, before.held) != (now.count, now.held) {
+        let Some(unshown) = is_unshown(remote, record, &now) else { return false };
+        now.unshown = unshown;
     }
-    ctx.store.note_conflicts(&record.id, &record.host, now);
+    ctx.store.note_conflicts(&record.id, &record.host, &now);
     let name = record.local.file_name().unwrap_or_default().to_string_lossy();
     let name = harmless(&name);
     if let Some(held) = held.filter(|_| !before.held) {
@@ -77,7 +71,45 @@ fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Opti
         );
         notify(ctx, &format!("sinc: {shown} in {name}"), &body);
     }
-    true
+    !now.unshown
+}
+
+/// Says what was told of the session in its status line again: its terminal may have been made anew, and shows nothing then.
+/// The desktop has heard of it.
+pub fn again(ctx: &Context, remote: &Remote, record: &Record) {
+    let noted = || ctx.store.noted_conflicts(&record.id, &record.host);
+    if noted() == Noted::default() || ctx.runner.is_dry_run() {
+        return;
+    }
+    let Ok(_lock) = ctx.store.lock_noted(&record.id, &record.host) else { return };
+    let noted = noted();
+    if let Some(unshown) = is_unshown(remote, record, &noted) {
+        ctx.store.note_conflicts(&record.id, &record.host, &Noted { unshown, ..noted });
+    }
+}
+
+/// Sets the session's status line to this. Was there something to show, and no terminal for it? Nothing where that is not known.
+fn is_unshown(remote: &Remote, record: &Record, now: &Noted) -> Option<bool> {
+    let text = match (now.held, now.count) {
+        (true, _) => "sync held: sinc status".to_owned(),
+        (false, 0) => String::new(),
+        (false, _) => format!("{}: sinc conflicts", plural(now.count, "conflict", "conflicts")),
+    };
+    let shown = set_status_note(remote, &record.id, &text)
+        .inspect_err(|error| tracing::debug!(%error, "the status line could not be set"));
+    shown.ok().map(|shown| !shown && !text.is_empty())
+}
+
+/// Says on the desktop that a session's sync is paused, because its directory on the host is not the session's any more. Who
+/// finds that out tells it once ([`super::link::is_news`]).
+pub fn gone(ctx: &Context, record: &Record) {
+    let name = record.local.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!("sinc: the sync of {} is paused", harmless(&name));
+    let body = format!(
+        "its directory on {} is not its own any more: nothing is synced until you decide, and `sinc` says what can be done",
+        record.host
+    );
+    notify(ctx, &title, &body);
 }
 
 /// Says on the desktop that a branch was moved on both sides.

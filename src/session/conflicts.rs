@@ -46,6 +46,12 @@ impl Open {
     }
 }
 
+/// Is one of them the other, or in it?
+#[must_use]
+pub fn touch(a: &Path, b: &Path) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
 /// Are these the same files, links and directories, by their content?
 #[must_use]
 pub fn same(a: &[(PathBuf, Entry)], b: &[(PathBuf, Entry)]) -> bool {

@@ -79,12 +79,12 @@ pub fn show_message(remote: &Remote, id: &str, text: &str) -> Result<()> {
 }
 
 /// Puts a short note into the status line of the session's terminals; an empty one takes it away. What the person has there
-/// stays.
+/// stays. Is there a terminal?
 ///
 /// # Errors
 /// The host was not reached.
-pub fn set_status_note(remote: &Remote, id: &str, text: &str) -> Result<()> {
+pub fn set_status_note(remote: &Remote, id: &str, text: &str) -> Result<bool> {
     let text = text.replace('#', "##");
-    remote.call("note it in the session's status line", &STATUS_NOTE, &[id, &text], &|_| {})?;
-    Ok(())
+    let reply = remote.call("note it in the session's status line", &STATUS_NOTE, &[id, &text], &|_| {})?;
+    Ok(reply.get("note") != Some("none"))
 }

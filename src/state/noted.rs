@@ -22,6 +22,9 @@ pub struct Noted {
     /// Is the sync held?
     #[serde(default)]
     pub held: bool,
+    /// There was no terminal whose status line could show it: the desktop has heard of it, and the line is still to be set.
+    #[serde(default)]
+    pub unshown: bool,
 }
 
 impl Noted {
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     fn noted(count: u64, paths: &[&str]) -> Noted {
-        Noted { count, paths: paths.iter().map(|&path| path.to_owned()).collect(), held: false }
+        Noted { count, paths: paths.iter().map(|&path| path.to_owned()).collect(), ..Noted::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sinc::backups::{Keeper, Outcome};
 use sinc::process::Runner;
 
+use crate::conflicts::apart;
 use crate::listing::{as_the_person, host, tell};
 use crate::support::e2e::Bed;
 use crate::{documented, steps};
@@ -75,6 +76,49 @@ fn backups_of_both_sides_are_listed_and_brought_back() {
     bed.host.break_connections().unwrap();
     let down = sinc(&["backups"]).success();
     assert!(down.stdout.contains(name) && down.stderr.contains("are not known"), "{down}");
+}
+
+#[test]
+fn what_a_restore_replaced_in_a_conflict_stays_open_until_that_is_over() {
+    let Some((bed, project, there)) = connected(&[("d/a", "old\n"), ("b", "old\n")]) else { return };
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    let clash = |text: &str| {
+        apart(&bed, &project, || {
+            steps::write(&project.join("d/a"), &format!("{text} here\n"));
+            steps::write(&there.join("d/a"), &format!("{text} there\n"));
+        });
+    };
+    // Which of them are settled, by what made them.
+    let settled = |why: &str| -> Vec<bool> {
+        let listed = sinc(&["backups", "--json"]).success();
+        let all = documented::data("backups", &listed.stdout)["backups"].as_array().unwrap().clone();
+        all.iter().filter(|one| one["why"] == why).map(|one| one["settled"] == true).collect()
+    };
+    clash("first");
+    drop(sinc(&["resolve", "--all", "--local"]).success());
+    clash("second");
+    // The only copy of the host's version is in the backup now.
+    let run = sinc(&["backups", "restore", "d/a", "--yes"]).success();
+    assert!(run.stderr.contains("the two sides are not equal yet"), "{run}");
+    assert_eq!(steps::read(&there.join("d/a")), "first there\n");
+    assert_eq!(settled("backups restore"), [false]);
+    let run = sinc(&["conflicts"]).success();
+    assert!(run.stderr.contains("`backups restore` of "), "{run}");
+    assert!(
+        run.stderr.contains("did not make both sides equal: what it had replaced on the host (1 path)"),
+        "{run}"
+    );
+    assert_eq!(settled("backups restore"), [false]);
+    drop(sinc(&["resolve", "--all", "--remote"]).success());
+    drop(sinc(&["conflicts"]).success());
+    assert_eq!(settled("backups restore"), [true]);
+    // A conflict elsewhere has nothing to do with it.
+    apart(&bed, &project, || {
+        steps::write(&project.join("b"), "here\n");
+        steps::write(&there.join("b"), "there\n");
+    });
+    drop(sinc(&["backups", "restore", "d/a", "--yes"]).success());
+    assert_eq!(settled("backups restore"), [true, true]);
 }
 
 #[test]

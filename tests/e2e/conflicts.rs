@@ -251,6 +251,53 @@ fn conflicts_are_noticed_where_a_person_looks() {
 }
 
 #[test]
+fn a_terminal_that_is_made_anew_shows_what_is_open_and_the_desktop_hears_of_it_once() {
+    let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "1")]) else { return };
+    let id = steps::session_id(&bed.sandbox);
+    let target = format!("={id}:");
+    let note = || {
+        let shown = steps::tmux_there(&bed, &["show-options", "-qv", "-t", &target, "@sinc-note"]);
+        shown.stdout.trim_end().to_owned()
+    };
+    let told = crate::git::desktop(&bed);
+    let times_told = || told().lines().filter(|line| line.contains("sinc: ")).count();
+    let end_terminal = || {
+        drop(steps::tmux_there(&bed, &["kill-session", "-t", &format!("={id}")]).success());
+        assert_eq!(note(), "");
+    };
+    let clash = |name: &str| {
+        apart(&bed, &project, || {
+            steps::write(&project.join(name), "here");
+            steps::write(&there.join(name), "there");
+        });
+    };
+    clash("a");
+    wait_until("the status line shows it", PATIENCE, || note() == "1 conflict: sinc conflicts");
+    end_terminal();
+    drop(bed.sandbox.sinc_in(&project, &["--no-attach"]).success());
+    assert_eq!(note(), "1 conflict: sinc conflicts");
+    assert_eq!(times_told(), 1, "{}", told());
+    // One that appears while there is no terminal.
+    end_terminal();
+    clash("b");
+    wait_until("the desktop was told", PATIENCE, || times_told() == 2);
+    for text in ["one", "two"] {
+        steps::write(&project.join("c"), text);
+        steps::wait_text(&there.join("c"), text);
+    }
+    // Made by another computer, as this one sees it: the link's next cycle says it there.
+    drop(steps::tmux_there(&bed, &["new-session", "-d", "-s", &id]).success());
+    steps::write(&project.join("c"), "three");
+    wait_until("the link shows both", PATIENCE, || note() == "2 conflicts: sinc conflicts");
+    // The attach makes it.
+    end_terminal();
+    let terminal = steps::attach(&bed.sandbox, &project);
+    wait_until("the attach shows both", PATIENCE, || note() == "2 conflicts: sinc conflicts");
+    drop(terminal);
+    assert_eq!(times_told(), 2, "{}", told());
+}
+
+#[test]
 fn the_link_tells_of_conflicts_as_they_appear_and_when_they_are_gone() {
     let Some((bed, project, there)) = connected(&[("a", "1"), ("b", "1")]) else { return };
     let id = steps::session_id(&bed.sandbox);

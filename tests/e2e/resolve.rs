@@ -147,6 +147,68 @@ fn twenty_five_at_once_and_a_large_one() {
     assert_eq!(std::fs::read(project.join("large")).unwrap(), large(2));
 }
 
+/// A project with so many files, of which so many were changed on both sides.
+fn with_many(files: usize, conflicts: usize) -> Option<(Bed, PathBuf, PathBuf)> {
+    let names: Vec<String> = (0..files).map(|n| format!("f{n:02}")).collect();
+    let old: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "old\n")).collect();
+    let (bed, project, there) = connected(&old)?;
+    apart(&bed, &project, || {
+        for name in &names[..conflicts] {
+            steps::write(&project.join(name), "here\n");
+            steps::write(&there.join(name), "there\n");
+        }
+    });
+    Some((bed, project, there))
+}
+
+/// What is moved aside is missing until the cycle: it is not taken for a mass deletion.
+#[test]
+fn more_than_the_brake_lets_through_are_settled_bit_by_bit() {
+    let Some((bed, project, there)) = with_many(80, 60) else { return };
+    let data = resolve(&bed, &project, &["--all", "--remote"]);
+    assert_eq!(data["settled"].as_array().unwrap().len(), 60, "{data}");
+    are_equal(&bed, &project, &there);
+    for n in 0..60 {
+        let name = format!("f{n:02}");
+        assert_eq!(steps::read(&kept(&data, &name)), "here\n");
+        assert_eq!(steps::read(&project.join(name)), "there\n");
+    }
+    let run = bed.sandbox.sinc_in(&project, &["status"]).success();
+    assert!(!run.stdout.contains("held"), "{run}");
+}
+
+#[test]
+fn what_was_settled_before_a_failure_is_said_with_its_places() {
+    let Some((bed, project, there)) = with_many(90, 85) else { return };
+    let once = bed.host.dir().join("once");
+    steps::before_each(
+        &bed,
+        "ssh",
+        &format!("case \"$*\" in *\"sinc 'keep' \"*) mkdir {} 2>/dev/null || exit 1;; esac", once.display()),
+    );
+    let run = bed.sandbox.sinc_in(&project, &["resolve", "--all", "--local"]);
+    assert_ne!(run.code, 0, "{run}");
+    assert!(run.stderr.contains("error: 40 conflicts are settled, the others are not: "), "{run}");
+    assert_eq!(run.stderr.matches("is kept in box:").count(), 40, "{run}");
+    std::fs::remove_dir(&once).unwrap();
+    let run = bed.sandbox.sinc_in(&project, &["resolve", "--all", "--local", "--json"]);
+    assert_ne!(run.code, 0, "{run}");
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(answer["ok"], false, "{run}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("40 conflicts are settled, the others are not: "), "{run}");
+    let settled = answer["data"]["settled"].as_array().unwrap();
+    assert_eq!(settled.len(), 40, "{run}");
+    for one in settled {
+        let path = one["path"].as_str().unwrap();
+        assert_eq!(steps::read(&kept(&answer["data"], path)), "there\n");
+        assert_eq!(steps::read(&there.join(path)), "here\n");
+    }
+    // The others are as they were.
+    let left = listed(&bed, &project);
+    assert_eq!(left.len(), 5, "{left:#?}");
+}
+
 fn git(bed: &Bed, project: &Path, args: &[&str]) {
     let project = project.to_str().unwrap();
     let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-C", project];

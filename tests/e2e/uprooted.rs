@@ -94,10 +94,15 @@ fn what_was_deleted_while_the_line_was_cut_is_held_and_nothing_of_it_goes_throug
 fn git_clean_as_it_is_typed_on_the_host_takes_nothing_here() {
     let Some(linked) = linked_with_many() else { return };
     let whole = steps::tree(&linked.here);
+    let told = crate::git::desktop(&linked.bed);
+    let times_told =
+        || told().lines().filter(|line| line.contains("sinc: the sync of app is paused")).count();
     let clean = "cd \"$1\" && git init -q . && git clean -fdxq && rm -rf .git";
     linked.bed.sandbox.run("sh", &["-c", clean, "sh", linked.there.to_str().unwrap()]).success();
     assert!(!linked.there.join(".sinc-session").exists() && steps::tree(&linked.there).is_empty());
     wait_until("no cycle runs any more", PATIENCE, || steps::syncs(&linked.bed.sandbox)[0]["paused"] == true);
+    // Also where a person is who has no terminal there.
+    wait_until("the desktop was told", PATIENCE, || times_told() == 1);
     let left = steps::tree(&linked.here).len();
     assert!(left > whole.len() / 2, "{left} of {}\n{}", whole.len(), linked.log());
     // Nothing goes on by itself, whatever is asked.
@@ -108,6 +113,7 @@ fn git_clean_as_it_is_typed_on_the_host_takes_nothing_here() {
     let run = linked.bed.sandbox.sinc_in(&linked.here, &["--no-attach"]);
     assert_eq!(steps::tree(&linked.here).len(), left, "{run}\n{}", linked.log());
     assert!(run.code != 0, "{run}");
+    assert_eq!(times_told(), 1, "{}", told());
     // What it says leads out.
     assert!(run.stderr.contains("sinc kill"), "{run}");
     linked.bed.sandbox.sinc_in(&linked.here, &["kill", "--yes"]).success();

@@ -16,7 +16,7 @@ use crate::commands::sync_reasons::why_not;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
 use crate::process::interrupted;
-use crate::session::conflicts::{Open, certain, gather, wanted};
+use crate::session::conflicts::{Open, certain, gather, touch, wanted};
 use crate::session::sync;
 use crate::state::{Lock, Noted, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Side, SyncSession};
@@ -131,16 +131,9 @@ pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open], 
         let own = |backup: &&Backup| !backup.settled && backup.by == machine;
         let unsettled: Vec<&Backup> = backups.iter().filter(own).collect();
         tell(ctx, sides, side, &recovered, &unsettled);
-        let in_conflict = |backup: &Backup| {
-            let known = backup.count <= backup.paths.len() as u64;
-            unknown
-                || open
-                    .iter()
-                    .any(|one| !known || backup.paths.iter().any(|path| path.starts_with(&one.path)))
-        };
         let over: Vec<String> = unsettled
             .iter()
-            .filter(|backup| !in_conflict(backup))
+            .filter(|backup| !unknown && !may_hold_one_of(backup, open))
             .map(|backup| backup.name.clone())
             .collect();
         keeper.settle(&over)?;
@@ -148,15 +141,29 @@ pub(in crate::commands) fn recover(ctx: &Context, sides: &Sides, open: &[Open], 
     Ok(())
 }
 
+/// May a version of these conflicts be in the backup? A directory that was kept has what is in it, and one with a conflict in it
+/// may be what was kept.
+fn may_hold_one_of(backup: &Backup, open: &[Open]) -> bool {
+    let known = backup.count <= backup.paths.len() as u64;
+    open.iter().any(|one| !known || backup.paths.iter().any(|path| touch(path, &one.path)))
+}
+
+/// What a backup holds that is not settled, in a few words: what was restored is in its place, but was not equal on both sides.
+fn what_of(backup: &Backup, was_cut: bool) -> &'static str {
+    match backup.why.as_str() {
+        "backups restore" if !was_cut => "did not make both sides equal: what it had replaced",
+        _ => "was not finished: what it had moved aside",
+    }
+}
+
 fn tell(ctx: &Context, sides: &Sides, side: Side, recovered: &Recovered, unsettled: &[&Backup]) {
     for backup in unsettled {
+        let what = what_of(backup, recovered.interrupted.contains(&backup.name));
         let paths = plural(backup.count, "path", "paths");
         let place = sides.shown(ctx, side, &Path::new(&backup.place).join("files"));
         let when = utc(backup.made);
         let why = &backup.why;
-        ctx.ui.warn(&format!(
-            "`{why}` of {when} UTC was not finished: what it had moved aside {side} ({paths}) is kept in {place}"
-        ));
+        ctx.ui.warn(&format!("`{why}` of {when} UTC {what} {side} ({paths}) is kept in {place}"));
         for path in backup.paths.iter().take(5) {
             ctx.ui.note(&crate::commands::paint::harmless(&path.to_string_lossy()));
         }
@@ -165,5 +172,54 @@ fn tell(ctx: &Context, sides: &Sides, side: Side, recovered: &Recovered, unsettl
         ctx.ui.warn(&format!(
             "a version that an interrupted sinc moved aside is still {side} in {path}: it could not be put into the backup"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::tools::mutagen::ConflictKind;
+
+    fn open(path: &str) -> Open {
+        Open {
+            path: path.into(),
+            kind: ConflictKind::BothChanged,
+            local: Vec::new(),
+            remote: Vec::new(),
+            old: None,
+            named: true,
+        }
+    }
+
+    fn backup(paths: &[&str], count: u64) -> Backup {
+        Backup { paths: paths.iter().map(PathBuf::from).collect(), count, ..Backup::default() }
+    }
+
+    #[test]
+    fn a_backup_is_of_a_conflict_at_above_and_below_what_it_holds() {
+        let conflicts = [open("dir/x"), open("file")];
+        for (path, expected) in [
+            ("dir/x", true),
+            ("dir", true),
+            ("dir/x/y", true),
+            ("dir/z", false),
+            ("di", false),
+            ("file.txt", false),
+        ] {
+            assert_eq!(may_hold_one_of(&backup(&["other", path], 2), &conflicts), expected, "{path}");
+        }
+        // Not all of its paths are known; and where nothing is open nothing is held.
+        assert!(may_hold_one_of(&backup(&["other"], 12), &conflicts));
+        assert!(!may_hold_one_of(&backup(&["other"], 12), &[]));
+    }
+
+    #[test]
+    fn what_was_restored_is_not_called_unfinished() {
+        let why = |why: &str| Backup { why: why.to_owned(), ..Backup::default() };
+        assert!(what_of(&why("backups restore"), false).starts_with("did not make both sides equal"));
+        assert!(what_of(&why("backups restore"), true).starts_with("was not finished"));
+        assert!(what_of(&why("resolve --local"), false).starts_with("was not finished"));
     }
 }

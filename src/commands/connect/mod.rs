@@ -304,6 +304,7 @@ impl Plan<'_> {
         crate::commands::link::ensure(self.ctx, &self.host.name);
         if self.args.no_attach || !on_terminal(self.ctx) {
             terminal::make(self.ctx, &self.remote, &terminal)?;
+            notify::again(self.ctx, &self.remote, &record);
             if !self.args.no_attach {
                 ui.note("not on a terminal: everything runs, nothing is attached");
             }

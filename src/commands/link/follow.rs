@@ -26,7 +26,12 @@ pub(super) enum Found {
     /// It was moved, and the sync follows it; what to say of that.
     Moved(String),
     /// It is not the session's any more: the sync is paused, and the next `sinc` looks.
-    Gone(String),
+    Gone {
+        /// What to say of that.
+        said: String,
+        /// It was not paused for that before.
+        news: bool,
+    },
 }
 
 /// Asks the host where the session's directory is.
@@ -63,8 +68,8 @@ pub(super) fn follow(ctx: &Context, remote: &Remote, mutagen: &Mutagen, record: 
             };
             let before: Vec<String> = syncs.iter().map(|sync| sync.remote().path.clone()).collect();
             if let Err(error) = ensure_at((remote, mutagen), &wanted, &syncs, &mut record) {
-                pause(ctx, mutagen, &syncs, &mut record)?;
-                return Ok(Found::Gone(format!("{error:#}")));
+                let news = pause(ctx, mutagen, &syncs, &record)?;
+                return Ok(Found::Gone { said: format!("{error:#}"), news });
             }
             if record.held.take().is_some() {
                 // The new one has no history, and so nothing to delete.
@@ -82,10 +87,9 @@ pub(super) fn follow(ctx: &Context, remote: &Remote, mutagen: &Mutagen, record: 
             Ok(Found::Moved(said))
         }
         _ => {
-            pause(ctx, mutagen, &syncs, &mut record)?;
-            Ok(Found::Gone(
-                "its directory on the host is not its own any more: `sinc` says what can be done".to_owned(),
-            ))
+            let news = pause(ctx, mutagen, &syncs, &record)?;
+            let said = "its directory on the host is not its own any more: `sinc` says what can be done";
+            Ok(Found::Gone { said: said.to_owned(), news })
         }
     }
 }
@@ -104,13 +108,21 @@ fn ensure_at(
     Ok(())
 }
 
-fn pause(ctx: &Context, mutagen: &Mutagen, syncs: &[SyncSession], record: &mut Record) -> Result<()> {
+/// Pauses the syncs until a `sinc` has looked. Did they run until now?
+fn pause(ctx: &Context, mutagen: &Mutagen, syncs: &[SyncSession], record: &Record) -> Result<bool> {
     hold::keep_paused(mutagen, syncs)?;
-    let Some(mut known) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? else {
-        return Ok(());
+    let Some(known) = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)? else {
+        return Ok(false);
     };
-    known.verify = true;
-    ctx.store.save(&known)
+    let news = is_news(&known, syncs);
+    ctx.store.save(&Record { verify: true, ..known })?;
+    Ok(news)
+}
+
+/// That a directory on the host is not the session's is known once somebody is told to look, and the syncs stand still. (A sync
+/// that merely stands still may do so for a moment.)
+pub(in crate::commands) fn is_news(record: &Record, syncs: &[SyncSession]) -> bool {
+    !record.verify || syncs.iter().any(|sync| !sync.is_paused())
 }
 
 /// A cycle that ran at the very moment of the renaming makes the old directory again, as it is here. It is not deleted

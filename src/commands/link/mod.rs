@@ -25,6 +25,7 @@ use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::Mutagen;
 
 pub(super) use ensure::{ensure, ensure_for, keep};
+pub(super) use follow::is_news;
 pub(super) use watched::wanted;
 
 /// How long a link may take to take in what happened here: a moment, and far longer on a busy machine.

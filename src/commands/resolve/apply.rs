@@ -1,6 +1,7 @@
 //! Settles conflicts: the version that loses is moved aside on its own side, and the next cycle brings the other one over.
 //! Nothing is said to be settled before a completed cycle without that conflict has found both sides equal.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -14,9 +15,13 @@ use crate::commands::context::Context;
 use crate::commands::sides::Sides;
 use crate::ignore::Matcher;
 use crate::listing::{self, Entry, Kind, Listing, compare, settled};
+use crate::process::interrupted;
 use crate::session::conflicts::{Open, same};
 use crate::state::Lock;
 use crate::tools::mutagen::{Mutagen, Side};
+
+/// So many files are moved aside before a cycle brings the other versions over: the brake takes more for a mistake.
+pub(super) const AT_ONCE: usize = 40;
 
 /// How a conflict is to be settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,14 @@ pub(super) struct Task {
     pub how: How,
 }
 
+impl Task {
+    /// How many files, links and directories are moved aside for it on the side that loses more.
+    fn weight(&self) -> usize {
+        let moved = [Side::Local, Side::Remote].into_iter().filter(|side| self.how.moves(*side));
+        moved.map(|side| self.open.all(side).len()).max().unwrap_or(0).max(1)
+    }
+}
+
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -80,15 +93,22 @@ pub(super) struct Done {
     pub copy: Option<PathBuf>,
 }
 
-/// Settles these. All are tried; each has its own end.
+/// Settles these. All are tried; each has its own end, which is added to `all`.
 ///
 /// # Errors
-/// Nothing could be tried, or the line was cut: what was moved aside by then is in its backup, and the next run says so.
-pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<Task>) -> Result<Vec<Done>> {
+/// A side was not reached, or no cycle could be completed. What was done before that is in `all`; what was moved aside for
+/// the others is in its backup, and the next run says so.
+pub(super) fn apply(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    tasks: Vec<Task>,
+    all: &mut Vec<Done>,
+) -> Result<()> {
     let lock = ctx.store.lock(&sides.record.id, &sides.record.host, LOCK_PATIENCE, &mut || {
         ctx.ui.note("another sinc is busy with this session: waiting for it");
     })?;
-    apply_locked(ctx, sides, mutagen, &lock, tasks)
+    apply_locked((ctx, sides, mutagen), &lock, tasks, all)
 }
 
 /// As [`apply`], for a caller that holds the session's lock.
@@ -96,20 +116,35 @@ pub(super) fn apply(ctx: &Context, sides: &Sides, mutagen: &Mutagen, tasks: Vec<
 /// # Errors
 /// As there.
 pub(super) fn apply_locked(
-    ctx: &Context,
-    sides: &Sides,
-    mutagen: &Mutagen,
+    (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
     own: &Lock,
     tasks: Vec<Task>,
-) -> Result<Vec<Done>> {
+    all: &mut Vec<Done>,
+) -> Result<()> {
     let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
-    let (mut all, mut waiting) = (Vec::new(), tasks);
+    let mut waiting = VecDeque::from(tasks);
     while !waiting.is_empty() {
-        let (done, later) = batch((ctx, sides, mutagen), own, &ignored, waiting)?;
+        interrupted()?;
+        let next = take_some(&mut waiting);
+        let (done, later) = batch((ctx, sides, mutagen), own, &ignored, next)?;
         all.extend(done);
-        waiting = later;
+        waiting.extend(later);
     }
-    Ok(all)
+    Ok(())
+}
+
+/// The next ones that are settled together: [`AT_ONCE`] files, or one conflict with more of them.
+fn take_some(waiting: &mut VecDeque<Task>) -> Vec<Task> {
+    let (mut some, mut files) = (Vec::new(), 0);
+    while let Some(task) = waiting.pop_front() {
+        files += task.weight();
+        if files > AT_ONCE && !some.is_empty() {
+            waiting.push_front(task);
+            break;
+        }
+        some.push(task);
+    }
+    some
 }
 
 /// Settles these, but for one that is left for later where a side would have nothing any more: Mutagen would take that for
@@ -304,6 +339,38 @@ fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tools::mutagen::ConflictKind;
+
+    /// A conflict between a file here and so many entries on the host.
+    fn task(path: &str, there: usize, how: How) -> Task {
+        let entry = Entry { kind: Kind::File, size: 0, mode: 0o644, mtime: 0, target: None, digest: None };
+        let at = |n: usize| (Path::new(path).join(n.to_string()), entry.clone());
+        let open = Open {
+            path: path.into(),
+            kind: ConflictKind::BothChanged,
+            local: vec![(path.into(), entry.clone())],
+            remote: (0..there).map(at).collect(),
+            old: None,
+            named: false,
+        };
+        Task { open, how }
+    }
+
+    #[test]
+    fn never_more_at_once_than_the_brake_lets_through() {
+        let mut waiting: VecDeque<Task> = (0..100).map(|n| task(&format!("f{n}"), 1, How::Remote)).collect();
+        // What is in a directory counts where it is moved aside.
+        waiting.push_back(task("kept", 300, How::Remote));
+        waiting.push_back(task("small", 30, How::Local));
+        waiting.push_back(task("large", 300, How::Local));
+        waiting.push_back(task("last", 1, How::Both));
+        let sizes: Vec<usize> = std::iter::from_fn(|| {
+            let some = take_some(&mut waiting);
+            (!some.is_empty()).then_some(some.len())
+        })
+        .collect();
+        assert_eq!(sizes, [40, 40, 21, 1, 1, 1]);
+    }
 
     #[test]
     fn a_side_that_would_be_emptied() {

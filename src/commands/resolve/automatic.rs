@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::apply::{Done, End, How, Task, apply_locked};
+use super::apply::{AT_ONCE, Done, End, How, Task, apply_locked};
 use super::tell;
 use crate::commands::conflicts::look;
 use crate::commands::context::Context;
@@ -16,9 +16,6 @@ use crate::process::interrupted;
 use crate::state::{Lock, Noted, Record};
 use crate::tools::mutagen::{ConflictKind, Mutagen, SyncMode, SyncSession};
 use crate::ui::plural;
-
-/// So many are settled at once: the brake takes more deletions for a mistake.
-const AT_ONCE: usize = 40;
 
 /// How often it starts over when nothing could be settled, because everything was changed meanwhile.
 const ROUNDS: u32 = 3;
@@ -118,7 +115,9 @@ pub(in crate::commands) fn settle(
             return Ok(Settled { done: all, left: seen.noted, why: changing.or(why) });
         }
         rounds += 1;
-        for one in apply_locked(ctx, sides, mutagen, own, tasks)? {
+        let mut tried = Vec::new();
+        apply_locked((ctx, sides, mutagen), own, tasks, &mut tried)?;
+        for one in tried {
             match &one.end {
                 End::Changed => continue,
                 End::Settled => rounds = 0,

@@ -22,7 +22,7 @@ use super::paint::{Paint, harmless};
 use super::sides::{Sides, word};
 use super::{held_words, mode_words, mutagen};
 use crate::cli;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, explain};
 use crate::listing::Kind as EntryKind;
 use crate::session::conflicts::Open;
 use crate::tools::mutagen::{Mutagen, Side, SyncMode};
@@ -66,13 +66,44 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         check_mode(mode, way)?;
     }
     let mut done: Vec<Done> = Vec::new();
+    if let Some(way) = way.filter(|_| ctx.runner.is_dry_run()) {
+        let open = find(ctx, &sides, &mutagen, args, None)?.0;
+        return if open.is_empty() {
+            finish(ctx, &sides, &done, Vec::new())
+        } else {
+            dry_run(ctx, &open, way)
+        };
+    }
+    let left = match rounds(ctx, &sides, &mutagen, (args, way), &mut done) {
+        Ok(left) => left,
+        Err(error) => return Err(cut_off(&done, error)),
+    };
+    if !ctx.runner.is_dry_run() {
+        let left = super::notify::noted(&look::the_sync(&mutagen, &sides)?);
+        super::notify::conflicts(ctx, &sides.remote, &sides.record, &left);
+    }
+    finish(ctx, &sides, &done, left)
+}
+
+/// Settles what is meant, and starts over with what was changed meanwhile. What was done is said at once, and added to `done`;
+/// gives what is still open.
+///
+/// # Errors
+/// A side was not reached, or no cycle could be completed.
+fn rounds(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    (args, way): (&cli::Resolve, Option<Way>),
+    done: &mut Vec<Done>,
+) -> Result<Vec<String>> {
     let mut left: Vec<String> = Vec::new();
     let mut again: Option<BTreeSet<PathBuf>> = None;
     let mut rounds = 0;
     while rounds < ROUNDS {
         rounds += 1;
         let before = done.len();
-        let (open, unknown) = find(ctx, &sides, &mutagen, args, again.as_ref())?;
+        let (open, unknown) = find(ctx, sides, mutagen, args, again.as_ref())?;
         if open.is_empty() {
             if again.take().is_some() {
                 ctx.ui.note("somebody else has settled it meanwhile");
@@ -80,21 +111,13 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
             break;
         }
         let Some(way) = way else {
-            let (settled, mut skipped) = walk(ctx, &sides, &mutagen, open)?;
-            done.extend(settled);
-            left.append(&mut skipped);
+            left.append(&mut walk(ctx, sides, mutagen, open, done)?);
             left.extend(more(unknown));
             break;
         };
-        if ctx.runner.is_dry_run() {
-            return dry_run(ctx, &open, way);
-        }
-        let (tasks, refused) = tasks(ctx, &sides, open, way)?;
+        let (tasks, refused) = tasks(ctx, sides, open, way)?;
         left.extend(refused);
-        let (changed, ended): (Vec<Done>, Vec<Done>) =
-            apply(ctx, &sides, &mutagen, tasks)?.into_iter().partition(|one| one.end == End::Changed);
-        ended.iter().for_each(|one| tell(ctx, &sides, one));
-        done.extend(ended);
+        let changed = settle_and_say((ctx, sides, mutagen), tasks, done)?;
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
             // Mutagen names ten conflicts, and the version before of these: the next ten are named now.
@@ -116,11 +139,34 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
         }
     }
     left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
-    if !ctx.runner.is_dry_run() {
-        let left = super::notify::noted(&look::the_sync(&mutagen, &sides)?);
-        super::notify::conflicts(ctx, &sides.remote, &sides.record, &left);
+    Ok(left)
+}
+
+/// Settles these and says what became of each, also of those before a failure. Gives those that were changed meanwhile.
+fn settle_and_say(
+    (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
+    tasks: Vec<Task>,
+    done: &mut Vec<Done>,
+) -> Result<Vec<Done>> {
+    let mut tried = Vec::new();
+    let result = apply(ctx, sides, mutagen, tasks, &mut tried);
+    let (changed, ended): (Vec<Done>, Vec<Done>) = tried.into_iter().partition(|one| one.end == End::Changed);
+    ended.iter().for_each(|one| tell(ctx, sides, one));
+    done.extend(ended);
+    result.map(|()| changed)
+}
+
+/// A failure after some were settled says how many, and which with `--json`.
+fn cut_off(done: &[Done], error: anyhow::Error) -> anyhow::Error {
+    let settled = done.iter().filter(|one| one.end == End::Settled).count() as u64;
+    if settled == 0 {
+        return error;
     }
-    finish(ctx, &sides, &done, left)
+    let shown = explain(&error);
+    let settled = plural(settled, "conflict is settled", "conflicts are settled");
+    let why = [vec![shown.message], shown.causes].concat().join(": ");
+    let failure = Failure::new(shown.kind, format!("{settled}, the others are not: {why}"));
+    shown.hints.into_iter().fold(failure.with_data(data(done)), Failure::hint).into()
 }
 
 fn usage(text: &str) -> anyhow::Error {
@@ -226,14 +272,15 @@ fn dry_run(ctx: &Context, open: &[Open], way: Way) -> Result<i32> {
     Ok(0)
 }
 
-/// One after the other: shown, asked, settled. Gives what was done, and what was left.
+/// One after the other: shown, asked, settled. What was done is added to `done`; gives what was left.
 fn walk(
     ctx: &Context,
     sides: &Sides,
     mutagen: &Mutagen,
     open: Vec<Open>,
-) -> Result<(Vec<Done>, Vec<String>)> {
-    let (mut done, mut left) = (Vec::new(), Vec::new());
+    done: &mut Vec<Done>,
+) -> Result<Vec<String>> {
+    let mut left = Vec::new();
     let diffs = diff::diffs(sides, &open)?;
     let total = open.len();
     let mut waiting: std::collections::VecDeque<(Open, Option<diff::Diff>)> = open
@@ -273,24 +320,19 @@ fn walk(
                 continue;
             }
         };
-        for ended in apply(ctx, sides, mutagen, vec![Task { open: one.clone(), how }])? {
-            if ended.end == End::Changed {
-                ctx.ui.note(&format!("{path} was changed meanwhile: it starts over"));
-                let fresh = look::look(ctx, sides, mutagen, None)?.open;
-                let fresh: Vec<Open> = fresh.into_iter().filter(|open| open.path == one.path).collect();
-                let mut diffs = diff::diffs(sides, &fresh)?;
-                for open in fresh {
-                    let diff = diffs.remove(&open.path);
-                    waiting.push_front((open, diff));
-                }
-            } else {
-                tell(ctx, sides, &ended);
-                done.push(ended);
+        for _ in settle_and_say((ctx, sides, mutagen), vec![Task { open: one.clone(), how }], done)? {
+            ctx.ui.note(&format!("{path} was changed meanwhile: it starts over"));
+            let fresh = look::look(ctx, sides, mutagen, None)?.open;
+            let fresh: Vec<Open> = fresh.into_iter().filter(|open| open.path == one.path).collect();
+            let mut diffs = diff::diffs(sides, &fresh)?;
+            for open in fresh {
+                let diff = diffs.remove(&open.path);
+                waiting.push_front((open, diff));
             }
         }
         ctx.ui.raw("");
     }
-    Ok((done, left))
+    Ok(left)
 }
 
 enum Choice {
@@ -347,7 +389,6 @@ fn finish(ctx: &Context, sides: &Sides, done: &[Done], mut left: Vec<String>) ->
             left.push(format!("{}: {why}", one.task.open.path.display()));
         }
     }
-    let settled: Vec<&Done> = done.iter().filter(|one| one.end == End::Settled).collect();
     if !left.is_empty() {
         let count = plural(left.len() as u64, "conflict is still open", "conflicts are still open");
         let named: Vec<String> = left.iter().take(5).map(|line| harmless(line)).collect();
@@ -355,26 +396,32 @@ fn finish(ctx: &Context, sides: &Sides, done: &[Done], mut left: Vec<String>) ->
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
         return Err(Failure::new(Kind::Failed, format!("{count}: {}{more}", named.join("; ")))
             .hint("`sinc conflicts` shows them")
+            .with_data(data(done))
             .into());
     }
     if ctx.ui.is_json() {
-        let one = |done: &&Done| -> Value {
-            let kept: Vec<Value> = done
-                .kept
-                .iter()
-                .map(|(side, place)| json!({ "side": word(*side), "place": place.to_string_lossy() }))
-                .collect();
-            json!({
-                "path": done.task.open.path.to_string_lossy(), "how": done.task.how.word(), "kept": kept,
-                "copy": done.copy.as_ref().map(|copy| copy.to_string_lossy()),
-            })
-        };
-        let data = json!({ "settled": settled.iter().map(one).collect::<Vec<_>>(), "would_settle": [] });
-        ctx.print_json("resolve", &data);
+        ctx.print_json("resolve", &data(done));
     } else if done.is_empty() {
         ctx.ui.note(&format!("there is no conflict between here and {}", sides.record.host));
-    } else if settled.len() > 1 {
-        ctx.ui.note(&format!("{} settled", plural(settled.len() as u64, "conflict", "conflicts")));
+    } else if done.len() > 1 {
+        ctx.ui.note(&format!("{} settled", plural(done.len() as u64, "conflict", "conflicts")));
     }
     Ok(0)
+}
+
+/// What was settled, as docs/cli.md describes it.
+fn data(done: &[Done]) -> Value {
+    let one = |done: &Done| -> Value {
+        let kept: Vec<Value> = done
+            .kept
+            .iter()
+            .map(|(side, place)| json!({ "side": word(*side), "place": place.to_string_lossy() }))
+            .collect();
+        json!({
+            "path": done.task.open.path.to_string_lossy(), "how": done.task.how.word(), "kept": kept,
+            "copy": done.copy.as_ref().map(|copy| copy.to_string_lossy()),
+        })
+    };
+    let settled = done.iter().filter(|one| one.end == End::Settled);
+    json!({ "settled": settled.map(one).collect::<Vec<_>>(), "would_settle": [] })
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::super::follow::{Found, follow};
 use super::{Engine, Message, thread};
+use crate::commands::notify;
 use crate::link::eye::Marked;
 
 impl Engine<'_> {
@@ -52,9 +53,13 @@ impl Engine<'_> {
                 self.log.note(&format!("{id}: {said}"));
                 self.say_inside(id, &said);
             }
-            Ok(Found::Gone(said)) => {
+            Ok(Found::Gone { said, news }) => {
+                let (ctx, record) = (self.ctx.clone(), session.record.clone());
                 self.log.note(&format!("{id}: {said}"));
                 self.say_inside(id, &said);
+                if news {
+                    thread("tell", move || notify::gone(&ctx, &record));
+                }
             }
             Err(error) => {
                 self.log.note(&format!("{id}: its directory could not be looked for: {error:#}"));
