@@ -10,6 +10,9 @@ use super::super::tree;
 use super::ops;
 use super::run::{ON_ITS_WAY, Session};
 
+/// The content without a byte: what git has of a file that was only announced. No version that is written here is empty.
+const NOTHING: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+
 /// How often sinc may be asked to bring both sides together.
 const TRIES: usize = 8;
 
@@ -38,7 +41,7 @@ impl Session {
             }
             // What is only announced is each side's own, and git would not say the same of both.
             let repo = self.repo(side);
-            if !repo.ask(&["diff", "--name-only", "--diff-filter=A"]).is_empty() {
+            if repo.ask(&["ls-files", "-s"]).contains(NOTHING) {
                 let told = format!("{side}: git add -u ({})", repo.git(&["add", "-u"]).code);
                 self.tell(&told);
             }
