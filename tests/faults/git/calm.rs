@@ -42,8 +42,9 @@ impl Session {
             // What is only announced is each side's own, and git would not say the same of both.
             let repo = self.repo(side);
             if repo.ask(&["ls-files", "-s"]).contains(NOTHING) {
-                let told = format!("{side}: git add -u ({})", repo.git(&["add", "-u"]).code);
-                self.tell(&told);
+                // A git of sinc's may be at work.
+                let done = poll(PATIENCE, || repo.git(&["add", "-u"]).code == 0);
+                self.tell(&format!("{side}: git add -u ({done})"));
             }
             self.note(side);
         }
