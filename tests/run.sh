@@ -106,7 +106,7 @@ scripts() {
 # flaky_too CMD...: runs tests with the real tools. Up to five that fail are run once more, one at a time: a busy machine may
 # have had a slow moment. Each of them is named at the end, for whoever wants to know why.
 flaky_too() {
-  local out code=0 names name
+  local out code=0 names name again=0
   out=$(mktemp) || return 1
   "$@" 2>&1 | tee "$out"
   code=${PIPESTATUS[0]}
@@ -115,9 +115,9 @@ flaky_too() {
   if [ "$code" = 0 ] || [ -z "$names" ] || [ "$(echo "$names" | wc -l)" -gt 5 ]; then return "$code"; fi
   printf '\n=== once more:\n%s\n' "$names"
   for name in $names; do
-    RUST_TEST_THREADS=1 "$@" --exact "$name" || return 1
-    flaky+=("$name")
+    if RUST_TEST_THREADS=1 "$@" --exact "$name"; then flaky+=("$name"); else again=1; fi
   done
+  return "$again"
 }
 
 test_all() {

@@ -10,8 +10,8 @@ use anyhow::Result;
 use super::context::Context;
 use super::first_cycle::complaints;
 use super::held_words;
+use super::link::this_sinc;
 use super::resolve::Settled;
-use crate::process::Cmd;
 use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::session::survey::{self, Marker};
@@ -31,17 +31,14 @@ const SETTLED: Duration = Duration::from_secs(3);
 
 /// Starts it, for the process that this one is about to become. `link_only`: it leaves the sync alone.
 pub(super) fn start(ctx: &Context, record: &Record, link_only: bool) {
-    let Ok(this) = std::env::current_exe() else { return };
-    let mut cmd = Cmd::new(this, "look after the attach")
-        .args(["after-attach", &record.id, &record.host])
-        .arg(std::process::id().to_string());
-    if link_only {
-        cmd = cmd.arg("--link-only");
-    }
-    if let Some(config) = &ctx.global.config {
-        cmd = cmd.arg("--config").arg(ctx.cwd.join(config));
-    }
-    if let Err(error) = ctx.runner.spawn_detached(&cmd) {
+    let started = this_sinc(ctx, "look after the attach").and_then(|this| {
+        let cmd = this
+            .args(["after-attach", &record.id, &record.host])
+            .arg(std::process::id().to_string())
+            .args(link_only.then_some("--link-only"));
+        Ok(ctx.runner.spawn_detached(&cmd)?)
+    });
+    if let Err(error) = started {
         tracing::warn!(%error, "nobody looks after this attach");
     }
 }

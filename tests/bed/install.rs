@@ -168,6 +168,8 @@ fn a_line_cut_in_the_middle_is_watched_again() {
         &["install", "--yes", "--tier", "custom", "--with", "base"],
     );
     host.wait_for_root(&terminal, "the work began", "systemctl is-active --quiet sinc-apply");
+    // Before it was told so, there is nothing that it could watch again.
+    terminal.wait_for("Working", LONG);
     host.0.bed(&["cut"]);
     terminal.wait_for("the line was lost; the host goes on", Duration::from_secs(30));
     host.0.bed(&["restore"]);

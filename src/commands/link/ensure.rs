@@ -10,8 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::context::Context;
 use super::guard::Pauses;
+use crate::failure::{Failure, Kind};
+use crate::link::log::Log;
 use crate::process::Cmd;
-use crate::state::Record;
+use crate::state::{Record, host_word};
 
 /// How long a link gets to end.
 const ENDS: Duration = Duration::from_secs(5);
@@ -49,6 +51,19 @@ pub(in crate::commands) fn ensure(ctx: &Context, host: &str) {
     }
 }
 
+/// Waits until the link that was started runs.
+///
+/// # Errors
+/// It does not in time.
+pub(super) fn wait_for_start(ctx: &Context, host: &str) -> Result<()> {
+    if has_started(ctx, host) {
+        return Ok(());
+    }
+    let log = Log::new(&ctx.store.directory().join("logs"), &host_word(host));
+    let hint = format!("what it says of itself is in {}", log.path().display());
+    Err(Failure::new(Kind::TimedOut, format!("the link to {host} does not start")).hint(hint).into())
+}
+
 /// As [`ensure`], for the hosts of these sessions.
 pub(in crate::commands) fn ensure_for<'a>(ctx: &Context, records: impl IntoIterator<Item = &'a Record>) {
     let mut hosts: Vec<&str> = records.into_iter().map(|record| record.host.as_str()).collect();
@@ -79,7 +94,7 @@ fn try_ensure(ctx: &Context, host: &str) -> Result<()> {
 ///
 /// # Errors
 /// Which program this is cannot be told, or the configuration cannot be read.
-pub(super) fn this_sinc(ctx: &Context, purpose: &'static str) -> Result<Cmd> {
+pub(in crate::commands) fn this_sinc(ctx: &Context, purpose: &'static str) -> Result<Cmd> {
     let mut cmd = Cmd::new(in_its_place(std::env::current_exe()?), purpose).dir("/");
     // It lives in another directory than this one.
     if ctx.global.config.is_some() || ctx.environment.get("SINC_CONFIG").is_some() {

@@ -24,7 +24,7 @@ use crate::session::{hold, missing, sync};
 use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::Mutagen;
 
-pub(super) use ensure::{ensure, ensure_for, keep};
+pub(super) use ensure::{ensure, ensure_for, keep, this_sinc};
 pub(super) use follow::is_news;
 pub(super) use watched::wanted;
 
@@ -323,13 +323,32 @@ fn status(ctx: &Context) -> Result<i32> {
 
 fn start(ctx: &Context) -> Result<i32> {
     let hosts = hosts(ctx)?;
-    for host in &hosts {
-        ensure(ctx, host);
-    }
-    if ctx.ui.is_json() {
-        ctx.print_json("link", &serde_json::json!({ "started": hosts }));
-    } else if hosts.is_empty() {
+    let wanted = ctx.config()?.sync.link.value;
+    if hosts.is_empty() {
         ctx.ui.note("there is no session, and so nothing to watch");
+    } else if !wanted {
+        ctx.ui.note("no link is started: `link = false`");
+    }
+    let mut started = Vec::new();
+    for host in hosts.into_iter().filter(|_| wanted) {
+        if ctx.runner.is_dry_run() {
+            ctx.ui.note(&format!("would start the link to {host}"));
+            continue;
+        }
+        let ran = ctx.store.link_runs(&host).is_some();
+        ensure(ctx, &host);
+        started.push((host, ran));
+    }
+    for (host, ran) in &started {
+        ensure::wait_for_start(ctx, host)?;
+        match ran {
+            true => ctx.ui.note(&format!("the link to {host} runs")),
+            false => ctx.ui.status("Started", &format!("the link to {host}")),
+        }
+    }
+    let started: Vec<String> = started.into_iter().map(|(host, _)| host).collect();
+    if ctx.ui.is_json() {
+        ctx.print_json("link", &serde_json::json!({ "started": started }));
     }
     Ok(0)
 }
