@@ -15,6 +15,7 @@ use super::{mutagen, now};
 use crate::backups::{Backup, Outcome};
 use crate::cli::{self, BackupsAction};
 use crate::failure::{Failure, Kind};
+use crate::project::SessionId;
 use crate::session::conflicts::touch;
 use crate::session::sync;
 use crate::state::{Lock, host_word};
@@ -47,9 +48,13 @@ struct Line {
 /// # Errors
 /// There is no such session, or nothing can be brought back.
 pub(super) fn run(ctx: &Context, args: &cli::Backups) -> Result<i32> {
+    let id = ctx.target_id(args.session.as_deref())?;
+    if ctx.records_of(&id)?.is_empty() {
+        return of_ended(ctx, &id, args);
+    }
     let sides = Sides::of(ctx, args.session.as_deref())?;
     match &args.action {
-        None => list(ctx, &sides),
+        None => print_list(ctx, &sides, all(ctx, &sides)?),
         Some(BackupsAction::Restore { path, from }) => restore(ctx, &sides, path, from.as_deref()),
     }
 }
@@ -70,8 +75,33 @@ fn all(ctx: &Context, sides: &Sides) -> Result<(Sided, Option<String>)> {
     Ok((all, unreachable))
 }
 
-fn list(ctx: &Context, sides: &Sides) -> Result<i32> {
-    let (all, unreachable) = all(ctx, sides)?;
+/// What was kept of a session that was ended stays, and can be had back; where nothing is, there was none.
+fn of_ended(ctx: &Context, id: &SessionId, args: &cli::Backups) -> Result<i32> {
+    let none = || match ctx.target(args.session.as_deref()) {
+        Err(error) => error,
+        Ok(_) => Failure::new(Kind::Failed, format!("session {id} was made just now")).into(),
+    };
+    let Ok(host) = ctx.config()?.host(ctx.global.host.as_deref()) else { return Err(none()) };
+    let sides = Sides::of_ended(ctx, id, &host);
+    let (all, unreachable) = all(ctx, &sides)?;
+    if all.is_empty() {
+        return Err(match unreachable {
+            Some(why) => none().context(format!("what {} has is not known: {}", host.name, harmless(&why))),
+            None => none(),
+        });
+    }
+    if args.action.is_some() {
+        let message = format!("session {id} was ended: nothing can be restored by itself");
+        return Err(Failure::new(Kind::Failed, message)
+            .hint("`sinc --no-attach` in the project makes it again; then it can")
+            .hint("or copy what you need: `sinc backups` shows where it is")
+            .into());
+    }
+    ctx.ui.note(&format!("session {id} was ended; what was kept of it is still there"));
+    print_list(ctx, &sides, (all, unreachable))
+}
+
+fn print_list(ctx: &Context, sides: &Sides, (all, unreachable): (Sided, Option<String>)) -> Result<i32> {
     if ctx.ui.is_json() {
         let lines: Vec<Line> = all.into_iter().map(|(side, backup)| line(side, backup)).collect();
         ctx.print_json("backups", &serde_json::json!({ "backups": lines, "unreachable": unreachable }));

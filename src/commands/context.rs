@@ -170,16 +170,7 @@ impl Context {
     /// # Errors
     /// There is none, or several hosts have it and none was named.
     pub fn target(&self, id: Option<&str>) -> Result<Record> {
-        let wanted = match id {
-            Some(id) => SessionId::parse(id).map_err(|_| unknown_session(id))?,
-            None => match self.find_project(true) {
-                Ok(found) => found.project.id,
-                Err(error) => match error.downcast_ref() {
-                    Some(ProjectError::ContainsSession { .. }) => return Err(no_session().into()),
-                    _ => return Err(error),
-                },
-            },
-        };
+        let wanted = self.target_id(id)?;
         let mut records = self.records_of(&wanted)?;
         if records.len() > 1 {
             let config = self.config()?;
@@ -200,6 +191,23 @@ impl Context {
                 .hint("name one with `--host`")
                 .into()),
         }
+    }
+
+    /// The id that is meant: this one, or this project's. There may be no session of it.
+    ///
+    /// # Errors
+    /// It is none, the directory cannot be a project, or the records cannot be read.
+    pub fn target_id(&self, id: Option<&str>) -> Result<SessionId> {
+        let Some(id) = id else {
+            return match self.find_project(true) {
+                Ok(found) => Ok(found.project.id),
+                Err(error) => match error.downcast_ref() {
+                    Some(ProjectError::ContainsSession { .. }) => Err(no_session().into()),
+                    _ => Err(error),
+                },
+            };
+        };
+        Ok(SessionId::parse(id).map_err(|_| unknown_session(id))?)
     }
 
     /// The records of this session, on the host that the command line names or on all.

@@ -8,9 +8,11 @@ use super::context::Context;
 use super::now;
 use super::paint::{harmless, tilde, utc};
 use crate::backups::{Keeper, Kept, Limits};
+use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
 use crate::listing::{Listing, Pair};
+use crate::project::SessionId;
 use crate::remote::Remote;
 use crate::state::Record;
 use crate::tools::mutagen::Side;
@@ -38,6 +40,12 @@ impl Sides {
     pub(super) fn of_record(ctx: &Context, record: &Record) -> Result<Self> {
         let remote = ctx.remote(&ctx.host_of(&ctx.config()?, record)?);
         Ok(Self { record: record.clone(), remote })
+    }
+
+    /// Those of a session that was ended: all that is known of it is where its backups would be.
+    pub(super) fn of_ended(ctx: &Context, id: &SessionId, host: &Host) -> Self {
+        let record = Record { id: id.to_string(), host: host.name.clone(), ..Record::default() };
+        Self { record, remote: ctx.remote(host) }
     }
 
     /// The directory of a side, as text for the scripts.

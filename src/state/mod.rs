@@ -32,7 +32,7 @@ use crate::project::SessionId;
 use crate::trust::Accepted;
 
 /// A session as this computer knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The session's id.
     pub id: String,

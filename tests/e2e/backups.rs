@@ -72,6 +72,21 @@ fn backups_of_both_sides_are_listed_and_brought_back() {
     assert!(lacks.stderr.contains("no backup has `nothing`"), "{lacks}");
     let outside = sinc(&["backups", "restore", "../../x", "--yes"]).exits(2);
     assert!(outside.stderr.contains("is not in"), "{outside}");
+
+    // The session's end is not theirs.
+    let id = steps::session_id(&bed.sandbox);
+    sinc(&["kill", "--yes"]).success();
+    for args in [&["backups"][..], &["backups", "--session", &id]] {
+        let ended = sinc(args).success();
+        assert!(ended.stdout.contains(name) && ended.stderr.contains("was ended"), "{ended}");
+    }
+    let refused = sinc(&["backups", "restore", "plain", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("`sinc --no-attach` in the project makes it again"), "{refused}");
+    let never = bed.sandbox.sinc_in(&bed.project("other", &[]), &["backups"]).exits(1);
+    assert!(never.stderr.contains("this directory has no session"), "{never}");
+    steps::connect(&bed.sandbox, &project);
+    sinc(&["backups", "restore", "plain", "--yes"]).success();
+
     bed.host.stop_sshd().unwrap();
     bed.host.break_connections().unwrap();
     let down = sinc(&["backups"]).success();

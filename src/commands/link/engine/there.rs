@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::super::watched::Watched;
-use super::trying::{LEAST_PAUSE, Met, Tries};
+use super::trying::{Met, Tries};
 use super::{Engine, Message, QUIET, thread};
 use crate::link::asked::{Asker, Door, socket};
 use crate::link::eye::{EYE, Place, Said, explain, orders};
@@ -44,7 +44,8 @@ impl Engine<'_> {
                 if self.tries.over(&why) == Met::Refusal || self.trying.is_empty() {
                     self.lose_line(now, why);
                 } else if self.tries.beside(self.trying.len()) {
-                    self.try_at.get_or_insert(now + LEAST_PAUSE);
+                    let pause = self.tries.pause(now.duration_since(self.tried_at));
+                    self.try_at.get_or_insert(now + pause);
                 } else {
                     self.try_at = None;
                 }
@@ -282,7 +283,7 @@ impl Engine<'_> {
             Err(error) => return self.lose_line(now, format!("{error:#}")),
         }
         if self.lost && !rides && self.tries.beside(self.trying.len()) {
-            self.try_at = Some(now + LEAST_PAUSE);
+            self.try_at = Some(now + self.tries.pause(Duration::ZERO));
         }
     }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::remote::{Why, classify};
 
-/// The line is tried again and again, so that one that comes back is noticed within a second; after so many tries there are
-/// pauses, with which it mostly still is noticed within three, and for a host that is away for hours longer ones.
+/// So many tries are made soon one after the other, then so many with a little more time between them: one that is made while
+/// the line comes back has lost its first packet, so it is the next one that meets it, and with the login and Mutagen's it is to
+/// be there within three seconds. For a host that is away for longer there are pauses.
 const EAGER: u32 = 150;
-const HOURS: u32 = 3600;
-pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(1500);
+const HOURS: u32 = 6000;
+const LEAST_PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(1250);
 const MOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A login that is refused, or a host that is another one, is tried again this seldom: a person has to see to it.
@@ -57,12 +58,11 @@ impl Met {
 impl Tries {
     /// How long the next one waits for the host's first words, seconds. A packet that was sent before the line was back is
     /// sent again only after 1 s, 2 s more and 4 s more, so a new try is sooner. A slow host, or one behind others, needs more
-    /// now and then; the first one of all has nothing to hurry for.
+    /// now and then, beside which the others go on; the first one of all has nothing to hurry for.
     pub(super) fn begin(&mut self, lost: bool) -> u32 {
         let patience = match self.made % 12 {
             _ if !lost || self.met == Met::Slow => LONGEST,
             11 => LONGEST,
-            3 | 7 => 3,
             _ => 1,
         };
         self.made += 1;
@@ -72,7 +72,12 @@ impl Tries {
     /// May another one begin beside those?
     pub(super) fn beside(&self, going_on: usize) -> bool {
         // A line that comes back is met by the next try, not by the next packet of the one before.
-        self.made < EAGER && going_on < AT_ONCE && self.met == Met::Silence
+        self.made < HOURS && going_on < AT_ONCE && self.met == Met::Silence
+    }
+
+    /// How long after the beginning of one the next one begins.
+    fn soon(&self) -> Duration {
+        if self.made < EAGER { LEAST_PAUSE } else { PAUSE }
     }
 
     /// One is over, with these words.
@@ -83,13 +88,12 @@ impl Tries {
 
     /// When the next one begins, where the last one began so long ago.
     pub(super) fn pause(&self, since: Duration) -> Duration {
-        match (self.met, self.made.checked_sub(EAGER)) {
-            (Met::Refusal, _) => REFUSED_PAUSE,
-            (Met::Away, _) => MOST_PAUSE,
+        match self.met {
+            Met::Refusal => REFUSED_PAUSE,
+            Met::Away => MOST_PAUSE,
+            Met::Slow | Met::Silence if self.made >= HOURS => MOST_PAUSE,
             // One that waited for the host has been a pause itself.
-            (_, None) => LEAST_PAUSE.saturating_sub(since),
-            (_, Some(more)) if more > HOURS => MOST_PAUSE,
-            (_, Some(_)) => PAUSE,
+            Met::Slow | Met::Silence => self.soon().saturating_sub(since),
         }
     }
 }
@@ -132,10 +136,38 @@ mod tests {
         assert!(!tries.beside(1));
         assert_eq!(tries.over(DEAD), Met::Silence);
         assert!(tries.beside(1));
-        tries.made = EAGER + 100;
+        tries.made = HOURS;
         assert!(!tries.beside(1));
-        assert_eq!(tries.pause(Duration::ZERO), PAUSE);
-        tries.made = EAGER + 2 * HOURS;
         assert_eq!(tries.pause(Duration::ZERO), MOST_PAUSE);
+    }
+
+    /// The longest time between two tries' beginnings while the line is dead, from that try on, as the engine begins them.
+    fn longest_gap(from: u32) -> Duration {
+        let mut tries = Tries { made: from, met: Met::Silence };
+        let (mut ends, mut now, mut longest) = (Vec::new(), Duration::ZERO, Duration::ZERO);
+        for _ in 0..40 {
+            let begun = now;
+            ends.push(begun + Duration::from_secs(tries.begin(true).into()));
+            let mut next = tries.beside(ends.len()).then(|| begun + tries.pause(Duration::ZERO));
+            while let Some(end) = ends.iter().min().copied().filter(|end| next.is_none_or(|at| *end <= at)) {
+                ends.retain(|other| *other != end);
+                tries.over(DEAD);
+                if ends.is_empty() {
+                    next = Some(end + tries.pause(end - begun));
+                } else if tries.beside(ends.len()) {
+                    next = next.or(Some(end + tries.pause(end - begun)));
+                }
+            }
+            now = next.unwrap();
+            longest = longest.max(now - begun);
+        }
+        longest
+    }
+
+    #[test]
+    fn a_line_that_was_away_for_an_hour_is_met_as_soon_as_one_that_was_for_a_moment() {
+        assert!(longest_gap(1) <= Duration::from_secs(1), "{:?}", longest_gap(1));
+        assert!(longest_gap(1000) <= PAUSE, "{:?}", longest_gap(1000));
+        assert!(longest_gap(HOURS) >= MOST_PAUSE);
     }
 }
