@@ -64,6 +64,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         Some(held) if args.allow_deletions => {
             allow_deletions(ctx, &mutagen, &remote, &record, &held, &syncs)?;
         }
+        Some(held) if is_back(ctx, &mutagen, &remote, &syncs, &held)? => {
+            ctx.ui.note("nothing that counts is missing any more: it goes on");
+            ctx.store.release(&record.id, &record.host)?;
+        }
         Some(held) => {
             notify::held(ctx, &remote, &record, &held);
             return Err(held_words::failure(&record, &held));
@@ -73,6 +77,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
         }
         None => {}
     }
+    let held = held.filter(|_| args.allow_deletions);
     let _placeholder = held.filter(|_| !dry_run).and_then(|_| Placeholder::put(&record.local));
     let mut resumed = false;
     for sync in syncs.iter().filter(|sync| !sync.is_connected()) {
@@ -89,6 +94,22 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     super::link::ensure(ctx, &record.host);
     ctx.store.poke_links();
     conclude(ctx, &remote, &record, checked, if resumed { "Resumed" } else { "Synced" })
+}
+
+/// Has a person brought back what was missing? Not where it is not known.
+fn is_back(
+    ctx: &Context,
+    mutagen: &Mutagen,
+    remote: &Remote,
+    syncs: &[SyncSession],
+    held: &Held,
+) -> Result<bool> {
+    match syncs {
+        [sync] if !ctx.runner.is_dry_run() => {
+            missing::is_back(mutagen, remote, sync, held, &|line| ctx.ui.warn(line))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Something in a directory that is empty here, and not synced. Mutagen does not bring over that everything is gone, though a

@@ -32,6 +32,44 @@ const COUNT_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// The host was not reached.
 pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession, say: Say<'_>) -> Result<Option<Held>> {
+    Ok(match count_both(mutagen, remote, sync, None, say)? {
+        Counted { verdict: Verdict::Hold { side, missing, of }, .. } => {
+            Some(Held { side, missing, of, since: seconds_now() })
+        }
+        _ => None,
+    })
+}
+
+/// Is what was missing when this sync was held there again? What [`look`] lets go because it cannot tell is not.
+///
+/// # Errors
+/// The host was not reached.
+pub fn is_back(
+    mutagen: &Mutagen,
+    remote: &Remote,
+    sync: &SyncSession,
+    held: &Held,
+    say: Say<'_>,
+) -> Result<bool> {
+    let counted = count_both(mutagen, remote, sync, Some(held.of), say)?;
+    Ok(counted.whole && matches!(counted.verdict, Verdict::Go))
+}
+
+/// What was counted on both sides.
+struct Counted {
+    verdict: Verdict,
+    /// It is known what there was, and what there is on each side that counts.
+    whole: bool,
+}
+
+/// `most`: so many there have been lately, if that is more than at the last completed cycle.
+fn count_both(
+    mutagen: &Mutagen,
+    remote: &Remote,
+    sync: &SyncSession,
+    most: Option<u64>,
+    say: Say<'_>,
+) -> Result<Counted> {
     let root = Path::new(&sync.local().path);
     // What is deleted on a side that only receives comes back from the other one.
     let source = sync.sync_mode().and_then(SyncMode::source);
@@ -45,20 +83,18 @@ pub fn look(mutagen: &Mutagen, remote: &Remote, sync: &SyncSession, say: Say<'_>
         say(&format!("{trouble}: the two sides are compared with each other"));
     }
     // So many that nothing is missing on the host; so many that too much is missing here.
-    let enough = match (known.of, known.here) {
-        (Some(of), _) if of <= brake::FEW => return Ok(None),
+    let enough = match (known.of.map(|of| of.max(most.unwrap_or(0))), known.here) {
+        (Some(of), _) if of <= brake::FEW => return Ok(Counted { verdict: Verdict::Go, whole: true }),
         (Some(of), _) => of.div_ceil(2),
         (None, Some(here)) => 2 * here + brake::FEW + 1,
-        (None, None) => return Ok(None),
+        (None, None) => return Ok(Counted { verdict: Verdict::Go, whole: false }),
     };
     let there = match counts(Side::Remote) {
         true => count_there(remote, &there, enough, &expression, say)?,
         false => None,
     };
-    Ok(match known.verdict(None, there) {
-        Verdict::Go => None,
-        Verdict::Hold { side, missing, of } => Some(Held { side, missing, of, since: seconds_now() }),
-    })
+    let whole = known.of.is_some() && there.is_some() == counts(Side::Remote);
+    Ok(Counted { verdict: known.verdict(most, there), whole })
 }
 
 /// What is known of the files without asking the host.

@@ -149,3 +149,48 @@ fn a_hook_that_reformats_what_is_committed_does_so_on_its_side_only() {
     shared.clean();
     assert_eq!(shared.there(&["show", "HEAD:top"]), "as it is");
 }
+
+/// Most of the project's files are gone, and git says why: it is held all the same, and nobody's git is moved before a person
+/// has said what is meant.
+#[test]
+fn a_branch_without_files_is_held_and_followed_once_a_person_says_so() {
+    let Some(shared) = git::shared() else { return };
+    for n in 0..80 {
+        steps::write(&shared.here.join(format!("src/{n}")), &format!("{n}\n"));
+    }
+    shared.here(&["add", "-A"]);
+    shared.here(&["commit", "-q", "-m", "eighty"]);
+    let nothing = shared.here(&["hash-object", "-t", "tree", "--stdin", "-w"]);
+    let empty = shared.here(&["commit-tree", "-m", "nothing", &nothing]);
+    shared.here(&["branch", "empty", &empty]);
+    shared.clean();
+    let stands = |dir: &std::path::Path| {
+        let files = steps::tree(dir).into_iter().filter(|(path, _)| !path.starts_with(".git"));
+        (files.collect::<Vec<_>>(), git::git(&shared.bed, dir, &["branch", "--show-current"]))
+    };
+    let whole = stands(&shared.here);
+    let sinc = |args: &[&str]| shared.bed.sandbox.sinc_in(&shared.here, args);
+    let held = || sinc(&["status"]).stdout.contains("83 of 83 files are missing");
+
+    for (from, other) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {
+        git::git(&shared.bed, from, &["checkout", "-q", "empty"]);
+        assert!(poll(PATIENCE, held), "{}\n{}", sinc(&["status"]), shared.log());
+        assert!(stands(other) == whole, "{}", shared.log());
+
+        // Back again, and it goes on with nothing to delete.
+        git::git(&shared.bed, from, &["checkout", "-q", "main"]);
+        sinc(&["resume"]).success();
+        shared.clean();
+        assert!(stands(other) == whole, "{}", shared.log());
+
+        git::git(&shared.bed, from, &["checkout", "-q", "empty"]);
+        assert!(poll(PATIENCE, held), "{}\n{}", sinc(&["status"]), shared.log());
+        sinc(&["resume", "--allow-deletions", "--yes"]).success();
+        shared.clean();
+        assert_eq!(stands(other), (Vec::new(), "empty".to_owned()));
+
+        git::git(&shared.bed, other, &["checkout", "-q", "main"]);
+        shared.clean();
+        assert!(stands(from) == whole, "{}", shared.log());
+    }
+}

@@ -24,7 +24,7 @@ const ROUNDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::commands) struct Settled {
     done: Vec<Done>,
     /// The conflicts that are left.
@@ -80,14 +80,29 @@ pub(in crate::commands) fn is_automatic(ctx: &Context, record: &Record, sync: &S
 /// Settles all conflicts that can be. The caller has the session's lock.
 ///
 /// # Errors
-/// No cycle could be completed, or a side not be reached: what was moved aside by then is in its backup.
+/// No cycle could be completed, or a side not be reached, before anything was settled; afterwards that is why some are left.
 pub(in crate::commands) fn settle(
     ctx: &Context,
     sides: &Sides,
     mutagen: &Mutagen,
     own: &Lock,
 ) -> Result<Settled> {
-    let mut all: Vec<Done> = Vec::new();
+    let mut settled = Settled::default();
+    match in_rounds(ctx, sides, mutagen, own, &mut settled) {
+        Err(error) if settled.done.is_empty() => return Err(error),
+        Err(error) => settled.why = Some(format!("{error:#}")),
+        Ok(()) => {}
+    }
+    Ok(settled)
+}
+
+fn in_rounds(
+    ctx: &Context,
+    sides: &Sides,
+    mutagen: &Mutagen,
+    own: &Lock,
+    settled: &mut Settled,
+) -> Result<()> {
     let mut stuck: BTreeMap<PathBuf, String> = BTreeMap::new();
     let (mut recovered, mut rounds) = (false, 0);
     loop {
@@ -96,6 +111,7 @@ pub(in crate::commands) fn settle(
         if !std::mem::replace(&mut recovered, true) {
             look::recover(ctx, sides, &seen.open, seen.unknown() > 0)?;
         }
+        settled.left = seen.noted;
         let (mut tasks, mut why) = (Vec::new(), None);
         for open in seen.open {
             // What is not synced is in nobody's version: a person decides.
@@ -112,19 +128,21 @@ pub(in crate::commands) fn settle(
         if tasks.is_empty() || rounds == ROUNDS {
             let changing =
                 tasks.first().map(|task| format!("{}: it is being changed", task.open.path.display()));
-            return Ok(Settled { done: all, left: seen.noted, why: changing.or(why) });
+            settled.why = changing.or(why);
+            return Ok(());
         }
         rounds += 1;
         let mut tried = Vec::new();
-        apply_locked((ctx, sides, mutagen), own, tasks, &mut tried)?;
+        let applied = apply_locked((ctx, sides, mutagen), own, tasks, &mut tried);
         for one in tried {
             match &one.end {
                 End::Changed => continue,
                 End::Settled => rounds = 0,
                 End::Failed(why) => drop(stuck.insert(one.task.open.path.clone(), why.clone())),
             }
-            all.push(one);
+            settled.done.push(one);
         }
+        applied?;
     }
 }
 
