@@ -1,6 +1,7 @@
 //! What a person sees: data on standard output, all talk on standard error.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -17,6 +18,8 @@ pub struct Ui {
     interactive: bool,
     assume_yes: bool,
     live: bool,
+    /// Where warnings are noted too.
+    warned: Option<Arc<Mutex<Vec<String>>>>,
 }
 
 /// A question that nobody is there to answer.
@@ -54,7 +57,21 @@ impl Ui {
             interactive: terminal && std::io::stdin().is_terminal() && !global.json,
             assume_yes: global.yes,
             live: terminal && !global.quiet && !global.json && !dumb,
+            warned: None,
         }
+    }
+
+    /// The same, for a process that nobody reads: what it warns of can be had by [`Ui::warnings`].
+    #[must_use]
+    pub fn noting_warnings(self) -> Self {
+        Self { warned: Some(Arc::default()), ..self }
+    }
+
+    /// What it has warned of since this was asked last.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let noted = self.warned.as_ref().and_then(|noted| noted.lock().ok());
+        noted.map(|mut all| std::mem::take(&mut *all)).unwrap_or_default()
     }
 
     /// Does the person want JSON?
@@ -107,6 +124,9 @@ impl Ui {
     /// Something that is not right, though the work goes on.
     pub fn warn(&self, text: &str) {
         self.event("warning", text);
+        if let Some(mut noted) = self.warned.as_ref().and_then(|noted| noted.lock().ok()) {
+            noted.push(text.to_owned());
+        }
         if !self.json {
             say(&format!("{} {text}", self.paint(AnsiColor::Yellow.on_default().bold(), "warning:")));
         }

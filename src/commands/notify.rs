@@ -1,4 +1,4 @@
-//! Says that a session has conflicts, or is held, where the person looks: in its tmux status line, and on this computer's desktop.
+//! Says that a session has conflicts, is held, or is not synced, where the person looks: in its tmux status line, and on this computer's desktop.
 
 use std::time::Duration;
 
@@ -30,27 +30,49 @@ pub fn noted(sync: &SyncSession) -> Noted {
 /// only hears of new ones. That it could not be said is no reason to stop. Is it known now? (Not while the session has no
 /// terminal that shows it.)
 pub fn conflicts(ctx: &Context, remote: &Remote, record: &Record, now: &Noted) -> bool {
-    let held = ctx.store.held(&record.id, &record.host).ok().flatten();
-    tell(ctx, remote, record, now, held.as_ref())
+    tell(ctx, remote, record, &|before| Noted { failing: before.failing, ..now.clone() }, &Why::default())
 }
 
 /// Says that a session is held, if that is news.
 pub fn held(ctx: &Context, remote: &Remote, record: &Record, held: &Held) {
-    let before = ctx.store.noted_conflicts(&record.id, &record.host);
-    tell(ctx, remote, record, &before, Some(held));
+    tell(ctx, remote, record, &Noted::clone, &Why { held: Some(held), failing: None });
 }
 
-fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Option<&Held>) -> bool {
-    let mut now = Noted { held: held.is_some(), unshown: false, ..now.clone() };
+/// Says why a session is not synced, or not all of it, or that this is over, if that is news. Is it noted?
+pub fn not_synced(ctx: &Context, remote: &Remote, record: &Record, why: Option<&str>) -> bool {
+    let now = |before: &Noted| Noted { failing: why.is_some(), ..before.clone() };
+    tell(ctx, remote, record, &now, &Why { held: None, failing: why });
+    ctx.store.noted_conflicts(&record.id, &record.host).failing == why.is_some()
+}
+
+/// What the desktop hears.
+#[derive(Default)]
+struct Why<'a> {
+    held: Option<&'a Held>,
+    failing: Option<&'a str>,
+}
+
+fn tell(
+    ctx: &Context,
+    remote: &Remote,
+    record: &Record,
+    becomes: &dyn Fn(&Noted) -> Noted,
+    why: &Why<'_>,
+) -> bool {
+    let known = ctx.store.held(&record.id, &record.host).ok().flatten();
+    let held = why.held.or(known.as_ref());
     let before = || ctx.store.noted_conflicts(&record.id, &record.host);
-    if before() == now || ctx.runner.is_dry_run() {
+    let now = |before: &Noted| Noted { held: held.is_some(), unshown: false, ..becomes(before) };
+    let known = before();
+    if known == now(&known) || ctx.runner.is_dry_run() {
         return true;
     }
     // The link and a command may have seen the same.
     let Ok(_lock) = ctx.store.lock_noted(&record.id, &record.host) else { return false };
     let before = before();
+    let mut now = now(&before);
     let shown = plural(now.count, "conflict", "conflicts");
-    if before.unshown || (before.count, before.held) != (now.count, now.held) {
+    if before.unshown || (before.count, before.held, before.failing) != (now.count, now.held, now.failing) {
         let Some(unshown) = is_unshown(remote, record, &now) else { return false };
         now.unshown = unshown;
     }
@@ -63,6 +85,10 @@ fn tell(ctx: &Context, remote: &Remote, record: &Record, now: &Noted, held: Opti
             held_words::missing(held)
         );
         notify(ctx, &format!("sinc: the sync of {name} is held"), &body);
+    }
+    if let Some(failing) = why.failing.filter(|_| !before.failing) {
+        let body = format!("{}: `sinc status` says more", harmless(failing));
+        notify(ctx, &format!("sinc: not all of {name} is synced"), &body);
     }
     if now.has_more_than(&before) {
         let body = format!(
@@ -90,10 +116,11 @@ pub fn again(ctx: &Context, remote: &Remote, record: &Record) {
 
 /// Sets the session's status line to this. Was there something to show, and no terminal for it? Nothing where that is not known.
 fn is_unshown(remote: &Remote, record: &Record, now: &Noted) -> Option<bool> {
-    let text = match (now.held, now.count) {
-        (true, _) => "sync held: sinc status".to_owned(),
-        (false, 0) => String::new(),
-        (false, _) => format!("{}: sinc conflicts", plural(now.count, "conflict", "conflicts")),
+    let text = match (now.held, now.failing, now.count) {
+        (true, ..) => "sync held: sinc status".to_owned(),
+        (false, true, _) => "not synced: sinc status".to_owned(),
+        (false, false, 0) => String::new(),
+        (false, false, _) => format!("{}: sinc conflicts", plural(now.count, "conflict", "conflicts")),
     };
     let shown = set_status_note(remote, &record.id, &text)
         .inspect_err(|error| tracing::debug!(%error, "the status line could not be set"));

@@ -27,8 +27,11 @@ pub enum Wait {
     Whole,
 }
 
-/// Brings the files in step. Gives why it could not be.
-pub type Files<'a> = &'a (dyn Fn(Wait) -> Result<(), String> + Sync);
+/// What a cycle of the sync came to: what it could not write, if there is something; or why there was none.
+pub type FilesCycle = Result<Option<String>, String>;
+
+/// Brings the files in step.
+pub type Files<'a> = &'a (dyn Fn(Wait) -> FilesCycle + Sync);
 
 /// The two sides.
 pub struct Sides<'a> {
@@ -305,10 +308,12 @@ impl Sides<'_> {
         } else {
             Wait::Pending
         };
+        let mut unwritten = None;
         if !in_step {
             match ((self.files)(wait), wait) {
                 (Err(why), Wait::Whole) => return Ok(held(&why)),
-                (_, wait) => in_step = wait == Wait::Whole,
+                (Ok(why), Wait::Whole) => (in_step, unwritten) = (why.is_none(), why),
+                (_, Wait::Pending) => {}
             }
         }
         let mut moved = false;
@@ -350,12 +355,14 @@ impl Sides<'_> {
                             }
                             pack = None;
                         }
-                        Some("files") if !in_step => {
-                            if let Err(why) = (self.files)(Wait::Whole) {
-                                return Ok(held(&why));
-                            }
-                            in_step = true;
-                        }
+                        Some("files") if !in_step => match unwritten {
+                            // One of those that it could not write is git's.
+                            Some(why) => return Ok(held(&why)),
+                            None => match (self.files)(Wait::Whole) {
+                                Err(why) => return Ok(held(&why)),
+                                Ok(why) => (in_step, unwritten) = (why.is_none(), why),
+                            },
+                        },
                         Some(why) => {
                             let side = if which == Which::Here { "here" } else { "on the host" };
                             return Ok(Outcome::Again(format!("{why} {side} is not as it was")));

@@ -12,3 +12,4 @@ pub mod line;
 pub mod local_eye;
 pub mod log;
 pub mod state;
+pub mod trouble;

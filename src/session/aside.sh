@@ -9,15 +9,18 @@ if [ -f "$3/.sinc-session" ]; then IFS= read -r own <"$3/.sinc-session"; fi;
 [ -d "$2" ] || exit 0;
 [ -L "$2" ] && exit 0;
 [ -e "$2/.sinc-session" ] && exit 0;
+# What a sync makes again has no repository: this one is somebody else's.
+[ -e "$2/.git" ] && exit 0;
 case $3/ in "$2"/*) exit 0;; esac;
 kept=$HOME/.local/state/sinc/aside;
 (umask 077; mkdir -p -- "$kept") || exit 0;
 to=$kept/$1.$(date +%s);
 [ -e "$to" ] && exit 0;
-# On another file system it would be a copy: that is compared, and on the disk, before the first one goes.
-said() { printf "%s" "kept $to"; echo; };
+# On another file system it would be a copy, and what is written meanwhile would be lost: there it stays beside, under another name.
+said() { printf "%s" "kept $1"; echo; };
 if true >"$2/.sinc-session.$$" && ln -- "$2/.sinc-session.$$" "$to.probe"; then same=yes; else same=no; fi 2>/dev/null;
 rm -f -- "$2/.sinc-session.$$" "$to.probe";
-if [ "$same" = yes ]; then mv -- "$2" "$to" 2>/dev/null && said; exit 0; fi;
-if cp -RpP -- "$2" "$to" 2>/dev/null && diff -rq --no-dereference -- "$2" "$to" >/dev/null 2>&1 && sync; then rm -rf -- "$2"; said; else rm -rf -- "$to"; fi;
+[ "$same" = yes ] || to=$2.made-again.$(date +%s);
+[ -e "$to" ] && exit 0;
+mv -- "$2" "$to" 2>/dev/null && said "$to";
 exit 0

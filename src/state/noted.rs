@@ -22,6 +22,9 @@ pub struct Noted {
     /// Is the sync held?
     #[serde(default)]
     pub held: bool,
+    /// Is it, or a part of it, not synced for some other reason that lasts?
+    #[serde(default)]
+    pub failing: bool,
     /// There was no terminal whose status line could show it: the desktop has heard of it, and the line is still to be set.
     #[serde(default)]
     pub unshown: bool,
@@ -60,7 +63,11 @@ impl Store {
     /// Remembers which were told of.
     pub fn note_conflicts(&self, id: &str, host: &str, noted: &Noted) {
         let path = self.noted_path(id, host);
-        let written = if noted.count == 0 && !noted.held { remove(&path) } else { write_json(&path, noted) };
+        let written = if noted.count == 0 && !noted.held && !noted.failing {
+            remove(&path)
+        } else {
+            write_json(&path, noted)
+        };
         if let Err(error) = written {
             tracing::debug!(%error, "what was told could not be noted");
         }

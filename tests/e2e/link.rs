@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::git::desktop;
 use crate::steps;
 use crate::support::e2e::{Bed, kill_link, left_out, living_in};
 use crate::support::program::Program;
@@ -545,6 +546,21 @@ fn an_old_directory_that_mutagen_made_again_is_put_aside() {
     assert_eq!(steps::read(&kept[0].join("src/made here")), "here\n");
 }
 
+/// Somebody made one of his own in the place of the one that he renamed.
+#[test]
+fn a_new_repository_in_the_old_place_is_left_alone() {
+    let Some(linked) = linked() else { return };
+    let moved = linked.there.with_file_name("app2");
+    let script = "mv \"$1\" \"$2\" && git init -q \"$1\" && echo mine >\"$1/mine\"";
+    let words = [script, "sh", linked.there.to_str().unwrap(), moved.to_str().unwrap()];
+    linked.bed.sandbox.run("sh", &[&["-c"], &words[..]].concat()).success();
+    let (old, linked) = (linked.there.clone(), linked.at(moved));
+    linked.wait_for("inotify");
+    linked.edit("afterwards");
+    assert_eq!(linked.workspace(), ["app", "app2"], "{}", linked.log());
+    assert_eq!(steps::read(&old.join("mine")), "mine\n");
+}
+
 #[test]
 fn a_directory_that_mutagen_found_missing_is_followed_too() {
     missing_and_followed(
@@ -630,6 +646,57 @@ fn settings_that_change_while_it_runs_do_not_leave_a_session_unwatched() {
         }
         linked.wait_for("inotify");
     }
+}
+
+/// What is left out of the running sync does not stand for what is missing, whatever the configuration says by now.
+#[test]
+fn what_the_running_sync_leaves_out_does_not_hide_what_is_missing() {
+    let Some(bed) = Bed::new() else { return };
+    let here = bed.project("app", &[("top", "1\n"), (".sincignore", "target\n")]);
+    fill(&here);
+    for n in 0..400 {
+        steps::write(&here.join(format!("target/{n}")), "x");
+    }
+    steps::connect(&bed.sandbox, &here);
+    let there = steps::there(&bed, "app");
+    let linked = Linked { bed: Rc::new(bed), here, there };
+    linked.wait_for("inotify");
+    linked.bed.sandbox.sinc(&["link", "stop"]).success();
+    steps::write(&linked.here.join(".sincignore"), "\n");
+    steps::flush(&linked.bed.sandbox);
+    std::fs::remove_dir_all(linked.here.join("src")).unwrap();
+    linked.bed.sandbox.sinc(&["link", "start"]).success();
+    let stands =
+        || linked.status()["sessions"].as_object().unwrap().values().next().unwrap()["stands"].clone();
+    wait_until("it has looked", PATIENCE, || stands() == "held" || !linked.there.join("src/1/10").exists());
+    assert_eq!(stands(), "held", "{}", linked.log());
+    assert!(linked.there.join("src/1/10").exists());
+}
+
+/// Nobody types `sinc status` for hours: that nothing is synced is said where it is seen.
+#[test]
+fn a_sync_that_has_halted_for_a_minute_is_told_once_and_that_it_is_over() {
+    let Some(linked) = linked() else { return };
+    let told = desktop(&linked.bed);
+    let id = steps::session_id(&linked.bed.sandbox);
+    let shown = || {
+        let args = ["show-options", "-qv", "-t", &format!("={id}:"), "@sinc-note"];
+        steps::tmux_there(&linked.bed, &args).stdout.trim_end().to_owned()
+    };
+    linked.quiet();
+    let files: Vec<PathBuf> = ["src", "top"].iter().map(|name| linked.there.join(name)).collect();
+    std::fs::remove_dir_all(&files[0]).unwrap();
+    std::fs::remove_file(&files[1]).unwrap();
+    let lasting = PATIENCE + Duration::from_secs(90);
+    wait_until("the status line says it", lasting, || shown() == "not synced: sinc status");
+    wait_until("the desktop was told", PATIENCE, || !told().is_empty());
+    assert!(told().contains("sinc: not all of app is synced halted: "), "{}", told());
+    // What is there again is no reason to stop.
+    steps::write(&linked.there.join("src/one"), "1\n");
+    steps::write(&linked.there.join("top"), "2\n");
+    linked.bed.sandbox.sinc_in(&linked.here, &["resume"]).success();
+    wait_until("the status line is as it was", PATIENCE, || shown().is_empty());
+    assert_eq!(told().lines().count(), 1, "{}", told());
 }
 
 /// What people and agents run by mistake. (One that takes the marker too: tests/e2e/place.rs.)

@@ -112,7 +112,7 @@ impl Session {
         self.world.calm();
         let mut last = String::new();
         let mut came_back = false;
-        let mut restored = None;
+        let (mut restored, mut refused) = (None, false);
         for _ in 0..TRIES {
             let connected = self.world.sinc(&["--no-attach"]);
             let flushed = self.world.sinc(&["flush", "--timeout", "60"]);
@@ -127,14 +127,16 @@ impl Session {
                 self.world.sinc(&["kill", "--yes"]);
             } else if last.contains("--restore") {
                 let left = self.count_through();
-                let (way, word) = if rng.u8(..3) > 0 {
+                // Where files go one way it may be refused.
+                let (way, word) = if rng.u8(..3) > 0 && !refused {
                     ("--restore", "restored")
                 } else {
                     ("--allow-deletions", "allowed")
                 };
                 self.tell(&format!("it is held: {word}"));
-                // Where files go one way it is refused.
-                let is_back = self.world.sinc(&["resume", way, "--yes"]).code == 0 && way == "--restore";
+                let done = self.world.sinc(&["resume", way, "--yes"]).code == 0;
+                let is_back = done && way == "--restore";
+                refused = !done;
                 restored = left.filter(|_| is_back).or(restored);
             }
         }

@@ -14,10 +14,11 @@ use crate::link::eye::Place;
 use crate::link::joiner::Joiner;
 use crate::link::local_eye::Root;
 use crate::link::state::{Eye, LinkSession};
+use crate::link::trouble::Trouble;
 use crate::session::missing::Known;
 use crate::session::sync::Wanted;
 use crate::state::{Lock, Record, host_word};
-use crate::tools::mutagen::{Side, SyncMode, SyncSession};
+use crate::tools::mutagen::{LABEL_HOST, LABEL_ID, Side, SyncMode, SyncSession};
 
 /// One session.
 #[derive(Debug)]
@@ -63,6 +64,10 @@ pub(super) struct Watched {
     pub polled: Option<u64>,
     /// What is done about its conflicts.
     pub attention: Attention,
+    /// Why the last cycle did not bring over everything.
+    pub failing: Option<String>,
+    /// Whether it is told that it is not synced.
+    pub trouble: Trouble,
 }
 
 /// A look that goes on: the files are counted on both sides.
@@ -78,12 +83,17 @@ pub(super) struct Look {
 }
 
 impl Watched {
-    pub(super) fn new(ctx: &Context, record: Record, now: Instant) -> Self {
+    /// `syncs` are all of Mutagen's. What the session's own leaves out is left out here, whatever the configuration says by now:
+    /// that counts from the next `sinc` on.
+    pub(super) fn new(ctx: &Context, record: Record, syncs: &[SyncSession], now: Instant) -> Self {
         let wanted = wanted(ctx, &record);
         let shares_git = ctx.config().is_ok_and(|config| config.sync.git.value)
             && wanted.as_ref().is_ok_and(|wanted| wanted.settings.mode.source().is_none());
-        // Files that cannot be read now: what is always left out still is.
-        let ignores = wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores);
+        let ignores = match &own(&record, syncs)[..] {
+            [sync] => sync.ignores().to_vec(),
+            // Files that cannot be read now: what is always left out still is.
+            _ => wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores),
+        };
         let rules = Rules::new(&ignores);
         let starting = || Eye { by: "starting".to_owned(), why: None };
         let mut session = Self {
@@ -110,6 +120,8 @@ impl Watched {
             busy: false,
             polled: None,
             attention: Attention::default(),
+            failing: None,
+            trouble: Trouble::default(),
         };
         session.set_git(session.has_git());
         session
@@ -138,13 +150,8 @@ impl Watched {
 
     /// Takes over what Mutagen says of its sync.
     pub(super) fn note_sync(&mut self, all: &[SyncSession]) {
-        let word = host_word(&self.record.host);
-        let own = |sync: &&SyncSession| {
-            use crate::tools::mutagen::{LABEL_HOST, LABEL_ID};
-            sync.label(LABEL_ID) == Some(&self.record.id) && sync.label(LABEL_HOST) == Some(&word)
-        };
-        let mut found = all.iter().filter(own);
-        let (first, second) = (found.next(), found.next());
+        let found = own(&self.record, all);
+        let (first, second) = (found.first().copied(), found.get(1));
         self.source = first.and_then(SyncSession::sync_mode).and_then(SyncMode::source);
         // Somebody let it go on.
         self.braked &= first.is_some_and(SyncSession::is_paused);
@@ -176,6 +183,15 @@ impl Watched {
             },
         }
     }
+}
+
+/// Those of Mutagen's syncs that are this session's.
+fn own<'a>(record: &Record, all: &'a [SyncSession]) -> Vec<&'a SyncSession> {
+    let word = host_word(&record.host);
+    let is_own = |sync: &&SyncSession| {
+        sync.label(LABEL_ID) == Some(&record.id) && sync.label(LABEL_HOST) == Some(&word)
+    };
+    all.iter().filter(is_own).collect()
 }
 
 /// Why a sync runs no cycle.

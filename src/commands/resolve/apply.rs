@@ -176,22 +176,12 @@ fn batch(
         })
         .collect();
     let mut backups = Vec::new();
-    for done in all.iter_mut().filter(|done| done.end == End::Settled) {
-        match &done.task.how {
-            How::Both => beside(ctx, sides, done)?,
-            How::Text(_, text) => {
-                let text = text.clone();
-                merged::put(ctx, sides, done, &text, &mut backups)?;
-            }
-            How::Local | How::Remote => {}
+    if let Err(error) = carry_out((ctx, sides, mutagen), own, ignored, &mut all, &mut backups) {
+        // Undone meanwhile, what stays would be all that Mutagen sees, and the missing one a deletion.
+        for (side, name) in &backups {
+            put_back(ctx, sides, *side, name);
         }
-    }
-    for loser in [Side::Remote, Side::Local] {
-        let name = keep(ctx, sides, ignored, loser, &mut all)?;
-        backups.extend(name.map(|name| (loser, name)));
-    }
-    if all.iter().any(|done| done.end == End::Settled) {
-        check((ctx, sides, mutagen), own, ignored, &mut all)?;
+        return Err(error);
     }
     if all.iter().all(|done| done.end == End::Settled) {
         for (side, name) in backups {
@@ -199,6 +189,54 @@ fn batch(
         }
     }
     Ok((all, later))
+}
+
+/// Moves aside what loses, and has the rest brought over. What was moved is in `backups`.
+fn carry_out(
+    (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
+    own: &Lock,
+    ignored: &Matcher,
+    all: &mut [Done],
+    backups: &mut Vec<(Side, String)>,
+) -> Result<()> {
+    for done in all.iter_mut().filter(|done| done.end == End::Settled) {
+        match &done.task.how {
+            How::Both => beside(ctx, sides, done)?,
+            How::Text(_, text) => {
+                let text = text.clone();
+                merged::put(ctx, sides, done, &text, backups)?;
+            }
+            How::Local | How::Remote => {}
+        }
+    }
+    for loser in [Side::Remote, Side::Local] {
+        keep(ctx, sides, ignored, loser, all, backups)?;
+    }
+    match all.iter().any(|done| done.end == End::Settled) {
+        true => check((ctx, sides, mutagen), own, ignored, all),
+        false => Ok(()),
+    }
+}
+
+/// Puts back what was moved aside, where nothing has taken its place; what cannot be is still in the backup, and that is said.
+fn put_back(ctx: &Context, sides: &Sides, side: Side, name: &str) {
+    let put = || -> Result<usize> {
+        let keeper = sides.keeper(ctx, side)?;
+        let left = keeper.unkeep(sides.root(side)?, name)?;
+        if left == 0 {
+            keeper.forget(name)?;
+        }
+        Ok(left)
+    };
+    match put() {
+        Ok(0) => {}
+        Ok(left) => ctx.ui.warn(&format!(
+            "{left} of what was moved aside {side} is still in the backup {name}, because something took its place"
+        )),
+        Err(error) => {
+            ctx.ui.warn(&format!("what was moved aside {side} is still in the backup {name}: {error:#}"));
+        }
+    }
 }
 
 /// Would nothing be left at the top of a directory without these paths?
@@ -234,13 +272,15 @@ fn keep(
     ignored: &Matcher,
     side: Side,
     all: &mut [Done],
-) -> Result<Option<String>> {
+    backups: &mut Vec<(Side, String)>,
+) -> Result<()> {
     let loses = |done: &Done| done.end == End::Settled && done.task.how.moves(side);
     let paths: Vec<PathBuf> =
         all.iter().filter(|done| loses(done)).map(|done| done.task.open.path.clone()).collect();
-    let Some(first) = all.iter().find(|done| loses(done)) else { return Ok(None) };
+    let Some(first) = all.iter().find(|done| loses(done)) else { return Ok(()) };
     let why = format!("resolve --{}", first.task.how.word());
     let kept = sides.keep(ctx, side, &why, &paths)?;
+    backups.push((side, kept.name.clone()));
     let moved = moved(sides, ignored, side, &kept)?;
     let as_shown = |done: &Done| {
         let path = &done.task.open.path;
@@ -251,16 +291,10 @@ fn keep(
     let is_whole = all.iter().filter(|done| loses(done)).all(as_shown);
     if !is_whole {
         // It was changed in the moment before: all of it goes back, and starts over.
-        let keeper = sides.keeper(ctx, side)?;
-        match keeper.unkeep(sides.root(side)?, &kept.name)? {
-            0 => drop(keeper.forget(&kept.name)?),
-            n => ctx.ui.warn(&format!(
-                "{n} of what was moved aside is still in the backup, because something took its place: {side} in {}/files",
-                kept.place
-            )),
-        }
+        backups.pop();
+        put_back(ctx, sides, side, &kept.name);
         all.iter_mut().filter(|done| loses(done)).for_each(|done| done.end = End::Changed);
-        return Ok(None);
+        return Ok(());
     }
     for done in all.iter_mut().filter(|done| loses(done)) {
         let path = &done.task.open.path;
@@ -273,7 +307,7 @@ fn keep(
             None => done.end = End::Failed("nothing is known of it".to_owned()),
         }
     }
-    Ok(Some(kept.name))
+    Ok(())
 }
 
 /// What is in a backup that was made just now, with digests.

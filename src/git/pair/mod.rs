@@ -36,6 +36,8 @@ struct Pair {
     line: Cell<&'static str>,
     /// So many whole cycles of the files were waited for.
     whole: AtomicU32,
+    /// What such a cycle cannot write: it brings nothing then.
+    unwritten: Option<String>,
     /// What the host runs in place of `apply.sh`, once.
     instead: std::sync::Mutex<Option<&'static Script>>,
     refused: RefCell<Refused>,
@@ -96,6 +98,7 @@ impl Pair {
             there,
             line: Cell::new(LINE),
             whole: AtomicU32::new(0),
+            unwritten: None,
             instead: None.into(),
             refused: RefCell::default(),
             ignores: vec!["dist".to_owned()],
@@ -109,14 +112,16 @@ impl Pair {
             let other = if asked.line() == APPLY.line() { instead.lock().unwrap().take() } else { None };
             Ok(script(&there, other.unwrap_or(asked), words))
         };
-        let whole = &self.whole;
+        let (whole, unwritten) = (&self.whole, &self.unwritten);
         let files = |wait| {
             if wait == Wait::Pending {
-                return Ok(());
+                return Ok(None);
             }
             whole.fetch_add(1, Ordering::SeqCst);
-            sync(&here, &there);
-            Ok(())
+            if unwritten.is_none() {
+                sync(&here, &there);
+            }
+            Ok(unwritten.clone())
         };
         work(&Sides {
             local: Local::new(Runner::default(), &self.here),

@@ -72,6 +72,28 @@ fn what_the_host_cannot_take_in_is_pushed() {
     assert_eq!(git(&pair.there, &["rev-parse", "HEAD"]), id);
 }
 
+/// A cycle has ended, and a directory that is not the person's has kept it from writing a file: the other side's commit is not to be
+/// taken back by whoever commits there next.
+#[test]
+fn what_a_cycle_could_not_write_holds_the_commit_that_it_belongs_to_and_nothing_else() {
+    let mut pair = Pair::new();
+    pair.settle();
+    pair.unwritten = Some("a could not be written".to_owned());
+    for (side, other) in [(pair.there.clone(), pair.here.clone()), (pair.here.clone(), pair.there.clone())] {
+        let before = git(&other, &["rev-parse", "HEAD"]);
+        let id = Pair::commit(&side, "a", &format!("2 {}\n", side.display()));
+        match pair.cycle() {
+            Ok(Outcome::Held(why)) => assert!(why.contains("a could not be written"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(git(&other, &["rev-parse", "HEAD"]), before);
+        // It is there after all, and something else is not.
+        std::fs::copy(side.join("a"), other.join("a")).unwrap();
+        pair.settle();
+        assert_eq!(git(&other, &["rev-parse", "HEAD"]), id);
+    }
+}
+
 #[test]
 fn files_that_are_there_are_not_waited_for_and_others_are() {
     let pair = Pair::new();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::watched::stands;
 use super::{Engine, Message, thread};
-use crate::tools::mutagen::{Side, SyncSession};
+use crate::tools::mutagen::{ProblemStage, Side, SyncSession};
 
 /// How long a cycle may take: the first one sends everything.
 const CYCLE: Duration = Duration::from_secs(60 * 60);
@@ -75,12 +75,16 @@ impl Engine<'_> {
                 let held = session.stands.take().filter(|stands| stands == "held");
                 session.stands = held.or_else(|| stands(&sync).filter(|_| !stopped));
                 session.joiner.cycled(now, session.stands.is_none() && !stopped);
+                let unwritten = unwritten(&sync);
                 let result = match &session.stands {
                     Some(why) => Err(why.clone()),
                     None if stopped => Err("the cycle was stopped".to_owned()),
-                    None => Ok(()),
+                    None => Ok(unwritten.clone()),
                 };
                 session.git.cycle_ended(&result);
+                if !stopped {
+                    session.failing = unwritten;
+                }
                 if let Some(stands) = &session.stands {
                     self.log.note(&format!("{id}: {stands}"));
                     if sync.halt().is_some() {
@@ -99,11 +103,21 @@ impl Engine<'_> {
             Err(why) => {
                 self.log.note(&format!("{id}: no cycle: {why}"));
                 session.joiner.cycled(now, false);
+                session.failing = Some(why.clone());
                 session.git.cycle_ended(&Err(why));
                 // It is connected again when the look before the next cycle has shown that the line lives: over a dead
                 // one that takes long.
                 session.lost = true;
             }
         }
+        self.see_to_trouble(index, now);
     }
+}
+
+/// The first of what a cycle could not write on a side.
+fn unwritten(sync: &SyncSession) -> Option<String> {
+    let problems = sync.problems();
+    let problem = problems.iter().find(|problem| problem.stage == ProblemStage::Apply)?;
+    let path = crate::commands::paint::harmless(&problem.path);
+    Some(format!("{path} could not be written {}: {}", problem.side, problem.error))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::{Engine, Message, thread};
 use crate::commands::git::short;
 use crate::git::base;
-use crate::git::cycle::{Outcome, Refused, Report, Sides, Wait};
+use crate::git::cycle::{FilesCycle, Outcome, Refused, Report, Sides, Wait};
 use crate::git::local::Local;
 use crate::git::recent::{Recent, Save};
 use crate::git::saves;
@@ -54,7 +54,7 @@ pub(in crate::commands::link) struct GitWatched {
     kept: Vec<String>,
     kept_at: Option<Instant>,
     /// Who waits for the files, and whether a cycle has begun since.
-    waiting: Vec<(Sender<Result<(), String>>, bool)>,
+    waiting: Vec<(Sender<FilesCycle>, bool)>,
     refused: Refused,
     /// So many cycles in a row found something not as it had been.
     again: u32,
@@ -142,13 +142,7 @@ impl Engine<'_> {
     }
 
     /// Somebody waits for a cycle of the sync.
-    pub(super) fn want_files(
-        &mut self,
-        now: Instant,
-        id: &str,
-        wait: Wait,
-        done: Sender<Result<(), String>>,
-    ) {
+    pub(super) fn want_files(&mut self, now: Instant, id: &str, wait: Wait, done: Sender<FilesCycle>) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
         match wait {
             Wait::Whole => session.joiner.ask(now),
@@ -156,7 +150,7 @@ impl Engine<'_> {
                 return session.git.waiting.push((done, true));
             }
             Wait::Pending if session.joiner.is_called_for() => session.joiner.hurry(),
-            Wait::Pending => return drop(done.send(Ok(()))),
+            Wait::Pending => return drop(done.send(Ok(None))),
         }
         session.git.waiting.push((done, false));
     }
@@ -380,7 +374,7 @@ impl GitWatched {
     }
 
     /// It has ended.
-    pub(super) fn cycle_ended(&mut self, result: &Result<(), String>) {
+    pub(super) fn cycle_ended(&mut self, result: &FilesCycle) {
         self.ended_well = self.cycle_began.take().filter(|_| result.is_ok());
         self.waiting.retain(|(done, begun)| {
             if *begun {

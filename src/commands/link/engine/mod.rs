@@ -28,7 +28,7 @@ use super::follow::Found;
 use super::watched::Watched;
 use crate::config::Host;
 use crate::failure::{Failure, Kind};
-use crate::git::cycle::Wait;
+use crate::git::cycle::{FilesCycle, Wait};
 use crate::git::recent::Save;
 use crate::link::asked::Waiting;
 use crate::link::eye::Roots;
@@ -73,7 +73,7 @@ enum Message {
     /// A person was told of conflicts, or could not be.
     Told(String, Noted, bool),
     /// Conflicts were settled, or could not be.
-    Settled(String, Result<Settled>),
+    Settled(String, Result<Settled>, Vec<String>),
     /// A cycle was stopped.
     Braked(String),
     /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
@@ -81,7 +81,9 @@ enum Message {
     /// A cycle of git's asks the host.
     GitAsked(git::Question),
     /// It waits for a cycle of the sync.
-    GitFiles(String, Wait, Sender<Result<(), String>>),
+    /// That a session is not synced, or is again, could not be told.
+    Untold(String),
+    GitFiles(String, Wait, Sender<FilesCycle>),
     /// It has ended.
     GitEnded(String, Box<git::Ended>),
     /// What was saved on the host, and git here may have written over, is kept there: anew, or as before.
@@ -264,8 +266,11 @@ impl<'a> Engine<'a> {
                 }
             }
             self.tell();
-            for question in self.asks.drain(..) {
-                let _ = std::fs::remove_file(question);
+            // One that could not be told is not answered: who has asked looks itself.
+            if self.saved.as_ref() == Some(&self.file) {
+                for question in self.asks.drain(..) {
+                    let _ = std::fs::remove_file(question);
+                }
             }
             match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok("it was told to"),
@@ -284,12 +289,17 @@ impl<'a> Engine<'a> {
             Message::Counted(id, known) => self.take_count(&id, |look| look.here = Some(known)),
             Message::Cycled(id, ended) => self.take_cycle(now, &id, ended),
             Message::Told(id, what, well) => self.take_told(&id, what, well),
-            Message::Settled(id, settled) => self.take_settled(&id, settled),
+            Message::Settled(id, settled, warnings) => self.take_settled(&id, settled, &warnings),
             Message::Followed(id, found) => self.take_found(now, &id, found),
             Message::Asked(stream) => self.take_asked(now, stream),
             Message::Braked(id) => {
                 if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
                     (session.braked, session.stopping) = (true, false);
+                }
+            }
+            Message::Untold(id) => {
+                if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
+                    session.trouble.untold();
                 }
             }
             Message::Revived(number, syncs) => self.take_revived(now, number, syncs.as_deref()),

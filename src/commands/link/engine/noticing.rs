@@ -6,12 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{Engine, Message, thread};
+use crate::commands::context::Context;
 use crate::commands::notify;
 use crate::commands::resolve::{Settled, is_automatic, settle};
 use crate::commands::sides::Sides;
 use crate::link::attention::Next;
-use crate::state::{Held, Noted};
-use crate::tools::mutagen::SyncSession;
+use crate::project::SessionId;
+use crate::remote::Remote;
+use crate::session::sync;
+use crate::state::{Held, Noted, Record, host_word};
+use crate::tools::mutagen::{Mutagen, SyncSession};
 
 /// How long to wait for another sinc that is at work on the session.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,14 +45,37 @@ impl Engine<'_> {
                 let mutagen = self.mutagen.clone();
                 thread("settle", move || {
                     let id = record.id.clone();
-                    let settled = ctx
-                        .store
-                        .lock(&id, &record.host, PATIENCE, &mut || {})
-                        .and_then(|lock| settle(&ctx, &Sides { record, remote }, &mutagen, &lock));
-                    drop(outbox.send(Message::Settled(id, settled)));
+                    // Nobody reads what is said here.
+                    let mut ctx = ctx;
+                    ctx.ui = ctx.ui.noting_warnings();
+                    let settled = settle_as_wanted(&ctx, record, remote, &mutagen);
+                    drop(outbox.send(Message::Settled(id, settled, ctx.ui.warnings())));
                 });
             }
         }
+    }
+
+    /// Why the session is not synced, or not all of it, is told when that lasts. Without a line that is to be expected, and what a
+    /// person has paused, or decides, they know.
+    pub(super) fn see_to_trouble(&mut self, index: usize, now: Instant) {
+        if !self.file.up {
+            return;
+        }
+        let session = &mut self.sessions[index];
+        let halted = session.stands.clone().filter(|stands| stands.starts_with("halted"));
+        let why = match session.stands {
+            None => session.failing.clone(),
+            Some(_) => halted,
+        };
+        session.trouble.note(now, why);
+        let Some(what) = session.trouble.next(now) else { return };
+        let (ctx, remote, outbox) = (self.ctx.clone(), self.remote.clone(), self.outbox.clone());
+        let record = session.record.clone();
+        thread("tell", move || {
+            if !notify::not_synced(&ctx, &remote, &record, what.as_deref()) {
+                drop(outbox.send(Message::Untold(record.id)));
+            }
+        });
     }
 
     /// The session is held: that stays said until a person has decided.
@@ -66,7 +93,11 @@ impl Engine<'_> {
         }
     }
 
-    pub(super) fn take_settled(&mut self, id: &str, settled: Result<Settled>) {
+    pub(super) fn take_settled(&mut self, id: &str, settled: Result<Settled>, warnings: &[String]) {
+        warnings.iter().for_each(|line| self.log.note(&format!("{id}: {line}")));
+        if !warnings.is_empty() {
+            self.say_inside(id, "a version that was moved aside is kept: see `sinc backups`");
+        }
         let Some(index) = self.sessions.iter().position(|session| session.record.id == id) else { return };
         let (left, why) = match settled {
             Ok(settled) => {
@@ -84,4 +115,16 @@ impl Engine<'_> {
         self.sessions[index].attention.settled(Instant::now(), left, why);
         self.see_to_conflicts(index);
     }
+}
+
+/// Settles the session's conflicts, unless a person wants something else by now.
+fn settle_as_wanted(ctx: &Context, record: Record, remote: Remote, mutagen: &Mutagen) -> Result<Settled> {
+    let lock = ctx.store.lock(&record.id, &record.host, PATIENCE, &mut || {})?;
+    let now = ctx.store.record(&SessionId::parse(&record.id)?, &record.host)?;
+    let syncs = sync::find(mutagen, &record.id, &host_word(&record.host))?;
+    match (&now, &syncs[..]) {
+        (Some(now), [sync]) if is_automatic(ctx, now, sync) => {}
+        _ => return Ok(Settled::default()),
+    }
+    settle(ctx, &Sides { record, remote }, mutagen, &lock)
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::super::watched::Watched;
 use super::{Engine, LOOK, RECHECK};
-use crate::tools::mutagen::Selector;
+use crate::tools::mutagen::{Selector, SyncSession};
 
 impl Engine<'_> {
     /// Reads the records again. Is any session left?
@@ -31,15 +31,19 @@ impl Engine<'_> {
             sessions.iter().map(one).collect()
         };
         let (roots_before, places_before) = (roots(&self.sessions), places(&self.sessions));
+        let syncs = self.ask_mutagen();
+        if syncs.is_none() {
+            self.reread_at = Some(now + RECHECK);
+        }
         let mut before = std::mem::take(&mut self.sessions);
         let mut anew = false;
         for record in records {
-            let fresh = Watched::new(self.ctx, record, now);
+            let fresh = Watched::new(self.ctx, record, syncs.as_deref().unwrap_or_default(), now);
             let known = before.iter().position(|old| {
                 old.record.id == fresh.record.id
                     && old.record.remote == fresh.record.remote
                     && old.record.local == fresh.record.local
-                    && old.rules == fresh.rules
+                    && (old.rules == fresh.rules || syncs.is_none())
                     && old.shares_git == fresh.shares_git
             });
             self.sessions.push(match known {
@@ -58,7 +62,9 @@ impl Engine<'_> {
                 }
             });
         }
-        self.list_syncs();
+        if let Some(syncs) = syncs {
+            self.note_syncs(&syncs);
+        }
         if roots(&self.sessions) != roots_before {
             self.watch_here();
         }
@@ -72,23 +78,23 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// What Mutagen has for the sessions. If it cannot be asked, they keep what is known.
-    pub(super) fn list_syncs(&mut self) {
-        match self.mutagen.list(&Selector::All) {
-            Ok(all) => {
-                for session in &mut self.sessions {
-                    let stood = session.stands.is_some();
-                    session.note_sync(&all);
-                    if stood && session.stands.is_none() {
-                        session.joiner.missed(Instant::now());
-                        if !session.placed && !session.seeking {
-                            // Somebody has seen to it: whether the directory is the session's is asked anew.
-                            self.walk_at = Some(Instant::now());
-                        }
-                    }
+    /// What Mutagen has; if it cannot be asked, the sessions keep what is known.
+    fn ask_mutagen(&self) -> Option<Vec<SyncSession>> {
+        let all = self.mutagen.list(&Selector::All);
+        all.inspect_err(|error| self.log.note(&format!("Mutagen could not be asked: {error}"))).ok()
+    }
+
+    fn note_syncs(&mut self, all: &[SyncSession]) {
+        for session in &mut self.sessions {
+            let stood = session.stands.is_some();
+            session.note_sync(all);
+            if stood && session.stands.is_none() {
+                session.joiner.missed(Instant::now());
+                if !session.placed && !session.seeking {
+                    // Somebody has seen to it: whether the directory is the session's is asked anew.
+                    self.walk_at = Some(Instant::now());
                 }
             }
-            Err(error) => self.log.note(&format!("Mutagen could not be asked: {error}")),
         }
     }
 
@@ -109,9 +115,14 @@ impl Engine<'_> {
     pub(super) fn recheck(&mut self, now: Instant) {
         self.recheck_at = now + RECHECK;
         if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
-            self.list_syncs();
+            if let Some(syncs) = self.ask_mutagen() {
+                self.note_syncs(&syncs);
+            }
         }
         self.let_left_go_on();
+        for index in 0..self.sessions.len() {
+            self.see_to_trouble(index, now);
+        }
         for session in &mut self.sessions {
             if session.look.as_ref().is_some_and(|look| now.duration_since(look.since) > LOOK) {
                 session.look = None;
