@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::git::desktop;
-use crate::steps;
+use crate::flush::lock_directory;
 use crate::support::e2e::{Bed, kill_link, left_out, living_in};
 use crate::support::program::Program;
 use crate::support::sandbox::Sandbox;
 use crate::support::{PATIENCE, wait_until};
+use crate::{git, steps};
 
 /// A project that is connected, whose link watches both sides.
 pub(crate) struct Linked {
@@ -673,29 +673,36 @@ fn what_the_running_sync_leaves_out_does_not_hide_what_is_missing() {
     assert!(linked.there.join("src/1/10").exists());
 }
 
-/// Nobody types `sinc status` for hours: that nothing is synced is said where it is seen.
+/// A directory on the host that somebody else owns: nobody types `sinc status` for hours, and whoever commits there would take back
+/// what was committed here.
 #[test]
-fn a_sync_that_has_halted_for_a_minute_is_told_once_and_that_it_is_over() {
-    let Some(linked) = linked() else { return };
-    let told = desktop(&linked.bed);
-    let id = steps::session_id(&linked.bed.sandbox);
+fn what_cannot_be_written_there_holds_gits_move_and_is_told_once_it_has_lasted() {
+    let Some(shared) = git::shared() else { return };
+    let told = git::desktop(&shared.bed);
+    let id = steps::session_id(&shared.bed.sandbox);
     let shown = || {
         let args = ["show-options", "-qv", "-t", &format!("={id}:"), "@sinc-note"];
-        steps::tmux_there(&linked.bed, &args).stdout.trim_end().to_owned()
+        steps::tmux_there(&shared.bed, &args).stdout.trim_end().to_owned()
     };
-    linked.quiet();
-    let files: Vec<PathBuf> = ["src", "top"].iter().map(|name| linked.there.join(name)).collect();
-    std::fs::remove_dir_all(&files[0]).unwrap();
-    std::fs::remove_file(&files[1]).unwrap();
+    let before = shared.there(&["rev-parse", "HEAD"]);
+    lock_directory(&shared.bed, &shared.there.join("src"), true);
+    let commit = shared.commit(&shared.here, "src/one", "2\n");
     let lasting = PATIENCE + Duration::from_secs(90);
-    wait_until("the status line says it", lasting, || shown() == "not synced: sinc status");
+    let said = crate::support::poll(lasting, || shown() == "not synced: sinc status");
+    let (log, stands) = (shared.log(), shared.there(&["rev-parse", "HEAD"]));
+    let status = shared.bed.sandbox.sinc_in(&shared.here, &["status"]);
+    // Before anything may fail: the files are to go afterwards.
+    lock_directory(&shared.bed, &shared.there.join("src"), false);
+    assert!(said, "{log}");
+    assert_eq!(stands, before, "{log}");
+    assert!(status.stdout.contains("src/one could not be written on the host"), "{status}\n{log}");
     wait_until("the desktop was told", PATIENCE, || !told().is_empty());
-    assert!(told().contains("sinc: not all of app is synced halted: "), "{}", told());
-    // What is there again is no reason to stop.
-    steps::write(&linked.there.join("src/one"), "1\n");
-    steps::write(&linked.there.join("top"), "2\n");
-    linked.bed.sandbox.sinc_in(&linked.here, &["resume"]).success();
+    assert!(told().contains("sinc: not all of app is synced src/one could not be written"), "{}", told());
+    steps::write(&shared.here.join("top"), "it goes on\n");
     wait_until("the status line is as it was", PATIENCE, || shown().is_empty());
+    shared.here(&["checkout", "-q", "top"]);
+    shared.clean();
+    assert_eq!(shared.there(&["rev-parse", "HEAD"]), commit);
     assert_eq!(told().lines().count(), 1, "{}", told());
 }
 
