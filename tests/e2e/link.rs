@@ -666,8 +666,10 @@ fn what_the_running_sync_leaves_out_does_not_hide_what_is_missing() {
     steps::flush(&linked.bed.sandbox);
     std::fs::remove_dir_all(linked.here.join("src")).unwrap();
     linked.bed.sandbox.sinc(&["link", "start"]).success();
-    let stands =
-        || linked.status()["sessions"].as_object().unwrap().values().next().unwrap()["stands"].clone();
+    let stands = || -> serde_json::Value {
+        let sessions = linked.status()["sessions"].as_object().cloned().unwrap_or_default();
+        sessions.values().next().map(|session| session["stands"].clone()).unwrap_or_default()
+    };
     wait_until("it has looked", PATIENCE, || stands() == "held" || !linked.there.join("src/1/10").exists());
     assert_eq!(stands(), "held", "{}", linked.log());
     assert!(linked.there.join("src/1/10").exists());
