@@ -105,9 +105,7 @@ fn is_back(
     held: &Held,
 ) -> Result<bool> {
     match syncs {
-        [sync] if !ctx.runner.is_dry_run() => {
-            missing::is_back(mutagen, remote, sync, held, &|line| ctx.ui.warn(line))
-        }
+        [sync] if !ctx.runner.is_dry_run() => missing::is_back(mutagen, remote, sync, held, &|_| {}),
         _ => Ok(false),
     }
 }
