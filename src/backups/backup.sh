@@ -8,7 +8,7 @@
 #   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
 #   rename ROOT FROM TO     gives it another name, where nothing has that name
 #   list                    every backup of the session, the beginning of its index, its size
-#   find PATH               the backups that have it
+#   find PATH               the backups that have it as a whole, and those that have something below it
 #   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
 #   forget NAME             removes a backup in which no file is left
@@ -18,7 +18,7 @@
 # Nothing here removes bytes that are nowhere else, but for `remove`.
 #
 # Answers are lines `key value`. 96 a file took the place meanwhile   97 the disk or the rights do not let us
-verb=$1; base=$2; id=$3; shift 3; own=$base;
+verb=$1; base=$2; id=$3; shift 3; own=$base; held=;
 base=${base:-$HOME/.local/state/sinc}/backups/$id;
 LC_ALL=C; export LC_ALL;
 put() { printf "%s " "$1"; printf "%s" "$2"; echo; };
@@ -26,6 +26,9 @@ fail() { echo "$1" >&2; exit 97; };
 differ() { case $1 in "$2") return 1;; esac; };
 decode() { p=$(printf "%bx" "$1"); p=${p%x}; };
 there() { [ -e "$1" ] || [ -L "$1" ]; };
+# Is $p a path below the directory? Nothing, as the name of the directory itself would be, is none.
+is_path() { case /$p/ in *//* | */./* | */../*) return 1;; esac; };
+no_path() { fail "that is no path below the directory"; };
 is_copy() {
 if [ -L "$1" ]; then [ -L "$2" ];
 elif [ -f "$1" ]; then cmp -s -- "$1" "$2";
@@ -78,17 +81,31 @@ fi;
 mv -- "$src" "$tmp" 2>"$b/said" || { put failed "$n $(said)"; return; };
 if carry "$tmp" "$dst" "$b"; then put kept "$n"; return; fi;
 there "$src" || mv -n -- "$tmp" "$src";
-put failed "$n $(said)";
+if there "$tmp"; then held=yes; put failed "$n it is beside its place, in ${tmp##*/}: $(said)"; else put failed "$n $(said)"; fi;
 };
 # Each path of the index in turn.
 each() {
 n=0;
 while IFS= read -r line; do
 case $line in
-"path "*) n=$((n + 1)); p=${line#path }; "$1";;
-"coded "*) n=$((n + 1)); decode "${line#coded }"; "$1";;
+"path "*) p=${line#path };;
+"coded "*) decode "${line#coded }";;
+*) continue;;
 esac;
+n=$((n + 1));
+if is_path; then "$1"; else put failed "$n that is no path below the directory"; fi;
 done <"$b/index";
+};
+# Was the path $1 kept in $b as a whole, by itself or with what is above it? Where only something below it was, the first few of
+# that are said.
+has() {
+count=0;
+while IFS= read -r line; do
+case $line in "path "* | "coded "*) one=${line#* };; *) continue;; esac;
+case $1/ in "$one"/*) return 0;; esac;
+case $one in "$1"/*) if [ "$count" -lt 5 ]; then decode "$one"; if there "$b/files/$p"; then count=$((count + 1)); put inner "$one"; fi; fi;; esac;
+done <"$b/index";
+return 1;
 };
 open() {
 b=$base/$name;
@@ -96,11 +113,18 @@ b=$base/$name;
 cat >"$b/index.new" 2>/dev/null || fail "cannot write in $b";
 if differ "$(tail -n 1 "$b/index.new")" end; then rm -rf -- "$b"; fail "the list of what to keep broke off, or the disk is full"; fi;
 sync "$b/index.new" 2>/dev/null; mv -- "$b/index.new" "$b/index";
+if [ -n "$(each true)" ]; then rm -rf -- "$b"; no_path; fi;
 name_to_disk "$b/index" "${base%/*/*/*}";
 put place "$b";
 };
-# All that was moved is on the disk before the caller has something take its place.
-close() { rm -f -- "$b/said"; to_disk "$b"; true >"$b/whole" 2>/dev/null; };
+# All that was moved is on the disk before the caller has something take its place. What is still beside its place is tried
+# again by the next `recover`.
+close() { rm -f -- "$b/said"; to_disk "$b"; if [ -z "$held" ]; then true >"$b/whole" 2>/dev/null; fi; };
+taken() { rm -rf -- "$1"; echo "something took the place of $want at this moment" >&2; exit 96; };
+# Removes $b, if no file is left in it.
+forget() { left=$(find "$b/files" -type d -o -print 2>&1 | head -n 1); if [ -z "$left" ]; then rm -rf -- "$b"; else return 1; fi; };
+# A name in a line of its own, as a person may read it.
+stuck() { held=yes; put stuck "$(printf "%s" "$1" | tr "[:cntrl:]" "?")"; };
 unkeep_one() {
 src=$root/$p; dst=$b/files/$p;
 there "$dst" || return;
@@ -112,11 +136,11 @@ recover_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
 # What a restore was about to put there: a copy of another backup.
 new=${src%/*}/.mutagen-temporary-sinc-new-$name;
-if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -n -- "$new" "$src"; fi; fi;
+if there "$new"; then if there "$src"; then rm -rf -- "$new"; else mv -n -- "$new" "$src" 2>/dev/null; if there "$new"; then stuck "$new"; fi; fi; fi;
 there "$tmp" || return;
 if there "$dst"; then name_to_disk "$dst" "$b"; rm -rf -- "$tmp"; return; fi;
 mkdir -p -- "${dst%/*}" 2>/dev/null;
-if carry "$tmp" "$dst" "$b"; then put recovered "$name"; else put stuck "$tmp"; fi;
+if carry "$tmp" "$dst" "$b"; then put recovered "$name"; else stuck "$tmp"; fi;
 };
 # The bytes of all files, as a person counts them; the disk may take more, and the limits count that.
 sizes() {
@@ -145,17 +169,23 @@ begin)
 name=$1; root=$2; is_ours; open; rm -f -- "$b/said";
 ;;
 restore)
-name=$1; root=$2; is_ours; from=$base/$4; decode "$3"; path=$p; old=$from/files/$path; want=$root/$path;
+name=$1; root=$2; is_ours; b=$base/$4; decode "$3"; is_path || no_path; old=$b/files/$p; want=$root/$p;
 there "$old" || fail "the backup does not have it any more";
+has "$3" >/dev/null || fail "the backup has only something of what is below it";
 mkdir -p -- "${want%/*}" 2>/dev/null || fail "cannot make ${want%/*}";
 new=${want%/*}/.mutagen-temporary-sinc-new-$name;
 if cp -RpP -- "$old" "$new" 2>/dev/null && is_copy "$old" "$new"; then to_disk "$new"; else rm -rf -- "$new"; fail "cannot write in ${want%/*}: is the disk full?"; fi;
 open;
 each keep_one;
+why=$(said);
 close;
-if there "$want"; then rm -rf -- "$new"; echo "something took the place of $want at this moment" >&2; exit 96; fi;
-mv -n -- "$new" "$want";
-if there "$new"; then fail "cannot put $want in its place: it is in $new"; fi;
+if there "$want" && [ -n "$why" ]; then rm -rf -- "$new"; [ -n "$held" ] || forget; fail "what is there now cannot be moved aside: $why"; fi;
+if there "$want"; then taken "$new"; fi;
+moved=yes; mv -n -- "$new" "$want" 2>/dev/null || moved=no;
+if there "$want/${new##*/}"; then taken "$want/${new##*/}"; fi;
+if there "$new"; then if there "$want"; then taken "$new"; fi; fail "cannot put $want in its place: the copy is in $new"; fi;
+if [ "$moved" = no ]; then fail "cannot put $want in its place"; fi;
+there "$want" || fail "$want is not in its place: the backup still has it";
 name_to_disk "$want" "${want%/*}";
 put restored "$want";
 ;;
@@ -164,20 +194,22 @@ name=$1; root=$2; is_ours; b=$base/$name;
 each unkeep_one;
 ;;
 rename)
-root=$1; is_ours; decode "$2"; old=$root/$p; decode "$3"; want=$root/$p;
+root=$1; is_ours; decode "$2"; is_path || no_path; old=$root/$p; decode "$3"; is_path || no_path; want=$root/$p;
 there "$old" || fail "it is not there any more";
 if there "$want"; then echo "$want is there already" >&2; exit 96; fi;
-mv -n -- "$old" "$want" 2>/dev/null;
+mv -n -- "$old" "$want" 2>/dev/null || fail "cannot rename $old";
 if there "$old"; then fail "cannot rename $old"; fi;
+there "$want" || fail "$want is not there after it was renamed";
 name_to_disk "$want" "${want%/*}";
 ;;
 list)
 list_all;
 ;;
 find)
-decode "$1";
+decode "$1"; is_path || no_path; path=$p;
 for b in "$base"/*; do
-if there "$b/files/$p"; then put found "${b##*/}"; fi;
+there "$b/files/$path" || continue;
+if has "$1"; then put found "${b##*/}"; else put below "${b##*/}"; fi;
 done;
 ;;
 recover)
@@ -187,17 +219,18 @@ if [ -e "$b/whole" ]; then continue; fi;
 name=${b##*/}; root=; by=;
 while IFS= read -r line; do case $line in "root "*) root=${line#root };; "by "*) by=${line#by };; "path "* | "coded "*) break;; esac; done <"$b/index";
 if differ "$by" "$1"; then continue; fi;
+held=;
 if [ -n "$root" ]; then put interrupted "$name"; each recover_one; fi;
 close;
 done;
 list_all;
 ;;
 settle)
-for name in "$@"; do if [ -d "$base/$name" ]; then true >"$base/$name/settled"; fi; done;
+for name in "$@"; do if [ -e "$base/$name/whole" ]; then true >"$base/$name/settled"; fi; done;
 ;;
 forget)
-name=$1; left=$(find "${base:?}/${name:?}/files" -type d -o -print 2>&1 | head -n 1);
-if [ -z "$left" ]; then rm -rf -- "${base:?}/$name"; put forgotten "$name"; fi;
+name=$1; b=${base:?}/${name:?};
+if forget; then put forgotten "$name"; fi;
 ;;
 remove)
 for name in "$@"; do

@@ -92,6 +92,15 @@ pub struct Kept {
     pub paths: Vec<(PathBuf, Outcome)>,
 }
 
+/// The backups of a side that have something of a path, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The names of those that have all of it: it was kept itself, or with what is above it.
+    pub names: Vec<String>,
+    /// Those that have only something below it, each with the first few paths of that.
+    pub below: Vec<(String, Vec<PathBuf>)>,
+}
+
 /// What a keep that was killed had begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -203,13 +212,13 @@ impl<'a> Keeper<'a> {
         Ok(read(&Reply::of(&answer)))
     }
 
-    /// The names of the backups that have this path, the oldest first.
+    /// The backups that have this path, or something below it.
     ///
     /// # Errors
     /// The side cannot be reached.
-    pub fn find(&self, path: &Path) -> Result<Vec<String>> {
+    pub fn find(&self, path: &Path) -> Result<Found> {
         let answer = self.run("look for it in the backups", "find", &[&encode(path)], String::new())?;
-        Ok(Reply::of(&answer).all("found").map(str::to_owned).collect())
+        Ok(found(&Reply::of(&answer)))
     }
 
     /// Finishes what was begun by a `sinc` of this computer that was killed: what was moved aside goes into its backup.
@@ -294,6 +303,22 @@ fn kept(name: &str, reply: &Reply, paths: &[PathBuf]) -> Result<Kept> {
         }
     }
     Ok(Kept { name: name.to_owned(), place: reply.need("place")?.to_owned(), paths: outcomes })
+}
+
+fn found(reply: &Reply) -> Found {
+    let (mut found, mut below) = (Found::default(), Vec::new());
+    for (key, value) in reply.lines() {
+        match key {
+            "inner" => below.extend(decode(value)),
+            "found" => {
+                found.names.push(value.to_owned());
+                below.clear();
+            }
+            "below" if !below.is_empty() => found.below.push((value.to_owned(), std::mem::take(&mut below))),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn read(reply: &Reply) -> Vec<Backup> {

@@ -11,8 +11,12 @@ pub struct Limits {
     pub kib: u64,
 }
 
+/// A backup stays so long at least, seconds: nothing may go that was moved aside just now.
+const AT_LEAST: u64 = 86_400;
+
 /// The names of the backups that may be removed: older than the limit, and then the oldest until the rest fits. Never one
-/// whose conflict may still be open, because it may be the only copy; never the newest.
+/// whose conflict may still be open, because it may be the only copy; never the newest, and never one of the last day, even
+/// where these alone are more than the limit.
 #[must_use]
 pub fn outdated(backups: &[Backup], limits: Limits, now: u64) -> Vec<String> {
     let mut by_age: Vec<&Backup> = backups.iter().collect();
@@ -20,9 +24,10 @@ pub fn outdated(backups: &[Backup], limits: Limits, now: u64) -> Vec<String> {
     let mut kept = 0_u64;
     let mut gone = Vec::new();
     for (index, backup) in by_age.into_iter().enumerate() {
-        let too_old = now.saturating_sub(backup.made) > limits.days * 86_400;
+        let age = now.saturating_sub(backup.made);
+        let too_old = age > limits.days * 86_400;
         let too_much = kept.saturating_add(backup.kib) > limits.kib;
-        if index > 0 && backup.settled && (too_old || too_much) {
+        if index > 0 && age >= AT_LEAST && backup.settled && (too_old || too_much) {
             gone.push(backup.name.clone());
         } else {
             kept = kept.saturating_add(backup.kib);
@@ -53,5 +58,15 @@ mod tests {
         assert!(outdated(&all[..1], limits, 100 * 86_400).is_empty());
         let huge = [backup("huge", 0, 5000, true)];
         assert!(outdated(&huge, limits, 100 * 86_400).is_empty());
+    }
+
+    #[test]
+    fn what_was_moved_aside_today_stays_whatever_its_size() {
+        let limits = Limits { days: 30, kib: 1200 };
+        // The batches of one `resolve --all`, and an older one, which makes room.
+        let mut all = vec![backup("yesterday", 1, 10, true)];
+        all.extend(["first", "second", "third"].map(|name| backup(name, 0, 900, true)));
+        assert_eq!(outdated(&all, limits, 100 * 86_400), ["yesterday"]);
+        assert_eq!(outdated(&all, Limits { days: 0, kib: 0 }, 100 * 86_400 + 5), ["yesterday"]);
     }
 }

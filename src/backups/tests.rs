@@ -80,8 +80,10 @@ fn what_is_kept_is_moved_listed_found_restored_and_settled() {
     assert_eq!((listed.len(), listed[0].count, listed[0].settled), (1, 12, false));
     assert_eq!((listed[0].why.as_str(), listed[0].made), ("resolve --local", 1_795_457_685));
     assert_eq!(listed[0].paths[..9], names()[..]);
-    assert_eq!(keeper.find(Path::new("new\nline\n")).unwrap(), [kept.name.as_str()]);
-    assert!(keeper.find(Path::new("nothing")).unwrap().is_empty());
+    for path in ["new\nline\n", "back\\slash", "d/inner", "d/inner/deep/x"] {
+        assert_eq!(keeper.find(Path::new(path)).unwrap().names, [kept.name.as_str()], "{path:?}");
+    }
+    assert_eq!(keeper.find(Path::new("nothing")).unwrap(), Found::default());
 
     let root = bench.root();
     std::fs::write(root.join("new\nline\n"), "now").unwrap();
@@ -158,6 +160,87 @@ fn a_keep_that_was_killed_is_finished() {
     assert_eq!(std::fs::read(place.join("files/b\n")).unwrap(), b"precious");
     assert!(!aside.exists());
     assert_eq!(bench.keeper().recover().unwrap().0, Recovered::default());
+}
+
+#[test]
+fn what_cannot_go_into_its_backup_is_tried_again() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.root().join("d")).unwrap();
+    let root = bench.root().to_str().unwrap().to_owned();
+    let path = Path::new("d/it\nis");
+    let (kept, aside) =
+        bench.keeper().begin(&root, "resolve --edit", 1, "2026-11-23 18:14:45", path).unwrap();
+    let aside = bench.root().join("d").join(aside);
+    std::fs::write(&aside, "precious").unwrap();
+    // As with a full disk: nothing can be made there.
+    let blocks = Path::new(&kept.place).join("files/d");
+    std::fs::write(&blocks, "").unwrap();
+    for _ in 0..2 {
+        let (recovered, _) = bench.keeper().recover().unwrap();
+        assert_eq!(recovered.interrupted, [kept.name.as_str()]);
+        assert_eq!(recovered.stuck, [aside.to_str().unwrap()]);
+        assert_eq!(std::fs::read(&aside).unwrap(), b"precious");
+        bench.keeper().settle(std::slice::from_ref(&kept.name)).unwrap();
+        assert!(!bench.keeper().list().unwrap()[0].settled, "it is still beside its place");
+    }
+    std::fs::remove_file(&blocks).unwrap();
+    assert_eq!(bench.keeper().recover().unwrap().0.stuck, [""; 0]);
+    assert_eq!(std::fs::read(Path::new(&kept.place).join("files").join(path)).unwrap(), b"precious");
+    assert!(!aside.exists());
+    assert_eq!(bench.keeper().recover().unwrap().0, Recovered::default());
+}
+
+#[test]
+fn the_directory_itself_is_no_path_in_it() {
+    let bench = Bench::new();
+    std::fs::write(bench.root().join("a"), "a").unwrap();
+    let kept = bench.keep(&[PathBuf::from("a")]);
+    std::fs::write(bench.root().join("a"), "now").unwrap();
+    let (keeper, root) = (bench.keeper(), bench.root());
+    let (root, utc) = (root.to_str().unwrap(), "2026-11-23 18:15:00");
+    for path in ["", ".", "..", "a/", "/a", "a/../b", "./a"].map(Path::new) {
+        let paths = [PathBuf::from("a"), path.to_owned()];
+        let refused = [
+            keeper.find(path).map(drop),
+            keeper.restore(root, path, &kept.name, 1, utc).map(drop),
+            keeper.keep(root, "push", 1, utc, &paths).map(drop),
+            keeper.begin(root, "push", 1, utc, path).map(drop),
+            keeper.rename(root, path, Path::new("b")),
+            keeper.rename(root, Path::new("a"), path),
+        ];
+        for (index, one) in refused.into_iter().enumerate() {
+            let error = one.unwrap_err().to_string();
+            assert!(error.contains("no path below the directory"), "{path:?} {index}: {error}");
+        }
+    }
+    assert_eq!(std::fs::read(bench.root().join("a")).unwrap(), b"now");
+    assert_eq!(keeper.list().unwrap().len(), 1, "nothing was begun");
+}
+
+#[test]
+fn a_backup_of_something_below_a_directory_is_none_of_the_directory() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.root().join("d/e")).unwrap();
+    for name in ["d/a", "d/b\n", "d/e/c", "da"] {
+        std::fs::write(bench.root().join(name), name).unwrap();
+    }
+    let some = bench.keep(&["d/a", "d/b\n", "da"].map(PathBuf::from));
+    std::fs::write(bench.root().join("d/a"), "now").unwrap();
+    let keeper = bench.keeper();
+    let below = vec![(some.name.clone(), ["d/a", "d/b\n"].map(PathBuf::from).to_vec())];
+    assert_eq!(keeper.find(Path::new("d")).unwrap(), Found { names: Vec::new(), below: below.clone() });
+    let (root, utc) = (bench.root(), "2026-11-23 18:15:00");
+    let refused = keeper.restore(root.to_str().unwrap(), Path::new("d"), &some.name, 1, utc).unwrap_err();
+    assert!(refused.to_string().contains("only something of what is below it"), "{refused}");
+    assert_eq!(std::fs::read(root.join("d/e/c")).unwrap(), b"d/e/c");
+    let whole = bench.keep(&[PathBuf::from("d")]);
+    assert_eq!(keeper.find(Path::new("d")).unwrap(), Found { names: vec![whole.name.clone()], below });
+    // Both are of the same second.
+    let mut both = [some.name, whole.name.clone()];
+    both.sort();
+    assert_eq!(keeper.find(Path::new("d/a")).unwrap().names, both);
+    keeper.restore(root.to_str().unwrap(), Path::new("d"), &whole.name, 1, utc).unwrap();
+    assert_eq!(std::fs::read(root.join("d/a")).unwrap(), b"now");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `sinc backups`: what was kept before something took its place, and bringing it back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,8 +12,9 @@ use super::sides::{Sides, word};
 use super::state_report::is_completed;
 use super::sync_control::once;
 use super::{mutagen, now};
-use crate::backups::{Backup, Outcome};
+use crate::backups::{Backup, Found, Outcome};
 use crate::cli::{self, BackupsAction};
+use crate::config::Host;
 use crate::failure::{Failure, Kind};
 use crate::project::SessionId;
 use crate::session::conflicts::touch;
@@ -28,11 +29,19 @@ pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// How long what was brought back may take to the other side.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
+/// So many hosts are asked at the same time.
+const HOSTS_AT_ONCE: usize = 8;
+
+/// So many paths below the one that was asked for are named.
+const NAMED_BELOW: usize = 5;
+
 /// A backup, field by field as docs/cli.md describes it.
 #[derive(Serialize)]
 struct Line {
     name: String,
     side: &'static str,
+    /// Where it is, if not on this computer.
+    host: Option<String>,
     place: String,
     made: u64,
     why: String,
@@ -54,41 +63,66 @@ pub(super) fn run(ctx: &Context, args: &cli::Backups) -> Result<i32> {
     }
     let sides = Sides::of(ctx, args.session.as_deref())?;
     match &args.action {
-        None => print_list(ctx, &sides, all(ctx, &sides)?),
+        None => Ok(print_list(ctx, all(ctx, &sides)?)),
         Some(BackupsAction::Restore { path, from }) => restore(ctx, &sides, path, from.as_deref()),
     }
 }
 
-/// Backups, each with its side.
-type Sided = Vec<(Side, Backup)>;
-
-/// The backups of both sides; those of a host that is down are not known.
-fn all(ctx: &Context, sides: &Sides) -> Result<(Sided, Option<String>)> {
-    let here = sides.keeper(ctx, Side::Local)?.list()?;
-    let (there, unreachable) = match sides.keeper(ctx, Side::Remote)?.list() {
-        Ok(there) => (there, None),
-        Err(error) => (Vec::new(), Some(error.to_string().lines().next().unwrap_or_default().to_owned())),
-    };
-    let mut all: Sided = here.into_iter().map(|backup| (Side::Local, backup)).collect();
-    all.extend(there.into_iter().map(|backup| (Side::Remote, backup)));
-    all.sort_by(|(_, a), (_, b)| (a.made, &a.name).cmp(&(b.made, &b.name)));
-    Ok((all, unreachable))
+/// Backups with the session that each is of, and which hosts could not be asked, and why.
+#[derive(Default)]
+struct Listed<'a> {
+    all: Vec<(&'a Sides, Side, Backup)>,
+    unreachable: Vec<(String, String)>,
 }
 
-/// What was kept of a session that was ended stays, and can be had back; where nothing is, there was none.
+impl<'a> Listed<'a> {
+    fn add(&mut self, sides: &'a Sides, side: Side, backups: Vec<Backup>) {
+        self.all.extend(backups.into_iter().map(|backup| (sides, side, backup)));
+        self.all.sort_by(|(_, _, a), (_, _, b)| (a.made, &a.name).cmp(&(b.made, &b.name)));
+    }
+
+    /// The answer of a host.
+    fn add_host(&mut self, sides: &'a Sides, answer: Result<Vec<Backup>>) {
+        match answer {
+            Ok(backups) => self.add(sides, Side::Remote, backups),
+            Err(error) => {
+                let why = harmless(error.to_string().lines().next().unwrap_or_default());
+                self.unreachable.push((sides.record.host.clone(), why));
+            }
+        }
+    }
+}
+
+/// The backups of both sides; those of a host that is down are not known.
+fn all<'a>(ctx: &Context, sides: &'a Sides) -> Result<Listed<'a>> {
+    let mut listed = Listed::default();
+    listed.add(sides, Side::Local, sides.keeper(ctx, Side::Local)?.list()?);
+    listed.add_host(sides, sides.keeper(ctx, Side::Remote)?.list());
+    Ok(listed)
+}
+
+/// What was kept of a session that was ended stays, and can be had back; where nothing is, there was none. Which host it was on
+/// is not known any more: all are asked, or the one that is named.
 fn of_ended(ctx: &Context, id: &SessionId, args: &cli::Backups) -> Result<i32> {
     let none = || match ctx.target(args.session.as_deref()) {
         Err(error) => error,
         Ok(_) => Failure::new(Kind::Failed, format!("session {id} was made just now")).into(),
     };
-    let Ok(host) = ctx.config()?.host(ctx.global.host.as_deref()) else { return Err(none()) };
-    let sides = Sides::of_ended(ctx, id, &host);
-    let (all, unreachable) = all(ctx, &sides)?;
-    if all.is_empty() {
-        return Err(match unreachable {
-            Some(why) => none().context(format!("what {} has is not known: {}", host.name, harmless(&why))),
-            None => none(),
-        });
+    let hosts = hosts(ctx)?;
+    // Of several nobody can be asked at the same time.
+    let asked: Vec<Sides> =
+        hosts.iter().map(|host| Sides::of_ended(ctx, id, host, hosts.len() == 1)).collect();
+    let Some(first) = asked.first() else { return Err(none()) };
+    let mut listed = Listed::default();
+    listed.add(first, Side::Local, first.keeper(ctx, Side::Local)?.list()?);
+    for (sides, answer) in asked.iter().zip(list_each(ctx, &asked)) {
+        listed.add_host(sides, answer);
+    }
+    if listed.all.is_empty() {
+        let unknown = |error: anyhow::Error, (host, why): &(String, String)| {
+            error.context(format!("what {host} has is not known: {why}"))
+        };
+        return Err(listed.unreachable.iter().rev().fold(none(), unknown));
     }
     if args.action.is_some() {
         let message = format!("session {id} was ended: nothing can be restored by itself");
@@ -98,17 +132,50 @@ fn of_ended(ctx: &Context, id: &SessionId, args: &cli::Backups) -> Result<i32> {
             .into());
     }
     ctx.ui.note(&format!("session {id} was ended; what was kept of it is still there"));
-    print_list(ctx, &sides, (all, unreachable))
+    Ok(print_list(ctx, listed))
 }
 
-fn print_list(ctx: &Context, sides: &Sides, (all, unreachable): (Sided, Option<String>)) -> Result<i32> {
+/// The host that the command line names, or all that are known.
+fn hosts(ctx: &Context) -> Result<Vec<Host>> {
+    let config = ctx.config()?;
+    let chosen = config.host(ctx.global.host.as_deref()).ok();
+    if ctx.global.host.is_some() {
+        return Ok(chosen.into_iter().collect());
+    }
+    let others = config.hosts.values().filter(|host| chosen.as_ref().is_none_or(|one| one.name != host.name));
+    Ok(chosen.iter().chain(others).cloned().collect())
+}
+
+/// What each of the hosts answers, a few at the same time.
+fn list_each(ctx: &Context, asked: &[Sides]) -> Vec<Result<Vec<Backup>>> {
+    let list = |sides: &Sides| sides.keeper(ctx, Side::Remote)?.list();
+    let some = |some: &[Sides]| -> Vec<Result<Vec<Backup>>> {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|sides| scope.spawn(move || list(sides))).collect();
+            let broke_off = |_| Err(anyhow::anyhow!("the question broke off"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke_off)).collect()
+        })
+    };
+    asked.chunks(HOSTS_AT_ONCE).flat_map(some).collect()
+}
+
+fn print_list(ctx: &Context, Listed { all, unreachable }: Listed<'_>) -> i32 {
     if ctx.ui.is_json() {
-        let lines: Vec<Line> = all.into_iter().map(|(side, backup)| line(side, backup)).collect();
-        ctx.print_json("backups", &serde_json::json!({ "backups": lines, "unreachable": unreachable }));
-        return Ok(0);
+        let why = match &unreachable[..] {
+            [] => None,
+            [(_, why)] => Some(why.clone()),
+            several => {
+                let each: Vec<String> = several.iter().map(|(host, why)| format!("{host}: {why}")).collect();
+                Some(each.join("; "))
+            }
+        };
+        let lines: Vec<Line> =
+            all.into_iter().map(|(sides, side, backup)| line(sides, side, backup)).collect();
+        ctx.print_json("backups", &serde_json::json!({ "backups": lines, "unreachable": why }));
+        return 0;
     }
     let paint = Paint::for_stdout(ctx);
-    for (side, backup) in &all {
+    for (sides, side, backup) in &all {
         let files = plural(backup.count, "path", "paths");
         let age = ago(now().saturating_sub(backup.made));
         let head = format!("{} {side}, {age}: {}", backup.name, harmless(&backup.why));
@@ -124,18 +191,20 @@ fn print_list(ctx: &Context, sides: &Sides, (all, unreachable): (Sided, Option<S
         let place = sides.shown(ctx, *side, &Path::new(&backup.place).join("files"));
         ctx.ui.data(&paint.paint(Tone::Quiet, &format!("    in {place}")));
     }
-    if let Some(why) = unreachable {
-        ctx.ui.warn(&format!("the backups on {} are not known: {}", sides.record.host, harmless(&why)));
-    } else if all.is_empty() {
+    for (host, why) in &unreachable {
+        ctx.ui.warn(&format!("the backups on {host} are not known: {why}"));
+    }
+    if all.is_empty() && unreachable.is_empty() {
         ctx.ui.note("there is none: nothing was replaced yet");
     }
-    Ok(0)
+    0
 }
 
-fn line(side: Side, backup: Backup) -> Line {
+fn line(sides: &Sides, side: Side, backup: Backup) -> Line {
     Line {
         name: backup.name,
         side: word(side),
+        host: (side == Side::Remote).then(|| sides.record.host.clone()),
         place: format!("{}/files", backup.place),
         made: backup.made,
         why: backup.why,
@@ -149,6 +218,10 @@ fn line(side: Side, backup: Backup) -> Line {
 /// Puts a copy of what a backup has in its place, on the side where it was, and has it synced.
 fn restore(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Result<i32> {
     let path = sides.relative(ctx, path)?;
+    if path.as_os_str().is_empty() {
+        let message = "the whole project cannot be restored at once: name a file or a directory in it";
+        return Err(Failure::new(Kind::Usage, message).hint("`sinc backups` shows what there is").into());
+    }
     let (side, backup) = choose(ctx, sides, &path, from)?;
     check_mode(ctx, sides, side, &backup)?;
     let shown = harmless(&path.to_string_lossy());
@@ -222,32 +295,55 @@ fn print(
     ctx.print_json("backups restore", &data);
 }
 
-/// The newest backup that has the path, or the one that was named.
+/// The newest backup that has the whole path, or the one that was named.
 fn choose(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Result<(Side, Backup)> {
-    let (all, unreachable) = all(ctx, sides)?;
-    let mut having = Vec::new();
+    let Listed { all, unreachable } = all(ctx, sides)?;
+    let mut found: Vec<(Side, Found)> = Vec::new();
     for side in [Side::Local, Side::Remote] {
-        if side == Side::Local || unreachable.is_none() {
-            let names = sides.keeper(ctx, side)?.find(path)?;
-            having.extend(names.into_iter().map(|name| (side, name)));
+        if side == Side::Local || unreachable.is_empty() {
+            found.push((side, sides.keeper(ctx, side)?.find(path)?));
         }
     }
-    let is_one = |side: Side, name: &str| having.iter().any(|(at, one)| *at == side && one == name);
-    let fits = |(side, backup): &&(Side, Backup)| {
-        from.is_none_or(|from| from == backup.name) && is_one(*side, &backup.name)
-    };
-    if let Some(found) = all.iter().rev().find(fits) {
-        return Ok(found.clone());
+    let on = |side: Side| found.iter().filter(move |(at, _)| *at == side).map(|(_, found)| found);
+    let is_meant = |backup: &Backup| from.is_none_or(|from| from == backup.name);
+    let meant = || all.iter().rev().filter(|(_, _, backup)| is_meant(backup));
+    let has = |side: Side, backup: &Backup| on(side).any(|found| found.names.contains(&backup.name));
+    if let Some((_, side, backup)) = meant().find(|(_, side, backup)| has(*side, backup)) {
+        return Ok((*side, backup.clone()));
     }
-    let where_at =
-        from.map_or("no backup has".to_owned(), |from| format!("the backup `{from}` does not have"));
-    let mut failure =
-        Failure::new(Kind::Failed, format!("{where_at} `{}`", harmless(&path.to_string_lossy())))
-            .hint("`sinc backups` shows what there is");
-    if let Some(why) = unreachable {
-        failure = failure.hint(format!("those on {} are not known: {}", sides.record.host, harmless(&why)));
+    let below = meant().flat_map(|(_, side, backup)| {
+        let of_it = on(*side).flat_map(|found| &found.below).filter(move |(name, _)| *name == backup.name);
+        of_it.flat_map(|(_, paths)| paths)
+    });
+    let mut failure = lacks(path, from, below);
+    if let Some((host, why)) = unreachable.first() {
+        failure = failure.hint(format!("those on {host} are not known: {why}"));
     }
     Err(failure.into())
+}
+
+/// No backup has the whole path; `below` is what they have of it, the newest first. That is not taken for all of it: what else is
+/// there would go.
+fn lacks<'a>(path: &Path, from: Option<&str>, below: impl Iterator<Item = &'a PathBuf>) -> Failure {
+    let shown = |path: &Path| harmless(&path.to_string_lossy());
+    let mut some: Vec<String> = Vec::new();
+    for one in below.map(|path| shown(path)) {
+        if !some.contains(&one) {
+            some.push(one);
+        }
+    }
+    some.truncate(NAMED_BELOW);
+    let where_at =
+        from.map_or("no backup has".to_owned(), |from| format!("the backup `{from}` does not have"));
+    let Some(first) = some.first() else {
+        return Failure::new(Kind::Failed, format!("{where_at} `{}`", shown(path)))
+            .hint("`sinc backups` shows what there is");
+    };
+    let message =
+        format!("{where_at} all of `{}`, only something below it: {}", shown(path), some.join(", "));
+    Failure::new(Kind::Failed, message)
+        .hint(format!("each can be restored by its own name: `sinc backups restore {first}`"))
+        .hint("`sinc backups` shows what else there is")
 }
 
 /// Has the session go through a cycle, if it has a sync.
@@ -273,5 +369,28 @@ fn is_over(flushed: &Result<Option<Checked>>, path: &Path) -> bool {
                 && !conflicts.iter().any(|one| touch(Path::new(&one.root), path))
         }
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::explain;
+
+    #[test]
+    fn what_is_below_the_path_is_named_and_not_taken_for_it() {
+        let paths: Vec<PathBuf> =
+            ["d/new\n", "d/b", "d/b", "d/c", "d/e", "d/f", "d/g"].map(PathBuf::from).into();
+        let said = |failure: Failure| explain(&failure.into());
+        let some = said(lacks(Path::new("d"), None, paths.iter()));
+        assert_eq!(
+            some.message,
+            "no backup has all of `d`, only something below it: d/new?, d/b, d/c, d/e, d/f"
+        );
+        let one = said(lacks(Path::new("d"), Some("x"), paths[1..2].iter()));
+        assert_eq!(one.message, "the backup `x` does not have all of `d`, only something below it: d/b");
+        assert!(one.hints[0].ends_with("`sinc backups restore d/b`"), "{:?}", one.hints);
+        let none = said(lacks(Path::new("d"), None, std::iter::empty()));
+        assert_eq!(none.message, "no backup has `d`");
     }
 }

@@ -42,10 +42,12 @@ impl Sides {
         Ok(Self { record: record.clone(), remote })
     }
 
-    /// Those of a session that was ended: all that is known of it is where its backups would be.
-    pub(super) fn of_ended(ctx: &Context, id: &SessionId, host: &Host) -> Self {
+    /// Those of a session that was ended: all that is known of it is where its backups would be. Without `person` ssh asks
+    /// nobody.
+    pub(super) fn of_ended(ctx: &Context, id: &SessionId, host: &Host, person: bool) -> Self {
         let record = Record { id: id.to_string(), host: host.name.clone(), ..Record::default() };
-        Self { record, remote: ctx.remote(host) }
+        let remote = ctx.remote(host);
+        Self { record, remote: if person { remote } else { remote.with_person(false) } }
     }
 
     /// The directory of a side, as text for the scripts.

@@ -72,6 +72,26 @@ fn backups_of_both_sides_are_listed_and_brought_back() {
     assert!(lacks.stderr.contains("no backup has `nothing`"), "{lacks}");
     let outside = sinc(&["backups", "restore", "../../x", "--yes"]).exits(2);
     assert!(outside.stderr.contains("is not in"), "{outside}");
+    let tree = steps::tree(&project);
+    for whole in [".", "d/..", project.to_str().unwrap()] {
+        let refused = sinc(&["backups", "restore", whole, "--yes"]).exits(2);
+        assert!(refused.stderr.contains("the whole project cannot be restored at once"), "{refused}");
+    }
+    // One file in it is not all of it.
+    steps::write(&project.join("d/other"), "other\n");
+    let far = all[1]["name"].as_str().unwrap();
+    for args in
+        [&["backups", "restore", "d", "--yes"][..], &["backups", "restore", "d", "--yes", "--from", far]]
+    {
+        let refused = sinc(args).exits(1);
+        assert!(
+            refused.stderr.contains("all of `d`, only something below it: d/it's $(touch pwn) \"x\""),
+            "{refused}"
+        );
+    }
+    assert_eq!(steps::read(&project.join("d/other")), "other\n");
+    std::fs::remove_file(project.join("d/other")).unwrap();
+    assert_eq!(steps::tree(&project), tree);
 
     // The session's end is not theirs.
     let id = steps::session_id(&bed.sandbox);

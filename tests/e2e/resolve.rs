@@ -289,6 +289,8 @@ fn an_editor_gets_both_and_what_it_leaves_is_taken() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["resolve", "both", "--edit"]);
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     terminal.wait_for("still has markers", PATIENCE);
+    assert!(!terminal.history().contains("what you typed"), "{}", terminal.history());
+    assert!(typed(&bed).is_empty(), "nothing was typed");
     drop(terminal);
     let editor =
         bed.sandbox.write("an editor", "#!/bin/sh\nsed -i -e '1i edited' -e '/^[<=>]/d' -- \"$1\"\n");
@@ -298,6 +300,158 @@ fn an_editor_gets_both_and_what_it_leaves_is_taken() {
     assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.screen());
     drop(terminal);
     assert_eq!(steps::read(&there.join("both")), "edited\nhere\nthere\n");
+    are_equal(&bed, &project, &there);
+    assert!(typed(&bed).is_empty(), "it is settled");
+}
+
+/// The texts that were typed and are kept, by their conflict's path, the oldest first.
+fn typed(bed: &Bed) -> Vec<(PathBuf, String)> {
+    let state = bed.sandbox.home().join(".local/state/sinc/edited");
+    let below = |dir: &Path| -> Vec<PathBuf> {
+        let mut all: Vec<_> =
+            std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        all
+    };
+    let attempts = below(&state).into_iter().flat_map(|session| below(&session));
+    let files = attempts.flat_map(|dir| {
+        let text = |path: PathBuf| (path.strip_prefix(&dir).unwrap().to_owned(), steps::read(&path));
+        below(&dir).into_iter().map(text).collect::<Vec<_>>()
+    });
+    files.collect()
+}
+
+/// Makes this script the editor: `$1` is the file.
+fn editor(bed: &mut Bed, script: &str) {
+    let editor = bed.sandbox.write("an editor", format!("#!/bin/sh\n{script}\n"));
+    steps::set_mode(&editor, 0o755);
+    bed.sandbox.set("EDITOR", format!("'{}'", editor.display()));
+}
+
+/// Takes the markers away.
+const CLEAN: &str = "sed -i -e '/^[<=>]/d' -- \"$1\"";
+
+#[test]
+fn what_was_typed_stays_until_its_conflict_is_settled() {
+    let Some((mut bed, project, there)) = connected(&[("both", "old\n")]) else { return };
+    apart(&bed, &project, || {
+        steps::write(&project.join("both"), "here\n");
+        steps::write(&there.join("both"), "there\n");
+    });
+    let args = ["resolve", "both", "--edit"];
+    // A marker that was forgotten, and an editor that fails.
+    editor(&mut bed, "sed -i -e '1i typed' -- \"$1\"");
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    terminal.wait_for("still has markers", PATIENCE);
+    terminal.wait_for("what you typed for both is kept in ~/.local/state/sinc/edited/", PATIENCE);
+    drop(terminal);
+    editor(&mut bed, &format!("{CLEAN}; echo more >>\"$1\"; exit 3"));
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
+    terminal.wait_for("what you typed for both the last time is in ~/.local/state/sinc/edited/", PATIENCE);
+    terminal.wait_for("Go on from that?", PATIENCE);
+    terminal.type_text("y");
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    terminal.wait_for("the editor ended with 3", PATIENCE);
+    drop(terminal);
+    let text = "typed\nhere\nthere\nmore\n";
+    assert_eq!(typed(&bed), [("both".into(), text.to_owned())]);
+    // The agent writes meanwhile: what was typed is of other versions now, and the editor opens again with these.
+    let once = bed.sandbox.home().join("once");
+    editor(
+        &mut bed,
+        &format!("mkdir {0} && echo newest >{1}; {CLEAN}", once.display(), there.join("both").display()),
+    );
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
+    terminal.wait_for("Go on from that?", PATIENCE);
+    terminal.type_text("y");
+    assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
+    let said = terminal.history();
+    assert!(said.contains("both was changed meanwhile: it starts over"), "{said}");
+    assert_eq!(said.matches("Go on from that").count(), 1, "{said}");
+    drop(terminal);
+    assert_eq!(steps::read(&there.join("both")), "here\nnewest\n");
+    are_equal(&bed, &project, &there);
+    assert_eq!(typed(&bed), [("both".into(), text.to_owned())]);
+}
+
+#[test]
+fn an_error_after_the_editor_loses_nothing_that_was_typed() {
+    let Some((mut bed, project, there)) = connected(&[("a", "old\n"), ("b", "old\n")]) else { return };
+    apart(&bed, &project, || {
+        for name in ["a", "b"] {
+            steps::write(&project.join(name), &format!("{name} here\n"));
+            steps::write(&there.join(name), &format!("{name} there\n"));
+        }
+    });
+    // At the second file, before the first is settled.
+    let args = ["resolve", "--all", "--edit"];
+    editor(&mut bed, &format!("{CLEAN}; case $1 in */b) rm -- \"$1\";; esac"));
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    terminal.wait_for("what you typed for a is kept in ~/.local/state/sinc/edited/", PATIENCE);
+    drop(terminal);
+    let text = |name: &str| (PathBuf::from(name), format!("{name} here\n{name} there\n"));
+    assert_eq!(typed(&bed), [text("a")]);
+    // And when they are to be settled: the host can keep nothing.
+    let backups = bed.host.remote_home().join(".local/state/sinc/backups");
+    steps::write(&backups, "in the way");
+    editor(&mut bed, CLEAN);
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
+    terminal.wait_for("Go on from that?", PATIENCE);
+    terminal.type_text("y");
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    terminal.wait_for("what you typed for a is kept in", PATIENCE);
+    terminal.wait_for("what you typed for b is kept in", PATIENCE);
+    drop(terminal);
+    assert_eq!(typed(&bed), [text("a"), text("b")]);
+    std::fs::remove_file(&backups).unwrap();
+    resolve(&bed, &project, &["--all", "--remote"]);
+    assert_eq!(steps::read(&project.join("a")), "a there\n");
+    assert_eq!(typed(&bed), [text("a"), text("b")]);
+}
+
+#[test]
+fn a_version_that_cannot_go_into_its_backup_is_said_to_be_where_it_is() {
+    let Some((mut bed, project, there)) = connected(&[("d/a", "old\n")]) else { return };
+    apart(&bed, &project, || {
+        steps::write(&project.join("d/a"), "here\n");
+        steps::write(&there.join("d/a"), "there\n");
+    });
+    // As with a full disk.
+    let full = bed.sandbox.write("full", "");
+    let real = which::which("cp").unwrap();
+    let cp = format!(
+        "#!/bin/sh\ncase \"$*\" in *sinc-part*) if [ -e {} ]; then exit 1; fi;; esac\nexec {} \"$@\"\n",
+        full.display(),
+        real.display()
+    );
+    steps::set_mode(&bed.sandbox.write(bed.host.bin().join("cp"), cp), 0o755);
+    editor(&mut bed, CLEAN);
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["resolve", "--all", "--edit"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1, "{}", terminal.history());
+    drop(terminal);
+    let aside = || -> Vec<PathBuf> {
+        let all = std::fs::read_dir(project.join("d")).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.to_string_lossy().contains(".mutagen-temporary-sinc-")).collect()
+    };
+    assert_eq!(aside().len(), 1);
+    assert_eq!(steps::read(&aside()[0]), "here\n");
+    assert_eq!(steps::read(&project.join("d/a")), "here\nthere\n");
+    let place = aside()[0].strip_prefix(bed.sandbox.home()).unwrap().to_owned();
+    let run = bed.sandbox.sinc_in(&project, &["conflicts"]).success();
+    assert!(run.stderr.contains("it could not be put into the backup"), "{run}");
+    assert!(run.stderr.contains(&place.display().to_string()), "{run}");
+    // It is tried until it works.
+    std::fs::remove_file(full).unwrap();
+    drop(bed.sandbox.sinc_in(&project, &["conflicts"]).success());
+    assert!(aside().is_empty());
+    let listed = bed.sandbox.sinc_in(&project, &["backups", "--json"]).success();
+    let listed = documented::data("backups", &listed.stdout)["backups"].clone();
+    assert_eq!(listed[0]["why"], "resolve --edit", "{listed}");
+    assert_eq!(steps::read(&Path::new(listed[0]["place"].as_str().unwrap()).join("d/a")), "here\n");
+    resolve(&bed, &project, &["--all", "--local"]);
+    assert_eq!(steps::read(&there.join("d/a")), "here\nthere\n");
     are_equal(&bed, &project, &there);
 }
 

@@ -126,6 +126,37 @@ fn are_two_sessions_that_each_command_tells_apart() {
 }
 
 #[test]
+fn what_was_kept_of_an_ended_session_is_found_on_whichever_it_was() {
+    let Some(bed) = Bed::new() else { return };
+    let far = Far::beside(&bed);
+    let project = bed.project("app", &[("a", "1")]);
+    let sinc = |args: &[&str]| bed.sandbox.sinc_in(&project, args);
+    sinc(&["--host", "far", "--no-attach"]).success();
+    let id = steps::session_id(&bed.sandbox);
+    sinc(&["kill", "--yes"]).success();
+    let kept = far.0.remote_home().join(".local/state/sinc/backups").join(&id).join("20261123-181445-0001");
+    steps::write(&kept.join("index"), "made 1795457685\nby me\nroot /x\nwhy push\npath a\nend\n");
+    steps::write(&kept.join("files/a"), "old\n");
+    steps::write(&kept.join("whole"), "");
+    // The configuration says nothing of which host is meant.
+    let run = sinc(&["backups", "--json"]).success();
+    let data = documented::data("backups", &run.stdout);
+    let one = &data["backups"][0];
+    assert_eq!((&one["side"], &one["host"]), (&"remote".into(), &"far".into()), "{run}");
+    let place = format!("    in far:{}/files", kept.display());
+    let run = sinc(&["backups"]).success();
+    assert!(run.stdout.contains(&place), "{run}");
+    let other = sinc(&["backups", "--host", "box"]).exits(1);
+    assert!(other.stderr.contains("this directory has no session"), "{other}");
+    // One that is down is said to be, and the other one is asked all the same.
+    bed.host.stop_sshd().expect("it stops");
+    bed.host.break_connections().expect("they break");
+    let run = sinc(&["backups"]).success();
+    assert!(run.stdout.contains(&place), "{run}");
+    assert!(run.stderr.contains("the backups on box are not known: "), "{run}");
+}
+
+#[test]
 fn one_that_is_down_does_not_hold_up_the_other() {
     let Some(bed) = Bed::new() else { return };
     let far = Far::beside(&bed);

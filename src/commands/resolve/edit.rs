@@ -4,8 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::edited::{Attempt, Typed};
 use super::merged::{Bench, Refused};
 use crate::commands::context::Context;
+use crate::commands::now;
+use crate::commands::paint::harmless;
 use crate::commands::sides::Sides;
 use crate::failure::{Failure, Kind};
 use crate::process::Cmd;
@@ -14,11 +17,16 @@ use crate::session::conflicts::Open;
 /// What stands where the changes of both touch.
 const MARKERS: [&str; 2] = [concat!("<<<<<<", "< "), concat!(">>>>>>", "> ")];
 
-/// Has the person make one text out of both.
+/// Has the person make one text out of both. What is typed stays in `typed` until its conflict is settled.
 ///
 /// # Errors
 /// There is no terminal or no editor, or the host was not reached.
-pub(super) fn edit(ctx: &Context, sides: &Sides, open: &Open) -> Result<Result<Vec<u8>, Refused>> {
+pub(super) fn edit(
+    ctx: &Context,
+    sides: &Sides,
+    open: &Open,
+    typed: &mut Typed,
+) -> Result<Result<Vec<u8>, Refused>> {
     let bench = match Bench::new(ctx, sides, open)? {
         Ok(bench) => bench,
         Err(refused) => return Ok(Err(refused)),
@@ -26,26 +34,52 @@ pub(super) fn edit(ctx: &Context, sides: &Sides, open: &Open) -> Result<Result<V
     // Without a version before, everything that differs is a change of both.
     let empty = bench.file("nothing");
     std::fs::write(&empty, "").context("cannot write a file")?;
-    let text = match bench.merge(ctx, bench.before.as_deref().unwrap_or(&empty))? {
+    let merge = match bench.merge(ctx, bench.before.as_deref().unwrap_or(&empty))? {
         Ok((text, _)) => text,
         Err(refused) => return Ok(Err(refused)),
     };
-    let name = Path::new(open.path.file_name().unwrap_or_default());
-    let dir = bench.file("edit");
-    std::fs::create_dir(&dir).context("cannot make a directory")?;
-    let file = dir.join(name);
-    std::fs::write(&file, &text).context("cannot write the file to edit")?;
-    let code = match tool(ctx) {
-        Some(()) => {
-            stage(ctx, &bench, &dir, name)?;
-            let cmd = Cmd::new("git", "open the merge tool")
-                .args(["mergetool", "--no-prompt", "--"])
-                .arg(name)
-                .dir(&dir)
-                .no_deadline();
-            ctx.runner.interactive(&cmd)?
-        }
-        None => open_editor(ctx, &file)?,
+    let has_tool = has_tool(ctx);
+    let attempt = match Attempt::last(ctx, sides, open, &merge) {
+        Some(last) if goes_on(ctx, open, &last, has_tool)? => last,
+        _ => Attempt::begin(ctx, sides, open, now(), merge)?,
+    };
+    let ended = let_edit(ctx, &bench, &attempt, has_tool);
+    typed.add(ctx, attempt, &ended);
+    ended
+}
+
+/// Says where the last attempt is. Is it to be gone on from? Only where nothing has become of the two versions since, and in an
+/// editor: a merge tool begins with the versions themselves.
+fn goes_on(ctx: &Context, open: &Open, last: &Attempt, has_tool: bool) -> Result<bool> {
+    let path = harmless(&open.path.to_string_lossy());
+    ctx.ui.note(&format!("what you typed for {path} the last time is in {}", last.place(ctx)));
+    if has_tool || !last.is_of(open) {
+        return Ok(false);
+    }
+    ctx.ui.confirm("Go on from that?", true)
+}
+
+/// Opens it, and gives what the person made of it.
+fn let_edit(
+    ctx: &Context,
+    bench: &Bench,
+    attempt: &Attempt,
+    has_tool: bool,
+) -> Result<Result<Vec<u8>, Refused>> {
+    let file = attempt.file();
+    let code = if has_tool {
+        let (dir, name) = (attempt.workplace(), Path::new(file.file_name().unwrap_or_default()));
+        stage(ctx, bench, &dir, name)?;
+        let cmd = Cmd::new("git", "open the merge tool")
+            .args(["mergetool", "--no-prompt", "--"])
+            .arg(name)
+            .dir(&dir)
+            .no_deadline();
+        let ended = ctx.runner.interactive(&cmd);
+        let _ = std::fs::remove_dir_all(dir.join(".git"));
+        ended?
+    } else {
+        open_editor(ctx, &file)?
     };
     if code != 0 {
         return Ok(Err(format!("the editor ended with {code}")));
@@ -59,11 +93,10 @@ pub(super) fn edit(ctx: &Context, sides: &Sides, open: &Open) -> Result<Result<V
 }
 
 /// Has the person's git a merge tool?
-fn tool(ctx: &Context) -> Option<()> {
+fn has_tool(ctx: &Context) -> bool {
     let cmd =
         Cmd::new("git", "look for a merge tool").args(["config", "--global", "merge.tool"]).answers(&[0, 1]);
-    let output = ctx.runner.answer(&cmd).ok()?;
-    (output.code == 0 && !output.stdout.is_empty()).then_some(())
+    ctx.runner.answer(&cmd).is_ok_and(|output| output.code == 0 && !output.stdout.is_empty())
 }
 
 /// A repository of its own in which the file is in conflict, so that `git mergetool` takes it.

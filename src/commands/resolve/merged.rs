@@ -171,6 +171,14 @@ pub(super) fn put(
         Swapped::Done | Swapped::Saved => {
             keeper.recover()?;
             let place = Path::new(&kept.place).join("files").join(&open.path);
+            // One of those that are stuck: the disk is full, or the rights are missing.
+            if place.symlink_metadata().is_err() {
+                let aside = sides.shown(ctx, Side::Local, &aside);
+                done.end = End::Failed(format!(
+                    "the version here could not be put into its backup: it is in {aside}, the new text is in its place, and the next `sinc resolve` tries again"
+                ));
+                return Ok(());
+            }
             if matches!(swapped, Swapped::Done) {
                 done.kept.push((Side::Local, place));
                 backups.push((Side::Local, kept.name));

@@ -5,6 +5,7 @@ mod automatic;
 mod base;
 mod both;
 mod edit;
+mod edited;
 mod merged;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use self::apply::{Done, End, How, Task, apply};
 pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell};
+use self::edited::Typed;
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};
@@ -74,7 +76,10 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
             dry_run(ctx, &open, way)
         };
     }
-    let left = match rounds(ctx, &sides, &mutagen, (args, way), &mut done) {
+    let mut typed = Typed::default();
+    let ended = rounds(ctx, &sides, &mutagen, (args, way), &mut done, &mut typed);
+    typed.tell(ctx);
+    let left = match ended {
         Ok(left) => left,
         Err(error) => return Err(cut_off(&done, error)),
     };
@@ -96,6 +101,7 @@ fn rounds(
     mutagen: &Mutagen,
     (args, way): (&cli::Resolve, Option<Way>),
     done: &mut Vec<Done>,
+    typed: &mut Typed,
 ) -> Result<Vec<String>> {
     let mut left: Vec<String> = Vec::new();
     let mut again: Option<BTreeSet<PathBuf>> = None;
@@ -111,13 +117,13 @@ fn rounds(
             break;
         }
         let Some(way) = way else {
-            left.append(&mut walk(ctx, sides, mutagen, open, done)?);
+            left.append(&mut walk(ctx, sides, mutagen, open, done, typed)?);
             left.extend(more(unknown));
             break;
         };
-        let (tasks, refused) = tasks(ctx, sides, open, way)?;
+        let (tasks, refused) = tasks(ctx, sides, open, way, typed)?;
         left.extend(refused);
-        let changed = settle_and_say((ctx, sides, mutagen), tasks, done)?;
+        let changed = settle_and_say((ctx, sides, mutagen), tasks, done, typed)?;
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
             // Mutagen names ten conflicts, and the version before of these: the next ten are named now.
@@ -147,12 +153,15 @@ fn settle_and_say(
     (ctx, sides, mutagen): (&Context, &Sides, &Mutagen),
     tasks: Vec<Task>,
     done: &mut Vec<Done>,
+    typed: &mut Typed,
 ) -> Result<Vec<Done>> {
     let mut tried = Vec::new();
     let result = apply(ctx, sides, mutagen, tasks, &mut tried);
+    tried.iter().filter(|one| one.end == End::Settled).for_each(|one| typed.settled(&one.task.open.path));
     let (changed, ended): (Vec<Done>, Vec<Done>) = tried.into_iter().partition(|one| one.end == End::Changed);
     ended.iter().for_each(|one| tell(ctx, sides, one));
     done.extend(ended);
+    typed.tell(ctx);
     result.map(|()| changed)
 }
 
@@ -233,10 +242,16 @@ fn find(
 }
 
 /// What is to be done with each; and why some cannot be.
-fn tasks(ctx: &Context, sides: &Sides, open: Vec<Open>, way: Way) -> Result<(Vec<Task>, Vec<String>)> {
+fn tasks(
+    ctx: &Context,
+    sides: &Sides,
+    open: Vec<Open>,
+    way: Way,
+    typed: &mut Typed,
+) -> Result<(Vec<Task>, Vec<String>)> {
     let (mut tasks, mut refused) = (Vec::new(), Vec::new());
     for one in open {
-        match how(ctx, sides, &one, way)? {
+        match how(ctx, sides, &one, way, typed)? {
             Ok(how) => tasks.push(Task { open: one, how }),
             Err(why) => refused.push(format!("{}: {why}", one.path.display())),
         }
@@ -244,13 +259,19 @@ fn tasks(ctx: &Context, sides: &Sides, open: Vec<Open>, way: Way) -> Result<(Vec
     Ok((tasks, refused))
 }
 
-fn how(ctx: &Context, sides: &Sides, open: &Open, way: Way) -> Result<Result<How, String>> {
+fn how(
+    ctx: &Context,
+    sides: &Sides,
+    open: &Open,
+    way: Way,
+    typed: &mut Typed,
+) -> Result<Result<How, String>> {
     Ok(match way {
         Way::Local => Ok(How::Local),
         Way::Remote => Ok(How::Remote),
         Way::Both => Ok(How::Both),
         Way::Merge => merged::merge(ctx, sides, open)?.map(|text| How::Text("merge", text)),
-        Way::Edit => edit::edit(ctx, sides, open)?.map(|text| How::Text("edit", text)),
+        Way::Edit => edit::edit(ctx, sides, open, typed)?.map(|text| How::Text("edit", text)),
     })
 }
 
@@ -279,6 +300,7 @@ fn walk(
     mutagen: &Mutagen,
     open: Vec<Open>,
     done: &mut Vec<Done>,
+    typed: &mut Typed,
 ) -> Result<Vec<String>> {
     let mut left = Vec::new();
     let diffs = diff::diffs(sides, &open)?;
@@ -310,7 +332,7 @@ fn walk(
                 left.extend(waiting.iter().map(|(one, _)| format!("{}: left as it is", one.path.display())));
                 break;
             }
-            Choice::Way(way) => how(ctx, sides, &one, way)?,
+            Choice::Way(way) => how(ctx, sides, &one, way, typed)?,
         };
         let how = match how {
             Ok(how) => how,
@@ -320,7 +342,7 @@ fn walk(
                 continue;
             }
         };
-        for _ in settle_and_say((ctx, sides, mutagen), vec![Task { open: one.clone(), how }], done)? {
+        for _ in settle_and_say((ctx, sides, mutagen), vec![Task { open: one.clone(), how }], done, typed)? {
             ctx.ui.note(&format!("{path} was changed meanwhile: it starts over"));
             let fresh = look::look(ctx, sides, mutagen, None)?.open;
             let fresh: Vec<Open> = fresh.into_iter().filter(|open| open.path == one.path).collect();
