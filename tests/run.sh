@@ -155,7 +155,7 @@ root_prefix() {
   local name
   as_root=(env "TB_ID=$TB_ID")
   [ "$(id -u)" = 0 ] || as_root=(sudo -n env "PATH=$PATH" "TB_ID=$TB_ID" ${TB_DIR:+"TB_DIR=$TB_DIR"})
-  for name in TB_SUITE SINC_HOSTILE SINC_HOSTILE_SEED SINC_INSTALL_FAULTS SINC_INSTALL_FAULTS_SEED SINC_TIERS SINC_TAILNET; do
+  for name in TB_SUITE SINC_HOSTILE SINC_HOSTILE_SEED SINC_INSTALL_FAULTS SINC_INSTALL_FAULTS_SEED SINC_TIERS SINC_TAILNET SINC_CUT_SECONDS; do
     [ -z "${!name:-}" ] || as_root+=("$name=${!name}")
   done
 }

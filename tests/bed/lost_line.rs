@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::lab::Lab;
 use super::support::terminal::Terminal;
-use super::support::{PATIENCE, wait_until};
+use super::support::{PATIENCE, variable, wait_until};
 
 #[test]
 fn a_connect_over_a_dead_line_ends_soon_with_the_reason() {
@@ -81,16 +81,21 @@ fn cut_and_change(lab: &Lab, root: &std::path::Path, text: &str) {
     wait_until("the link knows that the line is lost", PATIENCE, || link(lab).0["up"] == false);
 }
 
+/// `SINC_CUT_SECONDS` says how long the line is away, where it is to be for more than a few seconds.
 #[test]
 fn the_link_is_back_soon_after_the_line() {
     let lab = Lab::new();
+    let away = variable("SINC_CUT_SECONDS").map_or(0, |text| text.parse().unwrap());
     lab.bed(&["latency", "50"]);
     let root = lab.project("app", 50);
     lab.sandbox.sinc_in(&root, &["--no-attach"]).success();
     for round in 0..3 {
         wait_until_up(&lab);
         let text = format!("round {round}");
+        let cut = Instant::now();
         cut_and_change(&lab, &root, &text);
+        let away = Duration::from_secs(away);
+        wait_until("it was away for long enough", away + PATIENCE, || cut.elapsed() >= away);
         let status = lab.sandbox.sinc_in(&root, &["link", "status"]).success();
         assert!(status.stdout.contains("no line to the host"), "{status}");
         lab.bed(&["restore"]);

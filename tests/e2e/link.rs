@@ -692,12 +692,15 @@ fn what_cannot_be_written_there_holds_gits_move_and_is_told_once_it_has_lasted()
     let lasting = PATIENCE + Duration::from_secs(90);
     let said = crate::support::poll(lasting, || shown() == "not synced: sinc status");
     let (log, stands) = (shared.log(), shared.there(&["rev-parse", "HEAD"]));
-    let status = shared.bed.sandbox.sinc_in(&shared.here, &["status"]);
+    let git = shared.bed.sandbox.sinc_in(&shared.here, &["git"]);
     // Before anything may fail: the files are to go afterwards.
     lock_directory(&shared.bed, &shared.there.join("src"), false);
     assert!(said, "{log}");
     assert_eq!(stands, before, "{log}");
-    assert!(status.stdout.contains("src/one could not be written on the host"), "{status}\n{log}");
+    assert!(
+        git.stdout.contains("held: the files are not in step: src/one could not be written"),
+        "{git}\n{log}"
+    );
     wait_until("the desktop was told", PATIENCE, || !told().is_empty());
     assert!(told().contains("sinc: not all of app is synced src/one could not be written"), "{}", told());
     steps::write(&shared.here.join("top"), "it goes on\n");

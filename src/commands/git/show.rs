@@ -64,6 +64,12 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
         Some(why) => (told.state, told.why) = ("off", Some(why.to_owned())),
         None => with_sides(ctx, &session.remote, record, None, None, |sides| look(sides, &mut told))?,
     }
+    if told.state == "moving"
+        && let Some(why) =
+            super::super::link::git(ctx, record).as_deref().and_then(|it| it.strip_prefix("held: "))
+    {
+        (told.state, told.why) = ("held", Some(why.to_owned()));
+    }
     if ctx.ui.is_json() {
         ctx.print_json("git", &serde_json::to_value(&told)?);
         return Ok(0);
