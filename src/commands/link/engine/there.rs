@@ -322,6 +322,9 @@ impl Engine<'_> {
         self.file.why = Some(why);
         for session in &mut self.sessions {
             (session.placed, session.lost) = (false, true);
+            // What fails now does so for want of a line.
+            session.failing = None;
+            session.trouble.note(now, None);
             session.joiner.missed(now);
             session.git.works_there = Default::default();
             session.git.recent.missed(now);
