@@ -84,7 +84,7 @@ if [ "$part" = own ]; then
 part=end;
 fi;
 if [ -s "$t.out" ]; then
-case $part in same) ;; *) part=write;; esac;
+case $part in same) ;; *) part=told;; esac;
 GIT_INDEX_FILE=$t git update-index --skip-worktree -z --stdin <"$t.out" || refused "skip-worktree";
 fi;
 fi;
@@ -137,7 +137,7 @@ if [ -n "$late" ]; then move "$late"; fi;
 if [ -n "$toindex" ]; then mv -f "$t" .git/index || refused "the index"; fi;
 # After what is staged: as long as this is as it was, all of it is told anew.
 case $part in
-write) mkdir -p .git/info; mv -f "$t.sparse" .git/info/sparse-checkout; git config core.sparseCheckout true; git config core.sparseCheckoutCone false;;
+told) mkdir -p .git/info; mv -f "$t.sparse" .git/info/sparse-checkout; git config core.sparseCheckout true; git config core.sparseCheckoutCone false;;
 end) git config --unset core.sparseCheckout; git config --unset core.sparseCheckoutCone; rm -f .git/info/sparse-checkout;;
 esac;
 if [ "$have" = yes ]; then rm -f .git/index.lock; have=no;

@@ -232,7 +232,7 @@ fn the_host_puts_nothing_in_the_place_of_what_a_remote_has() {
         assert!(why.ends_with(&format!("`{way}` on the host")), "{why}");
         assert_ne!(git(&pair.here, &["rev-parse", "origin/main"]), evil);
         let full = name.replacen("refs/", "", 1);
-        git(&pair.there, &[&words[..1], &["-d", &full.split_once('/').unwrap().1]].concat());
+        git(&pair.there, &[&words[..1], &["-d", full.split_once('/').unwrap().1]].concat());
     }
     // What is beside them comes, and so does what has been made here.
     git(&pair.there, &["branch", "origins/main"]);

@@ -1,6 +1,6 @@
 //! What the settings name is not run by sinc's own git, whatever it is called.
 
-use super::super::cycle::{Refused, Wait};
+use super::super::cycle::Refused;
 use super::super::join::{How, join};
 use super::super::local::Local;
 use super::super::state::Name;
@@ -66,10 +66,17 @@ fn git_does_not_go_into_a_submodule_to_see_whether_the_files_are_there() {
     git(&pair.here, &["commit", "-qm", "with a submodule"]);
     pair.settle();
     let (tool, proof) = tool(&pair);
-    git(&pair.here.join("lib"), &["config", "core.fsmonitor", &tool]);
-    Pair::commit(&pair.there, "a", "2\n");
+    // Its own settings, and a file whose content git has to look at.
+    git(&pair.here.join("lib"), &["config", "filter.evil.clean", &tool]);
+    let info = pair.here.join(".git/modules/lib/info");
+    std::fs::create_dir_all(&info).unwrap();
+    std::fs::write(info.join("attributes"), "* filter=evil\n").unwrap();
+    let file = std::fs::File::options().append(true).open(pair.here.join("lib/inside")).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(100)).unwrap();
+    std::fs::write(pair.there.join("a"), "2\n").unwrap();
+    git(&pair.there, &["commit", "-qm", "a", "a"]);
     sync(&pair.here, &pair.there);
     pair.settle();
-    pair.with(|sides| (sides.files)(Wait::Whole)).unwrap();
+    assert_eq!(pair.with(|sides| sides.notes_of_files().unwrap()), Vec::<String>::new());
     assert!(!proof.exists(), "it was run");
 }
