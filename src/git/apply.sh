@@ -78,10 +78,13 @@ printf "%s" "$skip" >"$t.skip"; printf "%s" "$sparse" >"$t.sparse";
 GIT_INDEX_FILE=$t git ls-files -z -c -i -X "$t.skip" >"$t.out" 2>/dev/null;
 if [ "$(git config --type=bool core.sparseCheckout 2>/dev/null)" = true ]; then part=own; own_sparse || refused "the sparse checkout"; fi;
 if [ "$part" = own ] && cmp -s "$t.sparse" .git/info/sparse-checkout; then part=same; fi;
-# It was told otherwise before: what fits no pattern any more is there again.
+# It was told otherwise before: what fits no pattern any more is there again. Where it is not, it stays no deletion.
 if [ "$part" = own ]; then
-{ GIT_INDEX_FILE=$t git ls-files -z >"$t.all" && GIT_INDEX_FILE=$t git update-index --no-skip-worktree -z --stdin <"$t.all"; } || refused "skip-worktree";
 part=end;
+GIT_INDEX_FILE=$t git ls-files -t | sed -n "s/^S //p" >"$t.all";
+GIT_INDEX_FILE=$t git update-index --no-skip-worktree --stdin <"$t.all" || refused "skip-worktree";
+GIT_INDEX_FILE=$t git ls-files -d | grep -F -x -f "$t.all" >"$t.new";
+if [ -s "$t.new" ]; then part=told; GIT_INDEX_FILE=$t git update-index --skip-worktree --stdin <"$t.new" || refused "skip-worktree"; fi;
 fi;
 if [ -s "$t.out" ]; then
 case $part in same) ;; *) part=told;; esac;

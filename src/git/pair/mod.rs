@@ -706,6 +706,14 @@ fn git_on_the_host_is_told_anew_what_the_sync_leaves_out() {
     std::fs::remove_dir_all(pair.there.join("dist")).unwrap();
     left_out(&mut pair, &["dist"]);
     assert_eq!(flags(&pair), "S dist/x\nH out/x.o");
+    // What is not there yet is no deletion; as soon as it is, git sees what becomes of it.
+    left_out(&mut pair, &["nothing"]);
+    assert_eq!(flags(&pair), "S dist/x\nH out/x.o");
+    std::fs::create_dir(pair.there.join("dist")).unwrap();
+    std::fs::write(pair.there.join("dist/x"), "new\n").unwrap();
+    assert_eq!(git(&pair.there, &["status", "--porcelain"]), " M dist/x");
+    std::fs::remove_dir_all(pair.there.join("dist")).unwrap();
+    left_out(&mut pair, &["dist"]);
     // One that an earlier version wrote is sinc's, too.
     let text = told(&pair).unwrap();
     std::fs::write(pair.there.join(".git/info/sparse-checkout"), text.split_once('\n').unwrap().1).unwrap();
