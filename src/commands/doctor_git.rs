@@ -13,7 +13,7 @@ use crate::process::Cmd;
 use crate::provision::facts::Facts;
 
 /// Settings that name a program, a directory of programs, or a file with more settings.
-const NAMING: &str = r"^(core\.(hookspath|fsmonitor)|include\.path|includeif\..*\.path)$";
+const NAMING: &str = r"^(core\.(hookspath|fsmonitor)|hook\..*\.command|include\.path|includeif\..*\.path)$";
 
 /// Since when git has `safe.bareRepository` (its release notes of 2.38.0).
 const KNOWS_BARE: (u32, u32) = (2, 38);
@@ -107,8 +107,9 @@ fn within(root: &Path, said: &str) -> Vec<String> {
         let file = root.join(origin.strip_prefix("file:").unwrap_or_default());
         // A path in an include is meant from its file, the others from the top of the project.
         let from = if name.starts_with("include") { file.parent().unwrap_or(root) } else { root };
-        let program = if name == "core.fsmonitor" { value.split(' ').next().unwrap_or(value) } else { value };
-        if name == "core.fsmonitor" && !program.contains('/') {
+        let is_command = name == "core.fsmonitor" || name.starts_with("hook.");
+        let program = if is_command { value.split(' ').next().unwrap_or(value) } else { value };
+        if is_command && !program.contains('/') {
             continue;
         }
         if is_synced(root, &from.join(program)) {
@@ -160,6 +161,8 @@ mod tests {
             ("file:.git/config", "core.fsmonitor\ntrue"),
             ("file:.git/config", "core.fsmonitor\nrs-git-fsmonitor"),
             ("file:.git/config", "core.fsmonitor\n./tools/\u{1b}[2Jwatch --fast"),
+            ("file:.git/config", "hook.lint.command\ntools/lint --all"),
+            ("file:.git/config", "hook.lint too.command\nlint --all"),
         ];
         let said: String = said.map(|(origin, setting)| format!("{origin}\0{setting}\0")).concat();
         assert_eq!(
@@ -168,7 +171,8 @@ mod tests {
                 "core.hookspath = .husky",
                 "include.path = ../team.gitconfig",
                 "includeif.gitdir:/p/.path = /p/app/x",
-                "core.fsmonitor = ./tools/?[2Jwatch --fast"
+                "core.fsmonitor = ./tools/?[2Jwatch --fast",
+                "hook.lint.command = tools/lint --all"
             ]
         );
     }

@@ -20,7 +20,7 @@ shift;
 t=.git/sinc/a.$$;
 have=no; keeps=no;
 finish() {
-rm -f "$t" "$t.lock" "$t.moves" "$t.mine" "$t.was" "$t.skip" "$t.out" "$t.new";
+rm -f "$t" "$t.lock" "$t.moves" "$t.mine" "$t.was" "$t.skip" "$t.sparse" "$t.all" "$t.out" "$t.new";
 if [ "$have" = yes ]; then rm -f .git/index.lock; fi;
 # That the reflog holds the old values is enough: the name goes back to where nobody notices it.
 if [ "$keeps" = yes ]; then git update-ref -m "-" refs/sinc/keep HEAD 2>/dev/null; fi;
@@ -30,14 +30,14 @@ refused() { put refused "$1"; exit 0; };
 mkdir -p .git/sinc;
 unlock_dead;
 filtered=$(git config --get-regexp "^filter[.].*[.](clean|process)$" 2>/dev/null);
-no_filters;
+no_programs;
 case ${1:-} in "pack "*)
 p=${1#pack }; shift;
 printf "%s" "${p##* }" | base64 -d 2>/dev/null | git unpack-objects -q >/dev/null 2>&1;
 whole "${p% *}" || refused pack;;
 esac;
 find .git/sinc .git/refs/sinc "(" -name "[as].*" -mmin +10 -o -name "*.lock" -mmin +10 -o -name "q.*" -mmin +1440 ")" -exec rm -rf "{}" + 2>/dev/null;
-early=; refs=; late=; head=; tohead=; said=; toindex=; was=none; skip=; sparse=; verify=no;
+early=; refs=; late=; head=; tohead=; said=; toindex=; was=none; skip=; sparse=; part=none; verify=no;
 # Is it as it was, and nobody at work?
 as_it_was() {
 for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply sequencer HEAD.lock; do
@@ -73,11 +73,21 @@ if [ -n "$toindex" ]; then
 if [ "$was" = none ]; then GIT_INDEX_FILE=$t git read-tree "$toindex" || refused "read-tree";
 # What was only announced (`git add -N`) is in no tree, and in the way of what brings it: then the new one is taken as it is.
 else GIT_INDEX_FILE=$t git read-tree -i -m "$was" "$toindex" 2>/dev/null || GIT_INDEX_FILE=$t git read-tree -i -m "$toindex" || refused "read-tree"; fi;
-if [ -n "$skip" ]; then
-printf "%s" "$skip" >"$t.skip";
+if [ -n "$sparse" ]; then
+printf "%s" "$skip" >"$t.skip"; printf "%s" "$sparse" >"$t.sparse";
 GIT_INDEX_FILE=$t git ls-files -z -c -i -X "$t.skip" >"$t.out" 2>/dev/null;
+if [ "$(git config --type=bool core.sparseCheckout 2>/dev/null)" = true ]; then part=own; own_sparse || refused "the sparse checkout"; fi;
+if [ "$part" = own ] && cmp -s "$t.sparse" .git/info/sparse-checkout; then part=same; fi;
+# It was told otherwise before: what fits no pattern any more is there again. Where it is not, it stays no deletion.
+if [ "$part" = own ]; then
+part=end;
+GIT_INDEX_FILE=$t git ls-files -t | sed -n "s/^S //p" >"$t.all";
+GIT_INDEX_FILE=$t git update-index --no-skip-worktree --stdin <"$t.all" || refused "skip-worktree";
+GIT_INDEX_FILE=$t git ls-files -d | grep -F -x -f "$t.all" >"$t.new";
+if [ -s "$t.new" ]; then part=told; GIT_INDEX_FILE=$t git update-index --skip-worktree --stdin <"$t.new" || refused "skip-worktree"; fi;
+fi;
 if [ -s "$t.out" ]; then
-if [ "$(git config core.sparseCheckout)" = true ]; then :; else mkdir -p .git/info; printf "%s" "$sparse" >.git/info/sparse-checkout; git config core.sparseCheckout true; git config core.sparseCheckoutCone false; fi;
+case $part in same) ;; *) part=told;; esac;
 GIT_INDEX_FILE=$t git update-index --skip-worktree -z --stdin <"$t.out" || refused "skip-worktree";
 fi;
 fi;
@@ -89,7 +99,7 @@ if [ "$was" = none ]; then was=$(git hash-object -t tree /dev/null); fi;
 changed() { git -c core.quotePath=false diff-tree -r --no-renames --name-only "$@" "$was" "$toindex"; };
 # A name that git quotes cannot be looked for.
 changed >"$t.new" || refused files;
-GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --name-only >"$t.out" || refused files;
+GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --ignore-submodules=dirty --name-only >"$t.out" || refused files;
 if grep -F -x -q -f "$t.out" "$t.new"; then refused files; fi;
 if [ -n "$(changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then echo x; fi;; *) echo x;; esac; done)" ]; then refused files; fi;
 fi;
@@ -128,6 +138,11 @@ refs/heads/*) git symbolic-ref -m "${said:-sinc}" HEAD "$tohead" || refused "HEA
 esac;
 if [ -n "$late" ]; then move "$late"; fi;
 if [ -n "$toindex" ]; then mv -f "$t" .git/index || refused "the index"; fi;
+# After what is staged: as long as this is as it was, all of it is told anew.
+case $part in
+told) mkdir -p .git/info; mv -f "$t.sparse" .git/info/sparse-checkout; git config core.sparseCheckout true; git config core.sparseCheckoutCone false;;
+end) git config --unset core.sparseCheckout; git config --unset core.sparseCheckoutCone; rm -f .git/info/sparse-checkout;;
+esac;
 if [ "$have" = yes ]; then rm -f .git/index.lock; have=no;
 else
 # Who works on the files by now may be on the way to a branch as it was: then all goes back.

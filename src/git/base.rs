@@ -20,6 +20,8 @@ pub struct Base {
     pub head: Option<Head>,
     /// What was staged.
     pub index: Option<Oid>,
+    /// What git on the host was last told that the sync leaves out, as [`super::left_out::mark`] has it.
+    pub left_out: Option<String>,
     /// Branches that the host has deleted or set back with many others, and of which nobody has said yet what becomes of them.
     pub held: BTreeSet<Name>,
     /// Branches.

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide};
+use super::decide::{Differs, Moves, Plan, Question, Staged, Waits, decide, held};
 use super::local::Local;
-use super::state::{Head, Name, Oid, Snapshot, State, Tool, Which, parse};
+use super::state::{Head, Index, Name, Oid, Snapshot, State, Tool, Which, parse};
 use super::transport::{Tell, Transport};
 use super::{APPLY, SETUP, SNAPSHOT, apply, base, left_out, limits, merge, setup, unsent};
 use crate::ignore::is_misleading;
@@ -129,6 +129,7 @@ impl Sides<'_> {
             version: state.version,
             filters: state.filters.clone(),
             partial: state.limits.contains("partial"),
+            sparse: state.limits.contains("sparse"),
         };
         let mut there = match parse(&there?, Which::There)? {
             Snapshot::Here(state) => state,
@@ -208,6 +209,33 @@ impl Sides<'_> {
         Ok(left_out::note(tracked.split(|byte| *byte == 0), &self.ignores))
     }
 
+    /// What a person should know of files here that git on the host, or the other way round, does not see as they are.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn notes_of_files(&self) -> Result<Vec<String>> {
+        let ask = |cmd| -> Result<Vec<u8>> { Ok(self.local.runner().answer(&cmd)?.stdout) };
+        let flags = ask(self.local.git("list what is tracked").args(["ls-files", "-v", "-z"]))?;
+        // No filter is run, and no program that shows what differs.
+        let changed = self.local.git_with("look for changed files", &self.local.no_filters()?).args([
+            "diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=dirty",
+            "--no-renames",
+            "--name-only",
+            "-z",
+        ]);
+        let changed = ask(changed)?;
+        let nested = nested(&self.local)?;
+        let all = [
+            left_out::flagged(flags.split(|byte| *byte == 0)),
+            left_out::stale(changed.split(|byte| *byte == 0), &self.ignores),
+            left_out::repositories(&nested),
+        ];
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// Decides what is to be moved.
     #[must_use]
     pub fn decide(&self, here: &State, there: &State, refused: &Refused) -> Plan {
@@ -281,6 +309,18 @@ impl Sides<'_> {
             }
             Staged::Same | Staged::Apart => {}
         }
+        // What the sync leaves out is told git on the host with what is staged, and once more where it is another now.
+        let left_out = left_out::mark(&self.ignores);
+        let before = base::read(&self.base).map(|base| base.left_out);
+        let told = before.clone().flatten();
+        let tell =
+            matches!(there.index, Index::Tree(_)) && before.is_some() && told.as_ref() != Some(&left_out);
+        if tell && index_there.is_none() {
+            index_there = there.index.tree();
+        }
+        if index_there.is_some() {
+            plan.base.left_out = Some(left_out);
+        }
         let known = there.named();
         needed.retain(|oid| !known.contains(oid));
         let known = known.into_iter().filter(|oid| !refused.contains_key(*oid)).cloned().collect();
@@ -303,7 +343,8 @@ impl Sides<'_> {
         let mut in_step = sides.iter().all(|(_, _, _, index, stands)| index.is_none() && !stands);
         let wait = if sides.iter().any(|(_, state, _, index, stands)| {
             index.is_none() && *stands || index.is_some() && !state.filters.0.is_empty()
-        }) {
+        }) || tell && told.is_some()
+        {
             Wait::Whole
         } else {
             Wait::Pending
@@ -311,7 +352,7 @@ impl Sides<'_> {
         let mut unwritten = None;
         if !in_step {
             match ((self.files)(wait), wait) {
-                (Err(why), Wait::Whole) => return Ok(held(&why)),
+                (Err(why), Wait::Whole) => return Ok(not_in_step(&why)),
                 (Ok(why), Wait::Whole) => (in_step, unwritten) = (why.is_none(), why),
                 (_, Wait::Pending) => {}
             }
@@ -357,9 +398,9 @@ impl Sides<'_> {
                         }
                         Some("files") if !in_step => match unwritten {
                             // One of those that it could not write is git's.
-                            Some(why) => return Ok(held(&why)),
+                            Some(why) => return Ok(not_in_step(&why)),
                             None => match (self.files)(Wait::Whole) {
-                                Err(why) => return Ok(held(&why)),
+                                Err(why) => return Ok(not_in_step(&why)),
                                 Ok(why) => (in_step, unwritten) = (why.is_none(), why),
                             },
                         },
@@ -376,8 +417,14 @@ impl Sides<'_> {
                 lines(&answer).get("moved").context("a move of the repository broke off")?;
                 // It is tried again; and nobody takes it for dropped, or for a new one.
                 let left = stashes(&answer, "left ");
+                let stays = stashes(&answer, "stays ");
+                for (some, taken) in [(&left, true), (&stays, false)] {
+                    if !some.is_empty() {
+                        plan.waits.push(held::stash(which, held::stash_stays(which, taken)));
+                    }
+                }
                 base.stash.retain(|oid| !left.contains(oid));
-                base.stash.extend(stashes(&answer, "stays "));
+                base.stash.extend(stays);
             }
         }
         if base::read(&self.base).as_ref() != Some(&base) {
@@ -450,7 +497,7 @@ fn not_all() -> Outcome {
     Outcome::Again("what git on the host takes".to_owned())
 }
 
-fn held(why: &str) -> Outcome {
+fn not_in_step(why: &str) -> Outcome {
     Outcome::Held(format!("the files are not in step: {why}"))
 }
 
@@ -461,6 +508,18 @@ fn keep_current(here: &mut State) {
     here.tags.clear();
     here.origin.clear();
     here.stash.clear();
+}
+
+/// Directories here that git takes for repositories of their own and does not track.
+///
+/// # Errors
+/// Git cannot be asked.
+pub(super) fn nested(local: &Local) -> Result<Vec<String>> {
+    let words = ["ls-files", "-o", "--directory", "--exclude-standard", "-z"];
+    let said = local.runner().answer(&local.git("look for repositories in it").args(words))?.stdout;
+    let directories = said.split(|byte| *byte == 0).filter_map(|path| std::str::from_utf8(path).ok());
+    let is = |path: &&str| path.ends_with('/') && local.project().join(path).join(".git").exists();
+    Ok(directories.filter(is).map(str::to_owned).collect())
 }
 
 /// The stashes that git would not take, or not drop.

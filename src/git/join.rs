@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::cycle::{Looked, Outcome, Refused, Sides, Wait, busy};
 use super::decide::{Moves, RefMove, held, locks};
 use super::local::Local;
-use super::merge::{own, put_together};
+use super::merge::{changes, drop_taken_back, own, put_together};
 use super::state::{Name, Oid, State, Which};
 use super::{APPLY, apply, base, left_out};
 
@@ -132,11 +132,21 @@ fn move_both(
     }
     let mut base = base::read(&sides.base).unwrap_or_default();
     let mut index: BTreeMap<Which, Oid> = BTreeMap::new();
+    let mut overruled: BTreeSet<Which> = BTreeSet::new();
     if let Some(to) = &to {
         let tree = sides.local.tree_of(to).context("the branch leads to no commit")?;
-        let (mine, theirs) = (own(&sides.local, here, None)?, own(&sides.local, there, None)?);
+        let (mut mine, mut theirs) = (own(&sides.local, here, None)?, own(&sides.local, there, None)?);
+        for (side, state, staged) in [(Which::Here, here, &mut mine), (Which::There, there, &mut theirs)] {
+            // What was staged before does not take back what comes from the other side.
+            if stands(state) && drop_taken_back(staged, &changes(&sides.local, &state.tree(), &tree)?) {
+                overruled.insert(side);
+            }
+        }
         if stands(here) && stands(there) {
             // What is staged on either side stays staged on both; of the same path, what is staged here.
+            if theirs.iter().any(|(path, entry)| mine.get(path).is_some_and(|other| other != entry)) {
+                overruled.insert(Which::There);
+            }
             let both = put_together(&sides.local, &tree, &[&theirs, &mine])?;
             index = BTreeMap::from([(Which::Here, both.clone()), (Which::There, both.clone())]);
             base.index = Some(both);
@@ -177,6 +187,8 @@ fn move_both(
             moves.keep.extend(old.iter().filter(|old| !leads(old)).map(|old| (old.clone(), full.clone())));
             moves.refs.push(RefMove { name: full, old, new: to.clone(), early: false });
         }
+        let staged = state.wrap.iter().filter(|_| overruled.contains(&which));
+        moves.keep.extend(staged.map(|oid| (oid.clone(), format!("what was staged {}", which.at()))));
         for mut words in apply::calls(state, &moves, index.get(&which)) {
             if which == Which::There {
                 words.extend(left_out::words(&sides.ignores));
@@ -202,14 +214,11 @@ fn move_both(
 
 /// A merge in memory; which files it cannot merge.
 fn merged(local: &Local, ours: &Oid, theirs: &Oid) -> Result<Result<Oid, Vec<String>>> {
-    // To make line ends alike git would run the filters.
-    let mut cmd = local.git("merge two commits").args(["-c", "merge.renormalize=false"]);
     // The project's attributes, which the host can write, choose a driver: none is run.
-    let list =
-        local.git("read settings").args(["config", "--name-only", "--get-regexp", "^merge[.].*[.]driver$"]);
-    for name in local.read(&list.answers(&[0, 1]))?.lines() {
-        cmd = cmd.arg("-c").arg(format!("{name}=false"));
-    }
+    let drivers = local.settings("^merge[.].*[.]driver$")?;
+    let off: Vec<_> = drivers.into_iter().map(|name| (name, "false".to_owned())).collect();
+    // To make line ends alike git would run the filters.
+    let cmd = local.git_with("merge two commits", &off).args(["-c", "merge.renormalize=false"]);
     let words =
         ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours.as_str(), theirs.as_str()];
     let output = local.runner().answer(&cmd.args(words).answers(&[0, 1]))?;

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest, Sha256};
+
 use crate::ignore::{ALWAYS, MARKER, is_misleading};
 use crate::link::exclude::{Rules, alternatives};
 use crate::process::quote::universal;
@@ -12,12 +14,26 @@ const MOST_PATTERNS: usize = 300;
 /// So many bytes of them, too.
 const MOST_OF_PATTERNS: usize = 12 * 1024;
 
+/// The first line of the file that says what is checked out, by which its scripts know that it is sinc's.
+const SPARSE: &str = "# sinc: what the sync leaves out is not here";
+
+/// By this it is known again what git there was told.
+#[must_use]
+pub fn mark(patterns: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for word in words(patterns) {
+        hash.update(word.as_bytes());
+        hash.update(b"\n");
+    }
+    hex::encode(&hash.finalize()[..8])
+}
+
 /// The words for `apply.sh`, by the sync's patterns. In the file that says what is checked out it is the other way round.
 #[must_use]
 pub fn words(patterns: &[String]) -> Vec<String> {
     let patterns = told(patterns);
     let mut words: Vec<String> = patterns.iter().map(|pattern| format!("skip {pattern}")).collect();
-    words.push("sparse /*".to_owned());
+    words.extend([SPARSE, "/*"].map(|line| format!("sparse {line}")));
     words.extend(patterns.iter().map(|pattern| match pattern.strip_prefix('!') {
         Some(back) => format!("sparse {back}"),
         None => format!("sparse !{pattern}"),
@@ -67,8 +83,7 @@ pub fn note<'a>(tracked: impl Iterator<Item = &'a [u8]>, patterns: &[String]) ->
     }
     let looks_deleted = !lost.is_empty();
     let files = if looks_deleted { &lost } else { &quiet };
-    let first = String::from_utf8_lossy(files.first()?);
-    let first: String = first.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect();
+    let first = shown(files.first()?);
     let count = files.len();
     let text = if looks_deleted {
         format!(
@@ -83,6 +98,57 @@ pub fn note<'a>(tracked: impl Iterator<Item = &'a [u8]>, patterns: &[String]) ->
         )
     };
     Some(Note { text, looks_deleted })
+}
+
+/// A path as it can be shown.
+fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    text.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Are there tracked files that git here does not look at? `listed` is what `git ls-files -v` says of each.
+#[must_use]
+pub fn flagged<'a>(listed: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let path = |line: &'a [u8]| match line {
+        [tag, b' ', path @ ..] if *tag == b'S' || tag.is_ascii_lowercase() => Some(path),
+        _ => None,
+    };
+    let files: Vec<&[u8]> = listed.filter_map(path).collect();
+    let first = shown(files.first()?);
+    Some(format!(
+        "git here does not look at tracked files ({}, as `{first}`: `--skip-worktree` or `--assume-unchanged`), and git on the host \
+         does: what they are here is synced, and `git commit -a` there commits it, or that they are gone: `git update-index \
+         --assume-unchanged PATH` there, too",
+        files.len()
+    ))
+}
+
+/// Are there tracked files which the sync leaves out and that are not as git has them? `changed` are all that are not.
+#[must_use]
+pub fn stale<'a>(changed: impl Iterator<Item = &'a [u8]>, patterns: &[String]) -> Option<String> {
+    let (rules, mut seen) = (Rules::new(patterns), HashMap::new());
+    let files: Vec<&[u8]> = changed
+        .filter(|path| !path.is_empty() && *path != MARKER.as_bytes() && is_left_out(path, &rules, &mut seen))
+        .collect();
+    let first = shown(files.first()?);
+    Some(format!(
+        "tracked files that the sync leaves out are not here as they are committed ({}, as `{first}`): they stay as they are where the \
+         host goes to another commit, and `git commit -a` here would take theirs back: `git restore PATH` gets them, if it was not \
+         you who changed them",
+        files.len()
+    ))
+}
+
+/// Are there repositories of their own in the project?
+#[must_use]
+pub fn repositories(nested: &[String]) -> Option<String> {
+    let first = shown(nested.first()?.as_bytes());
+    Some(format!(
+        "there are repositories of their own in the project ({}, as `{first}`): their files are synced, their git is not. Git on the \
+         host was told to leave out those that were here when it was set up; of a later one `git add -A` there takes the files: \
+         `echo /{first} >>.git/info/exclude` there",
+        nested.len()
+    ))
 }
 
 /// Is this file left out, or a directory above it? Those are asked once.
@@ -119,7 +185,14 @@ mod tests {
         assert_eq!(skip, ["skip *.o", "skip *.a", "skip !/keep/x/", "skip !/keep/y/"]);
         assert_eq!(
             said[4..],
-            ["sparse /*", "sparse !*.o", "sparse !*.a", "sparse /keep/x/", "sparse /keep/y/"]
+            [
+                &format!("sparse {SPARSE}"),
+                "sparse /*",
+                "sparse !*.o",
+                "sparse !*.a",
+                "sparse /keep/x/",
+                "sparse /keep/y/"
+            ]
         );
         let many: Vec<String> = (0..400).map(|at| format!("n{at}")).collect();
         assert_eq!(told(&many).len(), MOST_PATTERNS);
@@ -139,5 +212,19 @@ mod tests {
         assert!(lost.text.contains("(1, as `src/main.o`)") && lost.looks_deleted, "{lost:?}");
         let marker = note([MARKER.as_bytes()].into_iter(), &patterns(ALWAYS)).unwrap();
         assert!(marker.text.contains("git rm --cached .sinc-session"), "{marker:?}");
+    }
+
+    #[test]
+    fn files_that_the_two_gits_see_otherwise_are_named() {
+        let all = |text: &'static str| text.split('|').map(str::as_bytes);
+        assert_eq!(flagged(all("H a|M b|S|")), None);
+        let said = flagged(all("H a|S b c|h d|")).unwrap();
+        assert!(said.contains("(2, as `b c`"), "{said}");
+        assert_eq!(stale(all("a|.sinc-session|"), &patterns(&["dist", MARKER])), None);
+        let said = stale(all("a|dist/x|"), &patterns(&["dist"])).unwrap();
+        assert!(said.contains("(1, as `dist/x`)") && said.contains("`git restore PATH`"), "{said}");
+        assert_eq!(repositories(&[]), None);
+        let said = repositories(&["lib/".to_owned()]).unwrap();
+        assert!(said.contains("`echo /lib/ >>.git/info/exclude`"), "{said}");
     }
 }

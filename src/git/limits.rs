@@ -28,6 +28,14 @@ pub fn refused(here: &Tool, there: &Tool) -> Option<String> {
                 .to_owned(),
         );
     }
+    for (tool, side, who) in [(here, "here", ""), (there, "on the host", " that sinc has not made")] {
+        if tool.sparse {
+            return Some(format!(
+                "the repository {side} is a sparse checkout{who}: what it leaves out would look deleted on the other side, and \
+                 `git commit -a` there would delete it: `git sparse-checkout disable` {side} brings all of it"
+            ));
+        }
+    }
     let (set_here, used) = &here.filters;
     let lacks = used.iter().find(|filter| set_here.contains(*filter) && !there.filters.0.contains(*filter));
     lacks.map(|filter| {
@@ -147,7 +155,7 @@ mod tests {
 
     fn tool(minor: u32, set: &[&str], used: &[&str]) -> Tool {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Tool { version: (2, minor), filters: (all(set), all(used)), partial: false }
+        Tool { version: (2, minor), filters: (all(set), all(used)), ..Tool::default() }
     }
 
     #[test]
@@ -158,6 +166,12 @@ mod tests {
             (tool(33, &[], &[]), good.clone(), "git here is 2.33, and 2.34 is needed: update it"),
             (good.clone(), tool(25, &[], &[]), "git on the host is 2.25, and 2.34 is needed: update it"),
             (Tool { partial: true, ..good.clone() }, good.clone(), "`git fetch --refetch --no-filter`"),
+            (Tool { sparse: true, ..good.clone() }, good.clone(), "`git sparse-checkout disable` here"),
+            (
+                good.clone(),
+                Tool { sparse: true, ..good.clone() },
+                "`git sparse-checkout disable` on the host",
+            ),
             (tool(40, &["lfs"], &["lfs"]), good.clone(), "install git-lfs there and run `git lfs install`"),
             (
                 tool(40, &["x", "crypt"], &["crypt"]),

@@ -1,6 +1,6 @@
 //! Git on this side, with nothing that the project's or the person's settings could make it run.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,13 +47,14 @@ pub struct Local {
     runner: Runner,
     project: PathBuf,
     ancestors: RefCell<BTreeMap<(Oid, Oid), bool>>,
+    hooks: OnceCell<Vec<(String, String)>>,
 }
 
 impl Local {
     /// The repository of this project.
     #[must_use]
     pub fn new(runner: Runner, project: &Path) -> Self {
-        Self { runner, project: project.to_owned(), ancestors: RefCell::default() }
+        Self { runner, project: project.to_owned(), ancestors: RefCell::default(), hooks: OnceCell::new() }
     }
 
     /// The project's directory.
@@ -71,6 +72,54 @@ impl Local {
     /// A call of git.
     #[must_use]
     pub fn git(&self, why: &str) -> Cmd {
+        self.git_with(why, &[])
+    }
+
+    /// A call of git with more settings, whose names may have anything in them.
+    #[must_use]
+    pub fn git_with(&self, why: &str, more: &[(String, String)]) -> Cmd {
+        let hooks = self.hooks.get_or_init(|| {
+            let names = self.settings(r"^hook[.].*[.](command|event)$").unwrap_or_default();
+            let off = |name: String| {
+                let (hook, _) = name.rsplit_once('.')?;
+                Some((format!("{hook}.enabled"), "false".to_owned()))
+            };
+            names.into_iter().filter_map(off).collect()
+        });
+        let mut cmd = self.plain(why);
+        let mut count = 0;
+        for (name, value) in hooks.iter().chain(more) {
+            cmd = cmd
+                .env(format!("GIT_CONFIG_KEY_{count}"), name)
+                .env(format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
+        }
+        if count > 0 { cmd.env("GIT_CONFIG_COUNT", count.to_string()) } else { cmd }
+    }
+
+    /// The names of the settings that fit, as they are in whatever file.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn settings(&self, fit: &str) -> Result<Vec<String>, ProcessError> {
+        let cmd = self.plain("read settings").args(["config", "--name-only", "--get-regexp", fit]);
+        Ok(self.read(&cmd.answers(&[0, 1]))?.lines().map(str::to_owned).collect())
+    }
+
+    /// The settings that have git run no filter of a file.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn no_filters(&self) -> Result<Vec<(String, String)>, ProcessError> {
+        let names = self.settings(r"^filter[.].*[.](clean|smudge|process|required)$")?;
+        let off = |name: String| {
+            let value = if name.ends_with(".required") { "false" } else { "" };
+            (name, value.to_owned())
+        };
+        Ok(names.into_iter().map(off).collect())
+    }
+
+    fn plain(&self, why: &str) -> Cmd {
         let mut cmd = Cmd::new("git", why)
             .untranslated()
             .deadline(DEADLINE)

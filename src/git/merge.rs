@@ -93,7 +93,18 @@ pub(super) fn own(local: &Local, side: &State, agreed: Option<&Oid>) -> Result<C
     Ok(own)
 }
 
-fn changes(local: &Local, from: &Oid, to: &Oid) -> Result<Changes> {
+/// Takes out what would take back what was committed meanwhile. Was there any?
+pub(super) fn drop_taken_back(own: &mut Changes, moved: &Changes) -> bool {
+    let all = own.len();
+    own.retain(|path, entry| moved.get(path).is_none_or(|theirs| theirs == entry));
+    own.len() < all
+}
+
+/// Which paths differ between two trees or commits, and what the second one has there.
+///
+/// # Errors
+/// Git fails.
+pub(super) fn changes(local: &Local, from: &Oid, to: &Oid) -> Result<Changes> {
     let words = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", from.as_str(), to.as_str()];
     let said = local.runner().answer(&local.git("compare what is staged").args(words))?.stdout;
     let mut parts = said.split(|byte| *byte == 0);

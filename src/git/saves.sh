@@ -8,6 +8,7 @@ echo "sinc-begin 1";
 cd "$1" 2>/dev/null || exit 0;
 [ -d .git/objects ] || { put end yes; exit 0; };
 what=$2; shift 2;
+no_programs;
 t=.git/sinc/k.$$; mkdir -p .git/sinc;
 finish() { rm -f "$t" "$t.lock" "$t.f" "$t.o" "$t.k" "$t.n"; };
 trap finish EXIT;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::cycle;
 use super::local::Local;
 use super::state::{Head, State};
 
@@ -47,6 +48,10 @@ pub fn words(local: &Local, here: &State, otherwise: &Path) -> Result<Vec<String
     for pattern in excludes(local, otherwise) {
         set("exclude", &pattern);
     }
+    // A repository in this one is none there: git would take its files for the project's.
+    for path in cycle::nested(local)?.iter().filter(|path| is_plain(path)) {
+        set("exclude", &format!("/{path}"));
+    }
     // The marker that says whose the directory is.
     set("exclude", "/.sinc-session");
     Ok(words)
@@ -74,6 +79,11 @@ fn excludes(local: &Local, otherwise: &Path) -> Vec<String> {
     }
     patterns.drain(..patterns.len().saturating_sub(500));
     patterns
+}
+
+/// Does it stand for itself alone as a pattern?
+fn is_plain(path: &str) -> bool {
+    !path.contains(|c: char| c.is_control() || "*?[]\\ ".contains(c))
 }
 
 /// The address of a remote without who logs in there; nothing where it is a path of this computer.

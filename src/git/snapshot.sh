@@ -10,7 +10,7 @@ shift;
 command -v git >/dev/null 2>&1 || { put repo no-git; put end yes; exit 0; };
 put version "$(git version)";
 if [ -L .git ] || [ -f .git ]; then put repo elsewhere; put end yes; exit 0; fi;
-c=$(git config --name-only --get-regexp "^(remote[.].*[.](promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null);
+c=$(git config --name-only --get-regexp "^(core[.]sparsecheckout|remote[.].*[.](url|fetch|promisor|partialclonefilter)|filter[.].*[.](clean|process))$" 2>/dev/null);
 if [ -n "$c" ]; then printf "%s" "$c$nl" | while IFS= read -r l; do put config "$l set"; done; fi;
 if [ -d .git/objects ] && [ -d .git/refs ] && [ -f .git/HEAD ]; then put repo here; else put repo none; put end yes; exit 0; fi;
 # An older git understands nothing of a repository with what it does not know.
@@ -18,6 +18,7 @@ x=$(git config --file .git/config --get-regexp "^extensions[.](objectformat|refs
 if [ -n "$x" ]; then printf "%s" "$x$nl" | while IFS= read -r l; do put config "$l"; done; fi;
 case "$x$nl" in *" sha256$nl"* | *" reftable"*) put end yes; exit 0;; esac;
 unlock_dead;
+no_programs;
 # The empty tree is never sent, so it is made on each side.
 if [ -d .git/sinc ]; then :; else put fresh yes; mkdir .git/sinc && git hash-object -w -t tree /dev/null >/dev/null; fi;
 if [ -e .git/sinc/set-up ]; then :; else put plain yes; fi;
@@ -30,6 +31,7 @@ fi;
 if [ -s .git/sinc/id ]; then i=; IFS= read -r i <.git/sinc/id; put id "$i"; fi;
 if [ -f .git/shallow ]; then put limit shallow; fi;
 if [ -f .gitmodules ]; then put limit submodules; fi;
+case $c in *core.sparsecheckout*) if [ "$(git config --type=bool core.sparseCheckout 2>/dev/null)" = true ]; then own_sparse || put limit sparse; fi;; esac;
 # Which filters the files go through, where there are any. In subdirectories that is read of what is tracked; what a person has set for
 # all repositories counts where a file here has such a name.
 case $c in *filter.*)
@@ -46,15 +48,17 @@ for f in MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD rebase-merge rebase-apply seque
 if [ -e ".git/$f" ]; then put busy "$f"; fi;
 case $f in *.lock) if [ -n "$(find ".git/$f" -mmin +5 2>/dev/null)" ]; then put old "$f"; fi;; esac;
 done;
-find .git/packed-refs.lock .git/refs -name "*.lock" 2>/dev/null | while IFS= read -r l; do l=${l#.git/}; put locked "${l%.lock}"; done;
-no_filters;
+find .git/packed-refs.lock .git/logs/refs/stash.lock .git/refs -name "*.lock" 2>/dev/null | while IFS= read -r l; do l=${l#.git/}; put locked "${l%.lock}"; done;
 t=.git/sinc/s.$$; at=; of=;
 # Without room to write, what is staged and which names are damaged cannot be told, and what is not told counts as not there.
 full() { rm -f "$t" "$t.said"; put full yes; exit 0; };
 { echo x >"$t.said"; } 2>/dev/null || full;
 refs() { git for-each-ref --format="%(if)%(symref)%(then)sym%(else)ref%(end) %(objectname) %(refname)" refs/heads refs/tags refs/stash refs/remotes/origin refs/remotes/host refs/remotes/laptop refs/sinc/in 2>"$t.said"; };
 h=; IFS= read -r h <.git/HEAD; put head "$h";
-all=$(refs);
+# What git cannot list was not deleted. It always writes a first line into this file.
+unlisted() { rm -f "$t" "$t.said"; put unlisted "$1"; exit 0; };
+if [ -e .git/packed-refs ]; then [ -s .git/packed-refs ] || unlisted "packed-refs is empty"; fi;
+all=$(refs) || unlisted "$(grep -a "^fatal: " "$t.said" | head -n 1)";
 # A name that git cannot read any more is not one that was deleted.
 while IFS= read -r l; do
 case $l in
@@ -76,10 +80,11 @@ put wrap "$w";;
 esac;
 tips="$at ${w:-}";
 if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
-# A log that a power cut left empty says nothing of what was dropped.
+# A log that a power cut left empty says nothing of what was dropped. (Git writes it a moment before the name, or after it.)
+whole_log() { s=; if [ -s .git/logs/refs/stash ]; then while read -r a b c; do s=$b; done <.git/logs/refs/stash; fi; case $all in *" $s refs/stash"*) ;; *) return 1;; esac; };
 case $all in *"refs/stash"*)
-s=; while read -r a b c; do put stash "$b"; tips="$tips $b"; s=$b; done <.git/logs/refs/stash;
-case $all in *" $s refs/stash"*) ;; *) put damaged refs/stash;; esac;;
+if whole_log; then :; else sleep 1; whole_log || put damaged refs/stash; fi;
+if [ -f .git/logs/refs/stash ]; then while read -r a b c; do put stash "$b"; tips="$tips $b"; done <.git/logs/refs/stash; fi;;
 esac;
 # A branch that is in use in a linked worktree; one that is rebased there is not its HEAD.
 for f in .git/worktrees/*/HEAD .git/worktrees/*/rebase-*/head-name; do

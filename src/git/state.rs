@@ -233,9 +233,11 @@ pub struct State {
     pub filters: Filters,
     /// Something that came in is still held by a name for that.
     pub incoming: bool,
+    /// Remotes that are set up.
+    pub remotes: BTreeSet<String>,
     /// What the other side lacks of it, packed by git and in base64; nothing where it was not asked for, is none, or is much.
     pub pack: Option<String>,
-    /// What is limited: `shallow`, `partial`, `submodules`.
+    /// What is limited: `shallow`, `partial`, `sparse`, `submodules`.
     pub limits: BTreeSet<String>,
 }
 
@@ -251,6 +253,8 @@ pub struct Tool {
     pub filters: Filters,
     /// The repository is a partial clone.
     pub partial: bool,
+    /// Not all that is tracked is checked out, and sinc has not said so.
+    pub sparse: bool,
 }
 
 /// What one side has.
@@ -327,6 +331,9 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     if lines.last() == Some(&("full", "yes")) {
         return Err(Odd(format!("nothing can be written into `.git/sinc` {}: is its disk full?", side.at())));
     }
+    if let Some(("unlisted", why)) = lines.last() {
+        return Err(unlisted(&plain(why), side));
+    }
     if lines.last() != Some(&("end", "yes")) {
         return Err(odd("it has no end"));
     }
@@ -396,6 +403,7 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
         id: get("id").filter(|id| is_id(id)).map(str::to_owned),
         filters: Default::default(),
         incoming: false,
+        remotes: BTreeSet::new(),
         pack: get("pack").filter(|pack| is_pack(pack)).map(str::to_owned),
         limits: BTreeSet::new(),
     };
@@ -449,10 +457,28 @@ pub fn parse(answer: &[u8], side: Which) -> Result<Snapshot, Odd> {
     Ok(Snapshot::Here(Box::new(state)))
 }
 
+/// Git cannot tell which names there are. Without what both had in common those of the other side are new, and come back.
+fn unlisted(why: &str, side: Which) -> Odd {
+    let at = side.at();
+    let forget = match side {
+        Which::Here => "rm -f .git/sinc/base-*.json",
+        Which::There => "rm -f .git/sinc/id",
+    };
+    Odd(format!(
+        "git {at} cannot list its branches and tags ({why}), as after a power cut. Where `.git/packed-refs` is damaged, \
+         `mv .git/packed-refs .git/packed-refs.damaged; {forget}` {at} has those of the other side come back"
+    ))
+}
+
 /// A filter that is set up.
 fn filter(setting: &str) -> Option<String> {
     let (filter, _) = setting.split_once(' ')?.0.strip_prefix("filter.")?.rsplit_once('.')?;
     Some(filter.to_owned())
+}
+
+/// The remote that a setting is about, and which setting.
+fn remote(setting: &str) -> Option<(&str, &str)> {
+    setting.split_once(' ')?.0.strip_prefix("remote.")?.rsplit_once('.')
 }
 
 /// How a repository is stored, where that is not as others are.
@@ -529,9 +555,25 @@ impl State {
     fn add_setting(&mut self, line: &str) {
         if let Some(filter) = filter(line) {
             self.filters.0.insert(filter);
-        } else if line.starts_with("remote.") {
-            self.limits.insert("partial".to_owned());
+        } else if let Some((name, key)) = remote(line) {
+            if matches!(key, "url" | "fetch") {
+                self.remotes.insert(name.to_owned());
+            } else {
+                self.limits.insert("partial".to_owned());
+            }
         }
+    }
+
+    /// The remote whose name a branch or tag of this name would have for git, which looks for tags and branches first.
+    #[must_use]
+    pub fn remote_of(&self, name: &Name, side: Which) -> Option<&str> {
+        let name = name.as_str().to_lowercase();
+        let fits = |remote: &&str| {
+            let rest = name.strip_prefix(&remote.to_lowercase());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let own = (!self.origin.is_empty()).then_some("origin");
+        self.remotes.iter().map(String::as_str).chain(own).chain([side.shows()]).find(fits)
     }
 
     /// The commit that HEAD leads to.
@@ -578,7 +620,7 @@ mod tests {
     #[test]
     fn a_repository() {
         let more = format!(
-            "limit shallow\nid 0f-1a2b3c\nconfig filter.lfs.clean set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
+            "limit shallow\nid 0f-1a2b3c\nconfig filter.lfs.clean set\nconfig remote.a.b.url set\nconfig extensions.objectformat sha1\nuses lfs\nref {B} refs/tags/v1\nsym {A} refs/heads/alias\nref {A} refs/remotes/origin/x\nref {A} refs/remotes/laptop/main\nref {A} refs/remotes/host/main\nref {A} refs/stash\nstash {A}\nelsewhere ref: refs/heads/w\nelsewhere {A}\nbusy MERGE_HEAD\n"
         );
         let state = state(&said(&more));
         assert_eq!(state.version, (2, 39));
@@ -590,6 +632,7 @@ mod tests {
         assert_eq!((state.stash.len(), state.elsewhere.len(), state.busy.len()), (1, 1, 1));
         assert!(state.filters.0.contains("lfs") && state.filters.1.contains("lfs"));
         assert_eq!(state.id.as_deref(), Some("0f-1a2b3c"));
+        assert!(state.remotes.contains("a.b"));
         assert_eq!(state.limits.into_iter().collect::<Vec<_>>(), ["shallow"]);
     }
 
@@ -598,7 +641,7 @@ mod tests {
         let parse = |text: &str| parse(text.as_bytes(), Which::There);
         let none = "version git version 2.30.1\nconfig filter.lfs.clean set\nrepo none\nend yes\n";
         let filters = (BTreeSet::from(["lfs".to_owned()]), BTreeSet::new());
-        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters, partial: false })));
+        assert_eq!(parse(none), Ok(Snapshot::None(Tool { version: (2, 30), filters, ..Tool::default() })));
         for (setting, kind) in
             [("extensions.objectformat sha256", "sha256"), ("extensions.refstorage reftable", "reftable")]
         {

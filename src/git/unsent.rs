@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::base::Base;
 use super::cycle::Refused;
-use super::decide::{Plan, Waits};
+use super::decide::{Plan, Waits, held};
 use super::state::{Name, State, Which};
 
 /// Takes out of a plan what would need an object that the host has refused.
@@ -45,6 +45,11 @@ pub(super) fn withhold(
         }
         plan.there.keep.retain(|(_, whose)| *whose != one.name);
         plan.waits.push(Waits { name: one.name, side: Which::There, why });
+    }
+    for why in plan.there.stash.iter().filter_map(|oid| refused.get(oid)) {
+        let why =
+            format!("git on the host does not take a stash: {why}: `git stash drop` of it here ends this");
+        plan.waits.push(held::stash(Which::There, why));
     }
     plan.there.stash.retain(|oid| !refused.contains_key(oid));
     plan.base.stash.retain(|oid| there.stash.contains(oid) || !refused.contains_key(oid));

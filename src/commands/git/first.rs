@@ -47,7 +47,7 @@ fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> 
     let line = ctx.ui.progress();
     line.show("Sending", "the project's history");
     let tell = |text: &str| line.show("Sending", &format!("the project's history: {text}"));
-    let (outcome, left_out) = with_sides(ctx, remote, record, Some(mutagen), Some(&tell), |sides| {
+    let (outcome, left_out, more) = with_sides(ctx, remote, record, Some(mutagen), Some(&tell), |sides| {
         let mut refused = Refused::new();
         let mut outcome = sides.run(&mut refused, true)?;
         for _ in 1..TRIES {
@@ -56,8 +56,10 @@ fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> 
             }
             outcome = sides.run(&mut refused, true)?;
         }
-        let left_out = if matches!(outcome, Outcome::Done(_)) { sides.left_out()? } else { None };
-        Ok((outcome, left_out))
+        if !matches!(outcome, Outcome::Done(_)) {
+            return Ok((outcome, None, Vec::new()));
+        }
+        Ok((outcome, sides.left_out()?, sides.notes_of_files()?))
     })?;
     drop(line);
     match outcome {
@@ -73,7 +75,7 @@ fn first(ctx: &Context, remote: &Remote, record: &Record, mutagen: &Mutagen) -> 
                 let why = harmless(&first.why);
                 ctx.ui.note(&format!("git: {} waits ({why}): see `sinc git`", short(&first.name)));
             }
-            for note in &report.notes {
+            for note in report.notes.iter().chain(&more) {
                 ctx.ui.note(&format!("git: {note}"));
             }
             match left_out {

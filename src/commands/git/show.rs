@@ -123,6 +123,7 @@ fn look(sides: &Sides<'_>, told: &mut Told) -> Result<()> {
     let plan = sides.decide(&here, &there, &refused);
     told.notes = limits::notes(&here, &there);
     told.notes.extend(sides.left_out()?.map(|note| note.text));
+    told.notes.extend(sides.notes_of_files()?);
     told.notes
         .extend(refused.iter().map(|(oid, why)| format!("{} of the host was refused: {why}", oid.short())));
     told.differs = plan.differs.iter().map(|one| differs(sides, one)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BRANCHES, Fates, Heads, MOST_AT_ONCE, Work, in_the_way};
+use super::{BRANCHES, Fates, Heads, MOST_AT_ONCE, STASH, Waits, Work, in_the_way};
 use crate::git::state::{Name, Oid, Which};
 use crate::process::quote::posix;
 
@@ -63,6 +63,36 @@ pub(super) fn shown_in_the_way(side: Which, full: &str) -> String {
     format!("`{full}` {at} is in its way: `git update-ref -d {}` {at}", posix(full))
 }
 
+/// Stashes wait on a side.
+pub(in crate::git) fn stash(side: Which, why: String) -> Waits {
+    Waits { name: STASH.to_owned(), side, why }
+}
+
+/// The log that says which stashes there are says less than git itself.
+pub(super) fn stash_log(side: Which) -> String {
+    let at = side.at();
+    format!(
+        "the list of stashes {at} is damaged or was emptied (`git reflog expire --all`): `git stash clear` {at}, and those of the \
+         other side come back"
+    )
+}
+
+/// A stash of the host's that git here refused.
+pub(super) fn stash_refused(oid: &Oid) -> String {
+    format!(
+        "git here refused the host's stash {}: drop it there (`git stash list --format=%h` names its place)",
+        oid.short()
+    )
+}
+
+/// Stashes that git on a side did not take, or did not drop.
+pub(in crate::git) fn stash_stays(side: Which, taken: bool) -> String {
+    let (at, what) = (side.at(), if taken { "take" } else { "drop" });
+    format!(
+        "git {at} did not {what} a stash: it is tried again; is there a `.git/logs/refs/stash.lock`, or a full disk, {at}?"
+    )
+}
+
 impl Work<'_> {
     /// More than a few branches that would be deleted or set back here because the host did so wait for a person, each until
     /// it is answered: `before` have waited already. Gives those that wait now.
@@ -87,7 +117,7 @@ impl Work<'_> {
             let why = format!(
                 "the host deletes or sets back many branches at once: `{join} --theirs` follows it, `{join} --mine` brings it back there"
             );
-            self.waits.push(super::Waits { name: format!("{BRANCHES}{name}"), side: Which::Here, why });
+            self.waits.push(Waits { name: format!("{BRANCHES}{name}"), side: Which::Here, why });
         }
         held
     }
@@ -122,6 +152,21 @@ impl Work<'_> {
                     format!("`{other}` differs from it only in case")
                 } else if let Some(other) = in_the_way(&will, name.as_str()) {
                     format!("`{other}` is in its way")
+                } else if let Some(remote) =
+                    self.side(side).remote_of(name, side).filter(|_| side == Which::Here)
+                {
+                    // The host cannot make anybody believe what a remote has.
+                    let (at, word) = (other(side).at(), posix(name.as_str()));
+                    let how = if prefix == BRANCHES {
+                        format!("git branch -m {word} NEW")
+                    } else {
+                        format!("git tag -d {word}")
+                    };
+                    fate.waits = true;
+                    let why =
+                        format!("git here would take it for what the remote `{remote}` has: `{how}` {at}");
+                    self.wait(prefix, name, side, why);
+                    continue;
                 } else {
                     continue;
                 };
@@ -171,11 +216,7 @@ impl Work<'_> {
         // With the commit that it is on top of it is refused anyhow.
         let own = self.asked.there.commit().is_none_or(|commit| !self.asked.refused.contains(commit));
         if together && own {
-            self.waits.push(super::Waits {
-                name: "index".to_owned(),
-                side: Which::Here,
-                why: STAGED.to_owned(),
-            });
+            self.waits.push(Waits { name: "index".to_owned(), side: Which::Here, why: STAGED.to_owned() });
         }
         for (side, head) in [(Which::Here, &heads.here), (Which::There, &heads.there)] {
             let Some(name) = head.branch() else { continue };

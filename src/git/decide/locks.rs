@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Waits, Work};
+use super::{STASH, Waits, Work};
 use crate::git::state::{Name, Oid, State, Which};
 use crate::process::quote;
 
 /// Why nobody else can move this name on this side, or delete it; nothing where that can be done.
 #[must_use]
 pub fn why(state: &State, side: Which, full: &str, gone: bool) -> Option<String> {
-    let names = [(full, true), ("packed-refs", gone)];
+    // A stash is dropped in the log of its name.
+    let names = [(full, true), ("packed-refs", gone), ("logs/refs/stash", full == STASH)];
     let (name, _) = names.into_iter().find(|(name, counts)| *counts && state.locked.contains(*name))?;
     let lock = quote::posix(&format!(".git/{name}.lock"));
     let at = if side == Which::Here { "here" } else { "on the host" };

@@ -11,6 +11,7 @@ const MOST_AT_ONCE: usize = 3;
 
 const BRANCHES: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
+const STASH: &str = "refs/stash";
 
 /// What is known.
 pub struct Question<'a> {
@@ -427,11 +428,14 @@ impl Work<'_> {
 
     /// A set: what one side has put on it or taken off it since, the other one does too.
     fn stashes(&mut self, base: &Base, plan: &mut Plan) {
-        if [Which::Here, Which::There].into_iter().any(|side| self.waits_for_lock(side, "refs/stash", false))
-        {
+        let sides = [Which::Here, Which::There];
+        if sides.into_iter().any(|side| self.waits_for_lock(side, STASH, false)) {
             return;
         }
-        if [self.asked.here, self.asked.there].iter().any(|side| side.damaged.contains("refs/stash")) {
+        if let Some(side) = sides.into_iter().find(|side| self.side(*side).damaged.contains(STASH)) {
+            self.waits.push(held::stash(side, held::stash_log(side)));
+            // What it does not have any more when it can be read again was not dropped there.
+            plan.base.stash.clear();
             return;
         }
         let (here, there) = (&self.asked.here.stash, &self.asked.there.stash);
@@ -443,6 +447,10 @@ impl Work<'_> {
         let gone = |from: &[Oid], to: &[Oid]| -> Vec<Oid> {
             to.iter().filter(|oid| base.stash.contains(oid) && !from.contains(oid)).cloned().collect()
         };
+        let known = |oid: &&Oid| !base.stash.contains(oid) && !here.contains(oid);
+        for oid in there.iter().filter(known).filter(|oid| refused.contains(oid)) {
+            self.waits.push(held::stash(Which::Here, held::stash_refused(oid)));
+        }
         plan.here.stash = fresh(there, here);
         plan.there.stash = fresh(here, there);
         plan.here.unstash = gone(there, here);

@@ -177,3 +177,70 @@ fn a_repository_made_anew_has_deleted_nothing_whoever_looks_first() {
     assert!(matches!(pair.cycle().unwrap(), Outcome::Done(_)));
     assert!(!std::fs::read_to_string(pair.there.join(".git/sinc/id")).unwrap().is_empty());
 }
+
+/// As a power cut leaves it: nothing that git cannot list was deleted.
+#[test]
+fn names_that_cannot_be_listed_are_not_taken_for_deleted_and_can_be_had_back() {
+    let pair = Pair::new();
+    git(&pair.here, &["branch", "other"]);
+    git(&pair.here, &["tag", "v1"]);
+    std::fs::write(pair.here.join("a"), "stashed\n").unwrap();
+    git(&pair.here, &["stash", "-q"]);
+    pair.settle();
+    let names = |dir| git(dir, &["for-each-ref", "refs/heads", "refs/tags", "refs/stash"]);
+    let before = names(&pair.here);
+    for (side, at) in [(&pair.here, "here"), (&pair.there, "on the host")] {
+        let other = if side == &pair.here { &pair.there } else { &pair.here };
+        for damage in ["", "\0\0\0\0"] {
+            git(side, &["pack-refs", "--all"]);
+            std::fs::write(side.join(".git/packed-refs"), damage).unwrap();
+            let why = pair.cycle().unwrap_err().to_string();
+            assert!(why.contains(&format!("git {at} cannot list its branches and tags")), "{why}");
+            assert_eq!(names(other), before, "{at}");
+            // The way out.
+            let way = why.rsplit('`').nth(1).unwrap();
+            let way = format!("cd \"$1\"; {way}; echo sinc-begin 1");
+            script(side, &crate::remote::Script::new(Box::leak(way.into_boxed_str())), &[]);
+            pair.settle();
+            assert_eq!((names(side), names(other)), (before.clone(), before.clone()), "{at}");
+            assert_eq!(git(side, &["status", "--porcelain"]), "");
+            std::fs::remove_file(side.join(".git/packed-refs.damaged")).unwrap();
+        }
+    }
+}
+
+/// Git looks for tags and branches before it looks for what a remote has.
+#[test]
+fn the_host_puts_nothing_in_the_place_of_what_a_remote_has() {
+    let pair = Pair::new();
+    git(&pair.here, &["remote", "add", "up/stream", "https://example.com/a.git"]);
+    git(&pair.here, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    pair.settle();
+    let evil = Pair::commit(&pair.there, "a", "evil\n");
+    for (words, name, way) in [
+        (["branch", "origin/main"], "refs/heads/origin/main", "git branch -m origin/main NEW"),
+        (["tag", "origin/main"], "refs/tags/origin/main", "git tag -d origin/main"),
+        (["branch", "Origin"], "refs/heads/Origin", "git branch -m Origin NEW"),
+        (["branch", "host/main"], "refs/heads/host/main", "git branch -m host/main NEW"),
+        (["branch", "up/stream/x"], "refs/heads/up/stream/x", "git branch -m up/stream/x NEW"),
+    ] {
+        git(&pair.there, &words);
+        let report = pair.settle();
+        let waits: Vec<_> = report.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(waits, [name]);
+        let why = &report.waits[0].why;
+        assert!(why.ends_with(&format!("`{way}` on the host")), "{why}");
+        assert_ne!(git(&pair.here, &["rev-parse", "origin/main"]), evil);
+        let full = name.replacen("refs/", "", 1);
+        git(&pair.there, &[&words[..1], &["-d", full.split_once('/').unwrap().1]].concat());
+    }
+    // What is beside them comes, and so does what has been made here.
+    git(&pair.there, &["branch", "origins/main"]);
+    git(&pair.here, &["branch", "up/date"]);
+    git(&pair.here, &["branch", "origin/mine"]);
+    assert_eq!(pair.settle().waits, []);
+    assert_eq!(git(&pair.here, &["rev-parse", "origins/main"]), evil);
+    git(&pair.there, &["branch", "-f", "origin/mine", "origins/main"]);
+    assert_eq!(pair.settle().waits, []);
+    pair.alike();
+}

@@ -163,3 +163,16 @@ fn a_shallow_clone_is_noted_and_what_it_has_goes_over() {
     }
     assert_eq!(git(&pair.there, &["rev-list", "--count", "main"]), "4");
 }
+
+#[test]
+fn what_is_only_checked_out_in_part_is_not_shared() {
+    let pair = Pair::new();
+    pair.settle();
+    for (side, at) in [(&pair.here, "here"), (&pair.there, "on the host")] {
+        git(side, &["sparse-checkout", "set", "--no-cone", "/b"]);
+        let why = off(&pair);
+        assert!(why.contains(&format!("`git sparse-checkout disable` {at}")), "{why}");
+        git(side, &["sparse-checkout", "disable"]);
+        pair.settle();
+    }
+}

@@ -8,6 +8,7 @@ mod limited;
 mod lock;
 mod many;
 mod on_the_way;
+mod programs;
 mod set_up;
 mod staged;
 mod transport;
@@ -668,4 +669,84 @@ fn what_git_on_the_other_side_wrote_over_can_be_had_back() {
         let left: Vec<_> = std::fs::read_dir(side.join(".git/sinc")).unwrap().flatten().collect();
         assert!(left.iter().all(|file| !file.file_name().to_string_lossy().starts_with("k.")), "{left:?}");
     }
+}
+
+#[test]
+fn git_on_the_host_is_told_anew_what_the_sync_leaves_out() {
+    let mut pair = Pair::new();
+    let flags = |pair: &Pair| git(&pair.there, &["ls-files", "-t", "dist", "out"]);
+    let told = |pair: &Pair| std::fs::read_to_string(pair.there.join(".git/info/sparse-checkout")).ok();
+    for (dir, file) in [("dist", "dist/x"), ("out", "out/x.o")] {
+        std::fs::create_dir(pair.here.join(dir)).unwrap();
+        std::fs::write(pair.here.join(file), "built\n").unwrap();
+    }
+    git(&pair.here, &["add", "-A"]);
+    git(&pair.here, &["commit", "-qm", "with what is built"]);
+    git(&pair.here, &["branch", "other"]);
+    let left_out = |pair: &mut Pair, patterns: &[&str]| {
+        pair.ignores = patterns.iter().map(|one| (*one).to_owned()).collect();
+        pair.settle();
+        assert_eq!(git(&pair.there, &["status", "--porcelain"]), "", "{patterns:?}");
+    };
+    left_out(&mut pair, &["dist", "*.o"]);
+    assert_eq!(flags(&pair), "S dist/x\nS out/x.o");
+    // The sync brings it now, and git there sees what becomes of it, also when it goes to another branch.
+    std::fs::create_dir(pair.there.join("dist")).unwrap();
+    std::fs::write(pair.there.join("dist/x"), "built\n").unwrap();
+    left_out(&mut pair, &["*.o"]);
+    assert_eq!(flags(&pair), "H dist/x\nS out/x.o");
+    git(&pair.there, &["checkout", "-q", "other"]);
+    assert!(pair.there.join("dist/x").exists(), "git there took it away");
+    std::fs::write(pair.there.join("dist/x"), "built there\n").unwrap();
+    git(&pair.there, &["commit", "-qam", "there"]);
+    pair.settle();
+    assert_eq!(git(&pair.here, &["show", "--name-only", "--format="]), "dist/x");
+    std::fs::write(pair.here.join("dist/x"), "built there\n").unwrap();
+    // Nothing fits any more; then something else does.
+    std::fs::create_dir(pair.there.join("out")).unwrap();
+    std::fs::write(pair.there.join("out/x.o"), "built\n").unwrap();
+    left_out(&mut pair, &["nothing"]);
+    assert_eq!((flags(&pair), told(&pair)), ("H dist/x\nH out/x.o".to_owned(), None));
+    assert_eq!(git(&pair.there, &["config", "--default", "none", "core.sparseCheckout"]), "none");
+    std::fs::remove_dir_all(pair.there.join("dist")).unwrap();
+    left_out(&mut pair, &["dist"]);
+    assert_eq!(flags(&pair), "S dist/x\nH out/x.o");
+    // What is not there yet is no deletion; as soon as it is, git sees what becomes of it.
+    left_out(&mut pair, &["nothing"]);
+    assert_eq!(flags(&pair), "S dist/x\nH out/x.o");
+    std::fs::create_dir(pair.there.join("dist")).unwrap();
+    std::fs::write(pair.there.join("dist/x"), "new\n").unwrap();
+    assert_eq!(git(&pair.there, &["status", "--porcelain"]), " M dist/x");
+    std::fs::remove_dir_all(pair.there.join("dist")).unwrap();
+    left_out(&mut pair, &["dist"]);
+    // One that an earlier version wrote is sinc's, too.
+    let text = told(&pair).unwrap();
+    std::fs::write(pair.there.join(".git/info/sparse-checkout"), text.split_once('\n').unwrap().1).unwrap();
+    left_out(&mut pair, &["dist", "none"]);
+    assert_eq!(told(&pair).unwrap(), text + "!none\n");
+}
+
+#[test]
+fn files_that_git_on_the_two_sides_sees_otherwise_are_noted() {
+    let pair = Pair::new();
+    std::fs::create_dir(pair.here.join("dist")).unwrap();
+    std::fs::write(pair.here.join("dist/x"), "built\n").unwrap();
+    git(&pair.here, &["add", "-A"]);
+    git(&pair.here, &["commit", "-qm", "with what is built"]);
+    git(&pair.here, &["branch", "other"]);
+    std::fs::write(pair.here.join("dist/x"), "built anew\n").unwrap();
+    git(&pair.here, &["commit", "-qam", "built anew"]);
+    pair.settle();
+    let notes = || pair.with(|sides| sides.notes_of_files().unwrap());
+    assert_eq!(notes(), Vec::<String>::new());
+    // The host goes to another commit, and the file here stays.
+    git(&pair.there, &["checkout", "-q", "other"]);
+    pair.settle();
+    assert_eq!(git(&pair.here, &["status", "--porcelain"]), " M dist/x");
+    let said = notes().join("\n");
+    assert!(said.contains("(1, as `dist/x`)") && said.contains("`git restore PATH`"), "{said}");
+    git(&pair.here, &["restore", "dist/x"]);
+    git(&pair.here, &["update-index", "--skip-worktree", "a"]);
+    let said = notes().join("\n");
+    assert!(said.contains("(1, as `a`: `--skip-worktree`"), "{said}");
 }

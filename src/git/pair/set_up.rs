@@ -105,3 +105,18 @@ fn one_that_an_earlier_version_has_made_stays_as_a_person_has_set_it() {
     assert_eq!(git(&pair.there, &["config", "--default", "none", "remote.pushDefault"]), "none");
     assert!(noted.exists());
 }
+
+#[test]
+fn a_repository_in_the_project_is_not_added_on_the_host() {
+    let pair = Pair::new();
+    for side in [&pair.here, &pair.there] {
+        std::fs::create_dir_all(side.join("lib")).unwrap();
+        std::fs::write(side.join("lib/inside"), "1\n").unwrap();
+    }
+    git(&pair.here.join("lib"), &["init", "-q"]);
+    Pair::commit(&pair.here.join("lib"), "inside", "1\n");
+    pair.settle();
+    assert_eq!(git(&pair.there, &["status", "--porcelain"]), "");
+    let notes = pair.with(|sides| sides.notes_of_files().unwrap());
+    assert!(notes.len() == 1 && notes[0].contains("as `lib/`"), "{notes:?}");
+}

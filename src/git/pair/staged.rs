@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::super::cycle::Outcome;
 use super::super::join::{How, Joined, join};
 use super::super::state::Name;
-use super::{Pair, git, sync};
+use super::{Pair, git, sync, with_line};
 
 fn stashes(dir: &Path) -> String {
     git(dir, &["stash", "list", "--format=%H"])
@@ -131,16 +132,69 @@ fn a_stash_that_cannot_be_dropped_does_not_come_back() {
     git(&pair.here, &["stash", "-q"]);
     pair.settle();
     let lock = pair.there.join(".git/logs/refs/stash.lock");
-    std::fs::write(&lock, "").unwrap();
     git(&pair.here, &["stash", "drop", "-q"]);
-    for _ in 0..3 {
-        pair.cycle().unwrap();
+    // It comes while the host moves, and stays: it is said in each case, with the way out.
+    let text = concat!(include_str!("../env.sh"), include_str!("../pack.sh"), include_str!("../apply.sh"));
+    let at = text.lines().position(|line| line.starts_with("place()")).unwrap();
+    *pair.instead.lock().unwrap() = with_line(at, ": >.git/logs/refs/stash.lock;");
+    for way in ["did not drop a stash", "rm .git/logs/refs/stash.lock", "rm .git/logs/refs/stash.lock"] {
+        let Ok(Outcome::Done(report)) = pair.cycle() else { panic!("{way}") };
+        let [wait] = &report.waits[..] else { panic!("{report:?}") };
+        assert!(wait.name == "refs/stash" && wait.why.contains(way), "{wait:?}");
         assert_eq!(stashes(&pair.here), "");
     }
     assert_ne!(stashes(&pair.there), "");
     std::fs::remove_file(lock).unwrap();
-    pair.settle();
+    assert_eq!(pair.settle().waits, []);
     assert_eq!((stashes(&pair.here), stashes(&pair.there)), (String::new(), String::new()));
+}
+
+#[test]
+fn a_list_of_stashes_that_was_emptied_is_said_and_the_way_out_brings_them_back() {
+    let pair = Pair::new();
+    for text in ["one\n", "two\n"] {
+        std::fs::write(pair.here.join("a"), text).unwrap();
+        git(&pair.here, &["stash", "-q"]);
+    }
+    pair.settle();
+    let stash = stashes(&pair.here);
+    for (side, at) in [(&pair.there, "on the host"), (&pair.here, "here")] {
+        let other = if side == &pair.here { &pair.there } else { &pair.here };
+        git(side, &["reflog", "expire", "--expire=now", "--all"]);
+        let report = pair.settle();
+        let [wait] = &report.waits[..] else { panic!("{report:?}") };
+        let way = format!("`git stash clear` {at}");
+        assert!(wait.name == "refs/stash" && wait.why.contains(&way), "{wait:?}");
+        git(side, &["stash", "clear"]);
+        assert_eq!(pair.settle().waits, []);
+        assert_eq!((stashes(side), stashes(other)), (stash.clone(), stash.clone()), "{at}");
+    }
+}
+
+/// A file that git refuses is in it.
+#[test]
+fn a_stash_that_is_refused_is_said() {
+    let pair = Pair::new();
+    pair.settle();
+    std::fs::write(pair.there.join(".gitattributes"), format!("a {}\n", "x".repeat(3000))).unwrap();
+    git(&pair.there, &["stash", "push", "-q", "-u"]);
+    let report = pair.settle();
+    let [wait] = &report.waits[..] else { panic!("{report:?}") };
+    assert!(wait.name == "refs/stash" && wait.why.contains("drop it there"), "{wait:?}");
+    git(&pair.there, &["stash", "drop", "-q"]);
+    assert_eq!(pair.settle().waits, []);
+}
+
+#[test]
+fn the_lock_of_a_drop_that_was_killed_is_taken_away() {
+    let pair = Pair::new();
+    pair.settle();
+    let place = pair.there.join(".git");
+    std::fs::create_dir_all(place.join("logs/refs")).unwrap();
+    std::fs::write(place.join("logs/refs/stash.lock"), "").unwrap();
+    std::fs::write(place.join("sinc/a.1.moves"), "sinc-lock 99999999 gone\nx HEAD\nx refs/stash\n").unwrap();
+    assert_eq!(pair.settle().waits, []);
+    assert!(!place.join("logs/refs/stash.lock").exists());
 }
 
 #[test]
@@ -187,4 +241,52 @@ fn a_name_that_stands_for_another_branch_keeps_only_itself_back() {
     git(&pair.here, &["symbolic-ref", "-d", "refs/heads/alias"]);
     pair.settle();
     pair.alike();
+}
+
+#[test]
+fn a_join_does_not_stage_what_takes_a_commit_back_and_keeps_what_it_overrules() {
+    for staged_here in [false, true] {
+        let pair = Pair::new();
+        for (key, value) in [("user.name", "Ada"), ("user.email", "a@b")] {
+            git(&pair.here, &["config", key, value]);
+        }
+        pair.settle();
+        let (stages, commits) =
+            if staged_here { (&pair.here, &pair.there) } else { (&pair.there, &pair.here) };
+        Pair::commit(stages, "c", "there before\n");
+        for file in ["a", "b"] {
+            std::fs::write(stages.join(file), "staged\n").unwrap();
+        }
+        git(stages, &["add", "a", "b"]);
+        let blob = git(stages, &["rev-parse", ":a"]);
+        Pair::commit(commits, "a", "committed\n");
+        // Of the same path the version here counts.
+        std::fs::write(commits.join("b"), "staged too\n").unwrap();
+        git(commits, &["add", "b"]);
+        let overruled = git(&pair.there, &["rev-parse", ":b"]);
+        let staged = git(&pair.here, &["show", ":b"]);
+        let main = Name::parse("main").unwrap();
+        let joined =
+            pair.with(|sides| join(sides, &main, How::Merge, &mut pair.refused.borrow_mut())).unwrap();
+        assert!(matches!(joined, Joined::Now(Some(_))), "{joined:?}");
+        pair.settle();
+        let kept = |dir| git(dir, &["log", "-g", "--format=%gs", "refs/sinc/keep"]);
+        let objects: String = [&pair.here, &pair.there]
+            .map(|side| git(side, &["rev-list", "--objects", "--no-object-names", "--reflog"]))
+            .concat();
+        for oid in [&blob, &overruled] {
+            assert!(objects.contains(oid), "what was staged is not kept: {staged_here}");
+        }
+        let mut said = kept(&pair.there);
+        if staged_here {
+            said.push_str(&kept(&pair.here));
+            assert!(said.contains("what was staged here"), "{said}");
+        }
+        assert!(said.contains("what was staged on the host"), "{said}");
+        for side in [stages, commits] {
+            assert_eq!(git(side, &["show", "HEAD:a"]), "committed");
+            assert_eq!(git(side, &["diff", "--cached", "--name-only"]), "b", "{staged_here}");
+            assert_eq!(git(side, &["show", ":b"]), staged);
+        }
+    }
 }
