@@ -184,6 +184,8 @@ pub enum FileFact {
     Absent,
     /// There is something else of that name.
     Other,
+    /// There is a link that leads its user to no file.
+    Link,
     /// There is one.
     File {
         /// Its sum.

@@ -154,8 +154,10 @@ probe_file() {
 
 probe_edit() {
   expand "$1"
-  if [ -f "$it" ]; then
-    echo "=$(hex <"$it") $(stat -c '%04a %U' "$it")"
+  if leads_nowhere "$it"; then
+    echo link
+  elif [ -f "$it" ]; then
+    echo "=$(show_own "$it" | hex) $(stat -L -c '%04a %U' "$it")"
   elif [ -e "$it" ] || [ -L "$it" ]; then
     echo other
   else
