@@ -82,7 +82,7 @@ missing() {
 # Runs as root, in a shell of its own that has only this function: apt_get PACKAGE...
 apt_get() {
   set -euo pipefail
-  export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+  export DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l
   local deadline=$((SECONDS + 300)) out policy=/usr/sbin/policy-rc.d mark='# made by get-tools.sh'
   # apt waits for dpkg's lock by itself, but not for that of the package lists.
   until out=$(apt-get -qq -o Acquire::Retries=3 update 2>&1); do

@@ -13,6 +13,7 @@ use crate::link::state::LinkFile;
 use crate::provision::catalog::{Catalog, applies};
 use crate::provision::component::{Component, Kind};
 use crate::provision::facts::{self, Fact, Facts};
+use crate::provision::firewall;
 use crate::provision::look;
 use crate::provision::plan::{ComponentPlan, Decision, plan};
 use crate::provision::target::Target;
@@ -176,6 +177,9 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
     // A login as root looks as the user for whom it was put there.
     there.target = Target::noted(&first.records);
     let facts = there.verify(&installed)?;
+    findings.extend(
+        firewall::warnings(&facts).iter().map(|it| Finding::new("firewall", State::Lacking, it.clone())),
+    );
     for (component, plan) in installed.iter().zip(plan(&installed, &facts, &wishes(config, false))) {
         findings.push(of_component(component, &plan, &facts));
         for warning in facts.warnings.get(&component.name).into_iter().flatten() {

@@ -44,6 +44,7 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
         }
         ("edit", ["-"]) => Fact::Edit(FileFact::Absent, Vec::new()),
         ("edit", ["other"]) => Fact::Edit(FileFact::Other, Vec::new()),
+        ("edit", ["link"]) => Fact::Edit(FileFact::Link, Vec::new()),
         ("edit", [content, mode, owner]) => {
             let content = unhex(content)?;
             let sha256 = hex::encode(Sha256::digest(&content));

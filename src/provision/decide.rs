@@ -194,7 +194,9 @@ fn file(wanted: &FileStep, there: &FileFact, host: &HostFacts, wishes: &Wishes) 
     let secret = wanted.secret.clone();
     let content = wanted.content.as_ref().map(|content| host.expand(content));
     let before = match there {
-        FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
+        FileFact::Other | FileFact::Link => {
+            return Decision::Blocked(format!("{path} is there, and no file"));
+        }
         FileFact::Absent => "-",
         // What a secret is, nobody compares: once it is there it stays. One that was left out comes when it is given.
         FileFact::File { sha256, mode, owner: whose } => {
@@ -220,6 +222,9 @@ fn edited(wanted: &Edit, there: &FileFact, content: &[u8], host: &HostFacts) -> 
     let path = host.expand(&wanted.path);
     let (before, mode, owner) = match there {
         FileFact::Other => return Decision::Blocked(format!("{path} is there, and no file")),
+        FileFact::Link => {
+            return Decision::Blocked(format!("{path} is a link to no file that {} may read", host.user));
+        }
         FileFact::Absent => ("-", "0644".to_owned(), owner_of(&path, None, host)),
         FileFact::File { sha256, mode, owner } => (sha256.as_str(), mode.clone(), owner.clone()),
     };

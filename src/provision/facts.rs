@@ -48,6 +48,25 @@ pub struct HostFacts {
     pub hidden: bool,
     /// This very login came through the tailnet.
     pub by_tailnet: bool,
+    /// The tunnel of the host's own that this very login came through.
+    pub own_vpn: Option<Tunnel>,
+    /// The day on which the host's key in the tailnet expires.
+    pub key_expires: Option<String>,
+    /// What Docker lets in around the firewall: `5432/tcp`.
+    pub docker_ports: Vec<String>,
+    /// A firewall that ufw cannot be beside is installed.
+    pub netfilter_persistent: bool,
+    /// A disk of the host's is reached over iSCSI.
+    pub iscsi: bool,
+}
+
+/// A tunnel that ends on the host: of WireGuard, or another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Its device.
+    pub device: String,
+    /// Where its own packets come in, where that is known: `51820/udp`.
+    pub port: Option<String>,
 }
 
 /// How root's rights can be had.
@@ -184,6 +203,8 @@ pub enum FileFact {
     Absent,
     /// There is something else of that name.
     Other,
+    /// There is a link that leads its user to no file.
+    Link,
     /// There is one.
     File {
         /// Its sum.
@@ -294,6 +315,15 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
             "by-tailnet" => host.by_tailnet = true,
+            "own-vpn" => {
+                let (device, port) = rest.split_once(' ').unwrap_or((rest, ""));
+                let port = Some(port.to_owned()).filter(|port| !port.is_empty());
+                host.own_vpn = Some(Tunnel { device: device.to_owned(), port });
+            }
+            "key-expires" => host.key_expires = Some(rest.to_owned()),
+            "docker-port" => host.docker_ports.push(rest.to_owned()),
+            "netfilter-persistent" => host.netfilter_persistent = true,
+            "iscsi" => host.iscsi = true,
             "tool" => {
                 let (name, said) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.tools.insert(name.to_owned(), Some(said.to_owned()).filter(|said| !said.is_empty()));

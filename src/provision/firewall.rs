@@ -4,7 +4,7 @@ use super::facts::{Fact, Facts, HostFacts, UfwState};
 use super::kinds::Ufw;
 use super::plan::{Decision, change, several};
 use super::program::Call;
-use super::ssh_rules::{Way, on_tailnet, way};
+use super::ssh_rules::{Way, bare, is_of_sinc, lets_in_besides, on_tailnet, way};
 
 /// What is to be done about a rule, or about turning it on.
 pub(super) fn decide(
@@ -18,21 +18,21 @@ pub(super) fn decide(
     if ports.is_empty() && (wanted.enable || wanted.allow.as_deref() == Some("ssh")) {
         return Decision::Blocked("no port of ssh is known, and a login could be shut out".to_owned());
     }
-    let bare: Vec<&str> = rules.iter().map(|rule| rule.split(" comment ").next().unwrap_or(rule)).collect();
-    let has = |wanted: &str| {
-        let says = |verb: &str| bare.contains(&format!("ufw {verb} {wanted}").as_str());
-        says("allow") || says("limit")
-    };
+    let theirs = rules;
+    let rules: Vec<&str> = rules.iter().map(|rule| bare(rule)).collect();
     let port_names: Vec<&str> = ports.iter().map(String::as_str).collect();
-    let by_tailnet = !ports.is_empty() && ports.iter().all(|port| has(&on_tailnet(port)));
-    let shut = by_tailnet && !bare.iter().any(|rule| matches!(way(rule, &ports), Way::Ssh));
+    let shut = is_shut(&rules, &ports);
+    let has = |wanted: &str| lets(&rules, wanted);
     if wanted.tailnet_only {
-        return tailnet_only(host, rules, &ports, open, shut && state == UfwState::Active);
+        return tailnet_only(host, theirs, &ports, open, shut && state == UfwState::Active);
     }
     // A firewall that is off shuts nobody out, so turning it on opens ssh to all, unless this login needs no such rule.
     let shut = shut && (state == UfwState::Active || host.by_tailnet);
     let to_open = if shut { Vec::new() } else { ports.clone() };
     if wanted.enable {
+        if let Some(why) = keeps_it_off(host, state, theirs, open) {
+            return Decision::Blocked(why);
+        }
         return match state {
             UfwState::Active if open => {
                 Decision::Satisfied("the firewall is on, and shuts only what a rule shuts".to_owned())
@@ -45,10 +45,11 @@ pub(super) fn decide(
             ),
             _ => change(
                 format!(
-                    "turn the firewall on: only {}{} stays open{}",
+                    "turn the firewall on: only {}{} stays open{}{}",
                     ssh_at(&port_names),
                     if shut { " through the tailnet" } else { "" },
-                    and_own(&bare, &ports)
+                    and_own(&rules, &ports),
+                    and_docker(host)
                 ),
                 Call::new("ufw_enable", to_open),
             ),
@@ -70,9 +71,10 @@ pub(super) fn decide(
                 .collect();
             let call = Call::new("ufw_ssh", closed.iter().copied());
             let named = if closed.is_empty() { &port_names } else { &closed };
+            let has_rule = |rule: &str| rules.contains(&format!("ufw {rule}").as_str());
             let shut = |verb: &str| {
                 let rules = closed.iter().map(move |port| format!("{verb} {port}/tcp"));
-                rules.filter(|rule| bare.contains(&format!("ufw {rule}").as_str())).collect::<Vec<_>>()
+                rules.filter(|rule| has_rule(rule)).collect::<Vec<_>>()
             };
             let shut: Vec<String> = ["deny", "reject"].into_iter().flat_map(shut).collect();
             instead = shut.iter().map(|rule| format!(", in the place of your rule `{rule}`")).collect();
@@ -91,6 +93,18 @@ pub(super) fn decide(
                 on if port == "any" => format!("all of {on}"),
                 on => format!("{port} on {on}"),
             };
+            if !on.is_empty() {
+                let (all, some) = lets_in_besides(theirs, port, on);
+                if !all.is_empty() {
+                    return Decision::Blocked(format!(
+                        "{port} is for {on} alone, and a rule of your own lets everybody in to it: {}; change it first",
+                        named(all)
+                    ));
+                }
+                if !some.is_empty() {
+                    instead = format!(", beside whom your own rules let in to it: {}", named(some));
+                }
+            }
             (what, !has(&rule), Call::new("ufw_allow", [port, on]))
         }
     };
@@ -115,48 +129,135 @@ fn tailnet_only(host: &HostFacts, rules: &[String], ports: &[String], open: bool
     }
     // Not those of sinc's own.
     let theirs = |wanted: &dyn Fn(&Way) -> bool| {
-        let rules = rules.iter().filter(|rule| !rule.contains(" comment 'sinc:"));
-        let bare = rules.map(|rule| rule.split(" comment ").next().unwrap_or(rule));
-        let fits = bare.filter(|rule| wanted(&way(rule, ports)));
-        fits.map(|rule| format!("`{}`", rule.trim_start_matches("ufw "))).collect::<Vec<_>>()
+        let rules = rules.iter().filter(|rule| !is_of_sinc(rule)).map(|rule| bare(rule));
+        rules.filter(|rule| wanted(&way(rule, ports))).collect::<Vec<_>>()
     };
-    let said = |rules: &[String]| several(&rules.iter().map(String::as_str).collect::<Vec<_>>());
     let more = theirs(&|way| matches!(way, Way::More));
     if !more.is_empty() {
         return Decision::Blocked(format!(
             "a rule of your own lets everybody in to ssh and to more, and stays: {}; change it first",
-            said(&more)
+            named(more)
         ));
     }
     let some = theirs(&|way| matches!(way, Way::Some));
-    let but = match some.as_slice() {
-        [] => String::new(),
-        some => format!(", but for what your own rules let in: {}", said(some)),
+    let but = match some.is_empty() {
+        true => String::new(),
+        false => format!(", but for what your own rules let in: {}", named(some)),
     };
     if done {
         return Decision::Satisfied(format!("{ssh} is closed to all but the tailnet{but}"));
     }
     let room = theirs(&|way| matches!(way, Way::Ssh));
-    let room = match room.as_slice() {
-        [] => String::new(),
-        room => format!("; meanwhile without your own rule {}", said(room)),
+    let room = match room.is_empty() {
+        true => String::new(),
+        false => format!("; meanwhile without your own rule {}", named(room)),
+    };
+    let ends = match &host.key_expires {
+        Some(day) => {
+            format!("; disable key expiry in the admin console of Tailscale first, or ssh ends on {day}")
+        }
+        None => String::new(),
     };
     let once = if host.by_tailnet { "" } else { ", once a login through it has worked" };
     change(
-        format!("close {ssh} to all but the tailnet{once}{but}{room}"),
+        format!("close {ssh} to all but the tailnet{once}{but}{room}{ends}"),
         Call::new("ufw_tailnet_only", ports.to_vec()),
     )
 }
 
 /// What a person should know of the firewall that these components are about.
 #[must_use]
-pub fn warning(facts: &Facts) -> Option<String> {
-    let open = facts.steps.values().any(|step| matches!(step.fact, Fact::Ufw { open: true, .. }));
-    open.then(|| {
-        "the firewall of this host lets everything in that no rule shuts (DEFAULT_INPUT_POLICY=ACCEPT in \
-         /etc/default/ufw), and sinc leaves that as it is; `sudo ufw default deny incoming` there shuts the rest"
-            .to_owned()
+pub fn warnings(facts: &Facts) -> Vec<String> {
+    let host = &facts.host;
+    let ports: Vec<String> = host.ssh_ports.iter().map(u16::to_string).collect();
+    let (mut any, mut lets_all, mut shut) = (false, false, false);
+    for step in facts.steps.values() {
+        let Fact::Ufw { state, rules, open } = &step.fact else { continue };
+        let rules: Vec<&str> = rules.iter().map(|rule| bare(rule)).collect();
+        any = true;
+        lets_all |= open;
+        shut |= *state == UfwState::Active && !open && is_shut(&rules, &ports);
+    }
+    let mut warnings = Vec::new();
+    if lets_all {
+        warnings.push(
+            "the firewall of this host lets everything in that no rule shuts (DEFAULT_INPUT_POLICY=ACCEPT in \
+             /etc/default/ufw), and sinc leaves that as it is; `sudo ufw default deny incoming` there shuts the rest"
+                .to_owned(),
+        );
+    }
+    if any && !host.docker_ports.is_empty() {
+        let ports: Vec<&str> = host.docker_ports.iter().map(String::as_str).collect();
+        warnings.push(format!(
+            "Docker lets everybody in to {}, whatever the firewall says; `-p 127.0.0.1:PORT:PORT` publishes to the host alone",
+            several(&ports)
+        ));
+    }
+    if let Some(day) = host.key_expires.as_ref().filter(|_| shut) {
+        warnings.push(format!(
+            "ssh ends on {day}: only the tailnet is let in, and the host's key there expires then; disable key expiry in \
+             the admin console of Tailscale"
+        ));
+    }
+    warnings
+}
+
+/// Do the rules let this through?
+fn lets(rules: &[&str], wanted: &str) -> bool {
+    ["allow", "limit"].iter().any(|verb| rules.contains(&format!("ufw {verb} {wanted}").as_str()))
+}
+
+/// Do these rules, without their comments, let the tailnet in to all ports of ssh, and nobody else?
+fn is_shut(rules: &[&str], ports: &[String]) -> bool {
+    !ports.is_empty()
+        && ports.iter().all(|port| lets(rules, &on_tailnet(port)))
+        && !rules.iter().any(|rule| matches!(way(rule, ports), Way::Ssh))
+}
+
+/// Why a firewall that is off stays off.
+fn keeps_it_off(host: &HostFacts, state: UfwState, rules: &[String], open: bool) -> Option<String> {
+    if state == UfwState::Active {
+        return None;
+    }
+    if host.netfilter_persistent {
+        return Some(
+            "netfilter-persistent is there, a firewall that ufw cannot be beside: if it may go, `sudo apt-get remove \
+             netfilter-persistent` on the host first"
+                .to_owned(),
+        );
+    }
+    if host.iscsi {
+        return Some(
+            "a disk of the host's is reached over iSCSI, and a firewall could cut it off at the next start: have the \
+             cloud's own firewall shut the ports, and leave this one out (`--without ufw`)"
+                .to_owned(),
+        );
+    }
+    let tunnel = host.own_vpn.as_ref().filter(|_| !open)?;
+    let (device, port) = (&tunnel.device, tunnel.port.as_deref());
+    let is_open = match port {
+        Some(port) => lets_in_besides(rules, port, device) != (Vec::new(), Vec::new()),
+        // Whoever has opened something has thought of it.
+        None => rules.iter().any(|rule| !is_of_sinc(rule) && rule.starts_with("ufw allow ")),
+    };
+    (!is_open).then(|| {
+        let port = port.unwrap_or("PORT/udp");
+        let install = if state == UfwState::Absent { "sudo apt-get install ufw && " } else { "" };
+        format!("this login comes through {device}: open its port first (`{install}sudo ufw allow {port}` on the host)")
     })
+}
+
+/// Rules of a person's own, for a sentence.
+fn named(rules: Vec<&str>) -> String {
+    let names: Vec<String> =
+        rules.iter().map(|rule| format!("`{}`", rule.trim_start_matches("ufw "))).collect();
+    several(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What Docker lets in around the firewall.
+fn and_docker(host: &HostFacts) -> String {
+    let ports: Vec<&str> = host.docker_ports.iter().map(String::as_str).collect();
+    if ports.is_empty() { String::new() } else { format!(", and what Docker publishes: {}", several(&ports)) }
 }
 
 fn ssh_at(ports: &[&str]) -> String {

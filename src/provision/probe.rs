@@ -94,6 +94,81 @@ mod tests {
         assert_eq!(least_free("1000", "/none", &disks), "900 /\n");
     }
 
+    /// What the function of this name says, after these lines.
+    fn said(name: &str, before: &str) -> String {
+        let probe = include_str!("host/probe.sh");
+        let text = format!("{}\n{before}\n{name}\n", &probe[..probe.find("\nanswers=").unwrap()]);
+        let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_tunnel_of_the_hosts_own_is_known_by_its_device() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().to_str().unwrap();
+        for (device, file, text) in [
+            ("wg0", "uevent", "DEVTYPE=wireguard\nINTERFACE=wg0\n"),
+            ("tun0", "tun_flags", "0x1001\n"),
+            ("tap0", "tun_flags", "0x1002\n"),
+            ("tailscale0", "tun_flags", "0x1001\n"),
+            ("eth0", "uevent", "INTERFACE=eth0\n"),
+        ] {
+            std::fs::create_dir(dir.path().join(device)).unwrap();
+            std::fs::write(dir.path().join(device).join(file), text).unwrap();
+        }
+        let probe = |device: &str| {
+            let before = format!(
+                "connection='10.8.0.2 50000 10.8.0.1 22'\n\
+                 ip() {{ echo \"10.8.0.2 dev {device} src 10.8.0.1 uid 0\"; }}\n\
+                 wg() {{ [ \"$2\" = wg0 ] && echo 51820; }}\n\
+                 ss() {{ echo 'UNCONN 0 0 0.0.0.0:1194 0.0.0.0:* users:((\"openvpn\",pid=7,fd=6))'; }}\n\
+                 devices={at}\n"
+            );
+            said("own_vpn", &before)
+        };
+        assert_eq!(probe("wg0"), "own-vpn wg0 51820/udp\n");
+        assert_eq!(probe("tun0"), "own-vpn tun0 1194/udp\n");
+        for device in ["tap0", "tailscale0", "eth0"] {
+            assert_eq!(probe(device), "", "{device}");
+        }
+    }
+
+    #[test]
+    fn the_day_on_which_the_key_of_the_tailnet_expires_is_read() {
+        let probe = |line: &str| {
+            let json = format!("{{\n  \"Self\": {{\n    \"HostName\": \"x\"{line}\n  }}\n}}");
+            said("key_expires", &format!("timeout() {{ echo '{json}'; }}\ntailscale() {{ :; }}\n"))
+        };
+        assert_eq!(probe(",\n    \"KeyExpiry\": \"2027-05-01T10:11:12Z\""), "key-expires 2027-05-01\n");
+        assert_eq!(probe(",\n    \"KeyExpiry\": \"0001-01-01T00:00:00Z\""), "");
+        assert_eq!(probe(""), "");
+    }
+
+    #[test]
+    fn what_docker_lets_in_is_read_from_its_own_chain() {
+        let rules = "-N DOCKER\n-A DOCKER -i docker0 -j RETURN\n\
+            -A DOCKER ! -i docker0 -p tcp -m tcp --dport 5432 -j DNAT --to-destination 172.17.0.2:5432\n\
+            -A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 6379 -j DNAT --to-destination 172.17.0.3:6379\n\
+            -A DOCKER ! -i br-1 -p udp -m udp --dport 53 -j DNAT --to-destination 172.18.0.2:53\n\
+            -A DOCKER ! -i br-1 -p tcp -m tcp --dport 5432 -j DNAT --to-destination 172.18.0.3:5432";
+        let probe = |me: &str, bridge: &str| {
+            let before =
+                format!("me={me}\nls() {{ echo {bridge}; }}\niptables() {{ cat <<'END'\n{rules}\nEND\n}}\n");
+            said("docker_ports", &before)
+        };
+        assert_eq!(probe("0", "docker0"), "docker-port 5432/tcp\ndocker-port 53/udp\n");
+        assert_eq!(probe("0", "''"), "");
+        assert_eq!(probe("1000", "docker0"), "");
+        // Without the program, and without the chain, there is nothing to tell.
+        assert_eq!(
+            said(
+                "docker_ports",
+                "me=0 PATH=/nothing; ls() { echo x; }; iptables() { return 1; }; awk() { :; }"
+            ),
+            ""
+        );
+    }
+
     /// What is asked of these, where a directory can be made in `tmp`.
     fn asked(tmp: &str, calls: &str) -> String {
         let probe = include_str!("host/probe.sh");

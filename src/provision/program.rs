@@ -211,6 +211,34 @@ mod tests {
     }
 
     #[test]
+    fn a_step_says_that_it_was_killed_where_the_host_ran_out_of_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let stands_in = "behind_begin() { :; }\nbehind_end() { :; }\nkilled_for_memory() { cat \"$run/killed\"; }\n\
+            npm() { echo 1 >\"$run/killed\"; because 'npm could not install x'; }\n\
+            dies() { sh -c 'kill -KILL $PPID'; }\nfails() { because 'not its day'; }\n";
+        let calls: String = ["npm", "dies", "fails"]
+            .map(|name| format!("component=of-{name} step_failed=\nstep 0 {name}\n"))
+            .concat();
+        let run = dir.path().display();
+        let text = format!(
+            "run={run} guard={run}/none failed=' '\necho 0 >{run}/killed\n: >{run}/log\n{STEPS}{RUN}{stands_in}{calls}"
+        );
+        let cmd = Cmd::new("sh", "run steps").args(["-s"]).stdin(text);
+        let output = Runner::default().answer(&cmd).unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let why: Vec<&str> = said.lines().filter(|line| line.starts_with("why ")).collect();
+        assert_eq!(
+            why,
+            [
+                "why of-npm npm could not install x; the host has run out of memory, and the kernel killed a program of this step",
+                "why of-dies its command was killed, as the kernel does when no memory is left: `sudo dmesg` on the host says so, and swap would help",
+                "why of-fails not its day",
+            ],
+            "{said}"
+        );
+    }
+
+    #[test]
     fn a_function_is_shown_whole_with_those_that_it_uses() {
         let texts = functions(["npm_install", "undo_linger", "npm_install"]);
         let heads: Vec<&str> = texts

@@ -1,13 +1,13 @@
-//! Whom a rule of the firewall lets in to ssh, as `ufw show added` writes it.
+//! Whom a rule of the firewall lets in to ssh, or to another port, as `ufw show added` writes it.
 
-/// Whom a rule lets in to ssh.
+/// Whom a rule lets in to some ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// Nobody, or only the tailnet.
     Closed,
     /// Everybody, and it is about nothing else.
     Ssh,
-    /// Everybody, and to more than ssh.
+    /// Everybody, and to more than that.
     More,
     /// Those of an address, or what comes in at an interface.
     Some,
@@ -20,6 +20,48 @@ pub(super) fn on_tailnet(port: &str) -> String {
 
 /// Whom this rule, without its comment, lets in to one of these ports of ssh.
 pub(super) fn way(rule: &str, ports: &[String]) -> Way {
+    way_to(rule, ports, "tcp")
+}
+
+/// A rule without its comment.
+pub(super) fn bare(rule: &str) -> &str {
+    rule.split(" comment ").next().unwrap_or(rule)
+}
+
+/// Is it sinc's own?
+pub(super) fn is_of_sinc(rule: &str) -> bool {
+    rule.contains(" comment 'sinc:")
+}
+
+/// A person's own rules that let somebody in to this port (`3011/tcp`) by another way than this interface: those that let
+/// everybody in, and those that let some in. What a rule shuts for all, none after it opens.
+pub(super) fn lets_in_besides<'a>(
+    rules: &'a [String],
+    port: &str,
+    interface: &str,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let (mut all, mut some) = (Vec::new(), Vec::new());
+    let Some((number, protocol)) = port.split_once('/') else { return (all, some) };
+    let ports = [number.to_owned()];
+    let theirs = rules.iter().filter(|rule| !is_of_sinc(rule)).map(|rule| bare(rule));
+    for rule in theirs.filter(|rule| !rule.contains(&format!(" in on {interface}"))) {
+        let shuts = ["ufw deny ", "ufw reject "].into_iter().find_map(|verb| rule.strip_prefix(verb));
+        match (way_to(rule, &ports, protocol), shuts) {
+            (Way::Ssh | Way::More, _) => all.push(rule),
+            (Way::Some, _) => some.push(rule),
+            (Way::Closed, Some(what)) => {
+                if matches!(way_to(&format!("ufw allow {what}"), &ports, protocol), Way::Ssh | Way::More) {
+                    break;
+                }
+            }
+            (Way::Closed, None) => {}
+        }
+    }
+    (all, some)
+}
+
+/// Whom this rule, without its comment, lets in to one of these ports of this protocol.
+fn way_to(rule: &str, ports: &[String], protocol: &str) -> Way {
     let words: Vec<&str> = rule.split_whitespace().collect();
     let ["ufw", "allow" | "limit", what @ ..] = words.as_slice() else { return Way::Closed };
     // What goes out; a profile whose name is more than one word, and none of ssh has such a name.
@@ -27,7 +69,7 @@ pub(super) fn way(rule: &str, ports: &[String]) -> Way {
         return Way::Closed;
     }
     let after = |word: &str| what.iter().position(|it| *it == word).and_then(|at| what.get(at + 1)).copied();
-    if after("proto").is_some_and(|proto| proto != "tcp") {
+    if after("proto").is_some_and(|proto| proto != protocol) {
         return Way::Closed;
     }
     // What it is about: the one word of a short rule, or what stands behind `to ADDRESS`.
@@ -41,7 +83,7 @@ pub(super) fn way(rule: &str, ports: &[String]) -> Way {
     let is_ssh = |one: &str| {
         ports.iter().any(|port| port == one) || (one == "OpenSSH" && ports.iter().any(|port| port == "22"))
     };
-    if about.is_some_and(|about| !is_about(about, ports) && !is_ssh(about)) {
+    if about.is_some_and(|about| !is_about(about, ports, protocol) && !is_ssh(about)) {
         return Way::Closed;
     }
     match (after("on"), after("from")) {
@@ -49,15 +91,15 @@ pub(super) fn way(rule: &str, ports: &[String]) -> Way {
         (Some(_), _) => Way::Some,
         (None, Some(from)) if from != "any" => Way::Some,
         _ => match what {
-            [one] if is_ssh(one.strip_suffix("/tcp").unwrap_or(one)) => Way::Ssh,
+            [one] if is_ssh(one.split_once('/').map_or(*one, |it| it.0)) => Way::Ssh,
             _ => Way::More,
         },
     }
 }
 
 /// Is one of these ports among `22,80/tcp` or `20:30/tcp`?
-fn is_about(what: &str, ports: &[String]) -> bool {
-    let (numbers, protocol) = what.split_once('/').unwrap_or((what, "tcp"));
+fn is_about(what: &str, ports: &[String], wanted: &str) -> bool {
+    let (numbers, protocol) = what.split_once('/').unwrap_or((what, wanted));
     let ports: Vec<u16> = ports.iter().filter_map(|port| port.parse().ok()).collect();
     let within = |part: &str| match part.split_once(':') {
         Some((first, last)) => match (first.parse::<u16>(), last.parse::<u16>()) {
@@ -66,7 +108,7 @@ fn is_about(what: &str, ports: &[String]) -> bool {
         },
         None => part.parse::<u16>().is_ok_and(|part| ports.contains(&part)),
     };
-    protocol == "tcp" && numbers.split(',').any(within)
+    protocol == wanted && numbers.split(',').any(within)
 }
 
 #[cfg(test)]
@@ -103,5 +145,36 @@ mod tests {
             assert_eq!(way(&format!("ufw {rule}"), &ports), wanted, "{rule}");
         }
         assert_eq!(way("ufw allow OpenSSH", &ports[1..]), Way::Closed);
+    }
+
+    #[test]
+    fn who_is_let_in_besides_an_interface_is_read_from_a_persons_own_rules() {
+        let besides = |rules: &[&str], port: &str| {
+            let rules: Vec<String> = rules.iter().map(|rule| format!("ufw {rule}")).collect();
+            let (all, some) = lets_in_besides(&rules, port, "tailscale0");
+            format!("{} {}", all.join(", "), some.join(", "))
+        };
+        for (rules, wanted) in [
+            (&["allow 3000:4000/tcp comment 'mine'"][..], "ufw allow 3000:4000/tcp "),
+            (&["limit 3011"], "ufw limit 3011 "),
+            (
+                &["allow from any to any port 3011 proto tcp"],
+                "ufw allow from any to any port 3011 proto tcp ",
+            ),
+            (
+                &["allow from 10.0.0.0/8", "allow in on wg0"],
+                " ufw allow from 10.0.0.0/8, ufw allow in on wg0",
+            ),
+            (&["allow 3000:4000/udp", "allow 22/tcp", "allow in on tailscale0"], " "),
+            (&["allow 3011/tcp comment 'sinc:mine'"], " "),
+            // The first rule that is about it counts.
+            (&["deny 3011/tcp", "allow 3000:4000/tcp"], " "),
+            (&["deny from 192.0.2.1", "allow 3000:4000/tcp"], "ufw allow 3000:4000/tcp "),
+            (&["allow 3000:4000/tcp", "deny 3011/tcp"], "ufw allow 3000:4000/tcp "),
+        ] {
+            assert_eq!(besides(rules, "3011/tcp"), wanted, "{rules:?}");
+        }
+        assert_eq!(besides(&["allow 51820/udp"], "51820/udp"), "ufw allow 51820/udp ");
+        assert_eq!(besides(&["allow 51820/tcp"], "51820/udp"), " ");
     }
 }

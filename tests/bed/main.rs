@@ -22,6 +22,7 @@ mod machine_killed;
 mod mobile;
 mod never_open;
 mod onlooker;
+mod own_things;
 mod public;
 mod repositories;
 mod restart;

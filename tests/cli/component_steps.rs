@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sinc::provision::catalog::Catalog;
-use sinc::provision::component::Kind;
+use sinc::provision::component::{Kind, Step};
 use sinc::provision::kinds::Shell;
 
 use crate::support::e2e::have;
@@ -164,4 +164,61 @@ fn whatever_goes_over_the_network_has_a_time_limit() {
         }
     }
     assert!(seen >= 8, "only {seen}");
+}
+
+#[test]
+fn lunaroute_leaves_the_addresses_alone_that_a_person_has_set() {
+    let catalog = Catalog::load(None).unwrap();
+    let steps = &catalog.get("lunaroute").unwrap().steps;
+    let check = |path: &str| {
+        let of_it = |step: &&Step| matches!(&step.kind, Kind::Edit(edit) if edit.path.ends_with(path));
+        &steps.iter().find(of_it).unwrap().only_if.as_ref().unwrap().check
+    };
+    let (claude, opencode) = (".claude/settings.json", ".config/opencode/opencode.jsonc");
+    for (path, text, holds) in [
+        (claude, "", true),
+        (
+            claude,
+            "{ \"env\": { \"ANTHROPIC_BASE_URL\": \"http://127.0.0.1:8081\", \"X\": \"https://y\" } }",
+            true,
+        ),
+        (
+            claude,
+            "{ \"env\": {\n  \"X\": \"1\", \"ANTHROPIC_BASE_URL\":\n\"https://gateway.example.com\" } }",
+            false,
+        ),
+        (
+            opencode,
+            "{ // mine\n  \"provider\": { \"local\": { \"options\": { \"baseURL\": \"http://127.0.0.1:11434\" } } }\n}",
+            true,
+        ),
+        (
+            opencode,
+            "{\n\t\"provider\": {\n\t\t\"anthropic\": {\n\t\t\t\"options\": { \"baseURL\": \"http://127.0.0.1:8081/v1\" }\n\t\t},\n\t\t\"local\": { \"options\": { \"baseURL\": \"http://x\" } }\n\t}\n}",
+            true,
+        ),
+        (
+            opencode,
+            "{ \"provider\": { \"anthropic\": { \"models\": { \"x\": { \"y\": {} } },\n\"options\": { \"baseURL\": \"{env:GATEWAY}\" } } } }",
+            false,
+        ),
+        (
+            ".config/opencode/opencode.json",
+            "{ \"provider\": { \"anthropic\": { \"options\": { \"baseURL\" : \"https://gateway.example.com/v1\" } } } }",
+            false,
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::at(dir.path());
+        if !text.is_empty() {
+            sandbox.write(path, text);
+        }
+        let check = check(if path == claude { claude } else { opencode });
+        assert_eq!(run(&sandbox, check).code == 0, holds, "{path}: {text}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::at(dir.path());
+    run(&sandbox, check(opencode)).success();
+    sandbox.set("ANTHROPIC_BASE_URL", "https://gateway.example.com");
+    assert_ne!(run(&sandbox, check(claude)).code, 0);
 }

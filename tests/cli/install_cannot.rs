@@ -1,4 +1,5 @@
-//! A tier on a host on which some of its members cannot be: it converges all the same.
+//! A tier on a host on which some of its members cannot be: it converges all the same. And what of a host is told, because
+//! nothing that sinc puts there changes it.
 
 use crate::install::{facts, host};
 use crate::support::sandbox::{Run, Sandbox};
@@ -63,4 +64,26 @@ fn a_tier_converges_for_root_without_what_is_never_run_as_root() {
         assert_eq!(run.stderr.matches(sentence).count(), 1, "{run}");
     }
     look(&["--with", "agent-os", "--check"]).exits(1);
+}
+
+#[test]
+fn what_goes_around_the_firewall_or_will_end_ssh_is_told_by_the_plan_and_the_doctor() {
+    let more = "key-expires 2027-05-01\ndocker-port 5432/tcp\nrecord ufw ufw-on\ntool tmux 3.3a\ntool git 2.33.0\ntool inotifywait /x\n";
+    let (sandbox, _fakes) = host(&(facts("tailnet-only-done") + more), "", "");
+    let docker = "Docker lets everybody in to 5432/tcp, whatever the firewall says; `-p 127.0.0.1:PORT:PORT` publishes to the host alone";
+    let ends = "ssh ends on 2027-05-01: only the tailnet is let in, and the host's key there expires then; disable key expiry in";
+    let check = ["install", "--tier", "custom", "--with", "tailnet-only", "--check"];
+    let run = sandbox.sinc(&check).success();
+    for said in [docker, ends] {
+        assert_eq!(run.stderr.matches(said).count(), 1, "{run}");
+    }
+    let run = sandbox.sinc(&["doctor"]);
+    for said in [docker, ends] {
+        assert_eq!(run.stdout.matches(&format!("warning  firewall: {said}")).count(), 1, "{run}");
+    }
+    // A host whose ssh is open to all does not depend on that key.
+    let (sandbox, _fakes) = host(&(facts("tailnet-only-expires") + more), "", "");
+    let run = sandbox.sinc(&check).exits(1);
+    assert!(!run.stderr.contains("ssh ends on"), "{run}");
+    assert!(run.stdout.contains("admin console of Tailscale first, or ssh ends on 2027-05-01"), "{run}");
 }

@@ -13,6 +13,33 @@ put_whole() {
   sync "$(dirname "$1")"
 }
 
+# FILE MODE OWNER: as `put_whole`, for a file of a person's. What is a link stays one: where it leads to, its user's own
+# rights write it, and it keeps its mode.
+put_own() {
+  if [ ! -L "$1" ]; then
+    put_whole "$@"
+    return
+  fi
+  # shellcheck disable=SC2016 # for the other shell
+  by_its_user "$1" sh -euc '
+    file=$(readlink -f -- "$1")
+    test -f "$file"
+    trap "rm -f \"\$file.sinc-new\"" EXIT
+    rm -f "$file.sinc-new"
+    (umask 077 && set -C && cat >"$file.sinc-new")
+    chown --reference="$file" "$file.sinc-new"
+    chmod --reference="$file" "$file.sinc-new"
+    sync "$file.sinc-new"
+    mv -fT "$file.sinc-new" "$file"
+  ' sh "$1" || because "$1 is a link, and $user cannot write the file that it leads to"
+}
+# FILE: as `rm`; behind a link what it leads to goes too
+remove_own() {
+  # shellcheck disable=SC2016 # for the other shell
+  [ ! -L "$1" ] || by_its_user "$1" sh -euc 'rm -f "$(readlink -f -- "$1")"' sh "$1" || true
+  rm -f "$1"
+}
+
 # record KIND FIELDS...: what this component puts there, one line of the fields
 record() {
   line=$1
@@ -150,10 +177,12 @@ record_keys() {
 # FILE KEPT
 undo_keys() {
   [ -e "$1" ] && [ -e "$2" ] || return 0
-  grep -vxFf "$2" "$1" >"$run/keys" || true
+  ! leads_nowhere "$1" || because "$1 is a link to no file that $user may read"
+  show_own "$1" >"$run/all-keys"
+  grep -vxFf "$2" "$run/all-keys" >"$run/keys" || true
   if [ -s "$run/keys" ]; then
-    put_whole "$1" "$(stat -c %a "$1")" "$(stat -c %U "$1")" <"$run/keys"
+    put_own "$1" "$(stat -c %a "$1")" "$(stat -c %U "$1")" <"$run/keys"
   else
-    rm -f "$1"
+    remove_own "$1"
   fi
 }

@@ -20,7 +20,8 @@ if [ -r /etc/environment ]; then
     [ "$name" = "$setting" ] || export "$name=$value"
   done </etc/environment
 fi
-export LC_ALL=C LANGUAGE=C DEBIAN_FRONTEND=noninteractive
+# needrestart, which apt calls on Ubuntu, would restart the very unit that runs apt.
+export LC_ALL=C LANGUAGE=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 connection=$1 login=$2 login_home=$3 rights=$4
 me=$(id -u)
@@ -58,6 +59,17 @@ as_user() {
     env "HOME=$home" "PATH=$home/.local/bin:$PATH" "$@"
   fi
 }
+
+# PATH COMMAND...: with the rights of the user in whose home directory that is, where it is in the user's. A link there is
+# followed in no other way, so that it leads root to nothing else.
+by_its_user() {
+  case $1 in "$home"/*) shift && as_user "$@" ;; *) shift && "$@" ;; esac
+}
+
+# FILE: a person's, which may be a link to where it really is
+show_own() { if [ -L "$1" ]; then by_its_user "$1" cat -- "$1"; else cat -- "$1"; fi; }
+# FILE: is it a link that leads its user to no file?
+leads_nowhere() { [ -L "$1" ] && { [ ! -f "$1" ] || ! by_its_user "$1" test -r "$1"; }; }
 
 # The first number with dots that `COMMAND --version` says. Those that were asked together are asked once.
 version_of() {

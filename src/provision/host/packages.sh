@@ -17,9 +17,12 @@ packages_new() {
   awk '$1 == "Inst" && $3 !~ /^\[/ { sub(/:.*/, "", $2); print $2 }' "$run/simulated"
 }
 
-# Notes them before the first one comes: those that were asked for, and those that come along.
+# Notes them before the first one comes: those that were asked for, and those that come along. A person's package does not
+# go for them.
 packages_note() {
   packages_new "$@" >"$run/new" || return 0
+  gone=$(awk '$1 == "Remv" || $1 == "Purg" { sub(/:.*/, "", $2); printf "%s%s", (n++ ? " " : ""), $2 }' "$run/simulated")
+  [ -z "$gone" ] || because "apt-get would remove $gone to install $*: if that may go, \`sudo apt-get remove $gone\` on the host first"
   while IFS= read -r package; do
     kind=apt-with
     for asked in "$@"; do [ "$asked" != "$package" ] || kind=apt; done

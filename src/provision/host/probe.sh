@@ -21,6 +21,11 @@ host_facts() {
   if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if by_tailnet; then echo "by-tailnet"; fi
+  own_vpn
+  key_expires
+  docker_ports
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' netfilter-persistent 2>/dev/null)" = installed ]; then echo "netfilter-persistent"; fi
+  if [ -n "$(ls /sys/class/iscsi_session 2>/dev/null)" ]; then echo "iscsi"; fi
   if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
@@ -51,6 +56,47 @@ ssh_ports() {
   # On the loopback alone it is what somebody forwards.
   ss -Hltnp 2>/dev/null | awk '/"sshd"/ && $4 !~ /^(127\.|\[::1\])/ { n = split($4, part, ":"); print part[n] }'
   systemctl show -p Listen ssh.socket 2>/dev/null | sed -n 's/.*:\([0-9]*\) (Stream).*/\1/p'
+}
+
+devices=/sys/class/net
+# The tunnel of the host's own that this login comes through, if it does, and the port of that where it is known.
+own_vpn() {
+  # shellcheck disable=SC2086 # the four words of SSH_CONNECTION
+  set -- $connection
+  [ $# = 4 ] || return 0
+  device=$(ip route get "$1" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
+  if [ "$device" != tailscale0 ] && [ -n "$device" ] && is_tunnel "$devices/$device"; then
+    echo "own-vpn $device $(tunnel_port "$device")"
+  fi
+}
+# DIRECTORY of a device: of WireGuard, or a tun (bit 1 of its flags; a tap has bit 2), as OpenVPN has it
+is_tunnel() {
+  ! grep -qx DEVTYPE=wireguard "$1/uevent" 2>/dev/null || return 0
+  flags=$(cat "$1/tun_flags" 2>/dev/null) && [ $((${flags:-0} & 1)) = 1 ]
+}
+tunnel_port() {
+  port=$(wg show "$1" listen-port 2>/dev/null)
+  [ -n "$port" ] || port=$(ss -Hlunp 2>/dev/null | awk '/"openvpn"/ { n = split($4, part, ":"); print part[n]; exit }')
+  echo "${port:+$port/udp}"
+}
+
+# The day on which this host's key in the tailnet expires, if it does.
+key_expires() {
+  command -v tailscale >/dev/null || return 0
+  timeout 10 tailscale status --json --peers=false 2>/dev/null |
+    sed -n 's/^ *"KeyExpiry": *"\([2-9][0-9-]*\)T.*/key-expires \1/p' | head -n 1
+}
+
+# What Docker lets in to its containers goes around the firewall; what it lets in on the loopback alone is nobody else's.
+docker_ports() {
+  if [ "$me" = 0 ] && [ -n "$(ls -d "$devices"/docker0 "$devices"/br-* 2>/dev/null)" ]; then
+    iptables -w 5 -t nat -S DOCKER 2>/dev/null | awk '
+      $1 == "-A" && / -j DNAT / && !/ -d 127\./ {
+        port = ""
+        for (i = 1; i < NF; i++) { if ($i == "-p") protocol = $(i + 1); if ($i == "--dport") port = $(i + 1) }
+        if (port != "" && !seen[port protocol]++) print "docker-port " port "/" protocol
+      }'
+  fi
 }
 
 # For the doctor: what sessions need, whoever put it there.
@@ -154,8 +200,10 @@ probe_file() {
 
 probe_edit() {
   expand "$1"
-  if [ -f "$it" ]; then
-    echo "=$(hex <"$it") $(stat -c '%04a %U' "$it")"
+  if leads_nowhere "$it"; then
+    echo link
+  elif [ -f "$it" ]; then
+    echo "=$(show_own "$it" | hex) $(stat -L -c '%04a %U' "$it")"
   elif [ -e "$it" ] || [ -L "$it" ]; then
     echo other
   else

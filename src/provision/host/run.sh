@@ -38,7 +38,7 @@ component() {
 # step N FUNCTION WORDS...
 step() {
   [ -z "$step_failed" ] || return 0
-  number=$1 began=$(now) size=$(wc -c <"$run/log")
+  number=$1 began=$(now) size=$(wc -c <"$run/log") killed=$(killed_for_memory)
   shift
   emit "start $component $number"
   rm -f "$run/because"
@@ -57,6 +57,8 @@ step() {
   [ "$1" = packages_mend ] || failed="$failed$component " step_failed=yes
   emit "fail $component $number $(($(now) - began)) $code"
   why=$(cat "$run/because" 2>/dev/null) || why=
+  [ -n "$why" ] || [ $code != 137 ] || why="its command $(ended $code)"
+  [ "$(killed_for_memory)" = "$killed" ] || why="${why:+$why; }the host has run out of memory, and the kernel killed a program of this step"
   [ -z "$why" ] || emit "why $component $why"
   # The sentence is its last line too.
   tail -c "+$((size + 1))" "$run/log" | tail -n 12 | while IFS= read -r line; do
@@ -66,6 +68,11 @@ step() {
     guard_take_back >>"$run/log" 2>&1
     emit "guard taken-back"
   fi
+}
+
+# How many programs of this unit the kernel has killed because no memory was left, where that is counted.
+killed_for_memory() {
+  sed -n 's/^oom_kill //p' "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.events" 2>/dev/null || true
 }
 
 # What was changed waits for a fresh login, which need not wait for the components that come later.

@@ -26,7 +26,7 @@ file_edit() {
     # What is not noted was cut off, and may be old.
     if ! cut -f1,3 "$state/installed/$component" 2>/dev/null | grep -qxF -- "edit$tab$kept"; then
       private_dir "$(dirname "$kept")"
-      cp -a "$1" "$kept.new"
+      (umask 077 && show_own "$1" >"$kept.new")
       sync "$kept.new"
       mv -fT "$kept.new" "$kept"
     fi
@@ -40,13 +40,17 @@ file_edit() {
 undo_edit() {
   [ -f "$1" ] || return 0
   [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$4" ] || because "$1 was changed meanwhile: run it again"
+  if [ -n "$5" ] && [ "$(printf '%s' "$5" | sha256sum | cut -d' ' -f1)" = "$4" ]; then
+    echo "nothing of it is in $1 any more"
+    return
+  fi
   if [ "$6" = yes ] && [ ! -e "$run/whole-$(kept_name "$1")" ]; then
     whole=$(free_name "$1.before-uninstall")
-    cp -a "$1" "$whole"
+    if [ -L "$1" ]; then by_its_user "$1" cp -aL -- "$1" "$whole"; else cp -a "$1" "$whole"; fi
     : >"$run/whole-$(kept_name "$1")"
     emit "note $component $1 was changed since: only what was put into it is gone; the whole of it: $whole"
   fi
-  if [ -n "$5" ]; then printf '%s' "$5" | put_whole "$1" "$2" "$3"; else rm -f "$1"; fi
+  if [ -n "$5" ]; then printf '%s' "$5" | put_own "$1" "$2" "$3"; else remove_own "$1"; fi
 }
 
 # URL SUMS DESTINATION UNPACK MODE: as `download`, by the list of sums that its project publishes

@@ -22,7 +22,9 @@ start_run() {
   ln -sfn "$run" "$state/current.new"
   mv -T "$state/current.new" "$state/current"
   if [ "$me" = 0 ] && [ -d /run/systemd/system ]; then
+    # Where no memory is left, the step fails that takes too much, and not all of them.
     systemd-run --quiet --collect --unit=sinc-apply --description='sinc install' --property=RuntimeMaxSec=3h \
+      --property=OOMPolicy=continue \
       sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" || not_started
   else
     setsid -f sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" >/dev/null 2>&1 </dev/null 8>&-

@@ -8,6 +8,15 @@ because() {
   exit 1
 }
 
+# ended CODE: what a command did that ended so
+ended() {
+  if [ "$1" = 137 ]; then
+    echo "was killed, as the kernel does when no memory is left: \`sudo dmesg\` on the host says so, and swap would help"
+  else
+    echo "ended with $1"
+  fi
+}
+
 # --- packages ---
 
 wait_for_packages() {
@@ -44,7 +53,7 @@ apt_install() {
   update_lists
   packages_note "$@"
   code=0
-  apt install --no-install-recommends "$@" || code=$?
+  apt install --no-install-recommends --no-remove "$@" || code=$?
   [ "$code" != 0 ] || return 0
   rm -f "$run/mended"
   for package in "$@"; do
@@ -229,11 +238,16 @@ download() {
 
 # --- files ---
 
-# PATH MODE OWNER BEFORE CONTENT: BEFORE is the sum of what the plan saw, or "-" for nothing
+# PATH MODE OWNER BEFORE CONTENT [EDITED]: BEFORE is the sum of what the plan saw, or "-" for nothing. What is EDITED is a
+# person's file.
 file_put() {
   seen=-
   [ ! -f "$1" ] || seen=$(sha256sum <"$1" | cut -d' ' -f1)
   [ "$seen" = "$4" ] || because "$1 was changed meanwhile: run it again"
+  if [ -n "${6:-}" ] && [ -L "$1" ]; then
+    printf '%s' "$5" | put_own "$1" "$2" "$3"
+    return
+  fi
   dir=$(dirname "$1")
   if [ ! -d "$dir" ]; then
     mkdir -p "$dir"
@@ -289,7 +303,8 @@ user_make() {
   if [ "$4" = yes ] && [ -s "$login_home/.ssh/authorized_keys" ]; then
     install -d -m 700 -o "$1" -g "$(id -gn "$1")" "$home/.ssh"
     own=$home/.ssh/authorized_keys
-    { [ ! -e "$own" ] || awk 1 "$own"; } >"$run/keys"
+    ! (user=$1 && leads_nowhere "$own") || because "$own is a link to no file that $1 may read"
+    { [ ! -e "$own" ] || (user=$1 && show_own "$own") | awk 1; } >"$run/keys"
     : >"$run/keys-added"
     while IFS= read -r key || [ -n "$key" ]; do
       case $key in '' | '#'*) continue ;; esac
@@ -297,7 +312,7 @@ user_make() {
     done <"$login_home/.ssh/authorized_keys"
     if [ -s "$run/keys-added" ]; then
       record_keys "$own"
-      cat "$run/keys" "$run/keys-added" | put_whole "$own" 600 "$1"
+      cat "$run/keys" "$run/keys-added" | (user=$1 && put_own "$own" 600 "$1")
     fi
   fi
   if [ "$2" = yes ] && [ "$1" != root ] && ! runuser -u "$1" -- sudo -n true 2>/dev/null; then
@@ -317,6 +332,6 @@ user_make() {
 # AS_USER APPLY CHECK UNDO SAYS
 shell_step() {
   [ -z "$4" ] || record shell "$1" "$(printf '%s' "$4" | hex)" "$5"
-  run_shell "$1" "$2" || because "its command ended with $?"
+  run_shell "$1" "$2" || because "its command $(ended "$?")"
   run_shell "$1" "$3" || because "its command ended well, but its check does not hold"
 }
