@@ -76,15 +76,7 @@ impl Linked {
     /// a test of what is held is not about that. After an edit one more cycle follows, for what Mutagen wrote itself.
     #[track_caller]
     pub(crate) fn quiet(&self) {
-        let mut cycles = (0, Instant::now());
-        wait_until("no cycle runs", PATIENCE, || {
-            let sync = &steps::syncs(&self.bed.sandbox)[0];
-            let now = sync["successfulCycles"].as_u64().unwrap_or(0);
-            if now != cycles.0 || sync["status"] != "watching" {
-                cycles = (now, Instant::now());
-            }
-            cycles.1.elapsed() > Duration::from_millis(700)
-        });
+        steps::quiet(&self.bed.sandbox);
     }
 
     fn pid(&self) -> i64 {

@@ -4,7 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::e2e::{Bed, living_in};
 use crate::support::sandbox::{Run, Sandbox};
@@ -274,4 +274,18 @@ pub(crate) fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Waits until no cycle runs of the only sync, and none follows.
+#[track_caller]
+pub(crate) fn quiet(sandbox: &Sandbox) {
+    let mut cycles = (0, Instant::now());
+    wait_until("no cycle runs", PATIENCE, || {
+        let sync = &syncs(sandbox)[0];
+        let now = sync["successfulCycles"].as_u64().unwrap_or(0);
+        if now != cycles.0 || sync["status"] != "watching" {
+            cycles = (now, Instant::now());
+        }
+        cycles.1.elapsed() > Duration::from_millis(700)
+    });
 }
