@@ -114,10 +114,10 @@ impl Engine<'_> {
     /// Looks at what runs no cycle, and so tells nothing by itself.
     pub(super) fn recheck(&mut self, now: Instant) {
         self.recheck_at = now + RECHECK;
-        if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some()) {
-            if let Some(syncs) = self.ask_mutagen() {
-                self.note_syncs(&syncs);
-            }
+        if self.sessions.iter().any(|session| session.sync.is_none() || session.stands.is_some())
+            && let Some(syncs) = self.ask_mutagen()
+        {
+            self.note_syncs(&syncs);
         }
         self.let_left_go_on();
         for index in 0..self.sessions.len() {
