@@ -59,8 +59,8 @@ fn tell(
     becomes: &dyn Fn(&Noted) -> Noted,
     why: &Why<'_>,
 ) -> bool {
-    let known = ctx.store.held(&record.id, &record.host).ok().flatten();
-    let held = why.held.or(known.as_ref());
+    let noted_held = ctx.store.held(&record.id, &record.host).ok().flatten();
+    let held = why.held.or(noted_held.as_ref());
     let before = || ctx.store.noted_conflicts(&record.id, &record.host);
     let now = |before: &Noted| Noted { held: held.is_some(), unshown: false, ..becomes(before) };
     let known = before();

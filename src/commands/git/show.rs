@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::context::Context;
+use super::super::link;
 use super::super::paint::{Paint, Tone, harmless};
 use super::super::sides::Sides as SessionSides;
 use super::{not_shared, short, with_sides};
@@ -65,8 +66,7 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
         None => with_sides(ctx, &session.remote, record, None, None, |sides| look(sides, &mut told))?,
     }
     if told.state == "moving"
-        && let Some(why) =
-            super::super::link::git(ctx, record).as_deref().and_then(|it| it.strip_prefix("held: "))
+        && let Some(why) = link::git(ctx, record).as_deref().and_then(|it| it.strip_prefix("held: "))
     {
         (told.state, told.why) = ("held", Some(why.to_owned()));
     }

@@ -231,10 +231,10 @@ fn put_back(ctx: &Context, sides: &Sides, side: Side, name: &str) {
     match put() {
         Ok(0) => {}
         Ok(left) => ctx.ui.warn(&format!(
-            "{left} of what was moved aside {side} is still in the backup {name}, because something took its place"
+            "{left} of what was moved aside {side} is still in the backup {name} (`sinc backups`), because something took its place"
         )),
         Err(error) => {
-            ctx.ui.warn(&format!("what was moved aside {side} is still in the backup {name}: {error:#}"));
+            ctx.ui.warn(&format!("what was moved aside {side} is still in the backup {name} (`sinc backups`): {error:#}"));
         }
     }
 }
