@@ -8,6 +8,7 @@ mod held;
 mod link;
 mod lock;
 mod noted;
+mod settling;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,6 +26,7 @@ pub use held::{Held, HeldSide};
 pub use link::{Question, Runs, is_question};
 pub use lock::{Busy, Lock};
 pub use noted::Noted;
+pub use settling::Settling;
 
 use file::{read_all, read_json, remove, write_json};
 
@@ -170,6 +172,7 @@ impl Store {
     /// It cannot be removed.
     pub fn forget(&self, id: &str, host: &str) -> Result<()> {
         remove(&self.record_path(id, host))?;
+        self.end_settling(id, host)?;
         self.release(id, host)
     }
 

@@ -132,6 +132,7 @@ pub(super) fn look_first(
     own: Option<&Lock>,
     patience: Duration,
 ) -> Result<()> {
+    super::resolve::put_back_left(ctx, record, own, patience)?;
     let patience = if own.is_some() { Duration::ZERO } else { patience };
     let stands = match wait_until_sure(ctx, record, patience) {
         Knows::Sure => return Ok(()),

@@ -64,6 +64,8 @@ pub(super) struct Watched {
     pub polled: Option<u64>,
     /// What is done about its conflicts.
     pub attention: Attention,
+    /// What a settling that broke off had moved aside is being put back, or is to be, then.
+    pub putting_back: Option<Instant>,
     /// Why the last cycle did not bring over everything.
     pub failing: Option<String>,
     /// Whether it is told that it is not synced.
@@ -120,6 +122,7 @@ impl Watched {
             busy: false,
             polled: None,
             attention: Attention::default(),
+            putting_back: None,
             failing: None,
             trouble: Trouble::default(),
         };

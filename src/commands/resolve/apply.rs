@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::both::beside;
-use super::merged;
+use super::{merged, unfinished};
 use crate::backups::{Kept, Outcome};
 use crate::commands::backups::LOCK_PATIENCE;
 use crate::commands::conflicts::look::{look, the_sync};
@@ -121,6 +121,8 @@ pub(super) fn apply_locked(
     tasks: Vec<Task>,
     all: &mut Vec<Done>,
 ) -> Result<()> {
+    // Of an earlier one.
+    unfinished::put_back(ctx, sides)?;
     let ignored = Matcher::new(the_sync(mutagen, sides)?.ignores());
     let mut waiting = VecDeque::from(tasks);
     while !waiting.is_empty() {
@@ -176,10 +178,10 @@ fn batch(
         })
         .collect();
     let mut backups = Vec::new();
+    unfinished::begin(ctx, &sides.record)?;
     if let Err(error) = carry_out((ctx, sides, mutagen), own, ignored, &mut all, &mut backups) {
-        // Undone meanwhile, what stays would be all that Mutagen sees, and the missing one a deletion.
-        for (side, name) in &backups {
-            put_back(ctx, sides, *side, name);
+        if let Err(error) = unfinished::put_back(ctx, sides) {
+            ctx.ui.warn(&format!("what was moved aside is put back before the next cycle: {error:#}"));
         }
         return Err(error);
     }
@@ -188,6 +190,7 @@ fn batch(
             sides.keeper(ctx, side)?.settle(&[name])?;
         }
     }
+    unfinished::end(ctx, &sides.record)?;
     Ok((all, later))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::apply::{Done, End};
+use super::unfinished;
 use crate::commands::context::Context;
 use crate::commands::now;
 use crate::commands::paint::utc;
@@ -24,6 +25,7 @@ pub(super) fn beside(ctx: &Context, sides: &Sides, done: &mut Done) -> Result<()
         return Ok(());
     }
     let name = other_name(path, "remote", &utc(now()));
+    unfinished::note_beside(ctx, &sides.record, path, &name)?;
     let keeper = sides.keeper(ctx, Side::Remote)?;
     match keeper.rename(sides.root(Side::Remote)?, path, &name) {
         Ok(()) => done.copy = Some(name),

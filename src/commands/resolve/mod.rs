@@ -7,6 +7,7 @@ mod both;
 mod edit;
 mod edited;
 mod merged;
+mod unfinished;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use self::apply::{Done, End, How, Task, apply};
 pub(super) use self::automatic::{Settled, is_automatic, settle, settle_and_tell};
 use self::edited::Typed;
+pub(super) use self::unfinished::{BROKE_OFF, put_back, put_back_left};
 use super::conflicts::{among, diff, look, show};
 use super::context::Context;
 use super::paint::{Paint, harmless};

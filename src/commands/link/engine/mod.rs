@@ -76,6 +76,8 @@ enum Message {
     Settled(String, Result<Settled>, Vec<String>),
     /// A cycle was stopped.
     Braked(String),
+    /// What a settling that broke off had moved aside is in its place again, or could not be put there; with what is to be said.
+    PutBack(String, Result<(), String>, Vec<String>),
     /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
     Revived(u32, Option<Vec<SyncSession>>),
     /// A cycle of git's asks the host.
@@ -297,6 +299,7 @@ impl<'a> Engine<'a> {
                     (session.braked, session.stopping) = (true, false);
                 }
             }
+            Message::PutBack(id, put, warnings) => self.take_put_back(now, &id, put, &warnings),
             Message::Untold(id) => {
                 if let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) {
                     session.trouble.untold();
@@ -408,14 +411,20 @@ impl<'a> Engine<'a> {
         let session = &mut self.sessions[index];
         match session.joiner.next(now) {
             Next::Wait(at) => at,
-            Next::Look => {
-                self.begin_look(index, now);
-                None
-            }
-            Next::Cycle => {
-                self.begin_cycle(index);
-                None
-            }
+            next => match (self.waits_for_settling(index, now), next) {
+                (Some(until), _) => {
+                    self.sessions[index].joiner.put_off(until);
+                    Some(until)
+                }
+                (None, Next::Look) => {
+                    self.begin_look(index, now);
+                    None
+                }
+                (None, _) => {
+                    self.begin_cycle(index);
+                    None
+                }
+            },
         }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{Engine, Message, thread};
 use crate::commands::context::Context;
 use crate::commands::notify;
-use crate::commands::resolve::{Settled, is_automatic, settle};
+use crate::commands::resolve::{BROKE_OFF, Settled, is_automatic, put_back, settle};
 use crate::commands::sides::Sides;
 use crate::link::attention::Next;
 use crate::project::SessionId;
@@ -93,6 +93,55 @@ impl Engine<'_> {
         }
     }
 
+    /// Before a cycle begins: is a conflict being settled, so that something is missing on a side for a moment? Where that has broken
+    /// off, what is missing is put back first. Gives until when no cycle begins.
+    pub(super) fn waits_for_settling(&mut self, index: usize, now: Instant) -> Option<Instant> {
+        let session = &mut self.sessions[index];
+        let (id, host) = (&session.record.id, &session.record.host);
+        if !self.ctx.store.is_settling(id, host) {
+            return None;
+        }
+        // Whoever is at it holds the lock, and asks for a cycle.
+        let is_tried = session.putting_back.is_some_and(|until| now < until);
+        let lock = (!is_tried).then(|| self.ctx.store.lock(id, host, Duration::ZERO, &mut || {}));
+        if let Some(Ok(lock)) = lock {
+            session.putting_back = Some(now + PUT_BACK);
+            let (mut ctx, outbox, id) = (self.ctx.clone(), self.outbox.clone(), id.clone());
+            let sides = Sides { record: session.record.clone(), remote: self.remote.clone() };
+            thread("put back", move || {
+                ctx.ui = ctx.ui.noting_warnings();
+                let put = put_back(&ctx, &sides).map_err(|error| format!("{error:#}"));
+                drop(lock);
+                drop(outbox.send(Message::PutBack(id, put, ctx.ui.warnings())));
+            });
+        }
+        Some(now + SETTLING)
+    }
+
+    pub(super) fn take_put_back(
+        &mut self,
+        now: Instant,
+        id: &str,
+        put: Result<(), String>,
+        warnings: &[String],
+    ) {
+        warnings.iter().for_each(|line| self.log.note(&format!("{id}: {line}")));
+        let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
+        match put {
+            Ok(()) => {
+                session.putting_back = None;
+                self.log.note(&format!("{id}: {BROKE_OFF}"));
+                self.say_inside(id, BROKE_OFF);
+            }
+            Err(why) => {
+                session.putting_back = Some(now + PUT_BACK);
+                self.log.note(&format!(
+                    "{id}: what was moved aside for a conflict is not in its place again yet: {why}"
+                ));
+            }
+        }
+    }
+
     pub(super) fn take_settled(&mut self, id: &str, settled: Result<Settled>, warnings: &[String]) {
         warnings.iter().for_each(|line| self.log.note(&format!("{id}: {line}")));
         if !warnings.is_empty() {
@@ -116,6 +165,12 @@ impl Engine<'_> {
         self.see_to_conflicts(index);
     }
 }
+
+/// How often it is looked whether another sinc is still at work on the session's conflicts.
+const SETTLING: Duration = Duration::from_millis(50);
+
+/// How long what a settling has moved aside may take to be put back, and how soon it is tried again.
+const PUT_BACK: Duration = Duration::from_secs(10);
 
 /// Settles the session's conflicts, unless a person wants something else by now.
 fn settle_as_wanted(ctx: &Context, record: Record, remote: Remote, mutagen: &Mutagen) -> Result<Settled> {
