@@ -118,10 +118,18 @@ impl Repo<'_> {
 
     /// What is broken, or left behind.
     pub(crate) fn wrong(&self) -> Vec<String> {
-        let checked = self.git(&["fsck", "--no-dangling", "--no-progress"]);
-        let mut wrong: Vec<String> =
-            checked.stderr.lines().chain(checked.stdout.lines()).map(str::to_owned).collect();
-        wrong.retain(|line| !line.starts_with("notice: ") && !line.starts_with("dangling"));
+        let check = || {
+            let checked = self.git(&["fsck", "--no-dangling", "--no-progress"]);
+            let mut wrong: Vec<String> =
+                checked.stderr.lines().chain(checked.stdout.lines()).map(str::to_owned).collect();
+            wrong.retain(|line| !line.starts_with("notice: ") && !line.starts_with("dangling"));
+            wrong
+        };
+        let mut wrong = check();
+        // What is kept while it looks has come into a reflog after it has read the objects: that is not so a second time.
+        if !wrong.is_empty() {
+            wrong = check();
+        }
         locks(&self.root.join(".git"), &mut wrong);
         wrong
     }
