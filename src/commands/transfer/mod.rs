@@ -18,6 +18,7 @@ use super::paint::harmless;
 use super::sides::{Sides, word};
 use super::state_report::place_note;
 use super::{held_words, mode_words, mutagen};
+use crate::backups::{Kept, Outcome};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
@@ -112,7 +113,7 @@ pub(super) fn turn_on(
     if let Some(held) = held {
         held.let_go();
     }
-    Ok(Some(transfer.carry(old, &plan)?.sync))
+    Ok(Some(transfer.carry(old, &plan, &mut None)?.sync))
 }
 
 /// Makes the other side like the one that wins.
@@ -160,7 +161,10 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         return Ok(0);
     }
     held.let_go();
-    let carried = transfer.carry(Some(&sync), &plan)?;
+    let mut moved = None;
+    let carried = transfer
+        .carry(Some(&sync), &plan, &mut moved)
+        .map_err(|error| moved.iter().fold(error, |error, moved| transfer.beside(error, moved)))?;
     transfer.print(&plan, Some(&carried));
     Ok(0)
 }
@@ -328,6 +332,17 @@ impl Transfer<'_> {
         if !plan.losses.is_empty() {
             ui.note(&format!("what goes is kept {} in a backup", self.loser()));
         }
+    }
+
+    /// What was moved aside is told beside the error, for `--json`.
+    fn beside(&self, error: anyhow::Error, moved: &Kept) -> anyhow::Error {
+        let kept = moved.paths.iter().filter(|(_, outcome)| *outcome == Outcome::Kept);
+        let kept: Vec<_> = kept.map(|(path, _)| path.to_string_lossy()).collect();
+        let data = json!({
+            "id": self.sides.record.id, "host": self.sides.record.host, "changed": word(self.loser()),
+            "kept": kept, "backup": carry::files(moved),
+        });
+        Failure::of(error).with_data(data).into()
     }
 
     fn print(&self, plan: &Plan, carried: Option<&Carried>) {
