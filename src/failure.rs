@@ -89,13 +89,21 @@ pub struct Failure {
     message: String,
     hints: Vec<String>,
     data: Option<serde_json::Value>,
+    cause: Option<anyhow::Error>,
 }
 
 impl Failure {
     /// A failure with its message: a fragment in lower case, without a period.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), data: None }
+        Self { kind, message: message.into(), hints: Vec::new(), data: None, cause: None }
+    }
+
+    /// A failure as it is shown, to which something can be added.
+    #[must_use]
+    pub fn of(error: anyhow::Error) -> Self {
+        let shown = explain(&error);
+        Self { kind: shown.kind, message: shown.message, hints: shown.hints, data: None, cause: Some(error) }
     }
 
     /// Adds an action that helps.
@@ -119,7 +127,11 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}
 
 /// A failure as it is shown.
 #[derive(Debug)]

@@ -12,7 +12,8 @@
 #   recover MACHINE         finishes what a keep of this computer that was killed had begun; then as list
 #   settle NAME...          its conflict is over: it may go when its time has come
 #   forget NAME             removes a backup in which no file is left
-#   remove NAME...          removes backups
+#   aged BEFORE MACHINE     as list; and what this computer has kept before that time of sessions that have ended on this side
+#   remove NAME...          removes backups; one of another session is ID/NAME
 # PATH, FROM (of rename) and TO have each byte that is not plain as a backslash, 0 and three octal digits; an index has such
 # paths in lines `coded`, and plain ones, which cost no process, in lines `path`.
 # Nothing here removes bytes that are nowhere else, but for `remove`.
@@ -158,6 +159,23 @@ put bytes "$(sizes "$b/files" | { sum=0; while IFS= read -r size; do sum=$((sum 
 if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
 done;
 };
+# Has the session $1 ended on this side? Here it has a record as long as it has not, on the host computers in its claim.
+has_ended() {
+for one in "$sessions/$1"@*; do if there "$one"; then return 1; fi; done;
+there "$sessions/$1" || return 0;
+case $(grep -c "^machine " "$sessions/$1" 2>/dev/null) in 0) return 0;; *) return 1;; esac;
+};
+aged_all() {
+sessions=${own:-$HOME/.local/state/sinc}/sessions;
+for b in "${base%/*}"/*/*; do
+other=${b%/*}; other=${other##*/};
+if differ "$other" "$id" && [ -e "$b/settled" ] && [ -f "$b/index" ]; then :; else continue; fi;
+made=; by=;
+while IFS= read -r line; do case $line in "made "*) made=${line#made };; "by "*) by=${line#by };; "path "* | "coded "*) break;; esac; done <"$b/index";
+if differ "$by" "$2"; then continue; fi;
+if [ "$made" -lt "$1" ] 2>/dev/null && has_ended "$other"; then put aged "$other/${b##*/}"; fi;
+done;
+};
 echo "sinc-begin 1";
 case $verb in
 keep)
@@ -205,6 +223,10 @@ name_to_disk "$want" "${want%/*}";
 list)
 list_all;
 ;;
+aged)
+list_all;
+aged_all "$1" "$2";
+;;
 find)
 decode "$1"; is_path || no_path; path=$p;
 for b in "$base"/*; do
@@ -234,8 +256,9 @@ if forget; then put forgotten "$name"; fi;
 ;;
 remove)
 for name in "$@"; do
-case $name in "" | .* | */*) continue;; esac;
-rm -rf -- "${base:?}/$name";
+case $name in "" | .* | /* | */ | */.* | */*/*) continue;; */*) ;; *) name=$id/$name;; esac;
+rm -rf -- "${base%/*}/${name:?}";
+if differ "${name%/*}" "$id"; then rmdir -- "${base%/*}/${name%/*}" 2>/dev/null; fi;
 done;
 ;;
 esac;

@@ -259,12 +259,17 @@ impl<'a> Keeper<'a> {
         Ok(Reply::of(&answer).get("forgotten").is_some())
     }
 
-    /// Removes what is older or more than the limits allow. Gives how many backups.
+    /// Removes what is older or more than the limits allow; of sessions that have ended on this side also what this computer has
+    /// kept of them, by its age. Gives how many backups.
     ///
     /// # Errors
     /// The side cannot be reached.
     pub fn prune(&self, limits: Limits, now: u64) -> Result<usize> {
-        let names = outdated(&self.list()?, limits, now);
+        let before = limits.before(now).to_string();
+        let answer = self.run("list the backups", "aged", &[&before, &self.machine], String::new())?;
+        let reply = Reply::of(&answer);
+        let mut names = outdated(&read(&reply), limits, now);
+        names.extend(reply.all("aged").map(str::to_owned));
         self.by_name("remove old backups", "remove", &names)?;
         Ok(names.len())
     }

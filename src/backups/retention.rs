@@ -14,6 +14,14 @@ pub struct Limits {
 /// A backup stays so long at least, seconds: nothing may go that was moved aside just now.
 const AT_LEAST: u64 = 86_400;
 
+impl Limits {
+    /// What was kept before this time, seconds since 1970, is older than the limit, and not of the last day.
+    #[must_use]
+    pub fn before(self, now: u64) -> u64 {
+        now.saturating_sub((self.days * 86_400).max(AT_LEAST))
+    }
+}
+
 /// The names of the backups that may be removed: older than the limit, and then the oldest until the rest fits. Never one
 /// whose conflict may still be open, because it may be the only copy; never the newest, and never one of the last day, even
 /// where these alone are more than the limit.
@@ -58,6 +66,13 @@ mod tests {
         assert!(outdated(&all[..1], limits, 100 * 86_400).is_empty());
         let huge = [backup("huge", 0, 5000, true)];
         assert!(outdated(&huge, limits, 100 * 86_400).is_empty());
+    }
+
+    #[test]
+    fn what_is_too_old_is_more_than_a_day_old() {
+        let before = |days| Limits { days, kib: 0 }.before(100 * 86_400);
+        assert_eq!((before(30), before(1), before(0)), (70 * 86_400, 99 * 86_400, 99 * 86_400));
+        assert_eq!(before(1000), 0);
     }
 
     #[test]

@@ -108,6 +108,54 @@ fn what_is_kept_is_moved_listed_found_restored_and_settled() {
 }
 
 #[test]
+fn what_was_kept_of_sessions_that_have_ended_goes_by_its_age() {
+    const MADE: u64 = 1_795_457_685;
+    const DAY: u64 = 86_400;
+    let bench = Bench::new();
+    let state = bench.dir.path().join("sta'te");
+    let sessions = state.join("sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    let root = bench.root();
+    let keep = |id: &str, machine: &str, day: u64, settled: bool| {
+        std::fs::write(root.join("file"), id).unwrap();
+        let keeper = Keeper::here(&bench.runner, &state, id, machine).unwrap();
+        let (root, utc) = (root.to_str().unwrap(), format!("2026-11-23 18:14:{day:02}"));
+        let kept = keeper.keep(root, "push", MADE + day * DAY, &utc, &["file".into()]).unwrap();
+        if settled {
+            keeper.settle(&[kept.name]).unwrap();
+        }
+        PathBuf::from(kept.place)
+    };
+    let old = keep("sinc-ended-123456", "me", 0, true);
+    let late = keep("sinc-ended-123456", "me", 10, true);
+    let left = keep("sinc-left-123456", "me", 0, true);
+    // Two that run, by a record here and by a claim there; one that is another computer's, and one that may be open.
+    let stays = [
+        keep("sinc-here-123456", "me", 0, true),
+        keep("sinc-there-123456", "me", 0, true),
+        keep("sinc-other-123456", "another", 0, true),
+        keep("sinc-open-123456", "me", 0, false),
+    ];
+    std::fs::write(sessions.join("sinc-here-123456@box.json"), "{}").unwrap();
+    std::fs::write(sessions.join("sinc-there-123456"), "id x\nmachine me laptop /app\n").unwrap();
+    std::fs::write(sessions.join("sinc-left-123456"), "id x\nleft me laptop /app\n").unwrap();
+    let prune = |days, day: u64| {
+        let limits = Limits { days, kib: 1 << 20 };
+        bench.keeper().prune(limits, MADE + day * DAY + 1).unwrap()
+    };
+    assert_eq!(prune(30, 29), 0);
+    assert_eq!(prune(0, 0), 0, "nothing of the last day");
+    assert_eq!(prune(30, 30), 2);
+    assert!(!old.exists() && late.exists() && !left.parent().unwrap().exists());
+    assert_eq!(prune(30, 40), 1, "the newest too");
+    assert!(!late.parent().unwrap().exists());
+    assert_eq!(prune(30, 400), 0);
+    for stays in stays {
+        assert!(stays.join("files/file").exists(), "{stays:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_moved_stays_and_what_was_moved_can_be_put_back() {
     let bench = Bench::new();
     for name in ["a", "b"] {

@@ -26,8 +26,8 @@ use crate::ui::plural;
 /// How long what waits may take to be brought over before the sync is ended.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The same when the host did not answer: Mutagen's own connection may still be there.
-const FLUSH_DEADLINE_DOWN: Duration = Duration::from_secs(5);
+/// Why no cycle is asked for.
+const UNSEEN: &str = "the host could not be asked what that would delete";
 
 /// How long what the agent wrote as it ended may take.
 const LAST_FLUSH_DEADLINE: Duration = Duration::from_secs(10);
@@ -225,7 +225,8 @@ fn is_over(result: &CycleResult) -> bool {
     *result == CycleResult::WouldRun || sync::brought_over(result)
 }
 
-/// Brings over what waits, with a deadline. A sync that is stopped stays so; the person has been asked then.
+/// Brings over what waits, with a deadline. A sync that is stopped stays so; the person has been asked then. Where the host cannot
+/// be asked what a cycle would delete none is asked for: Mutagen's own connection may still be there.
 fn bring_over(
     ctx: &Context,
     target: &Target,
@@ -233,35 +234,42 @@ fn bring_over(
     own: Option<&Lock>,
     facts: &Facts,
 ) -> Result<Option<bool>> {
-    let id = target.id.as_str();
     if facts.stopped.is_some() {
+        return Ok(None);
+    }
+    if facts.unreachable.is_some() {
+        // That it is down was asked about before.
+        ctx.ui.warn(&stays(UNSEEN));
         return Ok(None);
     }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");
-    let deadline = if facts.unreachable.is_some() { FLUSH_DEADLINE_DOWN } else { FLUSH_DEADLINE };
-    let checked = match target.record.as_ref().filter(|_| facts.unreachable.is_none()) {
-        Some(record) => once(ctx, mutagen, record, own, &sync.identifier, deadline)?,
-        None => mutagen.flush_checked(&sync.identifier, deadline)?,
+    let checked = match &target.record {
+        Some(record) => once(ctx, mutagen, record, own, &sync.identifier, FLUSH_DEADLINE),
+        None => Ok(mutagen.flush_checked(&sync.identifier, FLUSH_DEADLINE)?),
     };
     drop(line);
-    for text in super::first_cycle::complaints(&checked.session) {
-        ctx.ui.warn(&text);
-    }
-    if is_over(&checked.result) {
-        return Ok((checked.result != CycleResult::WouldRun).then_some(true));
-    }
-    let lost = format!(
-        "what changed last could not be brought over, and stays on the side where it is ({})",
-        checked.result
-    );
-    // A host that is down was asked about before.
-    let again = if facts.unreachable.is_some() { vec![] } else { vec![lost.clone()] };
-    if again.is_empty() {
-        ctx.ui.warn(&lost);
-    }
-    ask_person(ctx, id, &again, "End it all the same?")?;
+    let why = match checked {
+        Ok(checked) => {
+            for text in super::first_cycle::complaints(&checked.session) {
+                ctx.ui.warn(&text);
+            }
+            if is_over(&checked.result) {
+                return Ok((checked.result != CycleResult::WouldRun).then_some(true));
+            }
+            checked.result.to_string()
+        }
+        // It was there a moment ago.
+        Err(error) if is_lost(&error) => UNSEEN.to_owned(),
+        Err(error) => return Err(error),
+    };
+    ask_person(ctx, target.id.as_str(), &[stays(&why)], "End it all the same?")?;
     Ok(Some(false))
+}
+
+/// What a person is told where something may wait on either side.
+fn stays(why: &str) -> String {
+    format!("what changed last could not be brought over, and stays on the side where it is ({why})")
 }
 
 /// Ends the terminal and this computer's part of the claim, now or when the host is reached again.

@@ -95,6 +95,33 @@ fn ctrl_c_at_the_move_leaves_it_two_way_and_says_so() {
     goes_both_ways(&bed, &project, &there);
 }
 
+#[test]
+fn what_was_moved_is_beside_the_error_of_a_push_that_fails_after_that() {
+    let Some((bed, project, there)) = connected(&OLD) else { return };
+    drift(&bed, &project, &there);
+    let mutagen = bed.host.bin().join("mutagen");
+    steps::write(&mutagen, &format!("#!/bin/sh\nexec {} \"$@\"\n", steps::real_mutagen()));
+    steps::set_mode(&mutagen, 0o755);
+    let full = "[ -e \"$HOME/up\" ] || case $* in *'sync create'*) echo 'Error: the disk is full' >&2; exit 1;; esac";
+    steps::before_each(&bed, "mutagen", full);
+    let run = bed.sandbox.sinc_in(&project, &["push", "--yes", "--json"]).exits(1);
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let error = &answer["error"];
+    assert!(error["message"].as_str().unwrap().contains("could not be made again; `sinc` makes it"), "{run}");
+    assert!(error["causes"].to_string().contains("the disk is full"), "{run}");
+    let data = &answer["data"];
+    assert_eq!(data["id"], steps::session_id(&bed.sandbox), "{run}");
+    assert_eq!((&data["host"], &data["changed"]), (&"box".into(), &"remote".into()), "{run}");
+    let kept: Vec<_> = data["kept"].as_array().unwrap().iter().filter_map(|path| path.as_str()).collect();
+    assert_eq!(kept, ["both", HARD, "gone", "kind", "only-there"], "{run}");
+    let backup = Path::new(data["backup"].as_str().unwrap());
+    assert_eq!(steps::read(&backup.join("both")), "there");
+    nothing_lost(&bed, &project, &there);
+    bed.sandbox.write("up", "");
+    steps::connect(&bed.sandbox, &project);
+    is_two_way(&bed, &project, &there);
+}
+
 /// The line is cut at the move, for as long as the push tries.
 fn cut(when: &str) {
     let Some((bed, project, there)) = connected(&OLD) else { return };

@@ -636,6 +636,26 @@ fn tracked_files_that_the_sync_leaves_out_are_said() {
     assert!(!shared.there.join("node_modules").exists());
 }
 
+/// Between a change of what is left out and the next `sinc` it is what the running sync leaves out that git there is told, by whoever
+/// tells it.
+#[test]
+fn a_join_tells_git_there_what_the_running_sync_leaves_out() {
+    let Some(shared) = shared() else { return };
+    shared.sinc(&["link", "stop"]).success();
+    shared.commit(&shared.here, "top", "here\n");
+    shared.commit(&shared.there, "more", "there\n");
+    steps::write(&shared.here.join(".sincignore"), "src\n");
+    shared.sinc(&["git", "join"]).success();
+    let rules = shared.there.join(".git/info/sparse-checkout");
+    let is_told = || std::fs::read_to_string(&rules).is_ok_and(|rules| rules.contains("!src\n"));
+    assert!(!is_told());
+    let told = "the sync leaves out tracked files";
+    assert!(!shared.sinc(&["git"]).success().stdout.contains(told));
+    shared.sinc(&["--no-attach"]).success();
+    assert!(shared.sinc(&["git"]).success().stdout.contains(told));
+    wait_until("git there is told", PATIENCE, is_told);
+}
+
 #[test]
 fn a_repository_that_is_made_later_is_shared() {
     let Some(bed) = Bed::new() else { return };

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::conflicts::connected;
@@ -340,6 +341,62 @@ fn ctrl_c_leaves_it_two_way() {
     terminal.type_keys(&["C-c"]);
     assert_eq!(terminal.wait_exit(PATIENCE), 130);
     assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], false);
+}
+
+/// Ended at its question in this way, it is two-way again at once or soon, and what was to go is where it was.
+fn ended_at_its_question(end: impl FnOnce(&Terminal<'_>), code: Option<i32>) {
+    let Some((bed, project, there)) = connected(&OLD) else { return };
+    crate::conflicts::apart(&bed, &project, || {
+        steps::write(&project.join("both"), "here");
+        steps::write(&there.join("both"), "there");
+    });
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["push"]);
+    terminal.wait_for("Make the host like here?", PATIENCE);
+    assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
+    end(&terminal);
+    if let Some(code) = code {
+        assert_eq!(terminal.wait_exit(PATIENCE), code);
+    }
+    drop(terminal);
+    // Nobody asks for it.
+    for (from, to) in [(&project, &there), (&there, &project)] {
+        steps::write(&from.join("later"), "1");
+        wait_until("it is two-way", 2 * PATIENCE, || to.join("later").exists());
+        std::fs::remove_file(from.join("later")).unwrap();
+        wait_until("the deletion has come too", PATIENCE, || !to.join("later").exists());
+    }
+    assert_eq!(
+        (steps::read(&project.join("both")), steps::read(&there.join("both"))),
+        ("here".into(), "there".into())
+    );
+}
+
+#[test]
+fn a_push_that_is_killed_at_its_question_leaves_it_two_way() {
+    let kill = |terminal: &Terminal<'_>| {
+        kill_process(Pid::from_raw(terminal.pid()).unwrap(), Signal::KILL).unwrap();
+    };
+    ended_at_its_question(kill, Some(137));
+}
+
+#[test]
+fn a_push_whose_terminal_is_closed_at_its_question_leaves_it_two_way() {
+    ended_at_its_question(|_| (), None);
+}
+
+#[test]
+fn what_a_person_pauses_at_the_question_of_a_push_stays_paused() {
+    let Some((bed, project, there)) = connected(&OLD) else { return };
+    crate::conflicts::apart(&bed, &project, || {
+        steps::write(&project.join("both"), "here");
+        steps::write(&there.join("both"), "there");
+    });
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["push"]);
+    terminal.wait_for("Make the host like here?", PATIENCE);
+    bed.sandbox.sinc_in(&project, &["pause"]).success();
+    terminal.type_keys(&["n"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 1);
+    assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn with_sides<T>(
     let transport = Transport::new(remote, &record.remote, None);
     let base = base::path(&record.local, &host_word(&record.host));
     let directory = record.remote.clone();
-    let ignores = super::link::ignores(ctx, record)?;
+    let ignores = super::link::ignores(ctx, record, mutagen)?;
     let excludes = ctx.environment.git_ignore();
     work(&Sides { local, directory, ask: &ask, transport, files: &files, base, ignores, excludes, tell })
 }

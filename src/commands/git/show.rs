@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::context::Context;
 use super::super::link;
+use super::super::mutagen;
 use super::super::paint::{Paint, Tone, harmless};
 use super::super::sides::Sides as SessionSides;
 use super::{not_shared, short, with_sides};
@@ -63,7 +64,10 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
     let mut told = Told { id: record.id.clone(), host: record.host.clone(), ..Told::default() };
     match not_shared(ctx, record)? {
         Some(why) => (told.state, told.why) = ("off", Some(why.to_owned())),
-        None => with_sides(ctx, &session.remote, record, None, None, |sides| look(sides, &mut told))?,
+        None => {
+            let mutagen = mutagen::present(ctx).ok();
+            with_sides(ctx, &session.remote, record, mutagen.as_ref(), None, |sides| look(sides, &mut told))?;
+        }
     }
     if told.state == "moving"
         && let Some(why) = link::git(ctx, record).as_deref().and_then(|it| it.strip_prefix("held: "))

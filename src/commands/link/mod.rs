@@ -64,9 +64,14 @@ pub(super) fn describe(ctx: &Context, record: &Record) -> String {
     }
 }
 
-/// What the session's sync leaves out.
-pub(super) fn ignores(ctx: &Context, record: &Record) -> Result<Vec<String>> {
-    Ok(watched::wanted(ctx, record)?.settings.ignores)
+/// What the session's sync leaves out: the one that there is, whatever the configuration says by now. Where there is not exactly
+/// one, what the next one would.
+pub(super) fn ignores(ctx: &Context, record: &Record, mutagen: Option<&Mutagen>) -> Result<Vec<String>> {
+    let syncs = mutagen.and_then(|mutagen| sync::find(mutagen, &record.id, &host_word(&record.host)).ok());
+    match syncs.as_deref() {
+        Some([sync]) => Ok(sync.ignores().to_vec()),
+        _ => Ok(watched::wanted(ctx, record)?.settings.ignores),
+    }
 }
 
 /// How git on both sides does, as the link knows it; nothing where it is not shared.

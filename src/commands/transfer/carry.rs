@@ -35,19 +35,31 @@ pub(super) struct Carried {
     pub(super) sync: String,
 }
 
+/// Where what was kept is.
+pub(super) fn files(kept: &Kept) -> String {
+    format!("{}/files", kept.place)
+}
+
 impl Transfer<'_> {
-    /// Makes the losing side like the other one. `old` is the sync that there is.
+    /// Makes the losing side like the other one. `old` is the sync that there is. What was moved aside is in `moved`, also where it
+    /// fails after that.
     ///
     /// # Errors
     /// Something could not be moved aside, no cycle could be completed, or the sides are not equal.
-    pub(super) fn carry(&self, old: Option<&SyncSession>, plan: &Plan) -> Result<Carried> {
+    pub(super) fn carry(
+        &self,
+        old: Option<&SyncSession>,
+        plan: &Plan,
+        moved: &mut Option<Kept>,
+    ) -> Result<Carried> {
         let record = &self.sides.record;
         // Whoever comes next looks before it attaches, and waits for the first cycle.
         let unfinished =
             Record { filled: false, verify: true, settings: self.settings.digest(), ..record.clone() };
         self.ctx.store.save(&unfinished)?;
         let (kept, made, signal) = self.swap(old, plan);
-        let failed = self.tell_kept(kept.as_ref().ok().and_then(Option::as_ref));
+        *moved = kept.as_ref().ok().cloned().flatten();
+        let failed = self.tell_kept(moved.as_ref());
         let sync = made.with_context(|| {
             format!("the sync of {} is ended, and could not be made again; `sinc` makes it", record.id)
         })?;
@@ -56,7 +68,7 @@ impl Transfer<'_> {
             return Err(Interrupted(signal).into());
         }
         let kept = kept.with_context(|| format!("what goes could not be moved aside; {}", self.goes_on()))?;
-        let backup = kept.as_ref().map(|kept| format!("{}/files", kept.place));
+        let backup = kept.as_ref().map(files);
         self.wait(&sync)?;
         let filled = Record { filled: true, ..unfinished };
         self.ctx.store.save(&filled)?;
@@ -150,9 +162,7 @@ impl Transfer<'_> {
         let Some(kept) = kept else { return Vec::new() };
         let count = kept.paths.iter().filter(|(_, outcome)| *outcome == Outcome::Kept).count() as u64;
         let loser = self.loser();
-        self.ctx
-            .ui
-            .status("Kept", &format!("{} {loser} in {}/files", plural(count, "path", "paths"), kept.place));
+        self.ctx.ui.status("Kept", &format!("{} {loser} in {}", plural(count, "path", "paths"), files(kept)));
         let failed = |(path, outcome): &(std::path::PathBuf, Outcome)| match outcome {
             Outcome::Failed(why) => Some(format!("{}: {why}", harmless(&path.to_string_lossy()))),
             _ => None,

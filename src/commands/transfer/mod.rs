@@ -18,6 +18,7 @@ use super::paint::harmless;
 use super::sides::{Sides, word};
 use super::state_report::place_note;
 use super::{held_words, mode_words, mutagen};
+use crate::backups::{Kept, Outcome};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::ignore::Matcher;
@@ -108,11 +109,11 @@ pub(super) fn turn_on(
     let like =
         if winner == Side::Local { "the host is made like here" } else { "this side is made like the host" };
     ctx.ui.warn(&format!("in mode {} {like}, now and from then on", transfer.name));
-    let plan = transfer.agree(plan)?;
+    let plan = transfer.agree(plan, held.as_ref())?;
     if let Some(held) = held {
         held.let_go();
     }
-    Ok(Some(transfer.carry(old, &plan)?.sync))
+    Ok(Some(transfer.carry(old, &plan, &mut None)?.sync))
 }
 
 /// Makes the other side like the one that wins.
@@ -151,7 +152,7 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         return Ok(0);
     }
     let held = Held::hold(ctx, &transfer.mutagen, &sync)?;
-    let plan = transfer.agree(transfer.look()?)?;
+    let plan = transfer.agree(transfer.look()?, Some(&held))?;
     if plan.is_empty() {
         drop(held);
         transfer.mutagen.resume(&sync.identifier)?;
@@ -160,7 +161,10 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
         return Ok(0);
     }
     held.let_go();
-    let carried = transfer.carry(Some(&sync), &plan)?;
+    let mut moved = None;
+    let carried = transfer
+        .carry(Some(&sync), &plan, &mut moved)
+        .map_err(|error| moved.iter().fold(error, |error, moved| transfer.beside(error, moved)))?;
     transfer.print(&plan, Some(&carried));
     Ok(0)
 }
@@ -179,7 +183,7 @@ fn scan_time(listing: &Listing) -> Duration {
     Duration::from_secs(files / FILES_A_SECOND + bytes / BYTES_A_SECOND)
 }
 
-/// A sync that stands still. Dropped, it goes on if it did before.
+/// A sync that stands still. Dropped, it goes on if it did before, and where this process is killed the link lets it go on.
 struct Held<'a> {
     ctx: &'a Context,
     mutagen: &'a Mutagen,
@@ -188,10 +192,16 @@ struct Held<'a> {
 
 impl<'a> Held<'a> {
     fn hold(ctx: &'a Context, mutagen: &'a Mutagen, sync: &SyncSession) -> Result<Self> {
-        let held = Self { ctx, mutagen, id: (!sync.is_paused()).then(|| sync.identifier.clone()) };
-        // Also one that is paused already: it may be so for a moment only, to connect anew.
-        mutagen.pause(&sync.identifier).context("nothing was changed: the sync does not stand still")?;
+        let held = Self { ctx, mutagen, id: Some(sync.identifier.clone()) };
+        held.again()?;
         Ok(held)
+    }
+
+    /// Has it stand still once more: while a person took long to answer somebody may have let it go on.
+    fn again(&self) -> Result<()> {
+        let Some(id) = &self.id else { return Ok(()) };
+        let stands = self.mutagen.stand_still(id);
+        stands.map(drop).context("nothing was changed: the sync does not stand still")
     }
 
     fn let_go(mut self) {
@@ -204,7 +214,7 @@ impl Drop for Held<'_> {
         let Some(id) = &self.id else { return };
         // Also after Ctrl-C.
         forgive_interrupt();
-        if let Err(error) = self.mutagen.resume(id) {
+        if let Err(error) = self.mutagen.go_on(id) {
             tracing::warn!(%error, "the sync is paused, and could not be resumed");
         }
         self.ctx.store.poke_links();
@@ -265,7 +275,7 @@ impl Transfer<'_> {
     }
 
     /// Shows what would be done and asks, until what is to be done is what was shown.
-    fn agree(&self, mut plan: Plan) -> Result<Plan> {
+    fn agree(&self, mut plan: Plan, held: Option<&Held<'_>>) -> Result<Plan> {
         for _ in 0..ROUNDS {
             if plan.is_empty() {
                 return Ok(plan);
@@ -279,6 +289,7 @@ impl Transfer<'_> {
                 if !self.ctx.ui.confirm(question, false)? {
                     return Err(Failure::new(Kind::Failed, "nothing was changed").into());
                 }
+                held.map_or(Ok(()), Held::again)?;
             }
             let now = self.look()?;
             if now == plan {
@@ -321,6 +332,17 @@ impl Transfer<'_> {
         if !plan.losses.is_empty() {
             ui.note(&format!("what goes is kept {} in a backup", self.loser()));
         }
+    }
+
+    /// What was moved aside is told beside the error, for `--json`.
+    fn beside(&self, error: anyhow::Error, moved: &Kept) -> anyhow::Error {
+        let kept = moved.paths.iter().filter(|(_, outcome)| *outcome == Outcome::Kept);
+        let kept: Vec<_> = kept.map(|(path, _)| path.to_string_lossy()).collect();
+        let data = json!({
+            "id": self.sides.record.id, "host": self.sides.record.host, "changed": word(self.loser()),
+            "kept": kept, "backup": carry::files(moved),
+        });
+        Failure::of(error).with_data(data).into()
     }
 
     fn print(&self, plan: &Plan, carried: Option<&Carried>) {

@@ -71,6 +71,26 @@ impl Mutagen {
         }
     }
 
+    /// The same for one that may be paused already: one that is so, and not for a while only, is taken for one that a person has
+    /// paused, whoever did it.
+    ///
+    /// # Errors
+    /// There is no such session, or Mutagen fails.
+    pub fn stand_still(&self, id: &str) -> Result<Done, MutagenError> {
+        if self.runner().is_dry_run() {
+            return self.pause_now(id);
+        }
+        loop {
+            let before = self.wish(id);
+            let is_for_a_while = before.as_ref().is_some_and(Wish::is_for_a_while);
+            let stays = !is_for_a_while && self.session(id)?.is_paused();
+            let want = if stays { Want::Paused } else { Want::Stopped };
+            if self.wishes().replace(id, before.as_ref(), want).is_some() {
+                return self.pause_now(id);
+            }
+        }
+    }
+
     /// Resumes a session that [`Mutagen::stop`] has paused, unless somebody wants it to stay so by now.
     ///
     /// # Errors
@@ -330,6 +350,33 @@ mod tests {
         mutagen.pause("sync_a").unwrap();
         mutagen.stop("sync_a").unwrap();
         assert!(wants_paused(&mutagen));
+    }
+
+    #[test]
+    fn what_stands_still_while_somebody_is_asked_goes_on_unless_it_was_paused_before() {
+        let run = |session: &str, before: Option<Want>| {
+            let dir = tempfile::tempdir().unwrap();
+            let (mutagen, _daemon) = stand_in(dir.path(), session);
+            if let Some(want) = before {
+                mutagen.note_wish("sync_a", want);
+            }
+            mutagen.stand_still("sync_a").unwrap();
+            // The answer took long.
+            mutagen.stand_still("sync_a").unwrap();
+            mutagen.go_on("sync_a").unwrap();
+            asked(dir.path())
+        };
+        for before in [None, Some(Want::Resumed), Some(Want::Connecting), Some(Want::Stopped)] {
+            assert_eq!(run(CONNECTED, before), "pause pause resume", "{before:?}");
+        }
+        // To connect anew, and until somebody else has looked.
+        for before in [Want::Connecting, Want::Stopped] {
+            assert_eq!(run(&paused(), Some(before)), "pause pause resume", "{before:?}");
+        }
+        // By whom is not known, where it could not be noted.
+        for before in [None, Some(Want::Resumed), Some(Want::Paused)] {
+            assert_eq!(run(&paused(), before), "pause pause", "{before:?}");
+        }
     }
 
     /// The host has just come back. The link connects the sync anew, and another sinc stops it, has looked, and lets it go on,

@@ -74,9 +74,14 @@ impl Wish {
         lasts && process.is_some_and(lives)
     }
 
-    /// Was it paused only for a moment, by a process that has died before that was over?
+    /// Is it paused only for as long as a process needs?
+    pub(super) fn is_for_a_while(&self) -> bool {
+        matches!(self.want(), Some(Want::Stopped | Want::Connecting))
+    }
+
+    /// Was it paused only for a while, by a process that has died before that was over?
     pub(super) fn is_abandoned(&self) -> bool {
-        matches!(self.want(), Some(Want::Stopped | Want::Connecting)) && !self.is_alive()
+        self.is_for_a_while() && !self.is_alive()
     }
 
     /// Is a session that is paused with this wish to run, and nobody will see to it? (Two may connect it at once.)
