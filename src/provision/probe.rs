@@ -103,6 +103,31 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_seen_where_its_own_installer_puts_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        let functions = crate::provision::program::functions(["version_of"]).join("\n");
+        let probe = || {
+            let text =
+                format!("{functions}\nme=1000 user=dev home={home} state={home}\nversion_of opencode\n");
+            let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+            String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+        };
+        let put = |place: &str, version: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let file = dir.path().join(place).join("opencode");
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, format!("#!/bin/sh\necho {version}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put(".local/bin", "1.18.33");
+        assert_eq!(probe(), "1.18.33\n");
+        // In a terminal of the person's it is this one that runs then.
+        put(".opencode/bin", "1.19.0");
+        assert_eq!(probe(), "1.19.0\n");
+    }
+
+    #[test]
     fn a_tunnel_of_the_hosts_own_is_known_by_its_device() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().to_str().unwrap();
