@@ -103,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_that_is_free_is_read_with_the_swap() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let probe = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            said("free_memory", &format!("memory={}", file.path().display()))
+        };
+        let lines = "MemTotal: 1009876 kB\nMemFree: 90000 kB\nMemAvailable: 720000 kB\n";
+        assert_eq!(probe(&format!("{lines}SwapTotal: 0 kB\nSwapFree: 0 kB\n")), "memory 703\n");
+        assert_eq!(probe(&format!("{lines}SwapFree: 1048576 kB\n")), "memory 1727\n");
+        assert_eq!(probe("MemTotal: 1009876 kB\n"), "");
+        assert_eq!(said("free_memory", "memory=/nothing"), "");
+    }
+
+    #[test]
     fn a_program_is_seen_where_its_own_installer_puts_it() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().to_str().unwrap();
