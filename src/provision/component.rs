@@ -151,6 +151,8 @@ pub struct Step {
     pub only_with: Option<String>,
     /// Nothing is done where this does not hold.
     pub only_if: Option<OnlyIf>,
+    /// Memory that must be free while it is done, MB.
+    pub memory: Option<u64>,
     /// What has to be true.
     pub kind: Kind,
 }
@@ -216,6 +218,7 @@ struct StepFile {
     unless: Option<Enough>,
     only_with: Option<String>,
     only_if: Option<OnlyIf>,
+    memory: Option<u64>,
     apt: Option<Apt>,
     npm: Option<Npm>,
     download: Option<Download>,
@@ -255,7 +258,7 @@ impl Component {
         let mut steps = Vec::new();
         for step in &about.step {
             let (span, file) = (step.span(), step.get_ref().clone());
-            let StepFile { unless, only_with, only_if, .. } = file;
+            let StepFile { unless, only_with, only_if, memory, .. } = file;
             let mut kinds = [
                 file.apt.map(Kind::Apt),
                 file.npm.map(Kind::Npm),
@@ -278,7 +281,7 @@ impl Component {
             if unless.is_some() && only_with.is_some() {
                 return Err(mistake(span, "a step has `unless` or `only-with`, not both".to_owned()));
             }
-            steps.push(Step { unless, only_with, only_if, kind });
+            steps.push(Step { unless, only_with, only_if, memory, kind });
         }
         about.step.clear();
         Ok(Self { name: name.into_owned(), about, steps })

@@ -34,6 +34,8 @@ pub struct HostFacts {
     pub disk: u64,
     /// Where that disk is.
     pub disk_at: String,
+    /// Free memory, MB, with what is free of its swap; where the host tells it.
+    pub memory: Option<u64>,
     /// Programs without which nothing goes.
     pub lacks: Vec<String>,
     /// An installation of packages was cut off.
@@ -308,6 +310,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
                 let (free, at) = rest.split_once(' ').unwrap_or((rest, "/"));
                 (host.disk, host.disk_at) = (free.parse().map_err(|_| bad())?, at.to_owned());
             }
+            "memory" => host.memory = Some(rest.parse().map_err(|_| bad())?),
             "lacks" => host.lacks.push(rest.to_owned()),
             "dpkg" => host.dpkg_broken = true,
             "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),

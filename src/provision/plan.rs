@@ -165,6 +165,9 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
             (Ok(_), Some(only)) if !makes_sense => Decision::Satisfied(host.expand(&only.otherwise)),
             (Ok(fact), _) => decide(step, &fact, host, wishes, facts.records.lines(&component.name)),
         };
+        if let (Some(why), Decision::Change(_)) = (too_little_memory(step, host), &decision) {
+            decision = Decision::Blocked(why);
+        }
         if let (Kind::Service(service), Decision::Satisfied(_), true) = (&step.kind, &decision, file_changes)
         {
             decision = change(format!("restart {}", service.unit), service_call(service));
@@ -207,6 +210,15 @@ fn fits(plan: &mut ComponentPlan, free: &mut u64, host: &HostFacts) {
     } else {
         *free -= needed;
     }
+}
+
+/// Why this step would end with something killed for memory.
+fn too_little_memory(step: &Step, host: &HostFacts) -> Option<String> {
+    let (needed, free) = (step.memory?, host.memory?);
+    let lacks = needed.checked_sub(free).filter(|&lacks| lacks > 0)?;
+    Some(format!(
+        "it takes {needed} MB of memory for some minutes, and the host has {free} MB free with its swap: with {lacks} MB more of swap it will do"
+    ))
 }
 
 /// What must be left on a disk, MB.

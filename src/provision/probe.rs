@@ -103,6 +103,45 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_that_is_free_is_read_with_the_swap() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let probe = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            said("free_memory", &format!("memory={}", file.path().display()))
+        };
+        let lines = "MemTotal: 1009876 kB\nMemFree: 90000 kB\nMemAvailable: 720000 kB\n";
+        assert_eq!(probe(&format!("{lines}SwapTotal: 0 kB\nSwapFree: 0 kB\n")), "memory 703\n");
+        assert_eq!(probe(&format!("{lines}SwapFree: 1048576 kB\n")), "memory 1727\n");
+        assert_eq!(probe("MemTotal: 1009876 kB\n"), "");
+        assert_eq!(said("free_memory", "memory=/nothing"), "");
+    }
+
+    #[test]
+    fn a_program_is_seen_where_its_own_installer_puts_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        let functions = crate::provision::program::functions(["version_of"]).join("\n");
+        let probe = || {
+            let text =
+                format!("{functions}\nme=1000 user=dev home={home} state={home}\nversion_of opencode\n");
+            let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+            String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+        };
+        let put = |place: &str, version: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let file = dir.path().join(place).join("opencode");
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, format!("#!/bin/sh\necho {version}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put(".local/bin", "1.18.33");
+        assert_eq!(probe(), "1.18.33\n");
+        // In a terminal of the person's it is this one that runs then.
+        put(".opencode/bin", "1.19.0");
+        assert_eq!(probe(), "1.19.0\n");
+    }
+
+    #[test]
     fn a_tunnel_of_the_hosts_own_is_known_by_its_device() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().to_str().unwrap();

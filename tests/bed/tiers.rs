@@ -195,11 +195,16 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
 fn the_larger_tiers_converge_open_nothing_and_go_back() {
     let mut host = Host::new();
     let before = host.snapshot();
-    host.0.on_host("rm -rf ~/.config ~/.cache ~/.aisessions ~/.lunaroute ~/.agent-os ~/.kimaki");
+    host.0.on_host("rm -rf ~/.config ~/.cache ~/.opencode ~/.aisessions ~/.lunaroute ~/.agent-os ~/.kimaki");
     // An Agent-OS of a person's own, where its own installer puts it.
     host.0.on_host("mkdir -p ~/.agent-os/repo/.git; echo mine >~/.agent-os/repo/agent-os.db");
     let _market = Market::open_after(&host, "opencode");
     host.0.on_host("mkdir -p ~/.config/opencode; printf '{\\n  // mine\\n  \"theme\": \"dark\"\\n}\\n' >~/.config/opencode/opencode.jsonc");
+    // A list of theirs in the other file that OpenCode reads there.
+    let plugin = "export const Mine = async () => ({})";
+    host.0.on_host(&format!(
+        "echo '{plugin}' >~/mine.js; echo '{{ \"plugin\": [\"file:///home/dev/mine.js\"] }}' >~/.config/opencode/opencode.json"
+    ));
     host.0.sandbox.set("TS_AUTHKEY", KEY);
     host.0.sandbox.set("KIMAKI_BOT_TOKEN", TOKEN);
     let session = |name: &str| {
@@ -258,7 +263,7 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
         host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
     }
     // What several components want in one file is all there, and what was there before.
-    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
+    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc ~/.opencode/opencode.json");
     for part in [
         "// mine",
         "opencode-direnv@2025.1211.9",
@@ -270,10 +275,10 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
         assert!(config.contains(part), "{part}: {config}");
     }
     // The plugin that moves its own pin does not find it.
-    assert!(!config.contains("session-handoff"), "{config}");
+    assert_eq!(host.0.on_host("grep -l session-handoff ~/.config/opencode/*.json* || true"), "");
     // Its first start with plugins takes a while.
     let read = host.root("su - dev -c 'opencode debug config'");
-    for plugin in ["opencode-direnv", "session-handoff", "worktree-session"] {
+    for plugin in ["mine.js", "opencode-direnv", "session-handoff", "worktree-session"] {
         assert!(read.contains(plugin), "OpenCode does not read {plugin}: {read}");
     }
     let doctor = host.sinc(&["doctor"]);
@@ -302,7 +307,7 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
 
     // One alone is taken back out of the file that it shares.
     host.sinc(&["uninstall", "agentmap", "--yes"]).success();
-    let config = host.0.on_host("cat ~/.config/opencode/opencode.jsonc");
+    let config = host.0.on_host("cat ~/.opencode/opencode.json");
     assert!(!config.contains("agentmap") && config.contains("worktree-session@1.1.0"), "{config}");
     let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
     assert!(!back.stderr.contains("warning: "), "{back}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use sinc::provision::catalog::Catalog;
 use sinc::provision::component::{Kind, Step};
 use sinc::provision::kinds::Shell;
@@ -137,6 +138,41 @@ fn mcp_servers_of_a_persons_own_stay() {
     for told in told {
         assert!(told.contains("\"/opt/sinc/mcp-npm/bin/mcp-server-memory\""), "{told}");
     }
+}
+
+/// Of the files in ~/.config/opencode a list in one hides the same list in another; those of ~/.opencode are joined to them.
+#[test]
+fn no_list_of_a_persons_own_is_hidden_from_opencode() {
+    let mut lists = 0;
+    for component in Catalog::load(None).unwrap().all() {
+        for step in &component.steps {
+            let Kind::Edit(edit) = &step.kind else { continue };
+            if edit.add.is_empty() && !edit.set.values().any(Value::is_array) {
+                continue;
+            }
+            let place = edit.path.rsplit_once('/').unwrap().0;
+            assert_ne!(place, "{home}/.config/opencode", "{}: {:?}", component.name, edit.add);
+            lists += usize::from(place == "{home}/.opencode");
+        }
+    }
+    assert!(lists >= 4, "only {lists}");
+}
+
+/// A service has no shell of a person's that would tell it.
+#[test]
+fn services_find_the_programs_that_the_look_at_the_host_finds() {
+    let mut seen = 0;
+    for component in Catalog::load(None).unwrap().all() {
+        for step in &component.steps {
+            let Kind::File(file) = &step.kind else { continue };
+            let lines = file.content.as_deref().unwrap_or_default().lines();
+            for path in lines.filter_map(|line| line.strip_prefix("Environment=PATH=")) {
+                assert!(path.starts_with("%h/.opencode/bin:%h/.local/bin:"), "{}: {path}", component.name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 3, "only {seen}");
 }
 
 #[test]

@@ -50,13 +50,14 @@ belongs_to() {
   [ -n "$home" ] || home=/home/$user
 }
 
-# Runs a command as that user, where it is there.
+# Runs a command as that user, where it is there. The installer of OpenCode has a directory of its own, which it puts first.
 as_user() {
+  programs=$home/.opencode/bin:$home/.local/bin:$PATH
   if [ "$me" = 0 ] && [ "$user" != root ] && id "$user" >/dev/null 2>&1; then
-    runuser -u "$user" -- env "HOME=$home" "USER=$user" "PATH=$home/.local/bin:$PATH" \
+    runuser -u "$user" -- env "HOME=$home" "USER=$user" "PATH=$programs" \
       "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" "$@"
   else
-    env "HOME=$home" "PATH=$home/.local/bin:$PATH" "$@"
+    env "HOME=$home" "PATH=$programs" "$@"
   fi
 }
 

@@ -17,6 +17,7 @@ host_facts() {
   echo "home $home"
   if [ -d /run/systemd/system ]; then echo "init systemd"; else echo "init other"; fi
   echo "disk $(least_free)"
+  free_memory
   for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
   if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
@@ -44,6 +45,16 @@ least_free() {
   [ "$me" = 0 ] || [ -d "$home" ] || set -- /
   df -Pk "$@" 2>/dev/null |
     awk 'NR > 1 { free = int($4 / 1024); if (NR == 2 || free < least) { least = free; at = $6 } } END { print least, at }'
+}
+
+memory=/proc/meminfo
+# What programs can have without one that is killed for it: MB, with what is free of the swap.
+free_memory() {
+  [ -r "$memory" ] || return 0
+  awk '
+    $1 == "MemAvailable:" { known = 1 }
+    $1 == "MemAvailable:" || $1 == "SwapFree:" { free += $2 }
+    END { if (known) print "memory", int(free / 1024) }' "$memory"
 }
 
 # Every port that a login may come by: this connection's, sshd's, those of the socket that starts sshd.
