@@ -12,7 +12,7 @@ use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::process::interrupted;
 use crate::session::sync::{self, Stuck};
-use crate::state::{CycleNote, Lock, Record, host_word};
+use crate::state::{Lock, Record, host_word};
 use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Selector, SyncSession};
 use crate::ui::{bytes, plural};
 
@@ -220,14 +220,7 @@ pub(super) fn once(
     deadline: Duration,
 ) -> Result<Checked> {
     be_sure(ctx, mutagen, record, own, deadline)?;
-    let _note = note_cycle(ctx, record);
     mutagen.flush_looked(id, deadline, &mut |left| be_sure(ctx, mutagen, record, own, left))
-}
-
-/// Tells the link of a cycle that is about to be asked for. Without that it is one that the link does not stop.
-fn note_cycle(ctx: &Context, record: &Record) -> Option<CycleNote> {
-    let note = || ctx.store.note_cycle(&record.id, &record.host);
-    (!ctx.runner.is_dry_run()).then(note)?.inspect_err(|error| tracing::warn!("{error:#}")).ok()
 }
 
 /// Asks for cycles until both sides are equal, something keeps them from it, or the time is up.
@@ -252,9 +245,7 @@ pub(super) fn wait(
         let left = until.saturating_duration_since(Instant::now());
         // Before a second and third one it is looked whatever was allowed: that was the first one's.
         let (Looks::Each(own) | Looks::AfterFirst(own)) = looks;
-        let note = looks.own().and_then(|_| note_cycle(ctx, record));
         let mut all = mutagen.check(&selector, left, &mut |left| be_sure(ctx, mutagen, record, own, left))?;
-        drop(note);
         if !reconnected && reconnect(mutagen, &all) {
             reconnected = true;
             continue;

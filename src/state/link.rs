@@ -27,31 +27,6 @@ pub struct Runs {
 /// The names of questions begin so, before the word that stands for the host.
 const ASK: &str = ".ask.";
 
-/// The names of notes of cycles begin so, before the session and the word that stands for its host.
-const CYCLE: &str = ".cycle.";
-
-/// The note that a cycle of a session runs that its link has not begun: it goes when the cycle is over.
-#[derive(Debug)]
-pub struct CycleNote(PathBuf);
-
-impl Drop for CycleNote {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Is a file of this name in the directory of sessions the note of a cycle?
-#[must_use]
-pub fn is_cycle_note(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(CYCLE.as_bytes())
-}
-
-/// Is it one of this session's cycles?
-#[must_use]
-pub fn is_cycle_of(name: &OsStr, id: &str, host: &str) -> bool {
-    name.as_encoded_bytes().starts_with(format!("{CYCLE}{id}@{}.", host_word(host)).as_bytes())
-}
-
 /// A question to a link: has it taken in all that happened here before?
 #[derive(Debug)]
 pub struct Question(PathBuf);
@@ -186,40 +161,16 @@ impl Store {
     /// # Errors
     /// The question cannot be written.
     pub fn ask_link(&self, host: &str) -> Result<Question> {
-        self.put_note(&format!("{ASK}{}", host_word(host))).map(Question)
-    }
-
-    /// Tells the link of a session's host that a cycle of it begins which the link has not asked for, so that it stops that one too
-    /// where it would bring over many deletions.
-    ///
-    /// # Errors
-    /// The note cannot be written.
-    pub fn note_cycle(&self, id: &str, host: &str) -> Result<CycleNote> {
-        self.put_note(&format!("{CYCLE}{id}@{}", host_word(host))).map(CycleNote)
-    }
-
-    /// Takes away the notes of cycles whose process was killed.
-    pub fn remove_dead_cycle_notes(&self) {
-        for entry in std::fs::read_dir(self.sessions_dir()).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if is_cycle_note(&name) && !is_of_living(&name) {
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
-    }
-
-    /// An empty file for a link to see, whose name begins so.
-    fn put_note(&self, name: &str) -> Result<PathBuf> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{name}.{}.{number}", std::process::id());
+        let name = format!("{ASK}{}.{}.{number}", host_word(host), std::process::id());
         let path = self.sessions_dir().join(&name);
         make_private_dir(&self.sessions_dir())?;
         // Renamed into its place: that is the event which the eye waits for. It need not outlive anything.
         let new = self.sessions_dir().join(format!(".new{name}"));
         let written = std::fs::write(&new, b"").and_then(|()| std::fs::rename(&new, &path));
         written.with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(path)
+        Ok(Question(path))
     }
 
     /// The questions to the link of a host that nobody has answered yet.
@@ -235,13 +186,6 @@ impl Store {
         let begin = format!("{ASK}{}.", host_word(host));
         name.as_encoded_bytes().starts_with(begin.as_bytes()).then(|| self.sessions_dir().join(name))
     }
-}
-
-/// Does the process live that made a note of this name? It is the last but one of its parts.
-fn is_of_living(name: &OsStr) -> bool {
-    let pid = name.to_str().and_then(|name| name.rsplit('.').nth(1)?.parse().ok());
-    let pid = pid.and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 /// What is in this lock's file, if somebody holds it.
@@ -269,30 +213,6 @@ mod tests {
         drop(second);
         assert_eq!(store.questions("box"), [] as [PathBuf; 0], "who does not wait any more takes it back");
         assert!(store.records().unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_note_of_a_cycle_is_one_sessions_and_goes_with_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path().to_owned());
-        let note = store.note_cycle("sinc-a-123456", "box").unwrap();
-        let name = note.0.file_name().unwrap().to_owned();
-        assert!(is_cycle_note(&name) && !is_question(&name));
-        for (id, host, is_its) in [
-            ("sinc-a-123456", "box", true),
-            ("sinc-a-123456", "other", false),
-            ("sinc-a-12345", "box", false),
-        ] {
-            assert_eq!(is_cycle_of(&name, id, host), is_its, "{id} {host}");
-        }
-        let dead = note
-            .0
-            .with_file_name(name.to_str().unwrap().replace(&format!(".{}.", std::process::id()), ".0."));
-        std::fs::write(&dead, "").unwrap();
-        store.remove_dead_cycle_notes();
-        assert!(store.records().unwrap().is_empty() && note.0.exists() && !dead.exists());
-        drop(note);
-        assert!(std::fs::read_dir(store.sessions_dir()).unwrap().next().is_none());
     }
 
     #[test]

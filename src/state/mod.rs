@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 pub use boots::{Boots, Known};
 pub use file::{Damaged, make_private_dir, replace_file, write_file};
 pub use held::{Held, HeldSide};
-pub use link::{CycleNote, Question, Runs, is_cycle_note, is_cycle_of, is_question};
+pub use link::{Question, Runs, is_question};
 pub use lock::{Busy, Lock};
 pub use noted::Noted;
 pub use settling::Settling;

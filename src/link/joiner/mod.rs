@@ -123,8 +123,6 @@ pub struct Joiner {
     busy: bool,
     /// What it is busy with is a cycle that may go on.
     cycles: bool,
-    /// So many cycles run that somebody else asks for.
-    others: u32,
     /// When the next cycle begins, if something changed.
     due: Option<Instant>,
     /// The files must be counted before the next cycle.
@@ -163,7 +161,6 @@ impl Joiner {
         Self {
             busy: false,
             cycles: false,
-            others: 0,
             due: Some(now),
             unsure: true,
             deletes: 0,
@@ -187,7 +184,7 @@ impl Joiner {
 
     /// The eye of a side saw something.
     pub fn saw(&mut self, now: Instant, side: Side, seen: Seen) {
-        let gone = if self.is_cycling() { &mut self.during } else { &mut self.before };
+        let gone = if self.cycles { &mut self.during } else { &mut self.before };
         gone[index(side)].add(Gone { files: seen.deletes, unclear: seen.unclear });
         self.changes = self.changes.saturating_add(seen.changes);
         let passed = now.duration_since(self.second.0);
@@ -242,7 +239,7 @@ impl Joiner {
             own > FEW && files.is_none_or(|files| own > files / 4)
         };
         let taken = self.taken && files.is_none_or(|files| files > FEW);
-        self.is_cycling() && (taken || is_many(Side::Local) || is_many(Side::Remote))
+        self.cycles && (taken || is_many(Side::Local) || is_many(Side::Remote))
     }
 
     /// What is gone since the cycle began, without what it deletes itself.
@@ -259,34 +256,13 @@ impl Joiner {
 
     /// The cycle was stopped: what is to be known first is counted.
     pub fn stopped(&mut self) {
-        (self.cycles, self.others) = (false, 0);
-    }
-
-    /// Somebody else begins a cycle, or it has ended.
-    pub fn others_cycle(&mut self, begins: bool) {
-        if begins {
-            self.taken &= self.is_cycling();
-            self.others += 1;
-            return;
-        }
-        self.others = self.others.saturating_sub(1);
-        if !self.is_cycling() {
-            // Whether it has brought over what was gone before is not known.
-            let own = [self.own(0), self.own(1)];
-            self.during = [Gone::default(); 2];
-            self.before.iter_mut().zip(own).for_each(|(before, own)| before.add(own));
-        }
-    }
-
-    /// Does a cycle run, ours or another's?
-    fn is_cycling(&self) -> bool {
-        self.cycles || self.others > 0
+        self.cycles = false;
     }
 
     /// Nobody watched for a while: the next cycle is soon, and the files are counted before it.
     pub fn missed(&mut self, now: Instant) {
         self.unsure = true;
-        for gone in if self.is_cycling() { &mut self.during } else { &mut self.before } {
+        for gone in if self.cycles { &mut self.during } else { &mut self.before } {
             gone.unclear = true;
         }
         self.due.get_or_insert(now);

@@ -264,28 +264,6 @@ fn a_cycle_that_runs_when_much_is_deleted_is_stopped_and_the_files_are_counted()
 }
 
 #[test]
-fn so_is_one_that_somebody_else_has_asked_for() {
-    let start = Instant::now();
-    let mut joiner = quiet(start);
-    joiner.others_cycle(true);
-    joiner.saw(start + MS(20), Side::Remote, change(51, 51));
-    assert!(joiner.must_stop(Some(203), watched) && !joiner.must_stop(Some(204), watched));
-    joiner.stopped();
-    assert!(!joiner.must_stop(None, watched), "once");
-    joiner.others_cycle(false);
-    assert_eq!(joiner.next(start + MS(1030)), Next::Look);
-    // What it deletes itself here was gone there before; and what is gone after it is none of its own.
-    let mut joiner = quiet(start);
-    joiner.saw(start, Side::Remote, change(60, 60));
-    joiner.others_cycle(true);
-    joiner.saw(start + MS(1), Side::Local, change(60, 60));
-    assert!(!joiner.must_stop(None, watched));
-    joiner.others_cycle(false);
-    joiner.saw(start + MS(2), Side::Local, change(60, 60));
-    assert!(!joiner.must_stop(None, watched), "none runs");
-}
-
-#[test]
 fn a_directory_that_is_taken_away_stops_the_cycle_that_runs_and_no_later_one() {
     let start = Instant::now();
     let taken = Seen { changes: 1, unclear: true, taken: true, ..Seen::default() };

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::{Root, Seen, Told, walk_one};
 use crate::git::watch::{Sign, sign};
-use crate::state::{is_cycle_note, is_question};
+use crate::state::is_question;
 
 pub(super) enum End {
     /// It was told to end.
@@ -239,13 +239,11 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         // Both halves of a move come one right after the other.
         let old = watches.left.len().saturating_sub(MOST_LEFT);
         watches.left.drain(..old);
-        let (mut asked, mut cycles) = (Vec::new(), Vec::new());
+        let mut asked = Vec::new();
         for event in events {
             if event.watch == beside {
                 let name = OsStr::from_bytes(&event.name);
-                if is_cycle_note(name) {
-                    cycles.push((name.to_owned(), event.kind.contains(ReadFlags::MOVED_TO)));
-                } else if !is_question(name) {
+                if !is_question(name) {
                     tell(Told::Beside);
                 } else if event.kind.contains(ReadFlags::MOVED_TO) {
                     asked.push(name.to_owned());
@@ -297,9 +295,6 @@ pub(super) fn watch(roots: &[Root], beside: &Path, ended: &UnixStream, tell: &im
         }
         for (index, seen) in batch.seen.into_iter().enumerate().filter(|(_, seen)| seen.changes > 0) {
             tell(Told::Seen(index, seen));
-        }
-        for (name, runs) in cycles {
-            tell(Told::Cycle(name, runs));
         }
         for name in asked {
             tell(Told::Asked(name));

@@ -44,8 +44,6 @@ pub enum Told {
     GitWrote(usize, Vec<PathBuf>),
     /// Something changed in the directory beside them.
     Beside,
-    /// The note of this name there says that a cycle runs which the link has not asked for; or it is gone.
-    Cycle(OsString, bool),
     /// In the file of this name there somebody asks whether all that happened before has been told. Now it has.
     Asked(OsString),
 }

@@ -40,7 +40,7 @@ use crate::link::state::LinkFile;
 use crate::process::Runner;
 use crate::remote::Remote;
 use crate::session::missing::Known;
-use crate::state::{Busy, Noted, host_word, is_cycle_of};
+use crate::state::{Busy, Noted, host_word};
 use crate::tools::mutagen::{Mutagen, Side, SyncSession};
 
 /// How often Mutagen is asked how a session does that runs no cycle.
@@ -331,13 +331,6 @@ impl<'a> Engine<'a> {
                 // What was asked while nobody saw it: all that can be said is that what there is has to be looked at.
                 self.asks = self.ctx.store.questions(&self.host.name);
             }
-            Told::Cycle(name, begins) => {
-                let host = &self.host.name;
-                let of = |session: &&mut Watched| is_cycle_of(&name, &session.record.id, host);
-                if let Some(session) = self.sessions.iter_mut().find(of) {
-                    session.joiner.others_cycle(begins);
-                }
-            }
             // One that came later is told of after what happened before it.
             Told::Asked(name) => self.asks.extend(self.ctx.store.question(&self.host.name, &name)),
             Told::Seen(index, seen) => {
@@ -407,10 +400,6 @@ impl<'a> Engine<'a> {
                 let why = session.stands.clone().unwrap_or_else(|| "the sync is not ready".to_owned());
                 session.git.no_cycle(&why);
             }
-            return None;
-        }
-        // It is looked at when the cycle is stopped.
-        if session.stopping {
             return None;
         }
         if let Err(until) = session.git.lets(now) {

@@ -120,7 +120,6 @@ impl Engine<'_> {
             self.note_syncs(&syncs);
         }
         self.let_left_go_on();
-        self.ctx.store.remove_dead_cycle_notes();
         for index in 0..self.sessions.len() {
             self.see_to_trouble(index, now);
         }
