@@ -5,7 +5,7 @@
 #   keep NAME ROOT          the index on standard input; moves each path that it names out of ROOT into the backup
 #   begin NAME ROOT         only writes the index: the caller moves its path aside as a keep does, and `recover` finishes it
 #   restore NAME ROOT PATH FROM   the same for the one path, and puts a copy of what FROM has of it in its place
-#   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place
+#   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place; says which path is `back`, `taken`, or `stuck`
 #   rename ROOT FROM TO     gives it another name, where nothing has that name
 #   list                    every backup of the session, the beginning of its index, its size
 #   find PATH               the backups that have it as a whole, and those that have something below it
@@ -129,9 +129,10 @@ stuck() { held=yes; put stuck "$(printf "%s" "$1" | tr "[:cntrl:]" "?")"; };
 unkeep_one() {
 src=$root/$p; dst=$b/files/$p;
 there "$dst" || return;
-if there "$src"; then put taken "$n"; return; fi;
-if is_same; then mv -n -- "$dst" "$src" 2>/dev/null; name_to_disk "$src" "${src%/*}"; else carry "$dst" "$src" "${src%/*}"; fi;
-if there "$dst"; then put taken "$n"; else put back "$n"; fi;
+# What it was in may be gone as well.
+if there "$src" || [ "$([ -d "${src%/*}" ] || echo none)" = none ]; then put taken "$n"; return; fi;
+if is_same; then mv -n -- "$dst" "$src" 2>"$b/said"; name_to_disk "$src" "${src%/*}"; else carry "$dst" "$src" "${src%/*}"; fi;
+if there "$dst"; then if there "$src"; then put taken "$n"; else put stuck "$n $(said)"; fi; else put back "$n"; fi;
 };
 recover_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
@@ -159,10 +160,12 @@ put bytes "$(sizes "$b/files" | { sum=0; while IFS= read -r size; do sum=$((sum 
 if [ -e "$b/settled" ]; then put settled yes; else put settled no; fi;
 done;
 };
-# Has the session $1 ended on this side? Here it has a record as long as it has not, on the host computers in its claim.
+# Has the session $1 ended on this side? Here it has a record as long as it has not; on the host its claim says that computer $2
+# has left it, and of none that it is there.
 has_ended() {
 for one in "$sessions/$1"@*; do if there "$one"; then return 1; fi; done;
-there "$sessions/$1" || return 0;
+if [ -n "$own" ] && [ "$(there "$sessions/$1" || echo none)" = none ]; then return 0; fi;
+grep -q "^left $2 " "$sessions/$1" 2>/dev/null || return 1;
 case $(grep -c "^machine " "$sessions/$1" 2>/dev/null) in 0) return 0;; *) return 1;; esac;
 };
 aged_all() {
@@ -173,7 +176,7 @@ if differ "$other" "$id" && [ -e "$b/settled" ] && [ -f "$b/index" ]; then :; el
 made=; by=;
 while IFS= read -r line; do case $line in "made "*) made=${line#made };; "by "*) by=${line#by };; "path "* | "coded "*) break;; esac; done <"$b/index";
 if differ "$by" "$2"; then continue; fi;
-if [ "$made" -lt "$1" ] 2>/dev/null && has_ended "$other"; then put aged "$other/${b##*/}"; fi;
+if [ "$made" -lt "$1" ] 2>/dev/null && has_ended "$other" "$2"; then put aged "$other/${b##*/}"; fi;
 done;
 };
 echo "sinc-begin 1";
@@ -209,7 +212,7 @@ put restored "$want";
 ;;
 unkeep)
 name=$1; root=$2; is_ours; b=$base/$name;
-each unkeep_one;
+if [ -f "$b/index" ]; then each unkeep_one; rm -f -- "$b/said"; fi;
 ;;
 rename)
 root=$1; is_ours; decode "$2"; is_path || no_path; old=$root/$p; decode "$3"; is_path || no_path; want=$root/$p;

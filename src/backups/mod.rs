@@ -101,6 +101,17 @@ pub struct Found {
     pub below: Vec<(String, Vec<PathBuf>)>,
 }
 
+/// What was put back from a backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unkept {
+    /// So many paths are in their places again.
+    pub back: usize,
+    /// So many stay in the backup, because something has taken their places.
+    pub taken: usize,
+    /// Why something that could be put back was not: the disk is full, or the rights are missing.
+    pub stuck: Option<String>,
+}
+
 /// What a keep that was killed had begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -161,10 +172,23 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// The backup could not be begun: nothing was moved; or the line was cut, and then [`Keeper::recover`] finishes it.
     pub fn keep(&self, root: &str, why: &str, now: u64, utc: &str, paths: &[PathBuf]) -> Result<Kept> {
-        let name = index::name(utc, salt());
+        self.keep_as(&Self::name(utc), root, why, now, paths)
+    }
+
+    /// A name for a backup that is made now.
+    #[must_use]
+    pub fn name(utc: &str) -> String {
+        index::name(utc, salt())
+    }
+
+    /// As [`Keeper::keep`], with a name that was noted before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn keep_as(&self, name: &str, root: &str, why: &str, now: u64, paths: &[PathBuf]) -> Result<Kept> {
         let index = index::write(root, &self.machine, why, now, paths);
-        let answer = self.run("keep what is about to be replaced", "keep", &[&name, root], index)?;
-        kept(&name, &Reply::of(&answer), paths)
+        let answer = self.run("keep what is about to be replaced", "keep", &[name, root], index)?;
+        kept(name, &Reply::of(&answer), paths)
     }
 
     /// Begins a backup of one file, which the caller then moves to the name that this gives, beside it; [`Keeper::recover`]
@@ -193,14 +217,18 @@ impl<'a> Keeper<'a> {
         kept(&name, &Reply::of(&answer), &paths)
     }
 
-    /// Puts back what [`Keeper::keep`] moved, where nothing has taken its place. Gives the number of paths that stay in
-    /// the backup.
+    /// Puts back what [`Keeper::keep`] moved, where nothing has taken its place.
     ///
     /// # Errors
     /// The side cannot be reached.
-    pub fn unkeep(&self, root: &str, name: &str) -> Result<usize> {
+    pub fn unkeep(&self, root: &str, name: &str) -> Result<Unkept> {
         let answer = self.run("put it back", "unkeep", &[name, root], String::new())?;
-        Ok(Reply::of(&answer).all("taken").count())
+        let reply = Reply::of(&answer);
+        let stuck = reply.all("stuck").next().map(|why| {
+            let (_, why) = why.split_once(' ').unwrap_or_default();
+            why.trim().to_owned()
+        });
+        Ok(Unkept { back: reply.all("back").count(), taken: reply.all("taken").count(), stuck })
     }
 
     /// All backups of the session on this side, the oldest first.

@@ -158,19 +158,24 @@ fn what_was_kept_of_sessions_that_have_ended_goes_by_its_age() {
 #[test]
 fn what_cannot_be_moved_stays_and_what_was_moved_can_be_put_back() {
     let bench = Bench::new();
-    for name in ["a", "b"] {
+    std::fs::create_dir(bench.root().join("gone")).unwrap();
+    for name in ["a", "b", "gone/c"] {
         std::fs::write(bench.root().join(name), name).unwrap();
     }
-    let kept = bench.keep(&["a", "b"].map(PathBuf::from));
+    let kept = bench.keep(&["a", "b", "gone/c"].map(PathBuf::from));
     let listed = bench.keeper().list().unwrap();
     assert_eq!(
         (listed[0].bytes, listed[0].kib > 2),
-        (2, true),
+        (8, true),
         "the files' own size, and what they take of the disk"
     );
     std::fs::write(bench.root().join("b"), "another").unwrap();
     let root = bench.root();
-    assert_eq!(bench.keeper().unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 1);
+    std::fs::remove_dir(root.join("gone")).unwrap();
+    let unkeep = |name: &str| bench.keeper().unkeep(root.to_str().unwrap(), name).unwrap();
+    assert_eq!(unkeep(&kept.name), Unkept { back: 1, taken: 2, stuck: None });
+    assert_eq!(unkeep(&kept.name), Unkept { back: 0, taken: 2, stuck: None });
+    assert_eq!(unkeep("20260101T000000Z-0000"), Unkept::default(), "one that was not begun");
     assert_eq!(std::fs::read(root.join("a")).unwrap(), b"a");
     assert_eq!(std::fs::read(root.join("b")).unwrap(), b"another");
     assert_eq!(std::fs::read(Path::new(&kept.place).join("files/b")).unwrap(), b"b");
@@ -356,7 +361,8 @@ fn what_is_on_another_file_system_is_copied_compared_and_then_removed() {
     let files = Path::new(&kept.place).join("files");
     assert_eq!(std::fs::read(files.join("d/deep/x\n")).unwrap(), vec![7; 300_000]);
     assert_eq!(std::fs::read_link(files.join("link")).unwrap(), Path::new("no where"));
-    assert_eq!(keeper.unkeep(root.to_str().unwrap(), &kept.name).unwrap(), 0);
+    let unkept = keeper.unkeep(root.to_str().unwrap(), &kept.name).unwrap();
+    assert_eq!(unkept, Unkept { back: 3, taken: 0, stuck: None });
     assert_eq!(std::fs::read(root.join("d/deep/x\n")).unwrap().len(), 300_000);
 }
 

@@ -12,6 +12,7 @@ use super::kill_target::{self, Target};
 use super::kill_words::{Facts, nowhere, reasons, tell};
 use super::mutagen;
 use super::purge::{Purge, Purged};
+use super::resolve::put_back_left;
 use super::sync_control::once;
 use crate::cli;
 use crate::config::Host;
@@ -244,6 +245,14 @@ fn bring_over(
     }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");
+    let put_back = |record| put_back_left(ctx, record, own, Duration::ZERO);
+    if let Some(Err(error)) = target.record.as_ref().map(put_back) {
+        interrupted()?;
+        drop(line);
+        let why = if is_lost(&error) { UNSEEN.to_owned() } else { format!("{error:#}") };
+        ask_person(ctx, target.id.as_str(), &[stays(&why)], "End it all the same?")?;
+        return Ok(Some(false));
+    }
     let checked = match &target.record {
         Some(record) => once(ctx, mutagen, record, own, &sync.identifier, FLUSH_DEADLINE),
         None => Ok(mutagen.flush_checked(&sync.identifier, FLUSH_DEADLINE)?),

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use super::ask::{self, SURVEY_DEADLINE};
 use super::context::Context;
 use super::first_cycle::{self, complaints, hint_at_conflicts};
+use super::resolve::put_back_left;
 use super::state_report::place_note;
 use super::sync_control::{Looks, note_checked, one, print_checked, print_listed, syncs, wait};
 use super::sync_reasons::{tell_halt, why_not};
@@ -48,6 +49,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     let record = ctx.target(args.id.as_deref())?;
     let mut syncs = syncs(&mutagen, &record)?;
     let remote = check_place(ctx, &record, &syncs)?;
+    put_back_left(ctx, &record, lock.as_ref(), Duration::ZERO)?;
     let held = match dry_run {
         true => record.held,
         false => hold::check(

@@ -103,9 +103,23 @@ impl Sides {
     /// # Errors
     /// Nothing was moved, or the line was cut on the way.
     pub(super) fn keep(&self, ctx: &Context, side: Side, why: &str, paths: &[PathBuf]) -> Result<Kept> {
+        self.keep_as(ctx, side, &Keeper::name(&utc(now())), why, paths)
+    }
+
+    /// The same, with a name that was noted before.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn keep_as(
+        &self,
+        ctx: &Context,
+        side: Side,
+        name: &str,
+        why: &str,
+        paths: &[PathBuf],
+    ) -> Result<Kept> {
         let keeper = self.keeper(ctx, side)?;
-        let now = now();
-        let kept = keeper.keep(self.root(side)?, why, now, &utc(now), paths)?;
+        let kept = keeper.keep_as(name, self.root(side)?, why, now(), paths)?;
         self.prune(ctx, &keeper);
         Ok(kept)
     }

@@ -172,7 +172,7 @@ impl Store {
     /// It cannot be removed.
     pub fn forget(&self, id: &str, host: &str) -> Result<()> {
         remove(&self.record_path(id, host))?;
-        self.end_settling(id, host)?;
+        self.end_settling(&self.settling_path(id, host))?;
         self.release(id, host)
     }
 

@@ -244,6 +244,7 @@ impl Plan<'_> {
         // Until all is done the next run must not trust what this one wrote.
         record.verify = true;
         self.ctx.store.save(&record)?;
+        resolve::put_back_left(self.ctx, &record, Some(&lock), Duration::ZERO)?;
         let mut wanted = Wanted {
             id: self.project.id.to_string(),
             host_word: word,

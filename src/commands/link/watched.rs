@@ -1,5 +1,6 @@
 //! One session as the link knows it.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -64,6 +65,8 @@ pub(super) struct Watched {
     pub polled: Option<u64>,
     /// What is done about its conflicts.
     pub attention: Attention,
+    /// Where it is noted that its conflicts are being settled.
+    pub settling: PathBuf,
     /// What a settling that broke off had moved aside is being put back, or is to be, then.
     pub putting_back: Option<Instant>,
     /// Why the last cycle did not bring over everything.
@@ -97,6 +100,7 @@ impl Watched {
             _ => wanted.map_or_else(|_| ignore::list(&[], &[], &[]), |wanted| wanted.settings.ignores),
         };
         let rules = Rules::new(&ignores);
+        let settling = ctx.store.settling_path(&record.id, &record.host);
         let starting = || Eye { by: "starting".to_owned(), why: None };
         let mut session = Self {
             record,
@@ -122,6 +126,7 @@ impl Watched {
             busy: false,
             polled: None,
             attention: Attention::default(),
+            settling,
             putting_back: None,
             failing: None,
             trouble: Trouble::default(),

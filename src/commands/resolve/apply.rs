@@ -8,10 +8,12 @@ use anyhow::Result;
 
 use super::both::beside;
 use super::{merged, unfinished};
-use crate::backups::{Kept, Outcome};
+use crate::backups::{Keeper, Kept, Outcome};
 use crate::commands::backups::LOCK_PATIENCE;
 use crate::commands::conflicts::look::{look, the_sync};
 use crate::commands::context::Context;
+use crate::commands::now;
+use crate::commands::paint::utc;
 use crate::commands::sides::Sides;
 use crate::ignore::Matcher;
 use crate::listing::{self, Entry, Kind, Listing, compare, settled};
@@ -180,9 +182,7 @@ fn batch(
     let mut backups = Vec::new();
     unfinished::begin(ctx, &sides.record)?;
     if let Err(error) = carry_out((ctx, sides, mutagen), own, ignored, &mut all, &mut backups) {
-        if let Err(error) = unfinished::put_back(ctx, sides) {
-            ctx.ui.warn(&format!("what was moved aside is put back before the next cycle: {error:#}"));
-        }
+        unfinished::break_off(ctx, sides);
         return Err(error);
     }
     if all.iter().all(|done| done.end == End::Settled) {
@@ -221,25 +221,24 @@ fn carry_out(
     }
 }
 
-/// Puts back what was moved aside, where nothing has taken its place; what cannot be is still in the backup, and that is said.
+/// Puts back what was moved aside just now and was not as shown; what cannot be is still in the backup, and that is said.
 fn put_back(ctx: &Context, sides: &Sides, side: Side, name: &str) {
-    let put = || -> Result<usize> {
+    let put = || -> Result<Option<String>> {
         let keeper = sides.keeper(ctx, side)?;
-        let left = keeper.unkeep(sides.root(side)?, name)?;
-        if left == 0 {
+        let unkept = keeper.unkeep(sides.root(side)?, name)?;
+        if unkept.taken == 0 && unkept.stuck.is_none() {
             keeper.forget(name)?;
+            return Ok(None);
         }
-        Ok(left)
+        Ok(Some(unkept.stuck.unwrap_or_else(|| "something took its place".to_owned())))
     };
-    match put() {
-        Ok(0) => {}
-        Ok(left) => ctx.ui.warn(&format!(
-            "{left} of what was moved aside {side} is still in the backup {name} (`sinc backups`), because something took its place"
-        )),
-        Err(error) => {
-            ctx.ui.warn(&format!("what was moved aside {side} is still in the backup {name} (`sinc backups`): {error:#}"));
-        }
-    }
+    let why = match put() {
+        Ok(None) => return,
+        Ok(Some(why)) => why,
+        Err(error) => format!("{error:#}"),
+    };
+    ctx.ui
+        .warn(&format!("what was moved aside {side} is still in the backup {name} (`sinc backups`): {why}"));
 }
 
 /// Would nothing be left at the top of a directory without these paths?
@@ -282,7 +281,9 @@ fn keep(
         all.iter().filter(|done| loses(done)).map(|done| done.task.open.path.clone()).collect();
     let Some(first) = all.iter().find(|done| loses(done)) else { return Ok(()) };
     let why = format!("resolve --{}", first.task.how.word());
-    let kept = sides.keep(ctx, side, &why, &paths)?;
+    let name = Keeper::name(&utc(now()));
+    unfinished::note_backup(ctx, &sides.record, side, &name)?;
+    let kept = sides.keep_as(ctx, side, &name, &why, &paths)?;
     backups.push((side, kept.name.clone()));
     let moved = moved(sides, ignored, side, &kept)?;
     let as_shown = |done: &Done| {

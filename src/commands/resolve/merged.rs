@@ -10,6 +10,7 @@ use sha1::{Digest, Sha1};
 
 use super::apply::{Done, End};
 use super::base;
+use super::unfinished;
 use crate::commands::context::Context;
 use crate::commands::now;
 use crate::commands::paint::{harmless, utc};
@@ -159,6 +160,7 @@ pub(super) fn put(
     let keeper = sides.keeper(ctx, Side::Local)?;
     let why = format!("resolve --{}", done.task.how.word());
     let (kept, aside) = keeper.begin(sides.root(Side::Local)?, &why, now(), &utc(now()), &open.path)?;
+    unfinished::note_backup(ctx, &sides.record, Side::Local, &kept.name)?;
     let aside = file.with_file_name(aside);
     let as_shown = || digest_of(&aside).is_ok_and(|digest| Some(digest) == entry.digest);
     let swapped = match write(&aside, text, entry.mode) {

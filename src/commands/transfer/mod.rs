@@ -15,6 +15,7 @@ use super::backups::LOCK_PATIENCE;
 use super::conflicts::look;
 use super::context::Context;
 use super::paint::harmless;
+use super::resolve::put_back_left;
 use super::sides::{Sides, word};
 use super::state_report::place_note;
 use super::{held_words, mode_words, mutagen};
@@ -132,13 +133,15 @@ fn run(ctx: &Context, args: &cli::Target, winner: Side) -> Result<i32> {
     let transfer = Transfer { ctx, sides, mutagen, settings, winner, name, scan: Cell::default() };
     let dry = ctx.runner.is_dry_run();
     let record = &transfer.sides.record;
-    let _lock = match dry {
+    let lock = match dry {
         true => None,
         false => Some(ctx.store.lock(&record.id, &record.host, LOCK_PATIENCE, &mut || {
             ctx.ui.note("another sinc is busy with this session: waiting for it");
         })?),
     };
     transfer.check_place()?;
+    let record = &transfer.sides.record;
+    put_back_left(ctx, record, lock.as_ref(), Duration::ZERO)?;
     let sync = look::the_sync(&transfer.mutagen, &transfer.sides)?;
     if dry {
         let plan = transfer.look()?;

@@ -249,11 +249,6 @@ impl Joiner {
         Gone { files, ..during }
     }
 
-    /// The cycle or look that [`Joiner::next`] has said is not begun now, but then.
-    pub fn put_off(&mut self, until: Instant) {
-        (self.busy, self.cycles, self.due) = (false, false, Some(until));
-    }
-
     /// The cycle was stopped: what is to be known first is counted.
     pub fn stopped(&mut self) {
         self.cycles = false;

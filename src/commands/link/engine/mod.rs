@@ -77,7 +77,7 @@ enum Message {
     /// A cycle was stopped.
     Braked(String),
     /// What a settling that broke off had moved aside is in its place again, or could not be put there; with what is to be said.
-    PutBack(String, Result<(), String>, Vec<String>),
+    PutBack(String, Result<bool, String>, Vec<String>),
     /// A sync was connected again, as the number says; all syncs, if Mutagen could be asked.
     Revived(u32, Option<Vec<SyncSession>>),
     /// A cycle of git's asks the host.
@@ -408,23 +408,20 @@ impl<'a> Engine<'a> {
         if self.keep_there(index, now) {
             return None;
         }
+        if let Some(until) = self.waits_for_settling(index, now) {
+            return Some(until);
+        }
         let session = &mut self.sessions[index];
         match session.joiner.next(now) {
             Next::Wait(at) => at,
-            next => match (self.waits_for_settling(index, now), next) {
-                (Some(until), _) => {
-                    self.sessions[index].joiner.put_off(until);
-                    Some(until)
-                }
-                (None, Next::Look) => {
-                    self.begin_look(index, now);
-                    None
-                }
-                (None, _) => {
-                    self.begin_cycle(index);
-                    None
-                }
-            },
+            Next::Look => {
+                self.begin_look(index, now);
+                None
+            }
+            Next::Cycle => {
+                self.begin_cycle(index);
+                None
+            }
         }
     }
 }

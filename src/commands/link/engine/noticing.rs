@@ -97,10 +97,10 @@ impl Engine<'_> {
     /// off, what is missing is put back first. Gives until when no cycle begins.
     pub(super) fn waits_for_settling(&mut self, index: usize, now: Instant) -> Option<Instant> {
         let session = &mut self.sessions[index];
-        let (id, host) = (&session.record.id, &session.record.host);
-        if !self.ctx.store.is_settling(id, host) {
+        if !session.settling.exists() {
             return None;
         }
+        let (id, host) = (&session.record.id, &session.record.host);
         // Whoever is at it holds the lock, and asks for a cycle.
         let is_tried = session.putting_back.is_some_and(|until| now < until);
         let lock = (!is_tried).then(|| self.ctx.store.lock(id, host, Duration::ZERO, &mut || {}));
@@ -122,19 +122,23 @@ impl Engine<'_> {
         &mut self,
         now: Instant,
         id: &str,
-        put: Result<(), String>,
+        put: Result<bool, String>,
         warnings: &[String],
     ) {
         warnings.iter().for_each(|line| self.log.note(&format!("{id}: {line}")));
         let Some(session) = self.sessions.iter_mut().find(|session| session.record.id == id) else { return };
         match put {
-            Ok(()) => {
+            Ok(is_back) => {
                 session.putting_back = None;
-                self.log.note(&format!("{id}: {BROKE_OFF}"));
-                self.say_inside(id, BROKE_OFF);
+                if is_back {
+                    self.log.note(&format!("{id}: {BROKE_OFF}"));
+                    self.say_inside(id, BROKE_OFF);
+                }
             }
             Err(why) => {
                 session.putting_back = Some(now + PUT_BACK);
+                // Told when it lasts.
+                session.failing = Some(why.clone());
                 self.log.note(&format!(
                     "{id}: what was moved aside for a conflict is not in its place again yet: {why}"
                 ));
