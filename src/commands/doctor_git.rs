@@ -108,11 +108,14 @@ fn within(root: &Path, said: &str) -> Vec<String> {
         // A path in an include is meant from its file, the others from the top of the project.
         let from = if name.starts_with("include") { file.parent().unwrap_or(root) } else { root };
         let is_command = name == "core.fsmonitor" || name.starts_with("hook.");
-        let program = if is_command { value.split(' ').next().unwrap_or(value) } else { value };
-        if is_command && !program.contains('/') {
-            continue;
-        }
-        if is_synced(root, &from.join(program)) {
+        // A shell or an interpreter runs what comes after it; a name without a directory is looked for on PATH.
+        let points_into = match is_command {
+            true => value
+                .split([' ', '\t', '"', '\'', '='])
+                .any(|word| word.contains('/') && is_synced(root, &from.join(word))),
+            false => is_synced(root, &from.join(value)),
+        };
+        if points_into {
             found.push(harmless(&format!("{name} = {value}")));
         }
     }
@@ -163,6 +166,9 @@ mod tests {
             ("file:.git/config", "core.fsmonitor\n./tools/\u{1b}[2Jwatch --fast"),
             ("file:.git/config", "hook.lint.command\ntools/lint --all"),
             ("file:.git/config", "hook.lint too.command\nlint --all"),
+            ("file:.git/config", "hook.py.command\npython3 -B 'tools/watch it.py'"),
+            ("file:.git/config", "hook.sh.command\n/bin/sh -c \"exec ./tools/w\""),
+            ("file:.git/config", "hook.out.command\n/usr/bin/env python3 /opt/x.py"),
         ];
         let said: String = said.map(|(origin, setting)| format!("{origin}\0{setting}\0")).concat();
         assert_eq!(
@@ -172,7 +178,9 @@ mod tests {
                 "include.path = ../team.gitconfig",
                 "includeif.gitdir:/p/.path = /p/app/x",
                 "core.fsmonitor = ./tools/?[2Jwatch --fast",
-                "hook.lint.command = tools/lint --all"
+                "hook.lint.command = tools/lint --all",
+                "hook.py.command = python3 -B 'tools/watch it.py'",
+                "hook.sh.command = /bin/sh -c \"exec ./tools/w\""
             ]
         );
     }

@@ -122,8 +122,9 @@ impl Work<'_> {
         held
     }
 
-    /// What cannot be moved on the side that would follow.
-    pub(super) fn hold_impossible(&mut self, prefix: &str, fates: &mut Fates) {
+    /// What cannot be moved on the side that would follow. `others` are the names of tags here, where these are branches, and the
+    /// other way round: git would take a new one of the host's for what already has that name.
+    pub(super) fn hold_impossible(&mut self, prefix: &str, fates: &mut Fates, others: &BTreeSet<Name>) {
         for side in [Which::Here, Which::There] {
             if prefix == BRANCHES {
                 self.hold_elsewhere(side, fates);
@@ -152,10 +153,8 @@ impl Work<'_> {
                     format!("`{other}` differs from it only in case")
                 } else if let Some(other) = in_the_way(&will, name.as_str()) {
                     format!("`{other}` is in its way")
-                } else if let Some(remote) =
-                    self.side(side).remote_of(name, side).filter(|_| side == Which::Here)
-                {
-                    // The host cannot make anybody believe what a remote has.
+                } else if let Some(taken_for) = self.taken_for(prefix, name, side, others) {
+                    // The host cannot make anybody believe what a remote has, or what a person's own branch or tag is.
                     let (at, word) = (other(side).at(), posix(name.as_str()));
                     let how = if prefix == BRANCHES {
                         format!("git branch -m {word} NEW")
@@ -163,9 +162,12 @@ impl Work<'_> {
                         format!("git tag -d {word}")
                     };
                     fate.waits = true;
-                    let why =
-                        format!("git here would take it for what the remote `{remote}` has: `{how}` {at}");
-                    self.wait(prefix, name, side, why);
+                    self.wait(
+                        prefix,
+                        name,
+                        side,
+                        format!("git here would take it for {taken_for}: `{how}` {at}"),
+                    );
                     continue;
                 } else {
                     continue;
@@ -179,6 +181,18 @@ impl Work<'_> {
                 };
                 self.wait(prefix, name, side, format!("{why}: {how}"));
             }
+        }
+    }
+
+    /// What git here would take a new branch or tag of the host's for.
+    fn taken_for(&self, prefix: &str, name: &Name, side: Which, others: &BTreeSet<Name>) -> Option<String> {
+        if side == Which::There {
+            return None;
+        }
+        let kind = if prefix == BRANCHES { "tag" } else { "branch" };
+        match self.side(side).remote_of(name, side) {
+            Some(remote) => Some(format!("what the remote `{remote}` has")),
+            None => others.contains(name).then(|| format!("the {kind} of that name, or that for it")),
         }
     }
 

@@ -145,13 +145,16 @@ pub fn decide(asked: &Question<'_>) -> Plan {
     let mut branches =
         work.names(BRANCHES, (&base.branches, &here.branches, &there.branches), asked.ancestor);
     let held = work.hold_many(&mut branches, &base.held);
-    work.hold_impossible(BRANCHES, &mut branches);
+    let tags_here = here.tags.keys().cloned().collect();
+    work.hold_impossible(BRANCHES, &mut branches, &tags_here);
     let head = work.head(base, &branches);
     work.hold_where_one_stands(&mut branches, &head);
     // One that is held only now may be in the way of others.
-    work.hold_impossible(BRANCHES, &mut branches);
+    work.hold_impossible(BRANCHES, &mut branches, &tags_here);
     let mut tags = work.names(TAGS, (&base.tags, &here.tags, &there.tags), &|_, _| false);
-    work.hold_impossible(TAGS, &mut tags);
+    let comes = branches.iter().filter(|(_, fate)| fate.moves() == Some(Which::Here) && fate.value.is_some());
+    let branches_here = here.branches.keys().chain(comes.map(|(name, _)| name)).cloned().collect();
+    work.hold_impossible(TAGS, &mut tags, &branches_here);
     let staged = work.staged(base, &branches, &head);
 
     let mut plan = Plan {

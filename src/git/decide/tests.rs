@@ -91,6 +91,28 @@ fn shown(moves: &Moves) -> String {
     words.join(", ")
 }
 
+/// A new tag of the host's with the name of a branch here, and the other way round, would be what git here takes for it.
+#[test]
+fn what_git_here_would_take_for_another_of_that_name_stays_on_the_host() {
+    for (had, here, there, moves, waits) in [
+        ("main=A", "main=A", "main=A @main=x", "", "refs/tags/main"),
+        ("main=A @v=A", "main=A @v=A", "main=A @v=A v=B", "", "refs/heads/v"),
+        // Both at once: the branch comes, the tag does not.
+        ("main=A", "main=A", "main=A v=B @v=x", "v ->B", "refs/tags/v"),
+        // What this side has is its own business, and so is what both had.
+        ("main=A", "main=A @main=x", "main=A", "", ""),
+        ("main=A @main=A", "main=A @main=A", "main=A @main=B", "tags/main A>B", ""),
+    ] {
+        let (base, here, there) = (base(&state(had)), state(here), state(there));
+        let plan = asked(&here, &there, Some(&base));
+        let waiting: Vec<&str> = plan.waits.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!((shown(&plan.here).as_str(), waiting.join(" ").as_str()), (moves, waits), "{plan:?}");
+        if let Some(one) = plan.waits.first() {
+            assert!(one.why.contains("of that name") && one.why.contains("on the host"), "{}", one.why);
+        }
+    }
+}
+
 /// The table of cases for branches: what both had, what is here, what is there; what moves here, what moves there, what differs.
 #[test]
 fn branches() {
