@@ -15,7 +15,7 @@ use super::model::{Model, Side};
 use super::tree;
 
 /// The names that are worked on: few, so that both sides often mean the same.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "a",
     "b.txt",
     "dir/c",
@@ -30,6 +30,9 @@ const NAMES: [&str; 14] = [
     "semi;colon/#{x}",
     "dir/deep/e",
     "other/f",
+    // One name to a person, and two to Linux.
+    "dir2/caf\u{e9}",
+    "dir2/cafe\u{301}",
 ];
 
 /// Directories among them.

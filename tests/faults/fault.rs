@@ -41,7 +41,7 @@ pub(crate) fn happens(world: &mut World, rng: &mut Rng) -> String {
     match rng.u8(..25) {
         0 => world.kill("Mutagen's daemon", "mutagen daemon run"),
         1 => world.kill("Mutagen's agent", "mutagen-agent"),
-        2 => world.kill("one ssh", "ssh "),
+        2 => world.kill_one("one ssh", "ssh ", rng),
         3 => world.kill("sinc in the background", "sinc "),
         4 | 5 => world.kill("the link", "link run"),
         6 => {

@@ -31,6 +31,8 @@ pub(crate) struct Through {
     pub(crate) deletions: usize,
     pub(crate) files: usize,
     pub(crate) gone: usize,
+    /// Deletions that went through as a whole.
+    pub(crate) whole: usize,
 }
 
 impl Through {
@@ -53,12 +55,14 @@ impl std::ops::AddAssign for Through {
         self.deletions += other.deletions;
         self.files += other.files;
         self.gone += other.gone;
+        self.whole += other.whole;
     }
 }
 
 impl fmt::Display for Through {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} mass deletions let {} of {} files through", self.deletions, self.gone, self.files)
+        let Self { deletions, files, gone, whole } = self;
+        write!(f, "{deletions} mass deletions let {gone} of {files} files through, {whole} as a whole")
     }
 }
 
@@ -91,7 +95,8 @@ impl Mass {
         let kept = world.in_backups();
         let gone =
             self.common.iter().filter(|number| !left.contains(number) && !kept.contains(number)).count();
-        (Through { deletions: 1, files: self.common.len(), gone }, Left(left))
+        let files = self.common.len();
+        (Through { deletions: 1, files, gone, whole: usize::from(gone == files) }, Left(left))
     }
 }
 

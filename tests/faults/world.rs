@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
+use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use sinc::demo::Options;
 
 use super::disk::can_mount;
 use super::model::Side;
 use super::number;
-use super::support::e2e::{Bed, living_in};
+use super::support::e2e::{Bed, left_out, living_in};
 use super::support::sandbox::{Run, Sandbox};
 use super::tree;
 
@@ -65,8 +66,11 @@ impl World {
         let mut bed = Bed::with(Options { ssh_config: far(), ..Options::default() })?;
         bed.sandbox.set("SINC_MODE", mode);
         let small = match disks {
-            _ if !can_mount() => None,
             Disks::Large => None,
+            _ if !can_mount() => {
+                left_out("runs on a small disk need root");
+                None
+            }
             Disks::SmallThere => Some((bed.host.remote_home().join("workspace"), "size=3m")),
             Disks::SmallHere => Some((bed.sandbox.home(), "size=6m")),
         };
@@ -158,6 +162,16 @@ impl World {
             let _ = kill_process(*pid, Signal::KILL);
         }
         format!("kill -9 of {name} ({})", found.len())
+    }
+
+    /// Kills one of them.
+    pub(crate) fn kill_one(&self, name: &str, text: &str, rng: &mut Rng) -> String {
+        let found = self.processes(text);
+        let one = found.get(rng.usize(..found.len().max(1)));
+        if let Some(pid) = one {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        format!("kill -9 of {name} ({} of {})", usize::from(one.is_some()), found.len())
     }
 
     /// What has this text in its command line stands still, without anybody being told: the line is half open.
