@@ -19,7 +19,7 @@ use super::{Store, host_word};
 pub struct Settling {
     /// The process that is at it; empty when it broke off.
     pub by: String,
-    /// The names of the backups into which versions are moved, on this computer and on the host.
+    /// The names of the backups on this computer into which versions are moved.
     pub here: Vec<String>,
     /// The same on the host.
     pub there: Vec<String>,

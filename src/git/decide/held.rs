@@ -192,7 +192,7 @@ impl Work<'_> {
         let kind = if prefix == BRANCHES { "tag" } else { "branch" };
         match self.side(side).remote_of(name, side) {
             Some(remote) => Some(format!("what the remote `{remote}` has")),
-            None => others.contains(name).then(|| format!("the {kind} of that name, or that for it")),
+            None => others.contains(name).then(|| format!("the {kind} of that name, or the other way round")),
         }
     }
 
