@@ -120,15 +120,16 @@ flaky_too() {
   return "$again"
 }
 
+# With all features at each call: other ones would be another build.
 test_all() {
   local list code=0 why
   list=$(mktemp) || return 1
   # they wait more than they work
   local threads=$((2 * $(getconf _NPROCESSORS_ONLN)))
   RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" \
-    cargo test --locked --no-fail-fast --lib --bins --test cli -- || code=$?
-  within 10 cargo test --locked --doc || code=$?
-  RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" cargo test --locked --test e2e -- ||
+    cargo test --locked --all-features --no-fail-fast --lib --bins --test cli -- || code=$?
+  within 10 cargo test --locked --all-features --doc || code=$?
+  RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" cargo test --locked --all-features --test e2e -- ||
     code=$?
   while read -r why; do leave_out "$why"; done <"$list"
   rm -f "$list"
@@ -163,11 +164,11 @@ root_prefix() {
 faults() {
   local runs=${SINC_FAULTS_RUNS:-25} code=0 list
   list=$(mktemp)
-  within 20 env "SINC_E2E=$insist" "SINC_LEFT_OUT=$list" "SINC_FAULTS_RUNS=$runs" cargo test --locked --features faults --test faults -- --skip git:: ||
+  within 20 env "SINC_E2E=$insist" "SINC_LEFT_OUT=$list" "SINC_FAULTS_RUNS=$runs" cargo test --locked --all-features --test faults -- --skip git:: ||
     code=$?
   # a sample of those with git
   if [ -z "${SINC_FAULTS_RUNS:-}" ]; then
-    within 10 env "SINC_E2E=$insist" "SINC_LEFT_OUT=$list" SINC_GIT_FAULTS_RUNS=5 cargo test --locked --features faults --test faults -- \
+    within 10 env "SINC_E2E=$insist" "SINC_LEFT_OUT=$list" SINC_GIT_FAULTS_RUNS=5 cargo test --locked --all-features --test faults -- \
       git::with_git_nothing_is_ever_lost || code=$?
   fi
   while read -r why; do leave_out "$why"; done < <(sort -u "$list")
@@ -177,7 +178,7 @@ faults() {
 
 # only_git NAME=NUMBER TEST: those of the tests with git that begin so, for as long as it takes
 only_git() {
-  env "SINC_E2E=$insist" "$1" cargo test --locked --features faults --test faults -- "git::$2" --nocapture --test-threads=1
+  env "SINC_E2E=$insist" "$1" cargo test --locked --all-features --test faults -- "git::$2" --nocapture --test-threads=1
 }
 
 phone() {
@@ -185,7 +186,7 @@ phone() {
     echo "run.sh: not installed: chromium. On Debian: apt-get install chromium" >&2
     return 1
   fi
-  env SINC_E2E=1 cargo test --locked --test e2e -- --ignored --exact mobile::a_phone_has_a_live_pane_in_a_second --nocapture
+  env SINC_E2E=1 cargo test --locked --all-features --test e2e -- --ignored --exact mobile::a_phone_has_a_live_pane_in_a_second --nocapture
 }
 
 # bed ARG...: the tests that these words select
@@ -196,7 +197,7 @@ bed() {
     return $skipped
   fi
   # Built out here: the laptop's side has no way to a registry.
-  binary=$(cargo test --locked --no-run --features bed --test bed --message-format=json-render-diagnostics |
+  binary=$(cargo test --locked --no-run --all-features --test bed --message-format=json-render-diagnostics |
     sed -n '/"name":"bed"/s/.*"executable":"\([^"]*\)".*/\1/p') || return 1
   [ -x "$binary" ] || {
     echo "run.sh: cargo named no program for the target 'bed'" >&2

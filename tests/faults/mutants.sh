@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# mutants.sh: can the runs with git fail? Takes one part after another out of what keeps git in step, and looks for a seed that fails.
+# mutants.sh: can the runs fail? Takes one part after another out of what keeps things, and looks for a seed that fails then.
 #
-#   tests/faults/git/mutants.sh [NAME...]    those that the runs find, unless some are named
+#   tests/faults/mutants.sh [NAME...]    those that the runs find, unless some are named
 #
 # Not among them is what these runs cannot see: that a branch is moved although it has moved since it was looked at (what is overwritten
 # stays in its reflog), that an operation in progress holds nothing (40 seeds: what is unmerged is not moved over anyway), and that HEAD moves
@@ -13,7 +13,7 @@
 # Exit: 0 each one was found, 1 one was not, 2 a part is not where it was, or does not build
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 . install/rust.sh
 work=$root/target/mutants runs=${SINC_MUTANT_RUNS:-60}
@@ -21,9 +21,10 @@ PATH=$(install/get-tools.sh mutagen):$PATH:/usr/sbin:/sbin
 export PATH CARGO_TARGET_DIR=$work/target SINC_E2E=1
 
 # what NAME: tells what it takes out.   change NAME: does so; each line is a file and what is done to it
-names=(old-values as-it-was) by_name=(files-first dead-locks)
+names=(backup old-values as-it-was) by_name=(files-first dead-locks)
 what() {
   case $1 in
+  backup) echo "what is to be moved into a backup is deleted" ;;
   old-values) echo "old values are not kept (refs/sinc/keep)" ;;
   as-it-was) echo "a side is moved although HEAD, or what is staged, is not as it was when it was looked at" ;;
   files-first) echo "a branch moves before its files are there" ;;
@@ -34,12 +35,16 @@ what() {
 # shellcheck disable=SC2016 # they are sed's own
 change() {
   case $1 in
+  backup) edit src/backups/backup.sh 's/^if mv -- "$src" "$dst" 2>/if rm -r -- "$src" 2>/' ;;
   old-values) edit src/git/decide/mod.rs 's/moves\.keep\.push((old\.clone(), full\.clone()));/let _ = old;/' ;;
   as-it-was) edit src/git/apply.sh 's/^as_it_was() {$/as_it_was() { return 0;/' ;;
   files-first) edit src/git/cycle.rs 's/let mut in_step = sides\.iter()\.all(.*);/let mut in_step = true;/' ;;
   dead-locks) edit src/git/env.sh 's/^unlock_dead() {$/unlock_dead() { return 0;/' ;;
   esac
 }
+# Which runs look for it: those without git for the backup alone.
+variable() { case $1 in backup) echo SINC_FAULTS_RUNS ;; *) echo SINC_GIT_FAULTS_RUNS ;; esac; }
+test_of() { case $1 in backup) echo nothing_is_ever_lost ;; *) echo git::with_git_nothing_is_ever_lost ;; esac; }
 edit() {
   cp "$1" "$work/before"
   sed -i "$2" "$1"
@@ -64,8 +69,8 @@ for name in "$@"; do
     sed -n '/"name":"faults"/s/.*"executable":"\([^"]*\)".*/\1/p')
   result="NOT FOUND in $runs seeds"
   for ((seed = 1; seed <= runs; seed += 4)); do
-    if ! SINC_GIT_FAULTS_RUNS=4 SINC_FAULTS_SEED=$seed "$program" --exact git::with_git_nothing_is_ever_lost --nocapture >"$work/$name.log" 2>&1; then
-      result="found by seed $(sed -n 's/^git faults: seed \([0-9]*\) FAILED.*/\1/p' "$work/$name.log" | sort -n | head -1)"
+    if ! env "$(variable "$name")=4" SINC_FAULTS_SEED=$seed "$program" --exact "$(test_of "$name")" --nocapture >"$work/$name.log" 2>&1; then
+      result="found by seed $(sed -n 's/^\(git \)\{0,1\}faults: seed \([0-9]*\) FAILED.*/\2/p' "$work/$name.log" | sort -n | head -1)"
       break
     fi
   done
