@@ -5,7 +5,8 @@
 #   keep NAME ROOT          the index on standard input; moves each path that it names out of ROOT into the backup
 #   begin NAME ROOT         only writes the index: the caller moves its path aside as a keep does, and `recover` finishes it
 #   restore NAME ROOT PATH FROM   the same for the one path, and puts a copy of what FROM has of it in its place
-#   unkeep NAME ROOT        puts back what was moved, where nothing has taken its place; says which path is `back`, `taken`, or `stuck`
+#   unkeep NAME ROOT [PATH...]   puts back what was moved, or these paths of it, where nothing has taken its place; says which path is
+#                           `back`, `taken`, or `stuck`. A keep that is still at it, because its line was cut, moves no more
 #   rename ROOT FROM TO     gives it another name, where nothing has that name
 #   list                    every backup of the session, the beginning of its index, its size
 #   find PATH               the backups that have it as a whole, and those that have something below it
@@ -51,9 +52,11 @@ d=$1;
 while differ "$d" "$2" && differ "$d" "" && differ "$d" "${d%/*}"; do d=${d%/*}; sync "$d" 2>/dev/null || { sync; return; }; done;
 };
 # Another file system: a copy, compared and on the disk before the first one goes. $3 the directory of the part, and as
-# far up as the names are written.
+# far up as the names are written. Another process may be at the same one, whose line was cut: its part is let be while it lives.
 carry() {
-part=$3/.mutagen-temporary-sinc-part-$name; rm -rf -- "$part";
+part=$3/.mutagen-temporary-sinc-part-$name;
+for old in "$part"-*; do if there "$old"; then kill -0 "${old##*-}" 2>/dev/null || rm -rf -- "$old"; fi; done;
+part=$part-$$; rm -rf -- "$part";
 if cp -RpP -- "$1" "$part" 2>"$b/said" && is_copy "$1" "$part"; then
 to_disk "$part";
 if there "$2"; then :; elif mv -n -- "$part" "$2" 2>>"$b/said" && there "$2"; then name_to_disk "$2" "$3"; rm -rf -- "$1"; return 0; fi;
@@ -73,6 +76,7 @@ fi;
 said() { head -n 1 "$b/said" 2>/dev/null; };
 keep_one() {
 src=$root/$p; dst=$b/files/$p; tmp=${src%/*}/.mutagen-temporary-sinc-$name-$n;
+if [ -e "$b/over" ]; then put failed "$n it was given up meanwhile"; return; fi;
 there "$src" || { put gone "$n"; return; };
 [ -d "${dst%/*}" ] || mkdir -p -- "${dst%/*}" 2>"$b/said" || { put failed "$n $(said)"; return; };
 if is_same; then
@@ -127,6 +131,7 @@ forget() { left=$(find "$b/files" -type d -o -print 2>&1 | head -n 1); if [ -z "
 # A name in a line of its own, as a person may read it.
 stuck() { held=yes; put stuck "$(printf "%s" "$1" | tr "[:cntrl:]" "?")"; };
 unkeep_one() {
+case $only in "" | *" ${line#* } "*) ;; *) return;; esac;
 src=$root/$p; dst=$b/files/$p;
 there "$dst" || return;
 # What it was in may be gone as well.
@@ -211,8 +216,9 @@ name_to_disk "$want" "${want%/*}";
 put restored "$want";
 ;;
 unkeep)
-name=$1; root=$2; is_ours; b=$base/$name;
-if [ -f "$b/index" ]; then each unkeep_one; rm -f -- "$b/said"; fi;
+name=$1; root=$2; is_ours; b=$base/$name; shift 2;
+only=; if [ $# -gt 0 ]; then only=" $* "; fi;
+if [ -f "$b/index" ]; then true >"$b/over" 2>/dev/null; each unkeep_one; rm -f -- "$b/said"; fi;
 ;;
 rename)
 root=$1; is_ours; decode "$2"; is_path || no_path; old=$root/$p; decode "$3"; is_path || no_path; want=$root/$p;

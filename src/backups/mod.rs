@@ -217,12 +217,14 @@ impl<'a> Keeper<'a> {
         kept(&name, &Reply::of(&answer), &paths)
     }
 
-    /// Puts back what [`Keeper::keep`] moved, where nothing has taken its place.
+    /// Puts back what [`Keeper::keep`] moved, or only these paths of it where there are some, where nothing has taken its place.
     ///
     /// # Errors
     /// The side cannot be reached.
-    pub fn unkeep(&self, root: &str, name: &str) -> Result<Unkept> {
-        let answer = self.run("put it back", "unkeep", &[name, root], String::new())?;
+    pub fn unkeep(&self, root: &str, name: &str, only: &[&Path]) -> Result<Unkept> {
+        let only: Vec<String> = only.iter().map(|path| encode(path)).collect();
+        let words: Vec<&str> = [name, root].into_iter().chain(only.iter().map(String::as_str)).collect();
+        let answer = self.run("put it back", "unkeep", &words, String::new())?;
         let reply = Reply::of(&answer);
         let stuck = reply.all("stuck").next().map(|why| {
             let (_, why) = why.split_once(' ').unwrap_or_default();

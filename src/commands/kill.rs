@@ -135,8 +135,12 @@ fn end(
     }
     ask_person(ctx, id, &reasons(target, &facts), "End it?")?;
     let syncs = syncs.unwrap_or_default();
+    let is_back = put_back(ctx, target, lock.as_ref())?;
     let brought_over = match (mutagen, &syncs[..]) {
-        (Ok(mutagen), [first, ..]) => bring_over(ctx, target, (mutagen, first), lock.as_ref(), &facts)?,
+        (Ok(mutagen), [first, ..]) if is_back => {
+            bring_over(ctx, target, (mutagen, first), lock.as_ref(), &facts)?
+        }
+        (Ok(_), [_, ..]) => Some(false),
         _ => None,
     };
     if let Some(purge) = &purge {
@@ -226,6 +230,19 @@ fn is_over(result: &CycleResult) -> bool {
     *result == CycleResult::WouldRun || sync::brought_over(result)
 }
 
+/// What a settling that broke off had moved aside goes back to its place, also of a sync that is stopped: nobody knows of it
+/// afterwards. Is it there, or was there nothing?
+fn put_back(ctx: &Context, target: &Target, own: Option<&Lock>) -> Result<bool> {
+    let Some(record) = &target.record else { return Ok(true) };
+    let Err(error) = put_back_left(ctx, record, own, Duration::ZERO) else { return Ok(true) };
+    interrupted()?;
+    let why = format!(
+        "what was moved aside for a conflict is only in its backup (`sinc backups`), and what changed last is not brought over: {error:#}"
+    );
+    ask_person(ctx, target.id.as_str(), &[why], "End it all the same?")?;
+    Ok(false)
+}
+
 /// Brings over what waits, with a deadline. A sync that is stopped stays so; the person has been asked then. Where the host cannot
 /// be asked what a cycle would delete none is asked for: Mutagen's own connection may still be there.
 fn bring_over(
@@ -245,14 +262,6 @@ fn bring_over(
     }
     let line = ctx.ui.progress();
     line.show("Syncing", "what waits to be brought over");
-    let put_back = |record| put_back_left(ctx, record, own, Duration::ZERO);
-    if let Some(Err(error)) = target.record.as_ref().map(put_back) {
-        interrupted()?;
-        drop(line);
-        let why = if is_lost(&error) { UNSEEN.to_owned() } else { format!("{error:#}") };
-        ask_person(ctx, target.id.as_str(), &[stays(&why)], "End it all the same?")?;
-        return Ok(Some(false));
-    }
     let checked = match &target.record {
         Some(record) => once(ctx, mutagen, record, own, &sync.identifier, FLUSH_DEADLINE),
         None => Ok(mutagen.flush_checked(&sync.identifier, FLUSH_DEADLINE)?),

@@ -185,8 +185,10 @@ fn check(ctx: &Context, mutagen: &Mutagen, record: &Record, host: &Host, own: Op
             check().map_or(SyncSeen::Checked(all), SyncSeen::Checked)
         }
         Ok(all) => SyncSeen::Checked(all),
-        // No cycle must begin.
-        Err(error) if held(ctx, record).is_some() => {
+        // No cycle must begin: it is held, or what was moved aside for a conflict is not in its place again.
+        Err(error)
+            if held(ctx, record).is_some() || ctx.store.settling_path(&record.id, &record.host).exists() =>
+        {
             mutagen.list(&selector).map_or(SyncSeen::Unknown(error.to_string()), SyncSeen::Listed)
         }
         Err(error) => SyncSeen::Unknown(error.to_string()),

@@ -5,12 +5,14 @@
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use crate::conflicts::{apart, connected, listed};
 use crate::support::e2e::Bed;
 use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, wait_until};
+use crate::unmounted::Disk;
 use crate::{documented, steps};
 
 /// A name that is hard on shells.
@@ -535,6 +537,10 @@ struct Standing {
 
 impl Standing {
     fn new() -> Option<Self> {
+        Self::with("--local")
+    }
+
+    fn with(how: &str) -> Option<Self> {
         let (bed, project, there) = connected(&[("a", "old\n"), ("b", "old\n")])?;
         apart(&bed, &project, || {
             steps::write(&project.join("a"), "here\n");
@@ -545,10 +551,11 @@ impl Standing {
         let (waits, hung) = (bed.host.dir().join("waits"), bed.host.dir().join("hung"));
         let kept = bed.host.remote_home().join(".local/state/sinc/backups");
         let script = format!(
-            "#!/bin/sh\ncase \"$*\" in *flush*) if [ -e {0} ] && [ -d {1} ]; then echo >{2}; \
-             while [ -e {0} ]; do sleep 0.1; done; exit 1; fi;; esac\nexec {3} \"$@\"\n",
+            "#!/bin/sh\ncase \"$*\" in *flush*) if [ -e {0} ] && [ -d {1} -o -d {2} ]; then echo >{3}; \
+             while [ -e {0} ]; do sleep 0.1; done; exit 1; fi;; esac\nexec {4} \"$@\"\n",
             waits.display(),
             kept.display(),
+            bed.sandbox.home().join(".local/state/sinc/backups").display(),
             hung.display(),
             real.display()
         );
@@ -558,10 +565,11 @@ impl Standing {
             .unwrap();
         std::fs::write(&waits, "").unwrap();
         let program = bed.sandbox.program(crate::support::sandbox::Sandbox::binary(), &project);
-        let child = program.args(["resolve", "--all", "--local"]).start();
+        let child = program.args(["resolve", "--all", how]).start();
         wait_until("the losing version was moved", PATIENCE, || hung.exists());
         // A cycle of Mutagen's own may have brought the other version over by now.
-        assert_ne!(std::fs::read_to_string(there.join("a")).unwrap_or_default(), "there\n");
+        let (loser, lost) = if how == "--local" { (&there, "there\n") } else { (&project, "here\n") };
+        assert_ne!(std::fs::read_to_string(loser.join("a")).unwrap_or_default(), lost);
         Some(Self { bed, project, there, waits, child })
     }
 
@@ -616,6 +624,63 @@ fn without_a_link_the_next_command_puts_it_back_first_and_says_so() {
     let next = standing.bed.sandbox.sinc_in(&standing.project, &["conflicts"]).success();
     assert!(next.stderr.contains("what had been moved aside is in its place again"), "{next}");
     standing.is_put_back();
+}
+
+#[test]
+fn after_ctrl_c_the_file_here_is_back_though_the_line_is_dead() {
+    let Some(mut standing) = Standing::with("--remote") else { return };
+    standing.bed.host.stop_sshd().unwrap();
+    standing.bed.host.break_connections().unwrap();
+    rustix::process::kill_process(Pid::from_child(&standing.child), Signal::INT).unwrap();
+    assert!(!standing.child.wait().unwrap().success());
+    assert_eq!(steps::read(&standing.project.join("a")), "here\n");
+    std::fs::remove_file(&standing.waits).unwrap();
+    standing.bed.host.start_sshd().unwrap();
+    wait_until("the conflict is open again", PATIENCE, || {
+        let run = standing.bed.sandbox.sinc_in(&standing.project, &["conflicts", "--json"]);
+        run.code == 0 && run.stdout.contains("\"path\":\"a\"")
+    });
+    assert_eq!(steps::read(&standing.there.join("a")), "there\n");
+}
+
+#[test]
+fn a_session_that_is_ended_has_it_in_its_place_and_status_says_what_it_knows_of_a_host_that_is_down() {
+    let Some(mut standing) = Standing::new() else { return };
+    let (bed, project) = (&standing.bed, &standing.project);
+    drop(bed.sandbox.sinc(&["link", "stop"]).success());
+    standing.child.kill().unwrap();
+    standing.child.wait().unwrap();
+    std::fs::remove_file(&standing.waits).unwrap();
+    bed.host.stop_sshd().unwrap();
+    bed.host.break_connections().unwrap();
+    let status = bed.sandbox.sinc_in(project, &["status"]).success();
+    assert!(status.stdout.contains("sync") && !status.stderr.contains("neither Mutagen"), "{status}");
+    bed.host.start_sshd().unwrap();
+    drop(bed.sandbox.run("mutagen", &["sync", "pause", "--all"]).success());
+    drop(bed.sandbox.sinc_in(project, &["kill", "--yes"]).success());
+    assert_eq!(steps::read(&standing.there.join("a")), "there\n");
+}
+
+#[test]
+fn a_version_for_which_there_is_no_room_leaves_the_other_one_in_its_place() {
+    let Some(bed) = Bed::new() else { return };
+    let project = bed.project("app", &[("a", "old\n"), ("b", "old\n"), ("more", "")]);
+    let there = steps::there(&bed, "app");
+    let Some(_disk) = Disk::at(&bed, &there) else { return };
+    drop(bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success());
+    apart(&bed, &project, || {
+        std::fs::write(project.join("a"), vec![b'x'; 9 << 20]).unwrap();
+        steps::write(&there.join("a"), "there\n");
+        steps::write(&project.join("b"), "here\n");
+        steps::write(&there.join("b"), "there\n");
+    });
+    let run = bed.sandbox.sinc_in(&project, &["resolve", "--all", "--local"]);
+    assert!(run.code == 1 && run.stderr.contains("no space left"), "{run}");
+    assert_eq!(steps::read(&there.join("a")), "there\n");
+    // The one that could be settled is.
+    assert_eq!(steps::read(&there.join("b")), "here\n");
+    let paths: Vec<Value> = listed(&bed, &project).iter().map(|one| one["path"].clone()).collect();
+    assert_eq!(paths, ["a"], "{run}");
 }
 
 #[test]

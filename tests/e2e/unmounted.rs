@@ -16,8 +16,8 @@ const FILES: usize = 80;
 /// Sooner than the cycle that the link asks for by itself: the change was seen.
 const SEEN: Duration = Duration::from_secs(20);
 
-/// A disk, mounted at a place for as long as this lives.
-struct Disk<'a> {
+/// A disk of 8 MB, mounted at a place for as long as this lives.
+pub(crate) struct Disk<'a> {
     bed: &'a Bed,
     place: PathBuf,
     copy: PathBuf,
@@ -26,7 +26,7 @@ struct Disk<'a> {
 impl<'a> Disk<'a> {
     /// Only root can; elsewhere the test is left out, and says so.
     #[track_caller]
-    fn at(bed: &'a Bed, place: &Path) -> Option<Self> {
+    pub(crate) fn at(bed: &'a Bed, place: &Path) -> Option<Self> {
         if !rustix::process::geteuid().is_root() || !cfg!(target_os = "linux") {
             left_out("only root on Linux can mount a file system");
             return None;

@@ -19,7 +19,7 @@ use crate::process::interrupted;
 use crate::session::conflicts::{Open, certain, gather, touch, wanted};
 use crate::session::sync;
 use crate::state::{Lock, Noted, host_word};
-use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Side, SyncSession};
+use crate::tools::mutagen::{Checked, CycleResult, Mutagen, Problem, Side, SyncSession};
 use crate::ui::plural;
 
 /// How long a cycle may take that is asked for.
@@ -37,6 +37,8 @@ pub(in crate::commands) struct Seen {
     pub counted: u64,
     /// What a person is told of them.
     pub noted: Noted,
+    /// What the cycle could not read or write.
+    pub problems: Vec<Problem>,
 }
 
 impl Seen {
@@ -111,7 +113,7 @@ fn seen(sides: &Sides, mut checked: Checked) -> Result<Seen> {
         sides.add_digests(&wanted(&session, &here, &there), (&mut here, &mut there))?;
         open = gather(&session, &here, &there);
     }
-    Ok(Seen { open, counted, noted: noted(&session) })
+    Ok(Seen { open, counted, noted: noted(&session), problems: session.problems() })
 }
 
 /// Finishes what a `sinc` that was killed had begun, says so, and notes which backups belong to no conflict any more. To be

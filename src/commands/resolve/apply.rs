@@ -189,9 +189,29 @@ fn batch(
         for (side, name) in backups {
             sides.keeper(ctx, side)?.settle(&[name])?;
         }
+    } else if let Err(error) = put_back_open(ctx, sides, &mut all, &backups) {
+        unfinished::break_off(ctx, sides);
+        return Err(error);
     }
     unfinished::end(ctx, &sides.record)?;
     Ok((all, later))
+}
+
+/// A cycle was completed and has not brought the other version over, because the disk there is full: what was moved aside for a
+/// conflict that is still open is in its place again, unless something has taken that.
+fn put_back_open(ctx: &Context, sides: &Sides, all: &mut [Done], backups: &[(Side, String)]) -> Result<()> {
+    for (side, name) in backups {
+        let is_open =
+            |done: &&mut Done| done.end != End::Settled && done.kept.iter().any(|(kept, _)| kept == side);
+        for done in all.iter_mut().filter(is_open) {
+            let path = done.task.open.path.clone();
+            let unkept = sides.keeper(ctx, *side)?.unkeep(sides.root(*side)?, name, &[&path])?;
+            if unkept.back > 0 {
+                done.kept.retain(|(kept, _)| kept != side);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Moves aside what loses, and has the rest brought over. What was moved is in `backups`.
@@ -225,7 +245,7 @@ fn carry_out(
 fn put_back(ctx: &Context, sides: &Sides, side: Side, name: &str) {
     let put = || -> Result<Option<String>> {
         let keeper = sides.keeper(ctx, side)?;
-        let unkept = keeper.unkeep(sides.root(side)?, name)?;
+        let unkept = keeper.unkeep(sides.root(side)?, name, &[])?;
         if unkept.taken == 0 && unkept.stuck.is_none() {
             keeper.forget(name)?;
             return Ok(None);
@@ -368,7 +388,13 @@ fn check(
                 _ => End::Failed("it is still in conflict".to_owned()),
             };
         } else if let Some(one) = settled(&differences, &own).next() {
-            done.end = End::Failed(format!("both sides are not equal yet at {}", one.path.display()));
+            let problem = seen.problems.iter().find(|problem| Path::new(&problem.path) == one.path);
+            done.end = End::Failed(match problem {
+                Some(problem) => {
+                    format!("{} cannot be written {}: {}", problem.path, problem.side, problem.error)
+                }
+                None => format!("both sides are not equal yet at {}", one.path.display()),
+            });
         }
     }
     Ok(())

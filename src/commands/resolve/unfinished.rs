@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::commands::context::Context;
 use crate::commands::sides::Sides;
 use crate::listing::{decode, encode};
+use crate::process::forgive_interrupt;
 use crate::remote::RemoteError;
 use crate::state::{Busy, Lock, Record, Settling};
 use crate::tools::mutagen::Side;
@@ -67,6 +68,8 @@ pub(super) fn end(ctx: &Context, record: &Record) -> Result<()> {
 
 /// It broke off: puts back what was moved aside, or leaves that to the next one.
 pub(super) fn break_off(ctx: &Context, sides: &Sides) {
+    // Also after Ctrl-C.
+    forgive_interrupt();
     // Nobody is at it from now on, though this process may live on.
     let noted = note(ctx, &sides.record, |settling| settling.by.clear());
     if let Err(error) = noted.and_then(|()| put_back(ctx, sides)) {
@@ -82,7 +85,8 @@ pub(super) fn break_off(ctx: &Context, sides: &Sides) {
 pub(in crate::commands) fn put_back(ctx: &Context, sides: &Sides) -> Result<bool> {
     let Some(settling) = ctx.store.settling(&path(ctx, &sides.record))? else { return Ok(false) };
     let mut is_back = false;
-    for (side, names) in [(Side::Remote, &settling.there), (Side::Local, &settling.here)] {
+    // The side here first: it is reached without a line.
+    for (side, names) in [(Side::Local, &settling.here), (Side::Remote, &settling.there)] {
         let beside: &[(String, String)] = if side == Side::Remote { &settling.beside } else { &[] };
         if names.is_empty() && beside.is_empty() {
             continue;
@@ -102,9 +106,15 @@ pub(in crate::commands) fn put_back(ctx: &Context, sides: &Sides) -> Result<bool
             continue;
         }
         // What was on its way into one is in it afterwards.
-        keeper.recover()?;
+        let (recovered, _) = keeper.recover()?;
         for name in names {
-            let unkept = keeper.unkeep(root, name)?;
+            if let Some(file) = recovered.stuck.iter().find(|file| file.contains(name.as_str())) {
+                let file = sides.shown(ctx, side, Path::new(file));
+                bail!(
+                    "what was moved aside {side} for a conflict cannot go into its backup: it is in {file}, and there may be no room on the disk"
+                );
+            }
+            let unkept = keeper.unkeep(root, name, &[])?;
             if let Some(why) = unkept.stuck {
                 bail!(
                     "what was moved aside {side} for a conflict cannot go back to its place from the backup {name}: {why}"
@@ -113,7 +123,7 @@ pub(in crate::commands) fn put_back(ctx: &Context, sides: &Sides) -> Result<bool
             is_back |= unkept.back > 0;
             if unkept.taken == 0 {
                 keeper.forget(name)?;
-            } else if unkept.back > 0 {
+            } else if unkept.back > 0 || side == Side::Local {
                 let taken = plural(unkept.taken as u64, "path", "paths");
                 ctx.ui.warn(&format!(
                     "{taken} of what was moved aside {side} stays in the backup {name} (`sinc backups`), because something took its place"
@@ -151,7 +161,10 @@ pub(in crate::commands) fn put_back_left(
             Err(error) => return Err(error),
         },
     };
-    if put_back(ctx, &Sides::of_record(ctx, record)?)? {
+    // Nobody is asked for a password by a command that only wants a cycle.
+    let mut sides = Sides::of_record(ctx, record)?;
+    sides.remote = sides.remote.with_person(false);
+    if put_back(ctx, &sides)? {
         ctx.ui.warn(BROKE_OFF);
     }
     Ok(())

@@ -139,6 +139,7 @@ impl Engine<'_> {
                 session.putting_back = Some(now + PUT_BACK);
                 // Told when it lasts.
                 session.failing = Some(why.clone());
+                session.git.no_cycle(&why);
                 self.log.note(&format!(
                     "{id}: what was moved aside for a conflict is not in its place again yet: {why}"
                 ));
