@@ -204,6 +204,14 @@ impl Local {
         Ok(self.read(&cmd)?.lines().filter_map(Oid::parse).collect())
     }
 
+    /// Those of these objects that are there.
+    ///
+    /// # Errors
+    /// Git cannot be asked.
+    pub fn known(&self, oids: &BTreeSet<&Oid>) -> Result<BTreeSet<Oid>> {
+        self.those(oids, |kind| kind != "missing")
+    }
+
     /// Those of these objects that are no commits.
     ///
     /// # Errors

@@ -31,7 +31,9 @@ pub fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Makes those of these saves reachable that no name leads to on either side. Gives their paths.
+/// Makes those of these saves reachable that no name leads to on either side. Gives the paths of those in whose place is what git
+/// has, or nothing: a person is told of them. In the place of the others is what somebody else has written since; an agent's `git status`
+/// works in `.git` as well, and writes over nothing.
 ///
 /// # Errors
 /// Git fails.
@@ -92,8 +94,26 @@ fn keep_from(
         return Ok(Vec::new());
     }
     hash(&["-w"])?;
-    name(local, &dir.join("index"), &lost)?;
-    Ok(lost.iter().map(|(path, _)| path.to_path_buf()).collect())
+    let others = by_others(local, &lost)?;
+    let (others, gits): (Vec<_>, Vec<_>) = lost.into_iter().partition(|(path, _)| others.contains(path));
+    name(local, &dir.join("index"), &gits, "git wrote over")?;
+    name(local, &dir.join("index"), &others, "was replaced while git worked")?;
+    Ok(gits.iter().map(|(path, _)| path.to_path_buf()).collect())
+}
+
+/// Those in whose place is something that git here does not have.
+fn by_others<'a>(local: &Local, lost: &[(&'a Path, &Oid)]) -> Result<BTreeSet<&'a Path>> {
+    let files: Vec<&Path> =
+        lost.iter().map(|(path, _)| *path).filter(|path| local.project().join(path).is_file()).collect();
+    if files.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let names: String = files.iter().map(|path| format!("{}\n", path.display())).collect();
+    let cmd = local.git("look at what took the place of a save");
+    let said = local.read(&cmd.args(["hash-object", "--no-filters", "--stdin-paths"]).stdin(names))?;
+    let oids: Vec<Oid> = said.lines().filter_map(Oid::parse).collect();
+    let known = local.known(&oids.iter().collect())?;
+    Ok(files.into_iter().zip(&oids).filter(|(_, oid)| !known.contains(*oid)).map(|(path, _)| path).collect())
 }
 
 /// Those of these that no name on the host leads to.
@@ -108,8 +128,8 @@ fn missing_there(ask: Ask<'_>, named: &BTreeSet<(&str, &Oid)>) -> Result<BTreeSe
     Ok(missing)
 }
 
-/// A commit of these files, which the reflog of `refs/sinc/keep` has.
-fn name(local: &Local, index: &Path, lost: &[(&Path, &Oid)]) -> Result<()> {
+/// A commit of these files, which the reflog of `refs/sinc/keep` has, with what became of the saves.
+fn name(local: &Local, index: &Path, lost: &[(&Path, &Oid)], what: &str) -> Result<()> {
     let with = |words: &[&str]| local.git("keep what was saved").env("GIT_INDEX_FILE", index).args(words);
     // Two saves of one file are two commits.
     let mut left: Vec<(&Path, &Oid)> = lost.to_vec();
@@ -129,7 +149,7 @@ fn name(local: &Local, index: &Path, lost: &[(&Path, &Oid)]) -> Result<()> {
         let commit = local.wrap(&Oid::parse(&tree).context("git write-tree gave no id")?, None)?;
         let names: Vec<_> = seen.iter().take(3).map(|path| path.to_string_lossy()).collect();
         let more = if seen.len() > names.len() { " and more" } else { "" };
-        let why = format!("a save that git wrote over: {}{more}", names.join(", "));
+        let why = format!("a save that {what}: {}{more}", names.join(", "));
         let note = |message: &str, oid: &str| {
             let words = ["update-ref", "--create-reflog", "-m", message, "refs/sinc/keep", oid];
             local.runner().answer(&local.git("keep what was saved").args(words))

@@ -65,7 +65,7 @@ fn ways(all: &[Lost]) -> Vec<&'static str> {
 }
 
 /// What `saves.rs` and `saves.sh` note a save with.
-const SAVE: &str = "a save that git wrote over: ";
+const SAVE: &str = "a save that ";
 
 /// `ID refs/sinc/keep@{SECONDS} WHOSE`.
 fn parse(side: &'static str, line: &str) -> Option<Lost> {
@@ -93,6 +93,7 @@ mod tests {
         starts(&[], &[]);
         starts(&[lost("refs/heads/main")], &["`git branch NAME ID`"]);
         starts(&[lost("a save that git wrote over: src/a, b and more")], &["`git show ID:PATH`"]);
+        starts(&[lost("a save that was replaced while git worked: a")], &["`git show ID:PATH`"]);
         let both = [lost("refs/stash"), lost("a save that git wrote over: top")];
         starts(&both, &["`git branch NAME ID`", "`git show ID:PATH`"]);
     }

@@ -54,3 +54,20 @@ fn what_could_not_be_kept_is_at_the_next_try() {
     assert!(keep(&local, &ask, &saves).unwrap().is_empty(), "once");
     assert!(listed(&pair).contains(": a"));
 }
+
+#[test]
+fn only_what_git_put_in_the_place_of_a_save_is_said_to_be_gits() {
+    let pair = Pair::new();
+    pair.settle();
+    let local = Local::new(Runner::default(), &pair.here);
+    let ask = |asked: &Script, words: &[String]| Ok(script(&pair.there, asked, words));
+    // In the place of one is what somebody wrote, in that of the other what git has.
+    std::fs::write(pair.here.join("agents"), "the agent's own\n").unwrap();
+    let blob = git(&pair.here, &["ls-files", "-s"]);
+    let (_, path) = blob.lines().next().unwrap().split_once('\t').unwrap();
+    let saves = ["agents", path].map(|path| (PathBuf::from(path), b"mine\n".to_vec()));
+    assert_eq!(keep(&local, &ask, &saves).unwrap(), [PathBuf::from(path)]);
+    let listed = listed(&pair);
+    assert!(listed.contains(&format!("a save that git wrote over: {path}")), "{listed}");
+    assert!(listed.contains("a save that was replaced while git worked: agents"), "{listed}");
+}
