@@ -3,7 +3,7 @@
 # index.lock, which keeps a `git add` out, is held for as long as HEAD or what is staged moves, and not at all for other names.
 # $1 its directory; then an instruction a word, in this order:
 #   pack OID... BASE64  what this side lacks: it is taken in first
-#   verify         only where the files that move are there: `refused files` otherwise
+#   verify         only where the files that move are there: `refused files` otherwise, before it `file PATH` for each that may not be (`/` for more)
 #   head TEXT      what .git/HEAD has to hold      index TREE   what is staged has to be that (`none`, `unmerged`)
 #   keep OID TEXT  an old value that stays reachable
 #   early LINE, ref LINE, late LINE   lines for `git update-ref --stdin`: what has to go first, all else, what goes at the end
@@ -94,14 +94,19 @@ fi;
 # To look at the files would run a filter, if there is one.
 [ -n "$filtered" ] || GIT_INDEX_FILE=$t git update-index -q --refresh >/dev/null 2>&1;
 if [ "$verify" = yes ]; then
-[ -z "$filtered" ] || refused files;
 if [ "$was" = none ]; then was=$(git hash-object -t tree /dev/null); fi;
 changed() { git -c core.quotePath=false diff-tree -r --no-renames --name-only "$@" "$was" "$toindex"; };
-# A name that git quotes cannot be looked for.
 changed >"$t.new" || refused files;
-GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --ignore-submodules=dirty --name-only >"$t.out" || refused files;
-if grep -F -x -q -f "$t.out" "$t.new"; then refused files; fi;
-if [ -n "$(changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then echo x; fi;; *) echo x;; esac; done)" ]; then refused files; fi;
+amiss() {
+if [ -n "$filtered" ]; then cat "$t.new"; return; fi;
+grep -F -x -f "$t.out" "$t.new";
+# A name that git quotes cannot be looked for.
+changed --diff-filter=D | while IFS= read -r f; do case $f in [A-Za-z0-9._+@,=-]*) if [ -e "$f" ] || [ -L "$f" ]; then printf "%s" "$f$nl"; fi;; *) printf "%s" "$f$nl";; esac; done;
+};
+[ -n "$filtered" ] || GIT_INDEX_FILE=$t git -c core.quotePath=false diff-files --ignore-submodules=dirty --name-only >"$t.out" || refused files;
+f=$(amiss);
+# Of so many each may be meant.
+if [ -n "$f" ]; then printf "%s" "$f$nl" | sed "s/^/file /;200s,.*,file /,;200q"; refused files; fi;
 fi;
 fi;
 # Its reflog only says what is another value than before. It goes by way of a commit of nothing where it is that already.

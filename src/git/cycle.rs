@@ -27,8 +27,19 @@ pub enum Wait {
     Whole,
 }
 
-/// What a cycle of the sync came to: what it could not write, if there is something; or why there was none.
-pub type FilesCycle = Result<Option<String>, String>;
+/// What a cycle of the sync could not write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// On which side.
+    pub side: Which,
+    /// The path below the project; empty for all of it.
+    pub path: String,
+    /// What a person is told.
+    pub why: String,
+}
+
+/// What a cycle of the sync came to: what it could not write; or why there was none.
+pub type FilesCycle = Result<Vec<Unwritten>, String>;
 
 /// Brings the files in step.
 pub type Files<'a> = &'a (dyn Fn(Wait) -> FilesCycle + Sync);
@@ -66,6 +77,9 @@ const MOST_HAD: usize = 10_000;
 
 /// A whole question to the host is one word there; a little is left for what surrounds it.
 const LONGEST: usize = 124 * 1024;
+
+/// How a move says that more files are not there than it names. No path of git's.
+const ANY: &str = "/";
 
 /// What a cycle came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -349,11 +363,11 @@ impl Sides<'_> {
         } else {
             Wait::Pending
         };
-        let mut unwritten = None;
+        let mut unwritten = Vec::new();
         if !in_step {
             match ((self.files)(wait), wait) {
                 (Err(why), Wait::Whole) => return Ok(not_in_step(&why)),
-                (Ok(why), Wait::Whole) => (in_step, unwritten) = (why.is_none(), why),
+                (Ok(all), Wait::Whole) => (in_step, unwritten) = (all.is_empty(), all),
                 (_, Wait::Pending) => {}
             }
         }
@@ -371,13 +385,14 @@ impl Sides<'_> {
                 if which == Which::There && index.is_some() {
                     words.extend(left_out::words(&self.ignores));
                 }
+                let mut looks = true;
                 let answer = loop {
                     let mut all = Vec::new();
                     if which == Which::There {
                         all.extend(pack.as_ref().map(|pack| apply::pack(&needed, pack)));
                     }
                     all.extend(words.iter().cloned());
-                    all.extend((!in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
+                    all.extend((looks && !in_step && index.is_some()).then(|| apply::VERIFY.to_owned()));
                     if which == Which::There && pack.is_some() && !self.fits(&all) {
                         if !self.send(&needed, refused)? {
                             return Ok(not_all());
@@ -396,14 +411,19 @@ impl Sides<'_> {
                             }
                             pack = None;
                         }
-                        Some("files") if !in_step => match unwritten {
-                            // One of those that it could not write is git's.
-                            Some(why) => return Ok(not_in_step(&why)),
-                            None => match (self.files)(Wait::Whole) {
+                        Some("files") if !in_step && unwritten.is_empty() => {
+                            match (self.files)(Wait::Whole) {
                                 Err(why) => return Ok(not_in_step(&why)),
-                                Ok(why) => (in_step, unwritten) = (why.is_none(), why),
-                            },
-                        },
+                                Ok(all) => (in_step, unwritten) = (all.is_empty(), all),
+                            }
+                        }
+                        Some("files") if looks && !in_step => {
+                            // One of those that it could not write is git's. Others were changed since, and are nothing to it.
+                            if let Some(one) = of_these(&unwritten, which, &answer) {
+                                return Ok(not_in_step(&one.why));
+                            }
+                            looks = false;
+                        }
                         Some(why) => {
                             let side = if which == Which::Here { "here" } else { "on the host" };
                             return Ok(Outcome::Again(format!("{why} {side} is not as it was")));
@@ -499,6 +519,20 @@ fn not_all() -> Outcome {
 
 fn not_in_step(why: &str) -> Outcome {
     Outcome::Held(format!("the files are not in step: {why}"))
+}
+
+/// The first of what could not be written on a side that is one of the files which its answer names, is above one, or below.
+fn of_these<'a>(unwritten: &'a [Unwritten], side: Which, answer: &[u8]) -> Option<&'a Unwritten> {
+    let text = String::from_utf8_lossy(answer);
+    let files: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("file ")).collect();
+    // Where it cannot say which, and of a name that git quotes: each may be meant.
+    let any = files.is_empty() || files.iter().any(|file| *file == ANY || file.starts_with('"'));
+    let below = |path: &str, dir: &str| {
+        dir.is_empty() || path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let meant =
+        |one: &&Unwritten| any || files.iter().any(|file| below(file, &one.path) || below(&one.path, file));
+    unwritten.iter().filter(|one| one.side == side).find(meant)
 }
 
 /// A first time, only what is needed to begin goes.

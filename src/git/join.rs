@@ -40,7 +40,8 @@ pub enum Joined {
     Not(String),
 }
 
-/// The branches that differ, or wait for a person.
+/// The branches that differ, and those of which a person has to say whether to follow the host. What waits for something else is no
+/// deletion.
 ///
 /// # Errors
 /// A side cannot be asked.
@@ -51,9 +52,8 @@ pub fn open(sides: &Sides<'_>, refused: &mut Refused) -> Result<Result<Vec<Name>
     };
     sides.fetch(&here, &there, refused)?;
     let plan = sides.decide(&here, &there, refused);
-    let names = plan.differs.iter().map(|one| &one.name).chain(plan.waits.iter().map(|one| &one.name));
-    let branches = names.filter_map(|name| Name::parse(name.strip_prefix("refs/heads/")?));
-    Ok(Ok(branches.collect::<BTreeSet<_>>().into_iter().collect()))
+    let differs = plan.differs.iter().filter_map(|one| Name::parse(one.name.strip_prefix("refs/heads/")?));
+    Ok(Ok(differs.chain(plan.base.held).collect::<BTreeSet<_>>().into_iter().collect()))
 }
 
 /// Joins one branch.
@@ -72,6 +72,9 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
         return Ok(Joined::Not(why));
     }
     sides.fetch(&here, &there, refused)?;
+    if let Some(why) = not_deleted(sides, name, (&here, &there), refused) {
+        return Ok(Joined::Not(why));
+    }
     let (l, h) = (here.branches.get(name), there.branches.get(name));
     if l == h {
         return Ok(if l.is_some() {
@@ -105,6 +108,26 @@ pub fn join(sides: &Sides<'_>, name: &Name, how: How, refused: &mut Refused) -> 
         }
     };
     move_both(sides, name, (&here, &there), to)
+}
+
+/// A side lacks it, and nobody has deleted it there: git cannot read it, or it has never been on both sides. Why it is not there.
+fn not_deleted(
+    sides: &Sides<'_>,
+    name: &Name,
+    (here, there): (&State, &State),
+    refused: &Refused,
+) -> Option<String> {
+    let full = format!("refs/heads/{name}");
+    let damaged = here.damaged.contains(&full) || there.damaged.contains(&full);
+    let new = here.branches.contains_key(name) != there.branches.contains_key(name)
+        && !base::read(&sides.base)
+            .is_some_and(|base| base.branches.contains_key(name) || base.held.contains(name));
+    if !damaged && !new {
+        return None;
+    }
+    let waits = sides.decide(here, there, refused).waits;
+    let why = waits.into_iter().find(|one| one.name == full).map(|one| one.why);
+    Some(why.unwrap_or_else(|| "it is new on one side, and goes to the other by itself".to_owned()))
 }
 
 /// Why git here cannot put two branches together.

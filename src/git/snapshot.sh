@@ -83,7 +83,7 @@ if [ -n "$all" ]; then printf "%s" "$all"; echo; fi;
 # A log that a power cut left empty says nothing of what was dropped. (Git writes it a moment before the name, or after it.)
 whole_log() { s=; if [ -s .git/logs/refs/stash ]; then while read -r a b c; do s=$b; done <.git/logs/refs/stash; fi; case $all in *" $s refs/stash"*) ;; *) return 1;; esac; };
 case $all in *"refs/stash"*)
-if whole_log; then :; else sleep 1; whole_log || put damaged refs/stash; fi;
+if whole_log; then :; else sleep 1; whole_log || put damaged logs/refs/stash; fi;
 if [ -f .git/logs/refs/stash ]; then while read -r a b c; do put stash "$b"; tips="$tips $b"; done <.git/logs/refs/stash; fi;;
 esac;
 # A branch that is in use in a linked worktree; one that is rebased there is not its HEAD.

@@ -102,13 +102,13 @@ fn with_sides<T>(
     let files = |wait| {
         // Whoever has asked for one here has waited for it.
         if wait == Wait::Pending {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let Some(mutagen) = mutagen else { return Err("there is no Mutagen".to_owned()) };
         let all = sync_control::wait(ctx, mutagen, record, Looks::Each(None), FILES)
             .map_err(|error| format!("{error:#}"))?;
         match &all[..] {
-            [checked] if brought_over(&checked.result) => Ok(None),
+            [checked] if brought_over(&checked.result) => Ok(Vec::new()),
             [checked] => Err(checked.result.to_string()),
             _ => Err("there is not one sync".to_owned()),
         }

@@ -69,10 +69,8 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
             with_sides(ctx, &session.remote, record, mutagen.as_ref(), None, |sides| look(sides, &mut told))?;
         }
     }
-    if told.state == "moving"
-        && let Some(why) = link::git(ctx, record).as_deref().and_then(|it| it.strip_prefix("held: "))
-    {
-        (told.state, told.why) = ("held", Some(why.to_owned()));
+    if let Some(said) = link::git(ctx, record) {
+        of_the_link(&mut told, &said);
     }
     if ctx.ui.is_json() {
         ctx.print_json("git", &serde_json::to_value(&told)?);
@@ -85,6 +83,18 @@ pub(super) fn run(ctx: &Context, session: &SessionSides) -> Result<i32> {
         ctx.ui.hint(&way);
     }
     Ok(0)
+}
+
+/// What the link says keeps it from moving anything, which no look finds out.
+fn of_the_link(told: &mut Told, said: &str) {
+    let Some(why) = said.strip_prefix("held: ").or_else(|| said.strip_prefix("not in step: ")) else {
+        return;
+    };
+    match told.state {
+        "moving" => (told.state, told.why) = ("held", Some(why.to_owned())),
+        "differs" | "waits" => told.notes.push(format!("the link says: {said}")),
+        _ => {}
+    }
 }
 
 /// What leads out of what differs. Nothing is joined while something is in progress.
@@ -255,6 +265,27 @@ mod tests {
     fn differs(name: &str, only_here: Option<u64>) -> Differs {
         let id = |digit: &str| Some(digit.repeat(40));
         Differs { name: name.to_owned(), here: id("a"), there: id("b"), only_here, only_there: only_here }
+    }
+
+    #[test]
+    fn why_the_link_moves_nothing_is_said() {
+        let why = "main cannot go over: git on the host does not take it";
+        for (state, prefix, now, is_why, is_note) in [
+            ("moving", "held: ", "held", true, false),
+            ("moving", "not in step: ", "held", true, false),
+            ("moving", "waits: ", "moving", false, false),
+            ("differs", "not in step: ", "differs", false, true),
+            ("waits", "held: ", "waits", false, true),
+            ("waits", "waits: ", "waits", false, false),
+            // It was so a moment ago.
+            ("in-step", "not in step: ", "in-step", false, false),
+        ] {
+            let mut told = Told { state, ..Told::default() };
+            of_the_link(&mut told, &format!("{prefix}{why}"));
+            assert_eq!((told.state, told.why.as_deref()), (now, is_why.then_some(why)), "{state} {prefix}");
+            let note = is_note.then(|| format!("the link says: {prefix}{why}"));
+            assert_eq!(told.notes, note.into_iter().collect::<Vec<_>>(), "{state} {prefix}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BRANCHES, Fates, Heads, MOST_AT_ONCE, STASH, Waits, Work, in_the_way};
+use super::{BRANCHES, Fates, Heads, MOST_AT_ONCE, STASH, STASH_LOG, Waits, Work, in_the_way};
 use crate::git::state::{Name, Oid, Which};
 use crate::process::quote::posix;
 
@@ -68,12 +68,22 @@ pub(in crate::git) fn stash(side: Which, why: String) -> Waits {
     Waits { name: STASH.to_owned(), side, why }
 }
 
-/// The log that says which stashes there are says less than git itself.
+/// The log that says which stashes there are says less than git itself. What git itself leads to may be on no other side.
 pub(super) fn stash_log(side: Which) -> String {
     let at = side.at();
     format!(
-        "the list of stashes {at} is damaged or was emptied (`git reflog expire --all`): `git stash clear` {at}, and those of the \
-         other side come back"
+        "the list of stashes {at} is damaged or was emptied (`git reflog expire --all`): `{{ cut -d \" \" -f 2 .git/{STASH_LOG}; \
+         git rev-parse {STASH}; }} >.git/stashes && git stash clear && xargs -n 1 git stash store <.git/stashes` {at} puts those that \
+         git there still knows on a new one, and those of the other side come back"
+    )
+}
+
+/// The log is there, and git cannot read the name of the newest.
+pub(super) fn stash_name(side: Which) -> String {
+    let at = side.at();
+    format!(
+        "git cannot read the newest stash {at}: it is damaged. `tail -n 1 .git/{STASH_LOG} | cut -d \" \" -f 2 >.git/{STASH}` {at} \
+         makes it as it was; where git cannot read it then, `rm .git/{STASH}` {at}, and those of the other side come back"
     )
 }
 

@@ -12,6 +12,7 @@ const MOST_AT_ONCE: usize = 3;
 const BRANCHES: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
 const STASH: &str = "refs/stash";
+const STASH_LOG: &str = "logs/refs/stash";
 
 /// What is known.
 pub struct Question<'a> {
@@ -435,8 +436,12 @@ impl Work<'_> {
         if sides.into_iter().any(|side| self.waits_for_lock(side, STASH, false)) {
             return;
         }
-        if let Some(side) = sides.into_iter().find(|side| self.side(*side).damaged.contains(STASH)) {
-            self.waits.push(held::stash(side, held::stash_log(side)));
+        let damaged = |what| sides.into_iter().find(|side| self.side(*side).damaged.contains(what));
+        let name = damaged(STASH).map(|side| (side, held::stash_name(side)));
+        if let Some((side, why)) =
+            name.or_else(|| damaged(STASH_LOG).map(|side| (side, held::stash_log(side))))
+        {
+            self.waits.push(held::stash(side, why));
             // What it does not have any more when it can be read again was not dropped there.
             plan.base.stash.clear();
             return;

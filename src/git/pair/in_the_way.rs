@@ -1,6 +1,8 @@
 //! What once stopped all of a repository for ever, or took away what it should not: it waits by itself, with the way out.
 
-use super::super::cycle::Outcome;
+use super::super::cycle::{Outcome, Refused};
+use super::super::join::{How, Joined, join, open};
+use super::super::state::Name;
 use super::{Pair, git, script, with_line};
 use crate::git::SNAPSHOT;
 
@@ -243,4 +245,69 @@ fn the_host_puts_nothing_in_the_place_of_what_a_remote_has() {
     git(&pair.there, &["branch", "-f", "origin/mine", "origins/main"]);
     assert_eq!(pair.settle().waits, []);
     pair.alike();
+}
+
+/// As `sinc git join` does it without a name, and with one: neither takes what waits for something else for deleted.
+#[track_caller]
+fn not_joined(pair: &Pair, branch: &str, way: &str) {
+    let name = Name::parse(branch).unwrap();
+    let names = |dir| git(dir, &["for-each-ref", "refs/heads", "refs/tags"]);
+    let before = (names(&pair.here), names(&pair.there));
+    assert_eq!(pair.with(|sides| open(sides, &mut Refused::new())).unwrap(), Ok(Vec::new()));
+    for how in [How::Mine, How::Theirs, How::Merge, How::Rebase] {
+        match pair.with(|sides| join(sides, &name, how, &mut Refused::new())).unwrap() {
+            Joined::Not(why) => assert!(why.contains(way), "{how:?}: {why}"),
+            joined => panic!("{how:?}: {joined:?}"),
+        }
+        assert_eq!((names(&pair.here), names(&pair.there)), before, "{how:?}");
+    }
+}
+
+#[test]
+fn a_branch_that_git_cannot_read_is_not_joined_as_a_deleted_one() {
+    let pair = Pair::new();
+    git(&pair.here, &["branch", "work"]);
+    pair.settle();
+    for (side, at) in [(&pair.here, "here"), (&pair.there, "on the host")] {
+        let file = side.join(".git/refs/heads/work");
+        let id = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, "").unwrap();
+        not_joined(&pair, "work", &format!("git cannot read it {at}: it is damaged"));
+        std::fs::write(&file, id).unwrap();
+        assert_eq!(pair.settle().waits, []);
+    }
+    pair.alike();
+}
+
+#[test]
+fn a_branch_that_was_never_on_both_sides_is_not_joined_as_a_deleted_one() {
+    let pair = Pair::new();
+    git(&pair.here, &["remote", "add", "alice", "https://example.com/a.git"]);
+    git(&pair.here, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    pair.settle();
+    for (branch, remote) in [("origin/main", "origin"), ("alice/fix", "alice")] {
+        git(&pair.there, &["branch", branch, "main"]);
+        assert_eq!(pair.settle().waits.len(), 1);
+        not_joined(&pair, branch, &format!("take it for what the remote `{remote}` has"));
+        git(&pair.there, &["branch", "-qD", branch]);
+    }
+    // One that has not come yet.
+    git(&pair.there, &["branch", "new"]);
+    not_joined(&pair, "new", "goes to the other by itself");
+    // What is asked about is joined still.
+    for at in 0..4 {
+        git(&pair.here, &["branch", &format!("b{at}")]);
+    }
+    pair.settle();
+    git(&pair.there, &["branch", "-D", "b0", "b1", "b2", "b3"]);
+    assert_eq!(pair.settle().held.len(), 4);
+    let names = pair.with(|sides| open(sides, &mut Refused::new())).unwrap().unwrap();
+    assert_eq!(names.iter().map(Name::as_str).collect::<Vec<_>>(), ["b0", "b1", "b2", "b3"]);
+    for (name, how) in names.iter().zip([How::Mine, How::Theirs, How::Theirs, How::Theirs]) {
+        let joined = pair.with(|sides| join(sides, name, how, &mut Refused::new())).unwrap();
+        assert!(matches!(joined, Joined::Now(_)), "{joined:?}");
+    }
+    pair.settle();
+    pair.alike();
+    assert_eq!(git(&pair.here, &["branch", "--format=%(refname:short)"]), "b0\nmain\nnew");
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::cycle::{Outcome, Refused, Sides, Wait};
+use super::cycle::{Outcome, Refused, Sides, Unwritten, Wait};
 use super::local::Local;
 use super::state::Name;
 use super::transport::Transport;
@@ -38,7 +38,7 @@ struct Pair {
     /// So many whole cycles of the files were waited for.
     whole: AtomicU32,
     /// What such a cycle cannot write: it brings nothing then.
-    unwritten: Option<String>,
+    unwritten: Vec<Unwritten>,
     /// What the host runs in place of `apply.sh`, once.
     instead: std::sync::Mutex<Option<&'static Script>>,
     refused: RefCell<Refused>,
@@ -99,7 +99,7 @@ impl Pair {
             there,
             line: Cell::new(LINE),
             whole: AtomicU32::new(0),
-            unwritten: None,
+            unwritten: Vec::new(),
             instead: None.into(),
             refused: RefCell::default(),
             ignores: vec!["dist".to_owned()],
@@ -116,10 +116,10 @@ impl Pair {
         let (whole, unwritten) = (&self.whole, &self.unwritten);
         let files = |wait| {
             if wait == Wait::Pending {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             whole.fetch_add(1, Ordering::SeqCst);
-            if unwritten.is_none() {
+            if unwritten.is_empty() {
                 sync(&here, &there);
             }
             Ok(unwritten.clone())

@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::cycle::Outcome;
+use super::super::cycle::{Outcome, Unwritten};
+use super::super::state::Which;
 use crate::remote::Script;
 
 use super::{LINE, Pair, git, sync};
@@ -72,18 +73,35 @@ fn what_the_host_cannot_take_in_is_pushed() {
     assert_eq!(git(&pair.there, &["rev-parse", "HEAD"]), id);
 }
 
+/// What a cycle could not write, on both sides.
+fn unwritten(paths: &[&str]) -> Vec<Unwritten> {
+    let on = |side: Which, path: &str| {
+        let why = format!("{path} could not be written {}", side.at());
+        Unwritten { side, path: path.to_owned(), why }
+    };
+    [Which::Here, Which::There]
+        .into_iter()
+        .flat_map(|side| paths.iter().map(move |path| on(side, path)))
+        .collect()
+}
+
 /// A cycle has ended, and a directory that is not the person's has kept it from writing a file: the other side's commit is not to be
 /// taken back by whoever commits there next.
 #[test]
 fn what_a_cycle_could_not_write_holds_the_commit_that_it_belongs_to_and_nothing_else() {
     let mut pair = Pair::new();
     pair.settle();
-    pair.unwritten = Some("a could not be written".to_owned());
-    for (side, other) in [(pair.there.clone(), pair.here.clone()), (pair.here.clone(), pair.there.clone())] {
+    pair.unwritten = unwritten(&["data/x", "a"]);
+    for (side, other, at) in [
+        (pair.there.clone(), pair.here.clone(), "here"),
+        (pair.here.clone(), pair.there.clone(), "on the host"),
+    ] {
         let before = git(&other, &["rev-parse", "HEAD"]);
         let id = Pair::commit(&side, "a", &format!("2 {}\n", side.display()));
         match pair.cycle() {
-            Ok(Outcome::Held(why)) => assert!(why.contains("a could not be written"), "{why}"),
+            Ok(Outcome::Held(why)) => {
+                assert!(why.ends_with(&format!(": a could not be written {at}")), "{why}");
+            }
             other => panic!("{other:?}"),
         }
         assert_eq!(git(&other, &["rev-parse", "HEAD"]), before);
@@ -92,6 +110,73 @@ fn what_a_cycle_could_not_write_holds_the_commit_that_it_belongs_to_and_nothing_
         pair.settle();
         assert_eq!(git(&other, &["rev-parse", "HEAD"]), id);
     }
+}
+
+/// What was committed is edited on and newer on the other side, and the sync never writes something else.
+#[test]
+fn what_has_nothing_to_do_with_a_commit_and_cannot_be_written_does_not_hold_it() {
+    let mut pair = Pair::new();
+    for (path, text) in [("sub/one", "1\n"), ("q \"1\"", "1\n")] {
+        std::fs::create_dir_all(pair.here.join("sub")).unwrap();
+        std::fs::write(pair.here.join(path), text).unwrap();
+    }
+    git(&pair.here, &["add", "-A"]);
+    git(&pair.here, &["commit", "-qm", "more"]);
+    pair.settle();
+    std::fs::create_dir_all(pair.there.join("sub")).unwrap();
+    for path in ["sub/one", "q \"1\""] {
+        std::fs::copy(pair.here.join(path), pair.there.join(path)).unwrap();
+    }
+    // What is committed, what cannot be written, and whether it is held for that.
+    for (path, cannot, held) in [
+        ("a", "data", false),
+        ("a", "a.rs", false),
+        ("a", "sub", false),
+        ("sub/one", "sub/o", false),
+        ("sub/one", "sub/one", true),
+        ("sub/one", "sub", true),
+        ("a", "a/x", true),
+        ("a", "", true),
+        // Git says such a name otherwise than the sync.
+        ("q \"1\"", "data", true),
+    ] {
+        // Also where git cannot look at the files because a filter would be run.
+        for filter in [&["config", "filter.f.clean", "cat"][..], &["config", "--unset", "filter.f.clean"]] {
+            for side in [&pair.there, &pair.here] {
+                git(side, filter);
+            }
+            for (side, other) in
+                [(pair.there.clone(), pair.here.clone()), (pair.here.clone(), pair.there.clone())]
+            {
+                let text = |what: &str| format!("{what} {cannot} {} {filter:?}\n", side.display());
+                pair.unwritten = unwritten(&[cannot]);
+                std::fs::write(side.join(path), text("committed")).unwrap();
+                git(&side, &["commit", "-qam", "one"]);
+                let id = git(&side, &["rev-parse", "HEAD"]);
+                std::fs::write(other.join(path), text("edited on")).unwrap();
+                match pair.cycle().unwrap() {
+                    Outcome::Held(why) => {
+                        assert!(held && why.contains("could not be written"), "{path} {cannot}: {why}");
+                    }
+                    Outcome::Done(_) => {
+                        assert!(!held, "{path} {cannot}");
+                        assert_eq!(git(&other, &["rev-parse", "HEAD"]), id);
+                    }
+                    came => panic!("{path} {cannot}: {came:?}"),
+                }
+                // On the other side it does not count.
+                let there = if side == pair.there { Which::There } else { Which::Here };
+                pair.unwritten.retain(|one| one.side == there);
+                pair.settle();
+                assert_eq!(git(&other, &["rev-parse", "HEAD"]), id);
+                assert_eq!(std::fs::read_to_string(other.join(path)).unwrap(), text("edited on"));
+                std::fs::copy(other.join(path), side.join(path)).unwrap();
+                git(&side, &["commit", "-qam", "two"]);
+                pair.settle();
+            }
+        }
+    }
+    pair.alike();
 }
 
 #[test]

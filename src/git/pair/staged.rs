@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::cycle::Outcome;
 use super::super::join::{How, Joined, join};
 use super::super::state::Name;
-use super::{Pair, git, sync, with_line};
+use super::{Pair, git, script, sync, with_line};
 
 fn stashes(dir: &Path) -> String {
     git(dir, &["stash", "list", "--format=%H"])
@@ -150,24 +150,54 @@ fn a_stash_that_cannot_be_dropped_does_not_come_back() {
 }
 
 #[test]
-fn a_list_of_stashes_that_was_emptied_is_said_and_the_way_out_brings_them_back() {
+fn a_list_of_stashes_that_is_damaged_is_said_and_the_way_out_loses_none_of_them() {
     let pair = Pair::new();
     for text in ["one\n", "two\n"] {
         std::fs::write(pair.here.join("a"), text).unwrap();
         git(&pair.here, &["stash", "-q"]);
     }
     pair.settle();
-    let stash = stashes(&pair.here);
+    let sorted = |dir: &Path| {
+        let mut all: Vec<String> = stashes(dir).lines().map(str::to_owned).collect();
+        all.sort();
+        all
+    };
     for (side, at) in [(&pair.there, "on the host"), (&pair.here, "here")] {
         let other = if side == &pair.here { &pair.there } else { &pair.here };
-        git(side, &["reflog", "expire", "--expire=now", "--all"]);
-        let report = pair.settle();
-        let [wait] = &report.waits[..] else { panic!("{report:?}") };
-        let way = format!("`git stash clear` {at}");
-        assert!(wait.name == "refs/stash" && wait.why.contains(&way), "{wait:?}");
-        git(side, &["stash", "clear"]);
-        assert_eq!(pair.settle().waits, []);
-        assert_eq!((stashes(side), stashes(other)), (stash.clone(), stash.clone()), "{at}");
+        let (log, name) = (side.join(".git/logs/refs/stash"), side.join(".git/refs/stash"));
+        for damage in ["expired", "short", "no log", "no name", "nothing"] {
+            // The newest is on no other side yet.
+            std::fs::write(side.join("a"), format!("{damage} {at}\n")).unwrap();
+            git(side, &["stash", "-q"]);
+            let known = sorted(side);
+            let text = std::fs::read_to_string(&log).unwrap();
+            match damage {
+                "expired" => drop(git(side, &["reflog", "expire", "--expire=now", "--all"])),
+                "short" => {
+                    let last = text.trim_end().rfind('\n').unwrap();
+                    std::fs::write(&log, &text[..=last]).unwrap();
+                }
+                "no log" => std::fs::write(&log, "").unwrap(),
+                "no name" => std::fs::write(&name, "").unwrap(),
+                _ => {
+                    std::fs::write(&log, "").unwrap();
+                    std::fs::write(&name, "").unwrap();
+                }
+            }
+            let report = pair.settle();
+            let [wait] = &report.waits[..] else { panic!("{damage}: {report:?}") };
+            assert!(wait.name == "refs/stash" && wait.why.contains(&format!("` {at}")), "{wait:?}");
+            let ways = wait.why.split('`').skip(1).step_by(2);
+            let ways: Vec<&str> = ways.filter(|way| way.contains(".git/")).collect();
+            let ways = if damage == "nothing" { &ways[..] } else { &ways[..1] };
+            for way in ways {
+                let way = format!("cd \"$1\"; {way}; echo sinc-begin 1");
+                script(side, &crate::remote::Script::new(Box::leak(way.into_boxed_str())), &[]);
+            }
+            assert_eq!(pair.settle().waits, [], "{damage}");
+            let left = if damage == "nothing" { sorted(other) } else { known };
+            assert_eq!((sorted(side), sorted(other)), (left.clone(), left), "{damage} {at}");
+        }
     }
 }
 

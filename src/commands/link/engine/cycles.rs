@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::super::watched::stands;
 use super::{Engine, Message, thread};
-use crate::tools::mutagen::{ProblemStage, Side, SyncSession};
+use crate::git::cycle::Unwritten;
+use crate::git::state::Which;
+use crate::tools::mutagen::{Problem, ProblemStage, Side, SyncSession};
 
 /// How long a cycle may take: the first one sends everything.
 const CYCLE: Duration = Duration::from_secs(60 * 60);
@@ -83,7 +85,7 @@ impl Engine<'_> {
                 };
                 session.git.cycle_ended(&result);
                 if !stopped {
-                    session.failing = unwritten;
+                    session.failing = unwritten.into_iter().next().map(|one| one.why);
                 }
                 if let Some(stands) = &session.stands {
                     self.log.note(&format!("{id}: {stands}"));
@@ -114,10 +116,39 @@ impl Engine<'_> {
     }
 }
 
-/// The first of what a cycle could not write on a side.
-fn unwritten(sync: &SyncSession) -> Option<String> {
-    let problems = sync.problems();
-    let problem = problems.iter().find(|problem| problem.stage == ProblemStage::Apply)?;
-    let path = crate::commands::paint::harmless(&problem.path);
-    Some(format!("{path} could not be written {}: {}", problem.side, problem.error))
+/// What a cycle could not write on a side. Of what Mutagen leaves out of its lists it may be anything.
+fn unwritten(sync: &SyncSession) -> Vec<Unwritten> {
+    let which = |side| if side == Side::Local { Which::Here } else { Which::There };
+    let problems = sync.problems().into_iter().filter(|problem| problem.stage == ProblemStage::Apply);
+    let listed = problems.map(|Problem { side, path, error, .. }| {
+        let why = format!("{} could not be written {side}: {error}", crate::commands::paint::harmless(&path));
+        Unwritten { side: which(side), path, why }
+    });
+    let more = [Side::Local, Side::Remote].into_iter().filter(|side| sync.blocked_left_out(*side) > 0);
+    let more = more.map(|side| {
+        let why = format!("{} more could not be written {side}", sync.blocked_left_out(side));
+        Unwritten { side: which(side), path: String::new(), why }
+    });
+    listed.chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_could_not_be_written_is_given_and_what_is_not_listed_may_be_anything() {
+        let json = r#"[{"alpha":{"scanProblems":[{"path":"s","error":"y"}]},"beta":{"protocol":"ssh","transitionProblems":
+            [{"path":"data/x","error":"denied"},{"path":"b","error":"full"}],"excludedTransitionProblems":2}}]"#;
+        let all = unwritten(&SyncSession::parse_list(json).unwrap()[0]);
+        let all: Vec<_> = all.iter().map(|one| (one.side, one.path.as_str(), one.why.as_str())).collect();
+        assert_eq!(
+            all,
+            [
+                (Which::There, "data/x", "data/x could not be written on the host: denied"),
+                (Which::There, "b", "b could not be written on the host: full"),
+                (Which::There, "", "2 more could not be written on the host"),
+            ]
+        );
+    }
 }

@@ -150,7 +150,7 @@ impl Engine<'_> {
                 return session.git.waiting.push((done, true));
             }
             Wait::Pending if session.joiner.is_called_for() => session.joiner.hurry(),
-            Wait::Pending => return drop(done.send(Ok(None))),
+            Wait::Pending => return drop(done.send(Ok(Vec::new()))),
         }
         session.git.waiting.push((done, false));
     }
