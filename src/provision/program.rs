@@ -238,6 +238,63 @@ mod tests {
         );
     }
 
+    /// What these lines say after the parts of a program, as a user whose home directory and notes are here.
+    fn said(dir: &std::path::Path, lines: &str) -> String {
+        let begin = format!(
+            "home={0} state={0}/state run={0} me=1000 user=dev component=x\nPATH={0}/bin:$PATH\nset -eu\n",
+            dir.display()
+        );
+        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{FILES}{begin}{lines}");
+        let cmd = Cmd::new("sh", "run functions").args(["-s"]).stdin(text).answers(&[0, 1]);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn an_older_program_that_is_found_before_the_one_of_npm_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, says: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, format!("#!/bin/sh\necho {says}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put("bin/npm", "added 1 package");
+        put(".local/bin/agent", "1.2.3");
+        let install = |version: &str| {
+            said(dir.path(), &format!("npm_install agent-of-npm {version} no agent\necho came\n"))
+        };
+        assert!(install("1.2.3").ends_with("came\n"), "{}", install("1.2.3"));
+        // It says no version that npm would know it by.
+        assert!(install("1.2.4").ends_with("came\n"), "{}", install("1.2.4"));
+        put(".opencode/bin/agent", "0.9.1");
+        let why = format!(
+            "{}/.opencode/bin/agent, which is 0.9.1, is found first: remove it, or update it\n",
+            dir.path().display()
+        );
+        assert!(install("1.2.3").ends_with(&why), "{}", install("1.2.3"));
+        // The same one, put there by other means.
+        put(".opencode/bin/agent", "1.2.3");
+        assert!(install("1.2.3").ends_with("came\n"), "{}", install("1.2.3"));
+    }
+
+    #[test]
+    fn keys_that_never_came_in_are_taken_out_of_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        // A link to where nobody writes.
+        std::os::unix::fs::symlink("/proc/version", dir.path().join("own")).unwrap();
+        write("kept", "ssh-ed25519 AAAA of-login\n");
+        let undo =
+            |file: &str| said(dir.path(), &format!("undo_keys \"$home/{file}\" \"$home/kept\"\necho done\n"));
+        assert_eq!(undo("own"), "done\n");
+        // What did come in goes.
+        write("mine", "ssh-ed25519 BBBB mine\nssh-ed25519 AAAA of-login\n");
+        assert!(undo("mine").ends_with("done\n"), "{}", undo("mine"));
+        let left = std::fs::read_to_string(dir.path().join("mine")).unwrap();
+        assert_eq!(left, "ssh-ed25519 BBBB mine\n");
+    }
+
     #[test]
     fn a_function_is_shown_whole_with_those_that_it_uses() {
         let texts = functions(["npm_install", "undo_linger", "npm_install"]);

@@ -111,6 +111,7 @@ fn json(edit: &Edit, before: &str, now: &str) -> Result<String, String> {
         parts.push(last);
         match was_there(&parts) {
             Some(old) => property.set_value(input(old)),
+            None if *key == SCHEMA => {}
             None => property.remove(),
         }
         parts.pop();
@@ -129,8 +130,17 @@ fn json(edit: &Edit, before: &str, now: &str) -> Result<String, String> {
         }
         prune(&top, &parts, &was_there);
     }
+    if let Some(schema) = top.get(SCHEMA).filter(|_| top.properties().len() == 1) {
+        let ours = schema.value().and_then(|it| it.to_serde_value()).as_ref() == edit.set.get(SCHEMA);
+        if before.is_empty() || (ours && was.get(SCHEMA).is_none()) {
+            schema.remove();
+        }
+    }
     Ok(root.to_string())
 }
+
+/// What the rest of an object is, for editors. Others want it there too: it goes once it is alone.
+const SCHEMA: &str = "$schema";
 
 /// Removes what is empty now, and was not there, from the innermost on.
 fn prune<'a>(top: &CstObject, parts: &[&str], was_there: &dyn Fn(&[&str]) -> Option<&'a Value>) {
@@ -238,6 +248,25 @@ mod tests {
         let made = edit::apply(&wanted, "").unwrap();
         assert_eq!(without(&wanted, "", &made).unwrap(), "");
         assert!(without(&wanted, before, "[").unwrap_err().contains("not JSON"));
+    }
+
+    #[test]
+    fn a_schema_stays_for_the_others_and_goes_once_it_is_alone() {
+        let schema = ("$schema", Value::from("https://example.com"));
+        let [one, two] = ["a@1", "b@1"]
+            .map(|plugin| edit(Format::Json, std::slice::from_ref(&schema), &[("plugin", &[plugin])]));
+        let both = edit::apply(&two, &edit::apply(&one, "").unwrap()).unwrap();
+        let left = without(&one, "", &both).unwrap();
+        assert_eq!(edit::apply(&two, &left).unwrap(), left, "the other one has nothing to do");
+        assert!(!left.contains("a@1"), "{left}");
+        assert_eq!(without(&two, "", &left).unwrap(), "");
+        // One that was put there by somebody else says nothing alone, either.
+        let plugin = edit(Format::Json, &[], &[("plugin", &["a@1"])]);
+        assert_eq!(without(&plugin, "", &edit::apply(&one, "").unwrap()).unwrap(), "");
+        // What was there before comes back.
+        let before = "{ \"$schema\": \"mine\" }";
+        let now = edit::apply(&one, before).unwrap().replace("a@1", "mine\", \"a@1");
+        assert!(without(&one, before, &now).unwrap().contains("\"$schema\": \"mine\""));
     }
 
     #[test]

@@ -110,6 +110,12 @@ fn the_keys_of_a_user_come_behind_its_link_and_show_it_nothing_of_roots() {
         "{run}"
     );
     assert_eq!(host.root("sha256sum /etc/shadow; stat -c '%a %U' /etc/shadow"), shadow);
+    // One that it may read, and not write: no key came in, and none is in the way of taking it back.
+    host.root("ln -sf /etc/passwd /home/ann/.ssh/authorized_keys");
+    let run = install(&host.lab, &args).exits(1);
+    assert!(run.stderr.contains("is a link, and ann cannot write the file that it leads to"), "{run}");
+    install(&host.lab, &["uninstall", "--host", "root@vps", "--yes"]).success();
+    assert_eq!(host.root("ls /var/lib/sinc/installed 2>/dev/null || true"), "");
     // One of its own.
     host.root(
         "cd /home/ann; mkdir keys; echo 'ssh-ed25519 AAAA of-ann' >keys/own; chmod 600 keys/own; chown -R ann: keys; \

@@ -309,6 +309,7 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     host.sinc(&["uninstall", "agentmap", "--yes"]).success();
     let config = host.0.on_host("cat ~/.opencode/opencode.json");
     assert!(!config.contains("agentmap") && config.contains("worktree-session@1.1.0"), "{config}");
+    assert!(config.contains("$schema"), "the others put it there too: {config}");
     let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
     assert!(!back.stderr.contains("warning: "), "{back}");
     similar(&before, &host.snapshot());

@@ -252,9 +252,36 @@ fn lunaroute_leaves_the_addresses_alone_that_a_person_has_set() {
         let check = check(if path == claude { claude } else { opencode });
         assert_eq!(run(&sandbox, check).code == 0, holds, "{path}: {text}");
     }
-    let dir = tempfile::tempdir().unwrap();
-    let mut sandbox = Sandbox::at(dir.path());
-    run(&sandbox, check(opencode)).success();
-    sandbox.set("ANTHROPIC_BASE_URL", "https://gateway.example.com");
-    assert_ne!(run(&sandbox, check(claude)).code, 0);
+    // What only a person's own shells are told.
+    let codex = ".codex/config.toml";
+    for (file, text, ours) in [
+        (".profile", "export NAME=https://gateway.example.com/v1\n", false),
+        (".bash_profile", "[ -z \"$PS1\" ] || export NAME='https://gateway.example.com'", false),
+        (".zshenv", "NAME=https://gateway.example.com # not http://127.0.0.1:8081\n", false),
+        (".config/fish/config.fish", "set -gx NAME \"https://gateway.example.com\"\n", false),
+        (".config/environment.d/a.conf", "NAME=https://gateway.example.com\n", false),
+        ("etc/profile.d/company.sh", "export NAME=https://gateway.example.com\n", false),
+        ("etc/environment", "NAME=\"https://gateway.example.com\"\n", false),
+        (".bashrc", "# export NAME=https://gateway.example.com\n", true),
+        (".zshrc", "export NAME=\"http://127.0.0.1:8081/v1\"\n", true),
+        (".config/fish/config.fish", "set -gx NAME http://127.0.0.1:8081\n", true),
+        (".config/environment.d/a.conf", "NAME=http://127.0.0.1:80810\n", false),
+    ] {
+        for (path, name) in
+            [(claude, "ANTHROPIC_BASE_URL"), (opencode, "ANTHROPIC_BASE_URL"), (codex, "OPENAI_BASE_URL")]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let mut sandbox = Sandbox::at(dir.path());
+            sandbox.write_program("bin/codex", "#!/bin/sh\necho 'Logged in using an API key'\n");
+            let bin = sandbox.home().join("bin");
+            sandbox.set("PATH", format!("{}:{}", bin.display(), variable("PATH").unwrap()));
+            let check = check(path).replace(" /etc/", &format!(" {}/etc/", sandbox.home().display()));
+            run(&sandbox, &check).success();
+            sandbox.write(file, text.replace("NAME", name));
+            assert_eq!(run(&sandbox, &check).code == 0, ours, "{path}, {file}: {text}");
+            std::fs::remove_file(sandbox.home().join(file)).unwrap();
+            sandbox.set(name, "https://gateway.example.com");
+            assert_ne!(run(&sandbox, &check).code, 0, "{path}");
+        }
+    }
 }

@@ -179,6 +179,8 @@ undo_keys() {
   [ -e "$1" ] && [ -e "$2" ] || return 0
   ! leads_nowhere "$1" || because "$1 is a link to no file that $user may read"
   show_own "$1" >"$run/all-keys"
+  # None of them ever came in: then it need not be one that can be written.
+  grep -qxFf "$2" "$run/all-keys" || return 0
   grep -vxFf "$2" "$run/all-keys" >"$run/keys" || true
   if [ -s "$run/keys" ]; then
     put_own "$1" "$(stat -c %a "$1")" "$(stat -c %U "$1")" <"$run/keys"

@@ -191,6 +191,10 @@ npm_install() {
   # npm 12 ends well also when it left the program out.
   version=$(version_of "$4")
   [ -n "$version" ] || because "npm ended well, but \`$4 --version\` says no version"
+  # shellcheck disable=SC2016 # for the other shell
+  file=$(as_user sh -c 'command -v "$1"' sh "$4")
+  [ "$version" = "$2" ] || [ "$(readlink -f "$file")" = "$(readlink -f "${where:-$(npm prefix -g)}/bin/$4")" ] ||
+    because "$file, which is $version, is found first: remove it, or update it"
   echo "$4 $version $(stamp "$4")" >>"$state/versions"
 }
 # PACKAGE: npm ended badly, and what it said is in $run/said
