@@ -89,7 +89,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
         apart: shared && !command.tty,
         timeout: args.timeout.map(Duration::from_secs),
     };
-    let ended = end::wait(ctx, &mut guard, &how)?;
+    let ended = end::wait(ctx, &mut guard, &how);
+    ctx.ui.others_wrote();
+    let ended = ended?;
     // What it changed comes back however it ended.
     let bring_back = |mutagen: &Option<Mutagen>| match mutagen {
         Some(mutagen) => bring_over(ctx, mutagen, &record),
