@@ -79,6 +79,9 @@ fn the_code_is_the_commands_own() {
     }
     let missing = run(&bed, &project, &["--no-sync", "--", "no-such-program"]).exits(127);
     assert!(missing.stderr.contains("no-such-program: not found"), "{missing}");
+    assert!(!missing.stderr.contains("hint:"), "{missing}");
+    let line = run(&bed, &project, &["--no-sync", "--", "ls | wc -l"]).exits(127);
+    assert!(line.stderr.ends_with("hint: a line for a shell: `sinc run -- sh -c 'ls | wc -l'`\n"), "{line}");
     let streams = run(&bed, &project, &["--no-sync", "--", "sh", "-c", "echo out; echo err >&2"]).success();
     assert_eq!((streams.stdout.as_str(), streams.stderr.as_str()), ("out\n", "err\n"));
 }
@@ -465,6 +468,7 @@ fn a_command_has_a_deadline_of_its_own() {
     let run =
         run(&bed, &project, &["--timeout", "1", "--", "sh", "-c", "echo late >a; sleep 7661"]).exits(124);
     assert_eq!(run.stdout, "");
+    assert!(run.stderr.ends_with("error: not done within 1 s (--timeout); it was ended\n"), "{run}");
     assert_eq!(steps::read(&project.join("a")), "late\n");
     let deaf = "trap '' TERM; while :; do sleep 0.2; done";
     let program = bed.sandbox.program(Sandbox::binary(), &project).patience(Duration::from_secs(60));
