@@ -246,13 +246,19 @@ pub struct Kill {
     pub purge: bool,
 }
 
+/// A number of seconds, up to so many.
+fn seconds<const MOST: u64>(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected is a whole number of seconds, from 1 to {MOST}"))
+}
+
 /// `sinc flush`.
 #[derive(Debug, Args, Clone)]
 pub struct Flush {
     /// The session's id [default: this project's]
     pub id: Option<String>,
     /// Give up after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds::<86_400>)]
     pub timeout: u64,
 }
 
@@ -382,7 +388,7 @@ pub struct Run {
     #[arg(long)]
     pub no_sync: bool,
     /// End the command when it still runs after this many seconds, with exit code 124
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<31_536_000>)]
     pub timeout: Option<u64>,
     /// The command and its words, each as it is; for pipes and the like give them to a shell: `sh -c`
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = false)]

@@ -1,11 +1,16 @@
 //! What a person sees: data on standard output, all talk on standard error.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
+use dialoguer::console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Somebody else wrote to the terminal last, and may have left the cursor in the middle of a row.
+static IN_THE_MIDDLE: AtomicBool = AtomicBool::new(false);
 
 /// The one object that prints. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +23,8 @@ pub struct Ui {
     interactive: bool,
     assume_yes: bool,
     live: bool,
+    /// Standard error is a terminal that knows its sequences.
+    terminal: bool,
     /// Where warnings are noted too.
     warned: Option<Arc<Mutex<Vec<String>>>>,
 }
@@ -57,6 +64,7 @@ impl Ui {
             interactive: terminal && std::io::stdin().is_terminal() && !global.json,
             assume_yes: global.yes,
             live: terminal && !global.quiet && !global.json && !dumb,
+            terminal: terminal && !dumb,
             warned: None,
         }
     }
@@ -168,6 +176,13 @@ impl Ui {
         if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
+    /// Another program has written to the terminal: what is said next begins on a row of its own.
+    pub fn others_wrote(&self) {
+        if self.terminal {
+            IN_THE_MIDDLE.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Writes text to standard error as it is.
     pub fn raw(&self, text: &str) {
         say(text);
@@ -253,9 +268,11 @@ impl Ui {
         if !self.live {
             return Progress { bar: None, ui: self.clone() };
         }
+        fresh_row();
         let bar = ProgressBar::new_spinner();
+        // Never as wide as the terminal: a row that is full may wrap, and is not cleared as a whole then.
         bar.set_style(
-            ProgressStyle::with_template("{prefix:>10.green.bold} {spinner} {wide_msg}")
+            ProgressStyle::with_template("{prefix:>10.green.bold} {spinner} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -307,8 +324,10 @@ impl Progress {
     pub fn show(&self, verb: &str, facts: &str) {
         self.ui.event("progress", &format!("{verb} {facts}"));
         if let Some(bar) = &self.bar {
+            let columns = usize::from(Term::stderr().size().1);
+            let left = columns.saturating_sub(measure_text_width(verb).max(10) + " ⠁ ".chars().count() + 1);
             bar.set_prefix(verb.to_owned());
-            bar.set_message(facts.to_owned());
+            bar.set_message(truncate_str(facts, left, "…").into_owned());
         }
     }
 }
@@ -323,8 +342,19 @@ impl Drop for Progress {
 
 /// Writes a line to standard error; when nobody reads it any more, that is no reason to stop.
 fn say(text: &str) {
+    fresh_row();
     let mut stderr = std::io::stderr().lock();
     let _ = writeln!(stderr, "{text}");
+}
+
+/// Begins a row of its own where the cursor may be in the middle of one. So many blanks as a row has end on the next one, but from
+/// the beginning of a row they end on it: nobody has to know where the cursor is.
+fn fresh_row() {
+    if IN_THE_MIDDLE.swap(false, Ordering::Relaxed) {
+        let columns = usize::from(Term::stderr().size().1);
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "{:columns$}\r\x1b[K", "").and_then(|()| stderr.flush());
+    }
 }
 
 /// Bytes as a person reads them.

@@ -298,6 +298,16 @@ fn print(
 /// The newest backup that has the whole path, or the one that was named.
 fn choose(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Result<(Side, Backup)> {
     let Listed { all, unreachable } = all(ctx, sides)?;
+    let with_unreachable = |failure: Failure| match unreachable.first() {
+        Some((host, why)) => failure.hint(format!("those on {host} are not known: {why}")),
+        None => failure,
+    };
+    if let Some(from) = from
+        && !all.iter().any(|(_, _, backup)| backup.name == from)
+    {
+        let failure = Failure::new(Kind::Failed, format!("there is no backup `{}`", harmless(from)));
+        return Err(with_unreachable(failure.hint("`sinc backups` shows what there is")).into());
+    }
     let mut found: Vec<(Side, Found)> = Vec::new();
     for side in [Side::Local, Side::Remote] {
         if side == Side::Local || unreachable.is_empty() {
@@ -315,11 +325,7 @@ fn choose(ctx: &Context, sides: &Sides, path: &Path, from: Option<&str>) -> Resu
         let of_it = on(*side).flat_map(|found| &found.below).filter(move |(name, _)| *name == backup.name);
         of_it.flat_map(|(_, paths)| paths)
     });
-    let mut failure = lacks(path, from, below);
-    if let Some((host, why)) = unreachable.first() {
-        failure = failure.hint(format!("those on {host} are not known: {why}"));
-    }
-    Err(failure.into())
+    Err(with_unreachable(lacks(path, from, below)).into())
 }
 
 /// No backup has the whole path; `below` is what they have of it, the newest first. That is not taken for all of it: what else is

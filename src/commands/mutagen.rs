@@ -138,10 +138,22 @@ fn download(ctx: &Context, data_dir: &Path, release: &Release) -> Result<Fetched
             FetchError::Interrupted(signal) => return (*signal).into(),
             FetchError::WrongSum { .. } => Failure::new(Kind::Failed, error.to_string())
                 .hint("another address and its sum: `mutagen.url` and `mutagen.sha256` in the config"),
-            _ => Failure::new(Kind::MissingTool, error.to_string())
+            _ => Failure::new(Kind::MissingTool, why_not(&error, release))
                 .hint("another address and its sum: `mutagen.url` and `mutagen.sha256` in the config")
                 .hint("or install it yourself: https://mutagen.io/documentation/introduction/installation"),
         };
         failure.into()
     })
+}
+
+/// Why it could not be fetched. Of a download that failed the address says more than curl's whole command line.
+fn why_not(error: &FetchError, release: &Release) -> String {
+    match error {
+        FetchError::Download(curl) if !curl.is_not_found() => {
+            let said = curl.stderr().lines().map(str::trim).find(|line| !line.is_empty());
+            let why = said.map_or_else(|| format!("curl {}", curl.outcome()), str::to_owned);
+            format!("could not download Mutagen from {}: {why}", release.url)
+        }
+        _ => error.to_string(),
+    }
 }

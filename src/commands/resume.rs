@@ -28,6 +28,12 @@ use crate::ui::{count, plural};
 /// How long the first cycle is waited for.
 const CYCLE_DEADLINE: Duration = Duration::from_secs(60);
 
+/// It stood still, and goes on.
+const RESUMED: &str = "Resumed";
+
+/// It did not stand still.
+const SYNCED: &str = "Synced";
+
 /// How long to wait for another `sinc` that is busy with the same session.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -95,7 +101,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resume) -> Result<i32> {
     let checked = one(wait(ctx, &mutagen, &record, looks(lock.as_ref()), CYCLE_DEADLINE)?, &record)?;
     super::link::ensure(ctx, &record.host);
     ctx.store.poke_links();
-    conclude(ctx, &remote, &record, checked, if resumed { "Resumed" } else { "Synced" })
+    conclude(ctx, &remote, &record, checked, if resumed { RESUMED } else { SYNCED })
 }
 
 /// Has a person brought back what was missing? Not where it is not known.
@@ -135,14 +141,20 @@ fn conclude(ctx: &Context, remote: &Remote, record: &Record, checked: Checked, v
     if let CycleResult::Halted(halt) = checked.result {
         let mode = checked.session.sync_mode();
         tell_halt(ctx, record, halt, mode);
-        return Err(Stuck::Halted(halt, mode).into());
+        let stuck = Stuck::Halted(halt, mode);
+        // The ways out have been said, where there is more than the one object.
+        return Err(match ctx.ui.is_json() {
+            true => stuck.into(),
+            false => Failure::new(Kind::Failed, stuck.to_string()).into(),
+        });
     }
     note_checked(ctx, record, &checked);
     // That it is held is not so any more; what the link sees first it says itself.
     if ctx.store.noted_conflicts(&record.id, &record.host).held {
         notify::conflicts(ctx, remote, record, &notify::noted(&checked.session));
     }
-    ctx.ui.status(verb, &format!("the sync of {}", record.id));
+    let was = if verb == SYNCED { "; it was not paused" } else { "" };
+    ctx.ui.status(verb, &format!("the sync of {}{was}", record.id));
     for text in complaints(&checked.session) {
         ctx.ui.warn(&text);
     }
@@ -246,7 +258,7 @@ fn restore(
             count(held.of.saturating_sub(held.missing))
         ),
     );
-    conclude(ctx, remote, record, checked, "Resumed")
+    conclude(ctx, remote, record, checked, RESUMED)
 }
 
 /// Why a sync of this mode that begins anew would not bring back what is missing, or lose something else.

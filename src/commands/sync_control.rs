@@ -9,7 +9,7 @@ use super::state_report::{SyncReport, SyncSeen, is_completed};
 use super::sync_reasons::why_not;
 use super::{held_words, mode_words, mutagen, now, unequal};
 use crate::cli;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, explain};
 use crate::process::interrupted;
 use crate::session::sync::{self, Stuck};
 use crate::state::{Lock, Record, host_word};
@@ -69,7 +69,7 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
         super::git::share(ctx, &remote, &record, &mutagen);
     }
     if checked.result != CycleResult::Equal {
-        let failure = why_not(&record, &checked);
+        let failure = counted(&record, &checked);
         let found = unequal::find(ctx, &record, &checked);
         found.tell(ctx);
         let known = || {
@@ -91,6 +91,27 @@ pub(super) fn flush(ctx: &Context, args: &cli::Flush) -> Result<i32> {
     }
     print_checked(ctx, "flush", &record, checked);
     Ok(0)
+}
+
+/// Why both sides are not equal, where each path that is not is named beside it: those are only counted.
+fn counted(record: &Record, checked: &Checked) -> anyhow::Error {
+    let why = why_not(record, checked);
+    let names = matches!(checked.result, CycleResult::Conflicts(_) | CycleResult::Problems { .. });
+    if !names || !record.local.is_dir() {
+        return why;
+    }
+    let session = &checked.session;
+    let counts: Vec<String> = [
+        (session.conflict_count(), "conflict", "conflicts"),
+        (session.problem_count(), "path is not synced", "paths are not synced"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| plural(count, one, many))
+    .collect();
+    let message = format!("the two sides of {} are not equal: {}", record.id, counts.join(", "));
+    let shown = explain(&why);
+    shown.hints.into_iter().fold(Failure::new(shown.kind, message), Failure::hint).into()
 }
 
 /// The syncs of the session: at least one.

@@ -130,7 +130,11 @@ impl Layer {
     /// Reads the text of `file`.
     pub(super) fn parse(file: &Path, text: &str) -> Result<Layer, ConfigError> {
         toml::from_str(text).map_err(|error| {
-            let (message, suggestion) = explain(error.message());
+            let (mut message, suggestion) = explain(error.message());
+            if message.starts_with("invalid type: integer `") && message.ends_with(", expected a string") {
+                let number = error.span().and_then(|span| text.get(span)).unwrap_or("…");
+                message = format!("a text is expected, not a number: write it in quotes: `\"{number}\"`");
+            }
             ConfigError::at(file, text, error.span().unwrap_or(0..0), message).suggesting(suggestion)
         })
     }
@@ -244,7 +248,10 @@ mod tests {
         );
         starts("[sync]\nmode = 3", "c.toml:2:8: ");
         starts("[sync]\nfile-mode = \"0755\"", "c.toml:2:13: `0755` makes every file executable");
-        starts("[sync]\nfile-mode = 644", "c.toml:2:13: invalid type: integer `644`, expected a string");
+        starts(
+            "[sync]\nfile-mode = 644",
+            "c.toml:2:13: a text is expected, not a number: write it in quotes: `\"644\"`",
+        );
         starts(
             "[sync]\ngitignore = \"yes\"",
             "c.toml:2:13: invalid type: string \"yes\", expected a boolean",

@@ -70,6 +70,8 @@ fn backups_of_both_sides_are_listed_and_brought_back() {
 
     let lacks = sinc(&["backups", "restore", "nothing", "--yes"]).exits(1);
     assert!(lacks.stderr.contains("no backup has `nothing`"), "{lacks}");
+    let none = sinc(&["backups", "restore", "plain", "--from", "nope", "--yes"]).exits(1);
+    assert!(none.stderr.starts_with("error: there is no backup `nope`\n"), "{none}");
     let outside = sinc(&["backups", "restore", "../../x", "--yes"]).exits(2);
     assert!(outside.stderr.contains("is not in"), "{outside}");
     let tree = steps::tree(&project);

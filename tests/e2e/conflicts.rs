@@ -142,7 +142,9 @@ fn every_kind_is_told_apart_and_shown() {
     let coloured = sinc(&["conflicts", "both", "--color", "always"]).success();
     assert!(coloured.stdout.contains("\x1b[32m+there"), "{coloured}");
     let inside = bed.sandbox.sinc_in(&project.join("d"), &["conflicts", "../both", "--no-diff"]).success();
-    assert!(!inside.stdout.contains("@@") && inside.stderr.contains("1 conflict, left alone"), "{inside}");
+    let counted =
+        format!("1 of {} conflicts, left alone on both sides: `sinc resolve` settles it", all.len());
+    assert!(!inside.stdout.contains("@@") && inside.stderr.contains(&counted), "{inside}");
     let wrong = sinc(&["conflicts", "mistyped"]).exits(1);
     assert!(wrong.stderr.contains("there is no conflict at `mistyped`"), "{wrong}");
 }

@@ -47,9 +47,12 @@ fn flush_ends_when_both_sides_are_equal_and_else_says_why_not() {
     assert_eq!(documented::data("resume", &json.stdout)["sync"]["state"], "conflicts");
     let run = sinc(&["flush"]).exits(1);
     assert!(
-        run.stderr.contains("are not equal: 1 conflict, left alone on both sides: a (changed on both"),
+        run.stderr.contains("a: changed on both sides\n")
+            && run.stderr.contains("are not equal: 1 conflict\n"),
         "{run}"
     );
+    let again = sinc(&["resume"]).success();
+    assert!(again.stderr.contains("; it was not paused\n"), "{again}");
     assert_eq!(
         (steps::read(&project.join("a")), steps::read(&there.join("a"))),
         ("here\n".into(), "there\n".into())

@@ -79,6 +79,9 @@ fn the_code_is_the_commands_own() {
     }
     let missing = run(&bed, &project, &["--no-sync", "--", "no-such-program"]).exits(127);
     assert!(missing.stderr.contains("no-such-program: not found"), "{missing}");
+    assert!(!missing.stderr.contains("hint:"), "{missing}");
+    let line = run(&bed, &project, &["--no-sync", "--", "ls | wc -l"]).exits(127);
+    assert!(line.stderr.ends_with("hint: a line for a shell: `sinc run -- sh -c 'ls | wc -l'`\n"), "{line}");
     let streams = run(&bed, &project, &["--no-sync", "--", "sh", "-c", "echo out; echo err >&2"]).success();
     assert_eq!((streams.stdout.as_str(), streams.stderr.as_str()), ("out\n", "err\n"));
 }
@@ -301,6 +304,49 @@ fn a_terminal_is_one_and_ctrl_c_reaches_the_command() {
     nothing_left(&bed, "sleep 7655");
 }
 
+/// What is said after the command begins on a row of its own, and leaves none behind.
+#[test]
+fn what_a_command_left_on_the_screen_stays_as_it_is() {
+    let Some((bed, project, _)) = connected(&[("a", "1")]) else { return };
+    let sinc = Sandbox::binary().to_str().unwrap();
+    let full = "printf %0100d 7";
+    for (words, left) in [
+        ("printf hello", "hello\nafter".to_owned()),
+        ("echo hello", "hello\nafter".to_owned()),
+        (full, format!("{}7\nafter", "0".repeat(99))),
+    ] {
+        let line = format!("\"$0\" run -- {words}; echo after");
+        let terminal = Terminal::open(&bed.sandbox, &project, &["sh", "-c", &line, sinc]);
+        assert_eq!(terminal.wait_exit(PATIENCE), 0);
+        assert_eq!(terminal.screen().trim_end(), left, "{words}");
+    }
+    let terminal =
+        Terminal::sinc(&bed.sandbox, &project, &["run", "--", "sh", "-c", "printf ready; sleep 7662"]);
+    terminal.wait_for("ready", PATIENCE);
+    terminal.type_keys(&["C-c"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 130);
+    assert_eq!(terminal.screen().trim_end(), "ready^C");
+}
+
+/// On a terminal each Ctrl-C goes to the terminal there, as with ssh; the way out is ssh's own.
+#[test]
+fn on_a_terminal_a_command_that_hears_no_ctrl_c_is_left_by_the_escape_of_ssh() {
+    let Some((bed, project, _)) = watched(&[("a", "1")]) else { return };
+    let script = "trap '' INT; echo ready; sleep 7663";
+    let terminal = Terminal::sinc(&bed.sandbox, &project, &["run", "--", "sh", "-c", script]);
+    terminal.wait_for("ready", PATIENCE);
+    for times in 1..=5 {
+        terminal.type_keys(&["C-c"]);
+        terminal
+            .wait("the terminal there shows it", PATIENCE, |screen| screen.matches("^C").count() == times);
+    }
+    assert_eq!(terminal.exit_code(), None);
+    terminal.type_keys(&["Enter", "~", "."]);
+    let code = terminal.wait_exit(PATIENCE);
+    assert_eq!(code, 129, "{}", terminal.screen());
+    nothing_left(&bed, "sleep 7663");
+}
+
 /// Starts a run whose streams are no terminal, and waits until its command has begun.
 #[track_caller]
 fn begin(bed: &Bed, project: &Path, options: &[&str], script: &str) -> std::process::Child {
@@ -422,6 +468,7 @@ fn a_command_has_a_deadline_of_its_own() {
     let run =
         run(&bed, &project, &["--timeout", "1", "--", "sh", "-c", "echo late >a; sleep 7661"]).exits(124);
     assert_eq!(run.stdout, "");
+    assert!(run.stderr.ends_with("error: not done within 1 s (--timeout); it was ended\n"), "{run}");
     assert_eq!(steps::read(&project.join("a")), "late\n");
     let deaf = "trap '' TERM; while :; do sleep 0.2; done";
     let program = bed.sandbox.program(Sandbox::binary(), &project).patience(Duration::from_secs(60));

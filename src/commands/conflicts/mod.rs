@@ -17,7 +17,7 @@ use super::{mode_words, mutagen};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::session::conflicts::Open;
-use crate::ui::plural;
+use crate::ui::{count, plural};
 
 /// Runs it.
 ///
@@ -61,9 +61,12 @@ pub(super) fn run(ctx: &Context, args: &cli::Conflicts) -> Result<i32> {
         return Ok(0);
     }
     let found = open.len() as u64;
+    let conflicts = match args.paths.is_empty() || found >= seen.counted {
+        true => plural(found, "conflict", "conflicts"),
+        false => format!("{} of {}", count(found), plural(seen.counted, "conflict", "conflicts")),
+    };
     ctx.ui.note(&format!(
-        "{}, left alone on both sides: `sinc resolve` settles {}",
-        plural(found, "conflict", "conflicts"),
+        "{conflicts}, left alone on both sides: `sinc resolve` settles {}",
         if found == 1 { "it" } else { "them" }
     ));
     if args.paths.is_empty() && found != seen.counted {

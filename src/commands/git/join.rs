@@ -62,6 +62,7 @@ pub(super) fn run(ctx: &Context, session: &SessionSides, branch: Option<&str>, h
             }
             Joined::Now(None) => ctx.ui.status("Deleted", &format!("{name} on both sides")),
             Joined::Same => ctx.ui.note(&format!("{name} is the same on both sides")),
+            Joined::Not(why) if *why == format!("there is no branch {name}") => return Err(cannot(why)),
             Joined::Not(why) => return Err(cannot(&format!("{name} is not joined: {why}"))),
             Joined::Conflicts(files, commit) => {
                 return Err(conflicts(name, files, commit.as_ref().map(Oid::short)));

@@ -312,7 +312,9 @@ fn status(ctx: &Context) -> Result<i32> {
         let file = file.unwrap_or_default();
         let line = if file.up { "up" } else { "no line to the host" };
         let since = super::paint::ago(super::now().saturating_sub(file.since));
-        ctx.ui.data(&format!("{host}  {line}, since {since}{pid}"));
+        let since =
+            since.strip_suffix(" ago").map_or("since just now".to_owned(), |time| format!("for {time}"));
+        ctx.ui.data(&format!("{host}  {line} {since}{pid}"));
         if let Some(why) = &file.why {
             ctx.ui.data(&format!("  {why}"));
         }

@@ -17,6 +17,9 @@ use crate::session::conflicts::Open;
 /// What stands where the changes of both touch.
 const MARKERS: [&str; 2] = [concat!("<<<<<<", "< "), concat!(">>>>>>", "> ")];
 
+/// Why a text is not taken in which they stand still.
+pub(super) const HAS_MARKERS: &str = "the edited text still has markers of the conflict";
+
 /// Has the person make one text out of both. What is typed stays in `typed` until its conflict is settled.
 ///
 /// # Errors
@@ -87,7 +90,7 @@ fn let_edit(
     let edited = std::fs::read(&file).context("the edited file is gone")?;
     let shown = String::from_utf8_lossy(&edited);
     if shown.lines().any(|line| MARKERS.iter().any(|marker| line.starts_with(marker))) {
-        return Ok(Err("the edited text still has markers of the conflict".to_owned()));
+        return Ok(Err(HAS_MARKERS.to_owned()));
     }
     Ok(Ok(edited))
 }
@@ -131,5 +134,11 @@ fn open_editor(ctx: &Context, file: &Path) -> Result<i32> {
     // The variable may hold words: the shell takes it apart, and gets the path as a word of its own.
     let script = format!("exec {editor} \"$@\"");
     let cmd = Cmd::new("sh", "open the editor").args(["-c", &script, editor]).arg(file).no_deadline();
-    Ok(ctx.runner.interactive(&cmd)?)
+    let code = ctx.runner.interactive(&cmd)?;
+    if code == 127 {
+        return Err(Failure::new(Kind::MissingTool, format!("the editor `{editor}` was not found"))
+            .hint("set VISUAL or EDITOR to an editor of yours")
+            .into());
+    }
+    Ok(code)
 }

@@ -45,6 +45,15 @@ enum Way {
     Edit,
 }
 
+/// The conflicts that are still open.
+#[derive(Debug, Default)]
+struct Left {
+    /// Those that could not be settled, each with the reason.
+    not: Vec<String>,
+    /// Those that the person wants to leave.
+    chosen: Vec<String>,
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -73,7 +82,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Resolve) -> Result<i32> {
     if let Some(way) = way.filter(|_| ctx.runner.is_dry_run()) {
         let open = find(ctx, &sides, &mutagen, args, None)?.0;
         return if open.is_empty() {
-            finish(ctx, &sides, &done, Vec::new())
+            finish(ctx, &sides, &done, Left::default())
         } else {
             dry_run(ctx, &open, way)
         };
@@ -104,8 +113,8 @@ fn rounds(
     (args, way): (&cli::Resolve, Option<Way>),
     done: &mut Vec<Done>,
     typed: &mut Typed,
-) -> Result<Vec<String>> {
-    let mut left: Vec<String> = Vec::new();
+) -> Result<Left> {
+    let mut left = Left::default();
     let mut again: Option<BTreeSet<PathBuf>> = None;
     let mut rounds = 0;
     while rounds < ROUNDS {
@@ -119,24 +128,24 @@ fn rounds(
             break;
         }
         let Some(way) = way else {
-            left.append(&mut walk(ctx, sides, mutagen, open, done, typed)?);
-            left.extend(more(unknown));
+            left.chosen = walk(ctx, sides, mutagen, open, done, typed)?;
+            left.not.extend(more(unknown));
             break;
         };
         let (tasks, refused) = tasks(ctx, sides, open, way, typed)?;
-        left.extend(refused);
+        left.not.extend(refused);
         let changed = settle_and_say((ctx, sides, mutagen), tasks, done, typed)?;
         again = Some(changed.into_iter().map(|one| one.task.open.path).collect());
         let Some(paths) = again.as_ref().filter(|paths| !paths.is_empty()) else {
             // Mutagen names ten conflicts, and the version before of these: the next ten are named now.
             let settled = done[before..].iter().any(|one| one.end == End::Settled);
-            if args.all && settled && (unknown > 0 || way == Way::Merge && !left.is_empty()) {
-                left.clear();
+            if args.all && settled && (unknown > 0 || way == Way::Merge && !left.not.is_empty()) {
+                left.not.clear();
                 again = None;
                 rounds = 0;
                 continue;
             }
-            left.extend(more(unknown));
+            left.not.extend(more(unknown));
             break;
         };
         for path in paths {
@@ -146,7 +155,8 @@ fn rounds(
             ));
         }
     }
-    left.extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
+    left.not
+        .extend(again.into_iter().flatten().map(|path| format!("{}: it is being changed", path.display())));
     Ok(left)
 }
 
@@ -295,7 +305,7 @@ fn dry_run(ctx: &Context, open: &[Open], way: Way) -> Result<i32> {
     Ok(0)
 }
 
-/// One after the other: shown, asked, settled. What was done is added to `done`; gives what was left.
+/// One after the other: shown, asked, settled. What was done is added to `done`; gives what the person left.
 fn walk(
     ctx: &Context,
     sides: &Sides,
@@ -321,17 +331,17 @@ fn walk(
         }
         let path = harmless(&one.path.to_string_lossy());
         let Some(way) = ask(ctx, &one, &format!("{number} of {total}: which version of {path}"))? else {
-            left.push(format!("{path}: left as it is"));
+            left.push(path);
             continue;
         };
         let how = match way {
             Choice::Leave => {
-                left.push(format!("{path}: left as it is"));
+                left.push(path);
                 continue;
             }
             Choice::Stop => {
-                left.push(format!("{path}: left as it is"));
-                left.extend(waiting.iter().map(|(one, _)| format!("{}: left as it is", one.path.display())));
+                left.push(path);
+                left.extend(waiting.iter().map(|(one, _)| harmless(&one.path.to_string_lossy())));
                 break;
             }
             Choice::Way(way) => how(ctx, sides, &one, way, typed)?,
@@ -339,7 +349,8 @@ fn walk(
         let how = match how {
             Ok(how) => how,
             Err(why) => {
-                ctx.ui.warn(&format!("{path}: {why}"));
+                // It is asked again, with the menu's word for it.
+                ctx.ui.warn(&format!("{path}: {}", why.replace("`--edit`", "`edit`")));
                 waiting.push_front((one, diff));
                 continue;
             }
@@ -407,21 +418,32 @@ fn tell(ctx: &Context, sides: &Sides, done: &Done) {
     }
 }
 
-fn finish(ctx: &Context, sides: &Sides, done: &[Done], mut left: Vec<String>) -> Result<i32> {
+fn finish(ctx: &Context, sides: &Sides, done: &[Done], left: Left) -> Result<i32> {
+    let Left { not: mut left, chosen } = left;
     for one in done {
         if let End::Failed(why) = &one.end {
-            left.push(format!("{}: {why}", one.task.open.path.display()));
+            let path = one.task.open.path.display();
+            // Why has been said, where there is more than the one object.
+            left.push(if ctx.ui.is_json() { format!("{path}: {why}") } else { path.to_string() });
         }
+    }
+    if !chosen.is_empty() {
+        let count = plural(chosen.len() as u64, "conflict is", "conflicts are");
+        ctx.ui.note(&format!("{count} left for now: {}", chosen.join(", ")));
     }
     if !left.is_empty() {
         let count = plural(left.len() as u64, "conflict is still open", "conflicts are still open");
         let named: Vec<String> = left.iter().take(5).map(|line| harmless(line)).collect();
         let more = left.len().saturating_sub(5);
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-        return Err(Failure::new(Kind::Failed, format!("{count}: {}{more}", named.join("; ")))
-            .hint("`sinc conflicts` shows them")
-            .with_data(data(done))
-            .into());
+        let mut failure = Failure::new(Kind::Failed, format!("{count}: {}{more}", named.join("; ")));
+        if left.iter().any(|line| line.ends_with(edit::HAS_MARKERS)) {
+            failure = failure.hint("`sinc resolve --edit PATH` opens it again");
+        }
+        return Err(failure.hint("`sinc conflicts` shows them").with_data(data(done)).into());
+    }
+    if !chosen.is_empty() {
+        return Ok(1);
     }
     if ctx.ui.is_json() {
         ctx.print_json("resolve", &data(done));

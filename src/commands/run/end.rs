@@ -38,7 +38,7 @@ pub(super) struct Ended {
     /// The exit code of ssh.
     ssh: i32,
     /// Its own deadline passed.
-    timed_out: bool,
+    pub(super) timed_out: bool,
     /// It was killed.
     killed: bool,
     /// The line was lost.

@@ -20,6 +20,7 @@ use super::{held_words, mutagen};
 use crate::cli;
 use crate::config::Environment;
 use crate::failure::{Failure, Kind};
+use crate::process::quote::posix;
 use crate::process::{Cmd, Outcome, Pipes, ProcessError};
 use crate::remote::{Remote, RemoteError, master_is_dead};
 use crate::session::running::{Command, variable};
@@ -33,6 +34,9 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long the host may take to be ready: rc files of a login shell can be slow.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What means something to a shell, and is hardly ever in the name of a program.
+const SHELLS: &[char] = &[' ', '|', '&', ';', '<', '>', '(', ')', '$', '`', '*', '?', '~'];
 
 /// Runs it. Gives the command's own exit code.
 ///
@@ -89,7 +93,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
         apart: shared && !command.tty,
         timeout: args.timeout.map(Duration::from_secs),
     };
-    let ended = end::wait(ctx, &mut guard, &how)?;
+    let ended = end::wait(ctx, &mut guard, &how);
+    ctx.ui.others_wrote();
+    let ended = ended?;
     // What it changed comes back however it ended.
     let bring_back = |mutagen: &Option<Mutagen>| match mutagen {
         Some(mutagen) => bring_over(ctx, mutagen, &record),
@@ -110,6 +116,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Run) -> Result<i32> {
         (ended, back)
     };
     let code = ended.code(&record, &below)?;
+    if let Some(seconds) = args.timeout.filter(|_| ended.timed_out) {
+        let prefix = ctx.ui.error_prefix();
+        ctx.ui.raw(&format!("{prefix} not done within {seconds} s (--timeout); it was ended"));
+    }
+    if let (127, [line]) = (code, args.command.as_slice())
+        && let Some(line) = line.to_str().filter(|line| line.contains(SHELLS))
+    {
+        ctx.ui.hint(&format!("a line for a shell: `sinc run -- sh -c {}`", posix(line)));
+    }
     match back {
         Err(error) if code == 0 => {
             Err(error.context("the command ended well, but what it changed is not all here"))

@@ -4,6 +4,7 @@
 //! wins too. One that is made anew remembers nothing: what only one side has is made on the other, and nothing is deleted.
 //! So the old one ends before the first path is moved, and whoever comes after an interruption at any point makes a new one.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -162,7 +163,8 @@ impl Transfer<'_> {
         let Some(kept) = kept else { return Vec::new() };
         let count = kept.paths.iter().filter(|(_, outcome)| *outcome == Outcome::Kept).count() as u64;
         let loser = self.loser();
-        self.ctx.ui.status("Kept", &format!("{} {loser} in {}", plural(count, "path", "paths"), files(kept)));
+        let place = self.sides.shown(self.ctx, self.loser(), Path::new(&files(kept)));
+        self.ctx.ui.status("Kept", &format!("{} {loser} in {place}", plural(count, "path", "paths")));
         let failed = |(path, outcome): &(std::path::PathBuf, Outcome)| match outcome {
             Outcome::Failed(why) => Some(format!("{}: {why}", harmless(&path.to_string_lossy()))),
             _ => None,
