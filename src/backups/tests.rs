@@ -380,17 +380,17 @@ fn what_another_process_is_copying_is_its_own_until_it_dies() {
     let aside = root.join(format!(".mutagen-temporary-sinc-{}-1", kept.name));
     std::fs::create_dir(&aside).unwrap();
     std::fs::write(aside.join("x"), "precious").unwrap();
-    let mut dead = std::process::Command::new("true").spawn().unwrap();
-    dead.wait().unwrap();
+    let dead = Cmd::new("sh", "be a process that has ended").args(["-c", "echo $$"]);
+    let dead: u32 = bench.runner.read(&dead).unwrap().trim().parse().unwrap();
     let part = |id: u32| place.join(format!(".mutagen-temporary-sinc-part-{}-{id}", kept.name));
-    for id in [std::process::id(), dead.id()] {
+    for id in [std::process::id(), dead] {
         std::fs::create_dir(part(id)).unwrap();
         std::fs::write(part(id).join("x"), "pre").unwrap();
     }
     assert_eq!(keeper.recover().unwrap().0.stuck, Vec::<String>::new());
     assert_eq!(std::fs::read(place.join("files/d/x")).unwrap(), b"precious");
     assert_eq!(std::fs::read(part(std::process::id()).join("x")).unwrap(), b"pre");
-    assert!(!part(dead.id()).exists() && !aside.exists());
+    assert!(!part(dead).exists() && !aside.exists());
 }
 
 #[test]
@@ -413,7 +413,7 @@ fn what_was_given_up_meanwhile_is_not_moved_any_more() {
     );
     std::fs::write(bin.join("mv"), text).unwrap();
     std::fs::set_permissions(bin.join("mv"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:{}", bin.display(), real.parent().unwrap().display());
     let index = index::write(root.to_str().unwrap(), "me", "push", 1, &["a", "b"].map(PathBuf::from));
     let cmd = Cmd::new("sh", "keep them")
         .args(["-c", BACKUP.line(), "sinc", "keep", state.to_str().unwrap(), "sinc-a-123456", "n"])

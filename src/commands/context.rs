@@ -184,13 +184,21 @@ impl Context {
             1 => Ok(records.remove(0)),
             0 => Err(match id {
                 Some(id) => unknown_session(id),
-                None => no_session(),
+                None => self.elsewhere(&wanted).unwrap_or_else(no_session),
             }
             .into()),
             _ => Err(Failure::new(Kind::Usage, format!("session {wanted} is on several hosts"))
                 .hint("name one with `--host`")
                 .into()),
         }
+    }
+
+    /// The project has a session, but not on the host that the command line names.
+    fn elsewhere(&self, id: &SessionId) -> Option<Failure> {
+        let wanted = self.global.host.as_ref()?;
+        let record = self.store.records().ok()?.into_iter().find(|record| record.id == id.as_str())?;
+        let message = format!("this project's session is on {}, not on {wanted}", record.host);
+        Some(Failure::new(Kind::Failed, message).hint("`sinc list` shows all sessions"))
     }
 
     /// The id that is meant: this one, or this project's. There may be no session of it.

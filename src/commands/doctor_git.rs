@@ -83,7 +83,7 @@ pub(super) fn shared(ctx: &Context, host: &str) -> Vec<Finding> {
     let Ok(Some(file)) = ctx.store.link_file::<LinkFile>(host) else { return Vec::new() };
     let records = ctx.store.records().unwrap_or_default().into_iter().filter(|it| runs && it.host == host);
     let told = records.filter_map(|record| {
-        let told = file.sessions.get(&record.id)?.git.as_ref()?;
+        let told = file.git(&record.id)?;
         let check = format!("git of {}", record.local.display());
         Some(match told.as_str() {
             "in step" => Finding::new(check, State::Good, "in step"),

@@ -59,6 +59,13 @@ pub struct LinkFile {
 }
 
 impl LinkFile {
+    /// How git on both sides of this session does, if it is shared. Without a line either side may have moved since that was known.
+    #[must_use]
+    pub fn git(&self, id: &str) -> Option<String> {
+        let known = self.sessions.get(id)?.git.clone()?;
+        Some(if self.up { known } else { format!("not known: no line to the host (before: {known})") })
+    }
+
     /// How changes of this session are noticed, in a few words.
     #[must_use]
     pub fn describe(&self, id: &str) -> String {

@@ -39,11 +39,11 @@ fn each_step_runs_and_is_named() {
     $ cargo --version
     $ cargo fmt --check
     $ cargo clippy --all-targets --all-features --locked -- -D warnings
-    $ cargo test --locked --no-fail-fast --lib --bins --test cli --
-    $ cargo test --locked --doc
-    $ cargo test --locked --test e2e --
-    $ cargo test --locked --features faults --test faults -- --skip git::
-    $ cargo test --locked --features faults --test faults -- git::with_git_nothing_is_ever_lost
+    $ cargo test --locked --all-features --no-fail-fast --lib --bins --test cli --
+    $ cargo test --locked --all-features --doc
+    $ cargo test --locked --all-features --test e2e --
+    $ cargo test --locked --all-features --test faults -- --skip git::
+    $ cargo test --locked --all-features --test faults -- git::with_git_nothing_is_ever_lost
     ");
 }
 

@@ -286,6 +286,26 @@ fn in_a_terminal_it_is_seen_how_much_of_the_history_is_sent() {
 }
 
 #[test]
+fn without_a_line_nobody_says_that_both_sides_are_in_step() {
+    let Some(shared) = shared() else { return };
+    shared.wait_state("in-step");
+    shared.bed.host.stop_sshd().unwrap();
+    shared.bed.host.break_connections().unwrap();
+    shared.commit(&shared.here, "top", "only here\n");
+    let mut status = String::new();
+    let is_known = poll(PATIENCE, || {
+        status = shared.sinc(&["status", "--cached"]).stdout;
+        status.contains("git       not known: no line to the host")
+    });
+    assert!(is_known, "{status}");
+    let doctor = shared.sinc(&["doctor"]);
+    assert!(doctor.stdout.contains("not known: no line to the host"), "{doctor}");
+    shared.bed.host.start_sshd().unwrap();
+    shared.clean();
+    shared.wait_state("in-step");
+}
+
+#[test]
 fn who_wants_to_push_from_the_host_can_as_the_docs_say() {
     let Some(bed) = Bed::new() else { return };
     let here = bed.project("app", &[("top", "1\n")]);

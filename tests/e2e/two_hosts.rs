@@ -71,6 +71,8 @@ fn are_two_sessions_that_each_command_tells_apart() {
     sinc(&["--no-attach"]).success();
     let id = steps::session_id(&bed.sandbox);
     assert!(!far.there().exists());
+    let run = sinc(&["--host", "far", "status"]).exits(1);
+    assert!(run.stderr.contains("this project's session is on box, not on far"), "{run}");
     sinc(&["--host", "far", "--no-attach"]).success();
     let near = steps::there(&bed, "app");
     assert_eq!((steps::sessions_there(&bed), far.sessions(&bed)), (vec![id.clone()], format!("{id}\n")));

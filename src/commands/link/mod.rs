@@ -78,7 +78,7 @@ pub(super) fn ignores(ctx: &Context, record: &Record, mutagen: Option<&Mutagen>)
 pub(super) fn git(ctx: &Context, record: &Record) -> Option<String> {
     ctx.store.link_runs(&record.host)?;
     let file = ctx.store.link_file::<LinkFile>(&record.host).ok()??;
-    file.sessions.get(&record.id)?.git.clone()
+    file.git(&record.id)
 }
 
 /// What the host knows, asked over its link's line; nothing when that cannot be.
