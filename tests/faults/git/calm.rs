@@ -11,7 +11,7 @@ use super::ops;
 use super::run::{ON_ITS_WAY, Session};
 
 /// The content without a byte: what git has of a file that was only announced. No version that is written here is empty.
-const NOTHING: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+pub(crate) const NOTHING: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
 /// How often sinc may be asked to bring both sides together.
 const TRIES: usize = 8;

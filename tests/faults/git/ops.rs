@@ -4,6 +4,7 @@ use fastrand::Rng;
 
 use super::super::actor::Actor;
 use super::super::model::Model;
+use super::calm::NOTHING;
 use super::repo::Repo;
 
 /// The files: few, so that both sides often mean the same.
@@ -127,6 +128,13 @@ pub(crate) fn git(repo: &Repo<'_>, rng: &mut Rng) -> Done {
             other => other,
         })
         .collect();
+    if let ["checkout", "-q", "--", file] = words[..]
+        && repo.git(&["ls-files", "-s", "--", file]).stdout.contains(NOTHING)
+    {
+        // git (2.39) empties one that is only announced, and no version here is empty.
+        let told = format!("does not take back {file:?}, which is only announced");
+        return Done { told, discards: false, drops: false };
+    }
     let run = repo.git(&words);
     Done {
         told: format!("git {} ({})", words.join(" "), run.code),
