@@ -5,7 +5,7 @@ use super::first_cycle::{complaints, words_for};
 use crate::failure::{Failure, Kind};
 use crate::session::sync::Stuck;
 use crate::state::Record;
-use crate::tools::mutagen::{Checked, CycleResult, Halt, Side, SyncMode};
+use crate::tools::mutagen::{Checked, CycleResult, Halt, Side, SyncMode, is_lost_line};
 
 /// What happened, and what each way out does.
 pub(super) fn tell_halt(ctx: &Context, record: &Record, halt: Halt, mode: Option<SyncMode>) {
@@ -77,8 +77,12 @@ pub(super) fn why_not(record: &Record, checked: &Checked) -> anyhow::Error {
         CycleResult::Paused => {
             Failure::new(Kind::Failed, format!("the sync of {id} is paused")).hint("`sinc resume` goes on")
         }
-        CycleResult::Disconnected(_) => {
-            Failure::new(Kind::Failed, format!("the sync of {id} is {}", checked.result))
+        CycleResult::Disconnected(why) => {
+            let why = match why {
+                Some(why) if is_lost_line(why) => "not connected: the line was lost".to_owned(),
+                _ => checked.result.to_string(),
+            };
+            Failure::new(Kind::Failed, format!("the sync of {id} is {why}"))
                 .hint("it goes on by itself when the host is reached; `sinc status` shows it")
         }
         CycleResult::Equal | CycleResult::StillChanging | CycleResult::WouldRun => {
@@ -142,6 +146,13 @@ mod tests {
                 CycleResult::Disconnected(Some("no line".into())),
                 1,
                 "the sync of sinc-app-123456 is not connected: no line",
+            ),
+            (
+                CycleResult::Disconnected(Some(
+                    "beta polling error: unable to receive poll response: unable to read message length: unexpected EOF".into(),
+                )),
+                1,
+                "the sync of sinc-app-123456 is not connected: the line was lost",
             ),
             (CycleResult::Conflicts(2), 1, "the two sides of sinc-app-123456 are not equal: "),
         ] {

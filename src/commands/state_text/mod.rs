@@ -6,6 +6,7 @@ use super::held_words;
 use super::paint::{Paint, Tone, ago, harmless, tilde};
 use super::state_report::{Named, Report, SyncReport};
 use crate::session::survey::AgentState;
+use crate::tools::mutagen::is_lost_line;
 use crate::ui::plural;
 
 /// How wide the keys are.
@@ -88,6 +89,7 @@ fn words(sync: &SyncReport) -> (Tone, String) {
             (Tone::Bad, "waiting for your login; `sinc` logs in".to_owned())
         }
         "disconnected" => {
+            let error = if is_lost_line(&error) { ": the line was lost" } else { &error };
             (Tone::Bad, format!("not connected; it goes on by itself when the host is reached{error}"))
         }
         "timed-out" => (Tone::Careful, format!("busy: no cycle was completed in the time allowed{error}")),

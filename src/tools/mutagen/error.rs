@@ -161,3 +161,10 @@ pub(super) fn explain(error: ProcessError, id: &str, alpha: Side) -> MutagenErro
     }
     MutagenError::Command(Box::new(error))
 }
+/// Does Mutagen's reason only say that its line was lost? It names what it was waiting for at that moment, which is of no use to a
+/// person. (Seen with Mutagen 0.18.1 as the network is cut, as ssh is killed, and as the host goes down.)
+#[must_use]
+pub fn is_lost_line(reason: &str) -> bool {
+    let words = ["EOF", "broken pipe", "connection reset", "stream closed", "closed pipe"];
+    words.iter().any(|word| reason.contains(word)) && !reason.contains("handshake")
+}

@@ -33,7 +33,7 @@ pub use client::Mutagen;
 pub use commands::{Endpoint, LABEL_HOST, LABEL_ID, LABEL_SETTINGS, NewSession, PROGRAM_VARIABLE, Selector};
 pub use conflict::{Change, Conflict, ConflictKind, Entry, EntryKind};
 pub use cycle::{Checked, CycleResult};
-pub use error::{MutagenError, SOCKET_PATH_LIMIT};
+pub use error::{MutagenError, SOCKET_PATH_LIMIT, is_lost_line};
 pub use fetch::{FetchError, Fetched, download_cmd, fetch};
 pub use find::{AGENTS, FindError, Found, Origin, Search, Unfit, Why, find, own_program};
 pub use ignore::is_valid_ignore;
