@@ -125,7 +125,7 @@ test_all() {
   local list code=0 why
   list=$(mktemp) || return 1
   # they wait more than they work
-  local threads=$((2 * $(getconf _NPROCESSORS_ONLN)))
+  local threads=$((3 * $(getconf _NPROCESSORS_ONLN)))
   RUST_TEST_THREADS=$threads flaky_too within 30 env ${insist:+SINC_E2E=1} "SINC_LEFT_OUT=$list" \
     cargo test --locked --all-features --no-fail-fast --lib --bins --test cli -- || code=$?
   within 10 cargo test --locked --all-features --doc || code=$?
