@@ -31,10 +31,18 @@ pub(crate) fn init(bed: &Bed, dir: &Path) {
     git(&["commit", "-q", "-m", "first"]);
 }
 
-/// Runs git in a directory, without locks for what only asks.
+/// Runs git in a directory, without locks for what only asks. Where sinc has git's lock at that very moment it is run again.
 #[track_caller]
 pub(crate) fn git(bed: &Bed, dir: &Path, words: &[&str]) -> String {
-    try_git(bed, dir, words).success().stdout.trim_end().to_owned()
+    let mut run = try_git(bed, dir, words);
+    poll(PATIENCE, || {
+        let is_locked = run.code != 0 && run.stderr.contains("index.lock': File exists");
+        if is_locked {
+            run = try_git(bed, dir, words);
+        }
+        !is_locked
+    });
+    run.success().stdout.trim_end().to_owned()
 }
 
 #[track_caller]
