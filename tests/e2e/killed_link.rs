@@ -22,7 +22,7 @@ fn status(bed: &Bed) -> serde_json::Value {
     json["data"]["links"][0].clone()
 }
 
-/// A session with many files whose link has looked at them.
+/// A session with many files whose link has looked at them, and no cycle runs any more that it let begin.
 fn looked() -> Option<(Bed, PathBuf, PathBuf)> {
     let bed = Bed::new()?;
     let here = bed.project("app", &[("top", "2\n")]);
@@ -34,6 +34,7 @@ fn looked() -> Option<(Bed, PathBuf, PathBuf)> {
         let sessions = status(&bed)["sessions"].as_object().cloned().unwrap_or_default();
         !sessions.is_empty() && sessions.values().all(|session| session["looking"] == false)
     });
+    steps::quiet(&bed.sandbox);
     let there = steps::there(&bed, "app");
     Some((bed, here, there))
 }
