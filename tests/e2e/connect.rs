@@ -33,7 +33,7 @@ fn the_first_makes_everything_with_two_calls_and_the_next_is_one() {
     terminal.type_line("are you there?");
     terminal.wait_for("agent heard: are you there?", PATIENCE);
 
-    let own = calls.own();
+    let own = calls.own_until_attached();
     assert_eq!(own.len(), 2, "one script, one attach: {own:#?}");
     assert!(
         own[0].contains(" -T -- demo exec sh -c ") && own[1].contains(" -t -- demo exec sh -c "),
@@ -55,8 +55,8 @@ fn the_first_makes_everything_with_two_calls_and_the_next_is_one() {
     terminal.wait_for("agent heard: are you there?", PATIENCE);
     steps::write(&project.join("here/a"), "changed here\n");
     steps::wait_text(&there.join("here/a"), "changed here\n");
-    let all = calls.all();
-    assert!(matches!(&all[..], [only] if only.contains(" -t -- demo exec sh -c ")), "{all:#?}");
+    let own = calls.own_until_attached();
+    assert!(matches!(&own[..], [only] if only.contains(" -t -- demo exec sh -c ")), "{own:#?}");
     assert_eq!(steps::syncs(&bed.sandbox).len(), 1);
 
     // And from a second terminal at the same time: the same session.

@@ -216,10 +216,15 @@ impl Calls {
         Self(log)
     }
 
-    /// sinc's own calls so far, not those of Mutagen and of the link, which have connections of their own.
-    pub(crate) fn own(&self) -> Vec<String> {
+    /// sinc's own calls that a person waits for: until the one that attaches. What looks after the attach calls half
+    /// a second later.
+    /// Not those of Mutagen and of the link, which have connections of their own.
+    pub(crate) fn own_until_attached(&self) -> Vec<String> {
         let apart = |line: &String| line.contains("ControlMaster=no") || line.contains("ControlMaster=yes");
-        self.all().into_iter().filter(|line| !apart(line)).collect()
+        let mut own: Vec<String> = self.all().into_iter().filter(|line| !apart(line)).collect();
+        let attaches = own.iter().position(|line| line.contains(" -t -- "));
+        own.truncate(attaches.map_or(own.len(), |at| at + 1));
+        own
     }
 
     /// All calls so far.
