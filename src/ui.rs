@@ -213,7 +213,12 @@ impl Ui {
         if !self.interactive {
             return Err(NobodyToAsk { question: question.to_owned() }.into());
         }
-        let answer = dialoguer::Confirm::new().with_prompt(question).default(default).interact_opt();
+        // Answered by Enter: that of somebody who types `y` and Enter would else be the next question's answer.
+        let answer = dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(default)
+            .wait_for_newline(true)
+            .interact_opt();
         Ok(answered(answer)?.unwrap_or(false))
     }
 

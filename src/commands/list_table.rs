@@ -61,6 +61,7 @@ fn cells(row: &Row, home: &Path) -> [(Tone, String); 7] {
             match agent.state {
                 AgentState::Running => format!("{name} running"),
                 AgentState::Ended => format!("{name} ended"),
+                AgentState::Missing => format!("{name} missing"),
                 AgentState::None => "-".to_owned(),
             }
         }

@@ -26,6 +26,9 @@ use crate::ui::{bytes, plural};
 /// The file that says whose directory it is.
 const MARKER: &str = ".sinc-session";
 
+/// The repository on the host, which is one thing: what is in it means nothing without the rest.
+const GIT: &str = ".git";
+
 /// How many paths are named.
 const NAMED: usize = 20;
 
@@ -95,12 +98,15 @@ impl Purge {
         let (differences, there) = self.compare(&record.remote, there)?;
         drop(line);
         let place = format!("{}:{}", record.host, harmless(&record.remote));
-        let missing = differences.len() as u64;
+        let missing = count(&differences);
         if missing == 0 && there.unread.is_empty() {
             ctx.ui.note(&format!("all that is in {place} is here too"));
         } else {
             ctx.ui.warn(&format!("{} in {place} not here:", plural(missing, "path is", "paths are")));
-            let named: Vec<&Difference> = tops(&differences).collect();
+            if differences.iter().any(is_of_git) {
+                ctx.ui.note(&format!("{GIT} (the host's repository, which stays whole)"));
+            }
+            let named: Vec<&Difference> = tops(&differences).filter(|one| !is_of_git(one)).collect();
             for one in named.iter().take(NAMED) {
                 let below = there.below(&one.path).count() as u64 - 1;
                 let what = match &one.remote {
@@ -185,9 +191,10 @@ impl Purge {
         let moved = listing::list_remote(remote, &place, &Matcher::default()).with_context(whole)?;
         let (differences, moved) = self.compare(&place, moved).with_context(whole)?;
         let missing: BTreeSet<&PathBuf> = differences.iter().map(|one| &one.path).collect();
+        let stays = |path: &PathBuf| missing.contains(path) || path.starts_with(GIT);
         let mut input = Vec::new();
         for (path, entry) in &moved.entries {
-            if matches!(entry.kind, EntryKind::File | EntryKind::Link) && !missing.contains(path) {
+            if matches!(entry.kind, EntryKind::File | EntryKind::Link) && !stays(path) {
                 input.extend_from_slice(path.as_os_str().as_bytes());
                 input.push(0);
             }
@@ -211,9 +218,19 @@ impl Purge {
             return Ok(Purged { kept: None, paths: 0 });
         }
         keeper.settle(&[kept.name])?;
-        let paths = differences.len() as u64;
+        let paths = count(&differences);
         let what = if nothing { "what is not synced".to_owned() } else { plural(paths, "path", "paths") };
         ctx.ui.status("Kept", &format!("{what} on the host in {place}"));
         Ok(Purged { kept: Some(place), paths })
     }
+}
+
+fn is_of_git(one: &Difference) -> bool {
+    one.path.starts_with(GIT)
+}
+
+/// The repository counts as one.
+fn count(differences: &[Difference]) -> u64 {
+    let git = differences.iter().filter(|one| is_of_git(one)).count();
+    (differences.len() - git + git.min(1)) as u64
 }

@@ -10,5 +10,6 @@ case $s in *csh) f=-ic; t=;; *fish) f=-lic; t=;; *) f=-lic; t="trap : INT; ";; e
 trap : INT; set -m;
 "$s" $f "$t$1";
 set +m; trap - INT;
-tmux set-option -p @sinc-ended yes;
+# Where it never ran, because it is missing, that stays noted.
+tmux set-option -poq @sinc-ended yes;
 exec "$s" -l

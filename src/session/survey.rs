@@ -17,6 +17,8 @@ pub enum AgentState {
     Running,
     /// It has ended; a shell is in its place.
     Ended,
+    /// It was not installed there when the terminal was made; a shell is in its place.
+    Missing,
     /// No agent was started here.
     #[default]
     None,
@@ -186,8 +188,12 @@ fn read_pane(value: &str, survey: &mut Survey) {
     // A person may have started it again from the shell that took its place.
     let shell =
         matches!(command.trim_start_matches('-'), "sh" | "bash" | "zsh" | "dash" | "fish" | "tcsh" | "csh");
-    session.agent_state =
-        if dead == "1" || (ended == "yes" && shell) { AgentState::Ended } else { AgentState::Running };
+    session.agent_state = match ended {
+        "missing" if shell => AgentState::Missing,
+        "yes" if shell => AgentState::Ended,
+        _ if dead == "1" => AgentState::Ended,
+        _ => AgentState::Running,
+    };
 }
 
 impl HostSession {
@@ -235,11 +241,15 @@ mod tests {
             ("pane", "sinc-b-222222 0 yes claude bash"),
             ("pane", "sinc-b-222222 0   vim"),
             ("pane", "sinc-c-333333 0 yes claude my tool"),
+            ("session", "sinc-d-444444 0"),
+            ("pane", "sinc-d-444444 0 missing opencode zsh"),
+            ("session", "sinc-e-555555 0"),
+            ("pane", "sinc-e-555555 0 missing opencode opencode"),
         ]);
         let survey = read(&reply);
         assert_eq!(
             survey.sessions.keys().collect::<Vec<_>>(),
-            ["sinc-a-111111", "sinc-b-222222", "sinc-c-333333"]
+            ["sinc-a-111111", "sinc-b-222222", "sinc-c-333333", "sinc-d-444444", "sinc-e-555555"]
         );
         let a = &survey.sessions["sinc-a-111111"];
         assert_eq!(a.directory.as_deref(), Some("/home/d/a b"));
@@ -255,6 +265,8 @@ mod tests {
         assert_eq!((b.directory.as_deref(), b.agent_state), (None, AgentState::Ended));
         let c = &survey.sessions["sinc-c-333333"];
         assert_eq!(c.agent_state, AgentState::Running, "started again by hand");
+        assert_eq!(survey.sessions["sinc-d-444444"].agent_state, AgentState::Missing);
+        assert_eq!(survey.sessions["sinc-e-555555"].agent_state, AgentState::Running, "installed meanwhile");
     }
 
     #[test]

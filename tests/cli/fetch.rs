@@ -117,7 +117,7 @@ fn yes_on_a_terminal_fetches_it_and_goes_on_with_it() {
     let record = terminal.record();
     terminal.wait_for("Fetch it?", PATIENCE);
     assert!(terminal.screen().contains(&url), "{}", terminal.screen());
-    terminal.type_text("y");
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
     let history = terminal.history();
     assert!(history.contains("   Fetched Mutagen 0.18.1\n"), "{history}");
@@ -140,7 +140,7 @@ fn no_on_a_terminal_fetches_nothing() {
     terminal.wait_for("Fetch it?", PATIENCE);
     let screen = terminal.screen();
     assert!(screen.contains("https://github.com/mutagen-io/mutagen/releases/download/v0.18.1/"), "{screen}");
-    terminal.type_text("n");
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 69);
     assert_eq!(world.calls(), "");
 }

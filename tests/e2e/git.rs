@@ -391,6 +391,30 @@ fn a_commit_on_either_side_is_on_the_other_with_a_clean_status() {
 }
 
 #[test]
+fn a_purged_host_keeps_its_repository_whole() {
+    let Some(shared) = shared() else { return };
+    // All that git can do without, which then leaves empty directories.
+    shared.bed.sandbox.run("git", &["-C", shared.there.to_str().unwrap(), "gc", "-q"]).success();
+    let only = {
+        let words = ["commit-tree", "-m", "only there", "HEAD^{tree}"];
+        git(&shared.bed, &shared.there, &words)
+    };
+    let run = shared.bed.sandbox.sinc_in(&shared.here, &["kill", "--purge", "--yes"]).success();
+    assert!(run.stderr.contains(".git (the host's repository, which stays whole)"), "{run}");
+    assert!(!shared.there.exists());
+    let place = run.stderr.split(" on the host in ").nth(1).unwrap().lines().next().unwrap();
+    let kept = Path::new(place);
+    assert_eq!(git(&shared.bed, kept, &["fsck", "--full", "--strict", "--no-dangling"]), "");
+    assert_eq!(git(&shared.bed, kept, &["cat-file", "-t", &only]), "commit");
+    assert_eq!(
+        git(&shared.bed, kept, &["rev-parse", "main"]),
+        git(&shared.bed, &shared.here, &["rev-parse", "main"])
+    );
+    // The files are here too, and in it.
+    assert!(!kept.join("src/one").exists());
+}
+
+#[test]
 fn what_goes_backwards_or_aside_goes_over_too() {
     let Some(shared) = shared() else { return };
     for (side, other) in [(&shared.there, &shared.here), (&shared.here, &shared.there)] {

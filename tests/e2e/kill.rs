@@ -32,7 +32,7 @@ fn a_running_agent_is_asked_about_and_what_waits_is_brought_over() {
     }
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["kill"]);
     terminal.wait_for("End it?", PATIENCE);
-    terminal.type_keys(&["n"]);
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert_eq!(steps::sessions_there(&bed), std::slice::from_ref(&id));
     assert_eq!(steps::syncs(&bed.sandbox).len(), 1, "nothing has changed");
@@ -308,7 +308,7 @@ fn a_flush_that_hangs_is_given_up_and_the_person_is_asked_again() {
     let (bed, project) = (&hangs.bed, &hangs.project);
     let terminal = Terminal::sinc(&bed.sandbox, project, &["kill"]);
     terminal.wait_for("End it?", PATIENCE);
-    terminal.type_text("y");
+    terminal.type_line("y");
     terminal.wait_for("Syncing", PATIENCE);
     // The minute that a flush gets.
     terminal.wait_for("End it all the same?", 3 * PATIENCE);
@@ -317,7 +317,7 @@ fn a_flush_that_hangs_is_given_up_and_the_person_is_asked_again() {
     assert!(said.contains(&format!("warning: {lost} (nothing moved for 60 s")), "{said}");
     assert!(!said.contains("Syncing"), "the live line is gone: {said}");
     assert_eq!(hangs.both(), ["changed here\n", "1"]);
-    terminal.type_text("n");
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert!(terminal.history().contains("was not ended"), "{}", terminal.history());
     // Nothing was: when the line moves again, it is brought over, and the session can be ended.
@@ -405,13 +405,15 @@ fn purge_keeps_what_is_not_here_and_removes_the_rest() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["kill", "--purge"]);
     terminal.wait_for("in it)", PATIENCE);
     terminal.wait_for("Remove box:", PATIENCE);
-    terminal.type_keys(&["n"]);
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert!(there.exists() && steps::syncs(&bed.sandbox).len() == 1);
     let run = sinc(&["kill", "--purge", "--yes"]).success();
-    for line in
-        [".git (directory with 1 path in it)", "a (5 B, another version is here)", "node_modules (directory"]
-    {
+    for line in [
+        ".git (the host's repository, which stays whole)",
+        "a (5 B, another version is here)",
+        "node_modules (directory",
+    ] {
         assert!(run.stderr.contains(line), "{line}: {run}");
     }
     assert!(!there.exists() && steps::syncs(&bed.sandbox).is_empty());

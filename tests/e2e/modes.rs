@@ -65,7 +65,7 @@ fn taken(mode: &str, said: &[&str], second: Option<&str>, then: &Then) {
         );
     };
     untouched();
-    terminal.type_text("y");
+    terminal.type_line("y");
     if let Some(second) = second {
         terminal.wait_for(second, PATIENCE);
         for text in ["overwrite  differs", "delete     only-", "1 path overwritten, 1 path deleted"] {
@@ -73,7 +73,7 @@ fn taken(mode: &str, said: &[&str], second: Option<&str>, then: &Then) {
         }
         untouched();
         // What is declined is asked again.
-        terminal.type_text("n");
+        terminal.type_line("n");
         assert_eq!(terminal.wait_exit(PATIENCE), 1, "{mode}: {}", terminal.history());
         untouched();
         let refused = bed.sandbox.sinc_in(&project, &["--no-attach"]).exits(1);
@@ -212,7 +212,7 @@ fn there_and_back(mode: &str, question: &str) {
     }
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["--no-attach"]);
     terminal.wait_for(question, PATIENCE);
-    terminal.type_text("n");
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert_eq!(sides("a"), before);
     let sync = &steps::syncs(&bed.sandbox)[0];
@@ -306,7 +306,7 @@ fn to_two_way_resolved_over_open_conflicts() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &[]);
     terminal.wait_for(question, PATIENCE);
     untouched();
-    terminal.type_text("n");
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1, "{}", terminal.history());
     untouched();
     let run = bed.sandbox.sinc_in(&project, &["--no-attach", "--yes"]).success();

@@ -359,7 +359,7 @@ fn what_was_typed_stays_until_its_conflict_is_settled() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
     terminal.wait_for("what you typed for both the last time is in ~/.local/state/sinc/edited/", PATIENCE);
     terminal.wait_for("Go on from that?", PATIENCE);
-    terminal.type_text("y");
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     terminal.wait_for("the editor ended with 3", PATIENCE);
     drop(terminal);
@@ -373,7 +373,7 @@ fn what_was_typed_stays_until_its_conflict_is_settled() {
     );
     let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
     terminal.wait_for("Go on from that?", PATIENCE);
-    terminal.type_text("y");
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
     let said = terminal.history();
     assert!(said.contains("both was changed meanwhile: it starts over"), "{said}");
@@ -408,7 +408,7 @@ fn an_error_after_the_editor_loses_nothing_that_was_typed() {
     editor(&mut bed, CLEAN);
     let terminal = Terminal::sinc(&bed.sandbox, &project, &args);
     terminal.wait_for("Go on from that?", PATIENCE);
-    terminal.type_text("y");
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     terminal.wait_for("what you typed for a is kept in", PATIENCE);
     terminal.wait_for("what you typed for b is kept in", PATIENCE);

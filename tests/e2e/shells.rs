@@ -118,7 +118,11 @@ fn an_agent_that_is_missing_leaves_its_install_command_and_a_shell() {
         terminal.type_line("pwd >~/shell-where");
         let there = steps::there(&bed, "app");
         steps::wait_text(&bed.host.remote_home().join("shell-where"), &format!("{}\n", there.display()));
-        wait_until("its end is noted", PATIENCE, || pane(&bed, "#{@sinc-ended}") == "yes");
+        wait_until("a shell is in its place", PATIENCE, || {
+            pane(&bed, "#{pane_current_command}").trim_start_matches('-') == shell
+        });
+        let status = bed.sandbox.sinc_in(&project, &["status"]).success();
+        assert!(status.stdout.contains("opencode was not installed when its terminal began"), "{status}");
     }
 }
 

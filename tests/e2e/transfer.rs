@@ -120,12 +120,12 @@ fn pull_makes_here_like_the_host() {
     let before = steps::tree(&there);
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["pull"]);
     terminal.wait_for("Make this side like the host?", PATIENCE);
-    terminal.type_keys(&["n"]);
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert_eq!(steps::read(&project.join("both")), "here");
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["pull"]);
     terminal.wait_for("Make this side like the host?", PATIENCE);
-    terminal.type_keys(&["y"]);
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
     assert!(terminal.history().contains("Kept 4 paths here in "), "{}", terminal.history());
     assert_eq!(steps::tree(&there), before);
@@ -187,11 +187,11 @@ fn what_is_changed_after_it_was_shown_is_shown_again() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["push"]);
     terminal.wait_for("Make the host like here?", PATIENCE);
     steps::write(&there.join("b"), "the agent's");
-    terminal.type_keys(&["y"]);
+    terminal.type_line("y");
     terminal.wait_for("something was changed meanwhile: it starts over", PATIENCE);
     terminal.wait_for("2 paths overwritten", PATIENCE);
     terminal.wait("the question", PATIENCE, |screen| screen.matches("Make the host like here?").count() >= 2);
-    terminal.type_keys(&["y"]);
+    terminal.type_line("y");
     assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
     assert!(found(&bed.host.remote_home().join(".local/state/sinc/backups"), "the agent's"));
     goes_both_ways(&bed, &project, &there);
@@ -394,7 +394,7 @@ fn what_a_person_pauses_at_the_question_of_a_push_stays_paused() {
     let terminal = Terminal::sinc(&bed.sandbox, &project, &["push"]);
     terminal.wait_for("Make the host like here?", PATIENCE);
     bed.sandbox.sinc_in(&project, &["pause"]).success();
-    terminal.type_keys(&["n"]);
+    terminal.type_line("n");
     assert_eq!(terminal.wait_exit(PATIENCE), 1);
     assert_eq!(steps::syncs(&bed.sandbox)[0]["paused"], true);
 }

@@ -21,10 +21,11 @@ PATH=$(install/get-tools.sh mutagen):$PATH:/usr/sbin:/sbin
 export PATH CARGO_TARGET_DIR=$work/target SINC_E2E=1
 
 # what NAME: tells what it takes out.   change NAME: does so; each line is a file and what is done to it
-names=(backup old-values as-it-was) by_name=(files-first dead-locks)
+names=(backup both-moved old-values) by_name=(as-it-was files-first dead-locks)
 what() {
   case $1 in
   backup) echo "what is to be moved into a backup is deleted" ;;
+  both-moved) echo "what was moved on both sides follows the host" ;;
   old-values) echo "old values are not kept (refs/sinc/keep)" ;;
   as-it-was) echo "a side is moved although HEAD, or what is staged, is not as it was when it was looked at" ;;
   files-first) echo "a branch moves before its files are there" ;;
@@ -36,6 +37,7 @@ what() {
 change() {
   case $1 in
   backup) edit src/backups/backup.sh 's/^if mv -- "$src" "$dst" 2>/if rm -r -- "$src" 2>/' ;;
+  both-moved) edit src/git/decide/mod.rs 's/^                Verdict::Differs$/                Verdict::Follows(Which::Here)/' ;;
   old-values) edit src/git/decide/mod.rs 's/moves\.keep\.push((old\.clone(), full\.clone()));/let _ = old;/' ;;
   as-it-was) edit src/git/apply.sh 's/^as_it_was() {$/as_it_was() { return 0;/' ;;
   files-first) edit src/git/cycle.rs 's/let mut in_step = sides\.iter()\.all(.*);/let mut in_step = true;/' ;;

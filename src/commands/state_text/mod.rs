@@ -167,6 +167,11 @@ fn host(block: &mut Block, report: &Report) {
         match agent.state {
             AgentState::Running => block.line("agent", Tone::Plain, &name, "running"),
             AgentState::Ended => block.line("agent", Tone::Careful, &name, "ended; a shell is in its place"),
+            AgentState::Missing => {
+                let how =
+                    "was not installed when its terminal began, which says how; a shell is in its place";
+                block.line("agent", Tone::Careful, &name, how);
+            }
             AgentState::None => block.line("agent", Tone::Plain, "none", ""),
         }
     }

@@ -209,6 +209,10 @@ fn a_terminal_that_is_not_there_or_not_known() {
     one.terminal = Some(TerminalReport { exists: true, attached: 0 });
     one.agent = Some(AgentReport { name: Some("claude".into()), state: AgentState::Ended });
     assert!(text(&one).contains("\nterminal  detached\nagent     claude ended; a shell is in its place\n"));
+    one.agent = Some(AgentReport { name: Some("claude".into()), state: AgentState::Missing });
+    assert!(
+        text(&one).contains("\nagent     claude was not installed when its terminal began, which says how")
+    );
     one.agent = Some(AgentReport { name: None, state: AgentState::None });
     assert!(text(&one).contains("\nterminal  detached\nagent     none\n"), "{}", text(&one));
     one.terminal = None;

@@ -28,8 +28,9 @@ impl Session {
         for side in [Side::Local, Side::Remote] {
             for _ in 0..4 {
                 let Some(what) = self.repo(side).in_progress() else { break };
-                let before = tree::versions(&self.root(side));
+                let (before, named) = (tree::versions(&self.root(side)), self.repo(side).named());
                 let done = ops::settle(&self.repo(side), what, true);
+                self.note_named(side, &named);
                 let after = tree::versions(&self.root(side));
                 self.model.superseded(before.into_iter().filter(|number| !after.contains(number)));
                 let late = self
@@ -65,13 +66,27 @@ impl Session {
                 continue;
             }
             if state == "in-step" {
+                if attempt == 0 {
+                    self.all_have_names();
+                }
                 self.came.in_step += usize::from(attempt == 0);
                 return;
             }
             last = format!("{last}\n{told:#}");
+            if attempt == 0 {
+                self.all_have_names();
+            }
             self.bring_together(&told, rng);
         }
         panic!("both sides do not come together: {last}");
+    }
+
+    /// Nobody's commit was overwritten, and nobody's name for it: before anybody chooses between what both sides have.
+    fn all_have_names(&self) {
+        let shown = [Side::Local, Side::Remote].map(|side| self.repo(side).shown());
+        let lost: Vec<&String> =
+            self.named.iter().filter(|oid| !shown.iter().any(|all| all.contains(*oid))).collect();
+        assert!(lost.is_empty(), "no name leads to these any more: {lost:?}");
     }
 
     fn files_come_together(&mut self) -> String {

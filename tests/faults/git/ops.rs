@@ -13,7 +13,7 @@ pub(crate) const FILES: [&str; 7] = ["a", "b", "dir/c", "dir/d", "dir/deep/e", "
 /// Branches.
 const BRANCHES: [&str; 5] = ["main", "work", "fix/one", "fix/two", "old"];
 
-const TAGS: [&str; 3] = ["v1", "v2", "x/y"];
+const TAGS: [&str; 2] = ["v1", "x/y"];
 
 /// What was done.
 pub(crate) struct Done {
@@ -39,7 +39,7 @@ enum Kind {
 
 use Kind::{Discards, Drops, Keeps};
 
-const OPS: [Op; 47] = [
+const OPS: [Op; 48] = [
     Op(&["add", "-A"], Keeps),
     Op(&["add", "-A"], Keeps),
     Op(&["add", "--", "#"], Keeps),
@@ -75,6 +75,7 @@ const OPS: [Op; 47] = [
     Op(&["branch", "-M", "@", "@"], Drops),
     Op(&["tag", "-f", "%"], Drops),
     Op(&["tag", "-f", "-a", "-m", "annotated", "%"], Drops),
+    Op(&["tag", "-f", "-a", "-m", "annotated again", "%"], Drops),
     Op(&["tag", "-d", "%"], Drops),
     Op(&["stash", "push", "-q"], Keeps),
     Op(&["stash", "push", "-q", "-u", "-m", "with new ones"], Keeps),

@@ -42,6 +42,25 @@ impl Repo<'_> {
             .collect()
     }
 
+    /// The commits that this side's own names lead to, without any reflog: branches, tags, stashes, HEAD.
+    pub(super) fn named(&self) -> BTreeSet<String> {
+        self.commits(&["--branches", "--tags"])
+    }
+
+    /// The same with the other side's branches, as they are shown here while they differ.
+    pub(super) fn shown(&self) -> BTreeSet<String> {
+        self.commits(&["--branches", "--tags", "--remotes"])
+    }
+
+    fn commits(&self, names: &[&str]) -> BTreeSet<String> {
+        let stashes = self.ask(&["log", "-g", "--format=%H", "refs/stash", "--"]);
+        let head = self.ask(&["rev-parse", "-q", "--verify", "HEAD"]);
+        let mut words = vec!["rev-list", "--ignore-missing"];
+        words.extend(names);
+        words.extend(stashes.lines().chain(head.lines()));
+        self.ask(&words).lines().map(str::to_owned).collect()
+    }
+
     /// Everything that anything still leads to: names, reflogs, what is staged.
     pub(crate) fn reachable(&self) -> BTreeSet<String> {
         self.listed(&["--all".to_owned(), "--reflog".to_owned()])

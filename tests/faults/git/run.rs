@@ -53,6 +53,8 @@ pub(crate) fn run(seed: u64) -> Came {
         tips: BTreeMap::new(),
         written: Vec::new(),
         thrown_away: BTreeSet::new(),
+        named: BTreeSet::new(),
+        let_go: BTreeSet::new(),
         stood: BTreeMap::new(),
         came: Came::default(),
     };
@@ -87,6 +89,10 @@ pub(super) struct Session {
     /// When which version was written, and where.
     pub(super) written: Vec<(Instant, Side, u64)>,
     pub(super) thrown_away: BTreeSet<u64>,
+    /// Commits that somebody made or gave a name, and that nobody on either side has let go of since: a name still leads to them.
+    pub(super) named: BTreeSet<String>,
+    /// And those that somebody did let go of: one of them may come over while the other side does something.
+    let_go: BTreeSet<String>,
     /// Where a side stood when an operation that is not ended yet was begun there.
     stood: BTreeMap<&'static str, String>,
     pub(super) came: Came,
@@ -147,8 +153,17 @@ impl Session {
         self.tips.entry(key(side)).or_default().extend(tips);
     }
 
+    /// Somebody did something with git on this side, whose names led to `had` before.
+    pub(super) fn note_named(&mut self, side: Side, had: &BTreeSet<String>) {
+        let has = self.repo(side).named();
+        self.let_go.extend(had.difference(&has).cloned());
+        self.named.extend(has);
+        self.named.retain(|oid| !self.let_go.contains(oid));
+    }
+
     fn work(&mut self, rng: &mut Rng) {
         self.begin(rng);
+        self.note_named(Side::Local, &BTreeSet::new());
         for _ in 0..rng.usize(10..26) {
             let side = if rng.bool() { Side::Local } else { Side::Remote };
             if rng.bool() {
@@ -184,7 +199,7 @@ impl Session {
         let (root, before) = (self.root(side), self.root(side));
         let before: BTreeSet<u64> = tree::versions(&before).into_iter().collect();
         let repo = Repo { sandbox: &self.world.bed.sandbox, root: root.clone() };
-        let (had, own) = (repo.reachable(), repo.own());
+        let (had, own, named) = (repo.reachable(), repo.own(), repo.named());
         let began = Instant::now();
         let done = match repo.in_progress() {
             Some(what) if rng.u8(..3) > 0 => ops::settle(&repo, what, rng.bool()),
@@ -195,6 +210,8 @@ impl Session {
             None => drop(self.stood.remove(key(side))),
         }
         let after: BTreeSet<u64> = tree::versions(&root).into_iter().collect();
+        self.note_named(side, &named);
+        let repo = Repo { sandbox: &self.world.bed.sandbox, root: root.clone() };
         self.came.operations += 1;
         if done.drops || done.discards {
             let has = repo.reachable();
