@@ -90,6 +90,7 @@ impl Engine<'_> {
             session.note_sync(all);
             if stood && session.stands.is_none() {
                 session.joiner.missed(Instant::now());
+                session.git.pace.freed(Instant::now());
                 if !session.placed && !session.seeking {
                     // Somebody has seen to it: whether the directory is the session's is asked anew.
                     self.walk_at = Some(Instant::now());
