@@ -15,5 +15,5 @@ fi;
 cd -- "$place" || exit 94;
 xargs -0 -r rm -f -- || exit 97;
 # A repository is none without some that may be empty.
-find . -depth -mindepth 1 -type d -exec rmdir -- "{}" ";" 2>/dev/null;
+find . -depth -mindepth 1 "(" -path ./.git -o -path "./.git/*" ")" -o -type d -exec rmdir -- "{}" ";" 2>/dev/null;
 exit 0
