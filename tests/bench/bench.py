@@ -467,6 +467,7 @@ class Bench:
                   "hand": (copies["hand"], root + self.by_hand("hand", copies["hand"], "--watch-mode", "no-watch")),
                   "bare": (copies["bare"], root + self.by_hand("bare", copies["bare"]))}
         run(["mutagen", "sync", "pause", "bare"])
+        os.sync()  # what the disk has yet to write of all these would be in the times
         runs = max(self.runs, 3) * 2
         with self.hand_made_link("hand", copies["hand"], f"{DIR}/hand"):
             for rtt in rtts:
