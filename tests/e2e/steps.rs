@@ -216,9 +216,8 @@ impl Calls {
         Self(log)
     }
 
-    /// sinc's own calls that a person waits for: until the one that attaches. What looks after the attach calls half
-    /// a second later.
-    /// Not those of Mutagen and of the link, which have connections of their own.
+    /// sinc's own calls that a person waits for: until the one that attaches. What looks after the attach calls half a second
+    /// later; Mutagen and the link have connections of their own.
     pub(crate) fn own_until_attached(&self) -> Vec<String> {
         let apart = |line: &String| line.contains("ControlMaster=no") || line.contains("ControlMaster=yes");
         let mut own: Vec<String> = self.all().into_iter().filter(|line| !apart(line)).collect();

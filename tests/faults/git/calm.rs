@@ -65,17 +65,14 @@ impl Session {
                 last = format!("{last}\n{told:#}");
                 continue;
             }
+            if attempt == 0 {
+                self.all_have_names();
+            }
             if state == "in-step" {
-                if attempt == 0 {
-                    self.all_have_names();
-                }
                 self.came.in_step += usize::from(attempt == 0);
                 return;
             }
             last = format!("{last}\n{told:#}");
-            if attempt == 0 {
-                self.all_have_names();
-            }
             self.bring_together(&told, rng);
         }
         panic!("both sides do not come together: {last}");

@@ -210,8 +210,6 @@ impl Session {
             None => drop(self.stood.remove(key(side))),
         }
         let after: BTreeSet<u64> = tree::versions(&root).into_iter().collect();
-        self.note_named(side, &named);
-        let repo = Repo { sandbox: &self.world.bed.sandbox, root: root.clone() };
         self.came.operations += 1;
         if done.drops || done.discards {
             let has = repo.reachable();
@@ -232,6 +230,7 @@ impl Session {
                 self.written.iter().filter(|(when, whose, _)| *whose != side && *when + ON_ITS_WAY > began);
             self.thrown_away.extend(late.map(|(_, _, number)| *number));
         }
+        self.note_named(side, &named);
         let found = match texts {
             [] => Vec::new(),
             texts => moment::wait_for(self.world.bed.host.dir(), texts),
