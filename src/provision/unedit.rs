@@ -59,7 +59,8 @@ pub fn settle(plan: &mut [Back], records: &Records, mut seen: BTreeMap<String, F
     }
     for undo in plan.iter_mut().flat_map(|back| &mut back.undo).filter(|undo| is_open(&undo.call)) {
         let [path, kept, edit] = undo.call.words.as_slice() else { continue };
-        let others = records.edits(path).map(|(other, _)| other).filter(|other| other != kept).collect::<Vec<_>>();
+        let others =
+            records.edits(path).map(|(other, _)| other).filter(|other| other != kept).collect::<Vec<_>>();
         undo.call = match taken_back(path, kept, edit, &others, only_ours[path], &mut seen) {
             Ok(call) => call,
             Err(why) => Call::new("because", [format!("{path} stays as it is: {why}")]),
@@ -404,7 +405,10 @@ mod tests {
         assert_eq!(files(&plan, &records), ["/k1", "/k2", "/x"]);
         settle(&mut plan, &records, seen.clone());
         assert_eq!(plan[0].undo[0].call.words, ["/x", "0600", "dev", &edit::sum(&now), &between, "no"]);
-        assert_eq!(plan[1].undo[0].call.words[..6], ["/x", "0600", "dev", &edit::sum(&between), before, "no"]);
+        assert_eq!(
+            plan[1].undo[0].call.words[..6],
+            ["/x", "0600", "dev", &edit::sum(&between), before, "no"]
+        );
         // The first one alone leaves what the second one wrote, which is no work of a person's.
         let mut plan = vec![undo("first", "/k1", &first)];
         assert_eq!(files(&plan, &records), ["/k1", "/k2", "/x"]);

@@ -306,7 +306,8 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     assert!(doctor.contains(refused), "{doctor}");
 
     // One alone is taken back out of the file that it shares.
-    host.sinc(&["uninstall", "agentmap", "--yes"]).success();
+    let alone = host.sinc(&["uninstall", "agentmap", "--yes"]).success();
+    assert!(!alone.stderr.contains("was changed since"), "only sinc wrote to it: {alone}");
     let config = host.0.on_host("cat ~/.opencode/opencode.json");
     assert!(!config.contains("agentmap") && config.contains("worktree-session@1.1.0"), "{config}");
     assert!(config.contains("$schema"), "the others put it there too: {config}");
