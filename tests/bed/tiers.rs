@@ -368,6 +368,41 @@ fn a_host_that_only_root_gets_to_becomes_one_by_the_larger_tiers() {
 /// A registry: only when it is asked for.
 #[test]
 #[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
+fn kimaki_without_a_token_waits_until_it_is_let_in() {
+    let host = Host::new();
+    host.0.on_host("rm -rf ~/.kimaki ~/.config/sinc");
+    let _market = Market::open_after(&host, "opencode");
+    let project = host.0.project("app", 3);
+    host.0.sandbox.sinc_in(&project, &["--agent", "test", "--no-attach"]).success();
+    let args = ["install", "--yes", "--tier", "custom", "--with", "kimaki"];
+    let run = host.sinc(&args).success();
+    assert!(run.stderr.contains("kimaki discord-install-url --gateway"), "{run}");
+    let doctor = || host.sinc(&["doctor"]).stdout;
+    let nobody = "warning  component kimaki: 0.26.0; nobody is logged in to it";
+    assert!(doctor().contains(nobody), "{}", doctor());
+    // Its five minutes (seconds here) pass: it waits again, and the second plan has nothing to do.
+    wait_until("it has been started again", Duration::from_secs(90), || {
+        host.0.on_host("systemctl --user show -p NRestarts --value kimaki.service") != "0"
+    });
+    wait_until("it waits again", PATIENCE, || {
+        host.0.on_host("journalctl --user -u kimaki --no-pager -o cat | grep -c install_url") == "2"
+    });
+    let check = host.sinc(&[&args[..], &["--check"]].concat()).success();
+    assert!(check.stderr.contains("everything is as it should be"), "{check}");
+    assert_eq!(host.0.on_host("cat ~/.kimaki/projects 2>/dev/null || true"), "");
+    // Somebody opens the address.
+    host.0.on_host("touch ~/.kimaki/let-in");
+    wait_until("it is in a server", PATIENCE, || doctor().contains("ok       component kimaki: 0.26.0"));
+    host.sinc(&args).success();
+    assert_eq!(host.0.on_host("cat ~/.kimaki/projects"), "/home/dev/workspace/app");
+    host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    host.sinc(&["uninstall", "kimaki", "--yes"]).success();
+    host.0.on_host("rm -rf ~/.kimaki");
+}
+
+/// A registry: only when it is asked for.
+#[test]
+#[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
 fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
     let host = Host::new();
     host.0.on_host("rm -rf ~/.codex ~/.gemini ~/.lunaroute");
