@@ -180,6 +180,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length") or 0))
         with open(os.path.expanduser("~/.lunaroute/seen"), "a") as file:
             print(self.command, self.path.split("?")[0], file=file)
+        if os.environ.get("LUNAROUTE_ENABLE_SESSION_RECORDING") != "false":
+            open(os.path.expanduser("~/.lunaroute/sessions.db"), "a").close()
         self.answer(401, b'{"error":{"type":"invalid_request_error","message":"no such key"}}')
 for name in ["", "UI_"]:
     at = (os.environ[f"LUNAROUTE_{name}HOST"], int(os.environ[f"LUNAROUTE_{name}PORT"]))

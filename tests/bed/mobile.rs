@@ -94,7 +94,7 @@ fn a_session_is_on_a_phone_of_the_tailnet_until_it_is_killed() {
         });
         answers();
         assert_eq!(host.0.on_host("tmux display-message -p '#{pid}'"), began, "{end}");
-        assert_eq!(host.0.on_host("pgrep -fc 'python3 server.py'"), "1", "{end}");
+        assert_eq!(host.0.on_host("pgrep -fc 'python3 server.py'"), "1\n", "{end}");
     }
     sinc(&["--no-attach"]).success();
     wait_until("the panes are there again", PATIENCE, || {

@@ -385,7 +385,7 @@ fn kimaki_without_a_token_waits_until_it_is_let_in() {
         host.0.on_host("systemctl --user show -p NRestarts --value kimaki.service") != "0"
     });
     wait_until("it waits again", PATIENCE, || {
-        host.0.on_host("journalctl --user -u kimaki --no-pager -o cat | grep -c install_url") == "2"
+        host.0.on_host("journalctl --user -u kimaki --no-pager -o cat | grep -c install_url").trim() == "2"
     });
     let check = host.sinc(&[&args[..], &["--check"]].concat()).success();
     assert!(check.stderr.contains("everything is as it should be"), "{check}");
@@ -394,7 +394,7 @@ fn kimaki_without_a_token_waits_until_it_is_let_in() {
     host.0.on_host("touch ~/.kimaki/let-in");
     wait_until("it is in a server", PATIENCE, || doctor().contains("ok       component kimaki: 0.26.0"));
     host.sinc(&args).success();
-    assert_eq!(host.0.on_host("cat ~/.kimaki/projects"), "/home/dev/workspace/app");
+    assert_eq!(host.0.on_host("cat ~/.kimaki/projects"), "/home/dev/workspace/app\n");
     host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
     host.sinc(&["uninstall", "kimaki", "--yes"]).success();
     host.0.on_host("rm -rf ~/.kimaki");
@@ -403,9 +403,11 @@ fn kimaki_without_a_token_waits_until_it_is_let_in() {
 /// A registry: only when it is asked for.
 #[test]
 #[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
-fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
+fn an_agent_with_a_key_goes_through_lunaroute_and_no_other() {
     let host = Host::new();
-    host.0.on_host("rm -rf ~/.codex ~/.gemini ~/.lunaroute");
+    host.0.on_host(
+        "rm -rf ~/.codex ~/.gemini ~/.lunaroute ~/.claude* ~/.config/opencode ~/.local/share/opencode",
+    );
     let _market = Market::open_after(&host, "codex");
     let args = ["install", "--yes", "--tier", "custom", "--with", "lunaroute"];
     // Nobody is logged in, and then with ChatGPT: it stays as it is.
@@ -429,9 +431,46 @@ fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
     assert!(!seen.contains("GET /v1/responses"), "{seen}");
     assert!(seen.contains("POST /v1/responses"), "{seen}\n{}", host.0.on_host("tail -n 20 /tmp/codex.log"));
     assert_eq!(host.0.on_host("ls ~/.gemini 2>/dev/null || true"), "");
-    host.sinc(&["uninstall", "lunaroute", "--yes"]).success();
-    assert_eq!(host.0.on_host("grep -s lunaroute ~/.codex/config.toml || true"), "");
-    host.0.on_host("rm -rf ~/.codex ~/.lunaroute /tmp/codex.log");
+    // Nothing is recorded any more once that is turned off.
+    host.0.on_host(
+        "rm ~/.lunaroute/sessions.db; echo LUNAROUTE_ENABLE_SESSION_RECORDING=false >~/.config/sinc/lunaroute.env; \
+         systemctl --user restart lunaroute",
+    );
+    // Agents that come later go through it once it is installed again.
+    host.sinc(&[&args[..], &["--with", "claude", "--with", "opencode"]].concat()).success();
+    let asks = [
+        ("claude", "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout 60 claude -p 'say hi'", "POST /v1/messages"),
+        (
+            "opencode",
+            "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout 60 opencode run -m anthropic/claude-sonnet-4-5 'say hi'",
+            "POST /v1/messages",
+        ),
+        (
+            "opencode",
+            "OPENAI_API_KEY=sk-of-a-test timeout 60 opencode run -m openai/gpt-5 'say hi'",
+            "POST /v1/responses",
+        ),
+    ];
+    for (agent, asks, request) in asks {
+        host.0.on_host(&format!(
+            "cd; : >~/.lunaroute/seen; PATH=$HOME/.local/bin:$PATH; {asks} >/tmp/{agent}.log 2>&1 </dev/null; true"
+        ));
+        let seen = host.0.on_host("cat ~/.lunaroute/seen");
+        assert!(
+            seen.contains(request),
+            "{asks}: {seen}\n{}",
+            host.0.on_host(&format!("tail -n 20 /tmp/{agent}.log"))
+        );
+    }
+    assert_eq!(host.0.on_host("ls ~/.lunaroute"), "bin\nseen\n");
+    host.sinc(&["uninstall", "lunaroute", "claude", "opencode", "--yes"]).success();
+    assert_eq!(
+        host.0.on_host(
+            "grep -s 8081 ~/.codex/config.toml ~/.claude/settings.json ~/.config/opencode/* || true"
+        ),
+        ""
+    );
+    host.0.on_host("rm -rf ~/.codex ~/.claude* ~/.config/opencode ~/.local/share/opencode ~/.lunaroute ~/.config/sinc/lunaroute.env /tmp/*.log");
 }
 
 /// The plan after the work is empty, costs one round trip whatever the tier, and at 50 ms is there within seconds: how
