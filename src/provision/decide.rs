@@ -58,7 +58,9 @@ fn compare(
             let wanted = Edit { gone: moves::gone(wanted, noted, host), ..wanted.clone() };
             edited(&wanted, there, content, host)
         }
-        (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
+        (Kind::Service(wanted), Fact::Service { enabled, active, ends }) => {
+            service(wanted, enabled, active, *ends)
+        }
         (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
         (Kind::Ufw(wanted), Fact::Ufw { state, rules, open }) => {
             firewall::decide(wanted, *state, rules, *open, host)
@@ -249,11 +251,12 @@ pub(super) fn service_call(wanted: &Service) -> Call {
     Call::new("service_up", [wanted.scope.name(), &wanted.unit, enabled, running])
 }
 
-fn service(wanted: &Service, enabled: &str, active: &str) -> Decision {
+fn service(wanted: &Service, enabled: &str, active: &str, ends: bool) -> Decision {
     let unit = &wanted.unit;
     let starts = !wanted.enabled || matches!(enabled, "enabled" | "static" | "alias");
     let runs = !wanted.running || active == "active";
     match (starts, runs) {
+        (true, true) if ends => change(format!("let {unit} run without a login"), service_call(wanted)),
         (true, true) => Decision::Satisfied(format!("{unit} runs")),
         (false, true) => change(format!("start {unit} at boot"), service_call(wanted)),
         (true, false) => change(format!("start {unit}"), service_call(wanted)),

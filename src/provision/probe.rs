@@ -102,6 +102,30 @@ mod tests {
         String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
     }
 
+    /// What a program that looks says, after these lines.
+    fn answer(lines: &str) -> String {
+        let (lib, probe) = (include_str!("host/lib.sh"), include_str!("host/probe.sh"));
+        let text = format!("set -- '' dev / none\n{lib}{probe}\n{lines}\n");
+        let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_service_that_would_end_with_the_login_is_seen_by_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let probe = |me: &str, scope: &str| {
+            let at = dir.path().display();
+            let stands_in =
+                "service_ctl() { case $2 in is-enabled) echo enabled ;; *) echo active ;; esac; }";
+            answer(&format!("{stands_in}\nme={me} user=dev lingering={at}\nprobe_service {scope} x.service"))
+        };
+        assert_eq!(probe("0", "user"), "enabled active ends\n");
+        assert_eq!(probe("0", "system"), "enabled active\n");
+        assert_eq!(probe("1000", "user"), "enabled active\n");
+        std::fs::write(dir.path().join("dev"), "").unwrap();
+        assert_eq!(probe("0", "user"), "enabled active\n");
+    }
+
     #[test]
     fn the_memory_that_is_free_is_read_with_the_swap() {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -244,7 +244,7 @@ mod tests {
             "home={0} state={0}/state run={0} me=1000 user=dev component=x\nPATH={0}/bin:$PATH\nset -eu\n",
             dir.display()
         );
-        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{FILES}{begin}{lines}");
+        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{FILES}{UNDO}{begin}{lines}");
         let cmd = Cmd::new("sh", "run functions").args(["-s"]).stdin(text).answers(&[0, 1]);
         String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
     }
@@ -276,6 +276,30 @@ mod tests {
         // The same one, put there by other means.
         put(".opencode/bin/agent", "1.2.3");
         assert!(install("1.2.3").ends_with("came\n"), "{}", install("1.2.3"));
+    }
+
+    #[test]
+    fn each_component_notes_the_lingering_that_it_needs_unless_it_is_a_persons_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let stands_in =
+            "lingering=$home/linger\nmkdir -p \"$lingering\"\nloginctl() { : >\"$lingering/$2\"; }\n";
+        let notes = |name: &str| {
+            let note = std::fs::read_to_string(dir.path().join("state/installed").join(name));
+            note.unwrap_or_default()
+        };
+        let run = |lines: &str| said(dir.path(), &format!("{stands_in}{lines}\necho done\n"));
+        for name in ["one", "two"] {
+            run(&format!("component={name}; let_linger dev"));
+            assert_eq!(notes(name), "as\tdev\nlinger\tdev\n");
+        }
+        run(": >\"$lingering/ann\"; component=three; let_linger ann");
+        assert_eq!(notes("three"), "");
+        // What goes over to another one is noted with that one, once.
+        for _ in 0..2 {
+            run("component=one; hand_over two linger dev apt git");
+        }
+        assert_eq!(notes("two"), "as\tdev\nlinger\tdev\napt\tgit\n");
+        assert_eq!(run("hand_over four linger dev"), "four is not there any more: run it again\n");
     }
 
     #[test]

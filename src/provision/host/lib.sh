@@ -28,6 +28,8 @@ me=$(id -u)
 state=/var/lib/sinc
 [ "$me" = 0 ] || state=$login_home/.local/state/sinc
 tab=$(printf '\t')
+# Whose services run without a login.
+lingering=/var/lib/systemd/linger
 private_dir() { (umask 077 && mkdir -p "$1"); }
 # PATHS: they and all that is below are on the disk
 sync_below() { find "$@" \( -type f -o -type d \) -exec sync {} +; }

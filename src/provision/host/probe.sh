@@ -225,16 +225,17 @@ probe_edit() {
 probe_service() {
   enabled=$(service_ctl "$1" is-enabled "$2" 2>/dev/null)
   active=$(service_ctl "$1" is-active "$2" 2>/dev/null)
-  echo "${enabled:-none} ${active:-none}"
+  echo "${enabled:-none} ${active:-none}$(ends_with_login "$1")"
 }
-
+# SCOPE: would it end with its user's login? For root to mend.
+ends_with_login() { [ "$me $1" != "0 user" ] || [ -e "$lingering/$user" ] || echo " ends"; }
 
 probe_user() {
   expand "$1"
   uid=$(id -u "$it" 2>/dev/null) || { echo "-" && return; }
   sudo=no linger=no keys=yes
   if [ "$it" = root ] || [ -e "/etc/sudoers.d/sinc-$it" ] || runuser -u "$it" -- sudo -n true 2>/dev/null; then sudo=yes; fi
-  if [ -e "/var/lib/systemd/linger/$it" ]; then linger=yes; fi
+  if [ -e "$lingering/$it" ]; then linger=yes; fi
   own=$(getent passwd "$it" | cut -d: -f6)/.ssh/authorized_keys
   if [ -s "$login_home/.ssh/authorized_keys" ]; then
     while IFS= read -r key; do

@@ -277,8 +277,7 @@ file_put() {
 # SCOPE UNIT ENABLED RUNNING
 service_up() {
   if [ "$1" = user ] && [ "$me" = 0 ]; then
-    [ -e "/var/lib/systemd/linger/$user" ] || record linger "$user"
-    loginctl enable-linger "$user"
+    let_linger "$user"
     uid=$(id -u "$user") tries=0
     # Its systemd is started by logind.
     until [ -S "/run/user/$uid/systemd/private" ]; do
@@ -327,10 +326,15 @@ user_make() {
     record_wrote "/etc/sudoers.d/sinc-$1" "$run/sudoers"
     put_whole "/etc/sudoers.d/sinc-$1" 440 root <"$run/sudoers"
   fi
-  if [ "$3" = yes ]; then
-    [ -e "/var/lib/systemd/linger/$1" ] || record linger "$1"
-    loginctl enable-linger "$1"
+  [ "$3" = no ] || let_linger "$1"
+}
+
+# USER: its services run without a login; each component that needs it notes it, unless it is a person's own
+let_linger() {
+  if [ ! -e "$lingering/$1" ] || cut -f1,2 "$state"/installed/* 2>/dev/null | grep -qxF -- "linger$tab$1"; then
+    record linger "$1"
   fi
+  loginctl enable-linger "$1"
 }
 
 # AS_USER APPLY CHECK UNDO SAYS
