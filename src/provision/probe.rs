@@ -127,6 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn packages_are_not_broken_while_a_package_manager_is_at_work() {
+        let probe = |holders: &str| {
+            // Each of the words is one answer; `-` is nobody.
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("holders"), holders.replace(' ', "\n") + "\n").unwrap();
+            answer(&format!(
+                "cd {}\npackage_lock_holder() {{ sed -n 1p holders | tr -d -; sed -i 1d holders; }}\n\
+                 dpkg() {{ echo 'half installed'; }}\nif packages_are_broken; then echo broken; fi",
+                dir.path().display()
+            ))
+        };
+        assert_eq!(probe("- -"), "broken\n");
+        assert_eq!(probe("812"), "");
+        assert_eq!(probe("- 812"), "");
+    }
+
+    #[test]
     fn the_memory_that_is_free_is_read_with_the_swap() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let probe = |text: &str| {

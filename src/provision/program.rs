@@ -244,7 +244,7 @@ mod tests {
             "home={0} state={0}/state run={0} me=1000 user=dev component=x\nPATH={0}/bin:$PATH\nset -eu\n",
             dir.display()
         );
-        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{FILES}{UNDO}{begin}{lines}");
+        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{PACKAGES}{FILES}{UNDO}{begin}{lines}");
         let cmd = Cmd::new("sh", "run functions").args(["-s"]).stdin(text).answers(&[0, 1]);
         String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
     }
@@ -300,6 +300,26 @@ mod tests {
         }
         assert_eq!(notes("two"), "as\tdev\nlinger\tdev\napt\tgit\n");
         assert_eq!(run("hand_over four linger dev"), "four is not there any more: run it again\n");
+    }
+
+    #[test]
+    fn mending_packages_waits_for_a_package_manager_that_is_at_work() {
+        let dir = tempfile::tempdir().unwrap();
+        // Whoever is waited for ends while it is.
+        let lines = "component=base\nemit() { echo \"$*\"; }\napt() { echo \"apt $*\"; }\n\
+            package_lock_holder() { [ -e \"$run/ended\" ] || echo $$; }\nsleep() { : >\"$run/ended\"; }\n\
+            dpkg() { [ -e \"$run/ended\" ] || echo 'too early'; }\ntimeout() { :; }\nls() { echo 0001; }\npackages_mend\n";
+        assert_eq!(
+            said(dir.path(), lines)
+                .lines()
+                .map(|line| line.replace(char::is_numeric, ""))
+                .collect::<Vec<_>>(),
+            [
+                "wait base the package manager is busy: sh (process )",
+                "an installation of packages was cut off before: dpkg --configure -a, apt-get -f install",
+                "apt -f install --no-remove",
+            ]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ host_facts() {
   echo "disk $(least_free)"
   free_memory
   for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
-  if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
+  if packages_are_broken; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if by_tailnet; then echo "by-tailnet"; fi
   own_vpn
@@ -36,6 +36,13 @@ host_facts() {
     # shellcheck disable=SC2094 # it only reads
     while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
   done
+}
+
+# Was an installation cut off? While one is at work it looks the same; it may begin, too, while this looks.
+packages_are_broken() {
+  [ -z "$(package_lock_holder)" ] || return 1
+  [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ] || return 1
+  [ -z "$(package_lock_holder)" ]
 }
 
 # Of the disks on which something goes, the one with the least free space: MB, and where it is. A home directory that is

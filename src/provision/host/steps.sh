@@ -28,7 +28,7 @@ wait_for_packages() {
     [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $who (process $holder)"
     sleep 1
   done
-  [ -e "$run/mended" ] || packages_mend
+  [ -e "$run/mended" ] || mend_now
   : >"$run/mended"
 }
 apt() {
