@@ -144,6 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn an_unpacked_download_without_a_whole_sum_is_as_if_it_were_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(".sinc-sha256");
+        let probe = || answer(&format!("probe_download '{}'", dir.path().display()));
+        assert_eq!(probe(), "-\n");
+        for text in ["", "\0\0\0\0", "\n", "0f0f\n"] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(probe(), "-\n", "{text:?}");
+        }
+        let sum = "0f".repeat(32) + "\n";
+        std::fs::write(&file, &sum).unwrap();
+        assert_eq!(probe(), sum);
+    }
+
+    #[test]
     fn the_memory_that_is_free_is_read_with_the_swap() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let probe = |text: &str| {

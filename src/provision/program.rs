@@ -323,6 +323,46 @@ mod tests {
     }
 
     #[test]
+    fn a_download_is_its_users_and_on_the_disk_before_it_is_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let is_there = |path: &str| dir.path().join(path).exists();
+        put("came/top/program", "new\n");
+        // What each of them is told, from the home directory on.
+        let stands_in = "fetch() { cp \"$home/$1\" \"$2\"; }\nas_user() { \"$@\"; }\nme=0\n\
+            told() { it=$1; shift; for word in \"$@\"; do case $word in \"$home\"/*) it=\"$it ${word#\"$home\"/}\" ;; esac; done; \
+            case $it in *state* | *download*) ;; *' '*) echo \"$it\" ;; esac; }\n\
+            chown() { told \"chown $1 $2\" \"$@\"; }\nsync() { told sync \"$@\"; command sync \"$@\"; }\n\
+            sync_below() { told 'sync below' \"$@\"; }\nmv() { told mv \"$@\"; command mv \"$@\"; }\n";
+        let run = |lines: &str| said(dir.path(), &format!("{stands_in}{lines}\n"));
+        let archive = "tar -cf \"$home/a.tar\" -C \"$home/came\" top\nsum=$(sha256sum <\"$home/a.tar\" | cut -d' ' -f1)\n";
+        let unpack = format!("{archive}download a.tar \"$sum\" \"$home/opt/it\" 1 0755\n");
+        let placed = "chown -hR dev: opt/it.sinc-new\nsync below opt/it.sinc-new\n";
+        assert_eq!(run(&unpack), format!("{placed}mv opt/it.sinc-new opt/it\nsync opt\n"));
+        put("opt/it/older", "");
+        let moved = "mv opt/it opt/it.sinc-old\nmv opt/it.sinc-new opt/it\nsync opt\n";
+        assert_eq!(run(&unpack), format!("{placed}{moved}"));
+        assert!(is_there("opt/it/program") && !is_there("opt/it/older") && !is_there("opt/it.sinc-old"));
+        let file = "sum=$(sha256sum <\"$home/came/top/program\" | cut -d' ' -f1)\n\
+            download came/top/program \"$sum\" \"$home/opt/file\" '' 0755\n";
+        let placed = placed.replace("opt/it", "opt/file");
+        for _ in 0..2 {
+            assert_eq!(run(file), format!("{placed}mv opt/file.sinc-new opt/file\nsync opt\n"));
+        }
+        // What a run that was cut off left: after the new one was in its place, and before.
+        put("opt/it.sinc-old/older", "");
+        run("downloads_tidy");
+        assert!(is_there("opt/it/program") && !is_there("opt/it.sinc-old"));
+        std::fs::rename(dir.path().join("opt/it"), dir.path().join("opt/it.sinc-old")).unwrap();
+        run("downloads_tidy");
+        assert!(is_there("opt/it/program") && !is_there("opt/it.sinc-old"));
+    }
+
+    #[test]
     fn keys_that_never_came_in_are_taken_out_of_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

@@ -193,11 +193,12 @@ probe_npm() {
   echo "${installed:--} ${runs:--}"
 }
 
-# The sum of a file; of a directory the one that it was made from.
+# The sum of a file; of a directory the one that it was made from. A power cut may have emptied the file that has it.
 probe_download() {
   expand "$1"
-  if [ -f "$it/.sinc-sha256" ]; then
-    cat "$it/.sinc-sha256"
+  if [ -d "$it" ]; then
+    made_from=$(grep -m 1 -xE '[0-9a-fA-F]{64}' "$it/.sinc-sha256" 2>/dev/null)
+    echo "${made_from:--}"
   elif [ -f "$it" ]; then
     sha256sum <"$it" | cut -d' ' -f1
   else
