@@ -164,7 +164,7 @@ fn download(wanted: &Download, there: Option<&str>, host: &HostFacts, mirrors: &
     if there.is_some_and(|there| pinned.is_none_or(|pinned| pinned == there)) {
         return Decision::Satisfied(format!("{destination} is there"));
     }
-    let (url, unpack) = (mirrors.address(url), wanted.unpack.map(|strip| strip.to_string()));
+    let (url, unpack) = (mirrors.address(&host.expand(url)), wanted.unpack.map(|strip| strip.to_string()));
     let unpack = unpack.as_deref().unwrap_or_default();
     match (pinned, &wanted.sums) {
         (Some(sum), _) => change(
@@ -172,7 +172,7 @@ fn download(wanted: &Download, there: Option<&str>, host: &HostFacts, mirrors: &
             Call::new("download", [&url, sum, &destination, unpack, &wanted.mode]),
         ),
         (None, Some(sums)) => {
-            let sums = mirrors.address(sums);
+            let sums = mirrors.address(&host.expand(sums));
             change(
                 format!("fetch {destination} from {url}, with the sum that {sums} has"),
                 Call::new("download_listed", [&url, &sums, &destination, unpack, &wanted.mode]),

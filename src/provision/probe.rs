@@ -66,7 +66,10 @@ fn commands_of(step: &Step) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use crate::process::{Cmd, Runner};
+    use crate::provision::facts::HostFacts;
 
     /// What `least_free` says where `df` says this; `me` is 0 for root.
     fn least_free(me: &str, home: &str, free: &[(&str, u64)]) -> String {
@@ -156,6 +159,40 @@ mod tests {
         let sum = "0f".repeat(32) + "\n";
         std::fs::write(&file, &sum).unwrap();
         assert_eq!(probe(), sum);
+    }
+
+    #[test]
+    fn the_names_in_a_path_are_the_same_as_those_of_the_plan() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        std::fs::write(dir.path().join("os"), "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n")
+            .unwrap();
+        let path = "{home}/{user}-{codename}-{arch}/{arch}";
+        let host = |arch: &str, codename: &str| HostFacts {
+            arch: arch.to_owned(),
+            codename: codename.to_owned(),
+            user: "dev".to_owned(),
+            home: home.to_owned(),
+            ..HostFacts::default()
+        };
+        let probe = |arch: &str, os: &str, call: &str| {
+            answer(&format!(
+                "uname() {{ echo {arch}; }}\nhome={home} user=dev os_release={home}/{os}\n{call}"
+            ))
+        };
+        for (arch, os, codename) in
+            [("x86_64", "os", "bookworm"), ("aarch64", "os", "bookworm"), ("riscv64", "none", "?")]
+        {
+            let expanded = host(arch, codename).expand(path);
+            assert_eq!(probe(arch, os, &format!("expand '{path}'; echo \"$it\"")), format!("{expanded}\n"));
+            // So it is there for the next look too.
+            std::fs::create_dir_all(Path::new(&expanded).parent().unwrap()).unwrap();
+            std::fs::write(&expanded, "").unwrap();
+            for kind in ["file", "download", "edit"] {
+                let said = probe(arch, os, &format!("probe_{kind} '{path}'"));
+                assert!(!said.starts_with('-'), "{kind}: {said}");
+            }
+        }
     }
 
     #[test]

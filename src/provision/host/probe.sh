@@ -1,10 +1,11 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # Looks, and changes nothing. One line for each fact.
 
+os_release=/etc/os-release
 host_facts() {
   (
     # shellcheck source=/dev/null
-    . /etc/os-release
+    . "$os_release"
     echo "os ${ID:-?} ${VERSION_ID:-?} ${VERSION_CODENAME:-?}"
     echo "os-name ${PRETTY_NAME:-?}"
   ) 2>/dev/null || echo "os ? ? ?"
@@ -163,13 +164,22 @@ probe() {
   echo "$head $enough $kind $said"
 }
 
-# {user} and the like in a word; sets $it.
+# {user} and the like in a word, as the plan names them; sets $it.
 expand() {
   it=$1
+  case $it in
+  *'{codename}'* | *'{arch}'*)
+    # shellcheck source=/dev/null
+    codename=$(. "$os_release" 2>/dev/null && echo "${VERSION_CODENAME:-?}") || codename='?'
+    case $(uname -m) in x86_64) arch=x86-64 ;; aarch64) arch=arm64 ;; *) arch='?' ;; esac
+    ;;
+  esac
   while :; do
     case $it in
     *'{user}'*) it="${it%%'{user}'*}$user${it#*'{user}'}" ;;
     *'{home}'*) it="${it%%'{home}'*}$home${it#*'{home}'}" ;;
+    *'{codename}'*) it="${it%%'{codename}'*}$codename${it#*'{codename}'}" ;;
+    *'{arch}'*) it="${it%%'{arch}'*}$arch${it#*'{arch}'}" ;;
     *) break ;;
     esac
   done
