@@ -363,6 +363,37 @@ mod tests {
     }
 
     #[test]
+    fn what_root_puts_there_with_npm_is_noted_whatever_lies_in_the_home_directory() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put(
+            "bin/npm",
+            "#!/bin/sh\nat=${0%/*}/../global\n[ \"$1\" = prefix ] && echo \"$at\" && exit\n\
+            mkdir -p \"$at/lib/node_modules/agent\" && echo '{}' >\"$at/lib/node_modules/agent/package.json\"\n",
+        );
+        put(".local/lib/node_modules/agent/package.json", "{\n  \"version\": \"0.9.1\"\n}\n");
+        put(".local/bin/agent", "#!/bin/sh\necho 0.9.1\n");
+        let install = || said(dir.path(), "me=0\nnpm_install agent 1.2.3 no agent\n");
+        let told = install();
+        assert!(
+            told.ends_with("/.local/bin/agent, which is 0.9.1, is found first: remove it, or update it\n"),
+            "{told}"
+        );
+        let noted = dir.path().join("state/installed/x");
+        assert_eq!(std::fs::read_to_string(&noted).unwrap(), "as\tdev\nnpm\tagent\n");
+        // What is there already where it goes is a person's.
+        std::fs::remove_file(&noted).unwrap();
+        install();
+        assert!(!noted.exists());
+    }
+
+    #[test]
     fn keys_that_never_came_in_are_taken_out_of_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

@@ -148,9 +148,10 @@ npm_prefix() {
     case $1 in node | npm) echo /usr/local ;; esac
   fi
 }
-# PACKAGE: is it there where it goes?
+# PACKAGE: is it there where it goes? What lies elsewhere is somebody else's; without npm that is not told apart.
 npm_is_there() {
   below=$(npm_prefix "$1")
+  [ -n "$below" ] || below=$(npm prefix -g 2>/dev/null) || below=
   if [ -n "$below" ]; then [ -e "$below/lib/node_modules/$1/package.json" ]; else [ -n "$(npm_version "$1")" ]; fi
 }
 npm_version() {
