@@ -56,9 +56,11 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
         return Ok(0);
     }
+    let asks = |name: &str, package: &str| catalog.get(name).is_some_and(|it| it.asks_for(package));
+    let mut noted = facts.records.clone();
     let back = |name: String| Back {
         user: facts.records.user(&name).map(str::to_owned),
-        undo: facts.records.undo(&name),
+        undo: noted.take_back(&name, &asks),
         unreadable: facts.records.is_unreadable(&name),
         name,
     };

@@ -50,7 +50,9 @@ pub(super) fn parse_fact(kind: &str, said: &[&str]) -> Option<Fact> {
             let sha256 = hex::encode(Sha256::digest(&content));
             Fact::Edit(FileFact::File { sha256, mode: owned(mode), owner: owned(owner) }, content)
         }
-        ("service", [enabled, active]) => Fact::Service { enabled: owned(enabled), active: owned(active) },
+        ("service", [enabled, active, ends @ ..]) if matches!(ends, [] | ["ends"]) => {
+            Fact::Service { enabled: owned(enabled), active: owned(active), ends: !ends.is_empty() }
+        }
         ("user", ["-"]) => Fact::User(None),
         ("user", [_uid, sudo, linger, keys]) => {
             Fact::User(Some(UserFact { sudo: yes(sudo)?, linger: yes(linger)?, keys: yes(keys)? }))

@@ -300,6 +300,15 @@ impl Component {
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         self.about.needs.iter().map(|need| need.get_ref().as_str())
     }
+
+    /// Does one of its steps ask for this package of apt?
+    #[must_use]
+    pub fn asks_for(&self, package: &str) -> bool {
+        self.steps.iter().any(|step| match &step.kind {
+            Kind::Apt(apt) => apt.packages.iter().any(|it| it == package),
+            _ => false,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ fn compare(
             let wanted = Edit { gone: moves::gone(wanted, noted, host), ..wanted.clone() };
             edited(&wanted, there, content, host)
         }
-        (Kind::Service(wanted), Fact::Service { enabled, active }) => service(wanted, enabled, active),
+        (Kind::Service(wanted), Fact::Service { enabled, active, ends }) => {
+            service(wanted, enabled, active, *ends)
+        }
         (Kind::User(wanted), Fact::User(there)) => user(wanted, there.as_ref(), host),
         (Kind::Ufw(wanted), Fact::Ufw { state, rules, open }) => {
             firewall::decide(wanted, *state, rules, *open, host)
@@ -162,7 +164,7 @@ fn download(wanted: &Download, there: Option<&str>, host: &HostFacts, mirrors: &
     if there.is_some_and(|there| pinned.is_none_or(|pinned| pinned == there)) {
         return Decision::Satisfied(format!("{destination} is there"));
     }
-    let (url, unpack) = (mirrors.address(url), wanted.unpack.map(|strip| strip.to_string()));
+    let (url, unpack) = (mirrors.address(&host.expand(url)), wanted.unpack.map(|strip| strip.to_string()));
     let unpack = unpack.as_deref().unwrap_or_default();
     match (pinned, &wanted.sums) {
         (Some(sum), _) => change(
@@ -170,7 +172,7 @@ fn download(wanted: &Download, there: Option<&str>, host: &HostFacts, mirrors: &
             Call::new("download", [&url, sum, &destination, unpack, &wanted.mode]),
         ),
         (None, Some(sums)) => {
-            let sums = mirrors.address(sums);
+            let sums = mirrors.address(&host.expand(sums));
             change(
                 format!("fetch {destination} from {url}, with the sum that {sums} has"),
                 Call::new("download_listed", [&url, &sums, &destination, unpack, &wanted.mode]),
@@ -249,11 +251,12 @@ pub(super) fn service_call(wanted: &Service) -> Call {
     Call::new("service_up", [wanted.scope.name(), &wanted.unit, enabled, running])
 }
 
-fn service(wanted: &Service, enabled: &str, active: &str) -> Decision {
+fn service(wanted: &Service, enabled: &str, active: &str, ends: bool) -> Decision {
     let unit = &wanted.unit;
     let starts = !wanted.enabled || matches!(enabled, "enabled" | "static" | "alias");
     let runs = !wanted.running || active == "active";
     match (starts, runs) {
+        (true, true) if ends => change(format!("let {unit} run without a login"), service_call(wanted)),
         (true, true) => Decision::Satisfied(format!("{unit} runs")),
         (false, true) => change(format!("start {unit} at boot"), service_call(wanted)),
         (true, false) => change(format!("start {unit}"), service_call(wanted)),

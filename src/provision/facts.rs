@@ -168,6 +168,8 @@ pub enum Fact {
         enabled: String,
         /// `active`, `inactive`, …
         active: String,
+        /// It ends with its user's login.
+        ends: bool,
     },
     /// A user.
     User(Option<UserFact>),

@@ -175,6 +175,9 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
         if let (Kind::Shell(shell), Decision::Satisfied(_), true) = (&step.kind, &decision, service_changes) {
             decision = change(format!("see that {}", shell.says), shell_call(shell));
         }
+        if let (Some(why), Decision::Change(_)) = (of_another(component, step, facts), &decision) {
+            decision = Decision::Blocked(why);
+        }
         match &decision {
             Decision::Change(_) if needs_root(step, host) && !host.rights.is_root() => {
                 plan.blocked.get_or_insert("it needs root's rights on the host".to_owned());
@@ -219,6 +222,19 @@ fn too_little_memory(step: &Step, host: &HostFacts) -> Option<String> {
     Some(format!(
         "it takes {needed} MB of memory for some minutes, and the host has {free} MB free with its swap: with {lacks} MB more of swap it will do"
     ))
+}
+
+/// Why this step would mix what is this user's with what is there for another one: both would be taken back for that one.
+fn of_another(component: &Component, step: &Step, facts: &Facts) -> Option<String> {
+    let name = &component.name;
+    let user = facts.records.user(name).filter(|&user| user != facts.host.user)?;
+    // npm's packages are for all where there is more than one user.
+    let of_user = !needs_root(step, &facts.host) && !matches!(step.kind, Kind::Npm(_));
+    of_user.then(|| {
+        format!(
+            "it was put here for {user}, and can be there for one user alone: `sinc uninstall {name}` first"
+        )
+    })
 }
 
 /// What must be left on a disk, MB.

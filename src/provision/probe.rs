@@ -66,7 +66,10 @@ fn commands_of(step: &Step) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use crate::process::{Cmd, Runner};
+    use crate::provision::facts::HostFacts;
 
     /// What `least_free` says where `df` says this; `me` is 0 for root.
     fn least_free(me: &str, home: &str, free: &[(&str, u64)]) -> String {
@@ -100,6 +103,96 @@ mod tests {
         let text = format!("{}\n{before}\n{name}\n", &probe[..probe.find("\nanswers=").unwrap()]);
         let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
         String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    /// What a program that looks says, after these lines.
+    fn answer(lines: &str) -> String {
+        let (lib, probe) = (include_str!("host/lib.sh"), include_str!("host/probe.sh"));
+        let text = format!("set -- '' dev / none\n{lib}{probe}\n{lines}\n");
+        let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+        String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_service_that_would_end_with_the_login_is_seen_by_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let probe = |me: &str, scope: &str| {
+            let at = dir.path().display();
+            let stands_in =
+                "service_ctl() { case $2 in is-enabled) echo enabled ;; *) echo active ;; esac; }";
+            answer(&format!("{stands_in}\nme={me} user=dev lingering={at}\nprobe_service {scope} x.service"))
+        };
+        assert_eq!(probe("0", "user"), "enabled active ends\n");
+        assert_eq!(probe("0", "system"), "enabled active\n");
+        assert_eq!(probe("1000", "user"), "enabled active\n");
+        std::fs::write(dir.path().join("dev"), "").unwrap();
+        assert_eq!(probe("0", "user"), "enabled active\n");
+    }
+
+    #[test]
+    fn packages_are_not_broken_while_a_package_manager_is_at_work() {
+        let probe = |holders: &str| {
+            // Each of the words is one answer; `-` is nobody.
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("holders"), holders.replace(' ', "\n") + "\n").unwrap();
+            answer(&format!(
+                "cd {}\npackage_lock_holder() {{ sed -n 1p holders | tr -d -; sed -i 1d holders; }}\n\
+                 dpkg() {{ echo 'half installed'; }}\nif packages_are_broken; then echo broken; fi",
+                dir.path().display()
+            ))
+        };
+        assert_eq!(probe("- -"), "broken\n");
+        assert_eq!(probe("812"), "");
+        assert_eq!(probe("- 812"), "");
+    }
+
+    #[test]
+    fn an_unpacked_download_without_a_whole_sum_is_as_if_it_were_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(".sinc-sha256");
+        let probe = || answer(&format!("probe_download '{}'", dir.path().display()));
+        assert_eq!(probe(), "-\n");
+        for text in ["", "\0\0\0\0", "\n", "0f0f\n"] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(probe(), "-\n", "{text:?}");
+        }
+        let sum = "0f".repeat(32) + "\n";
+        std::fs::write(&file, &sum).unwrap();
+        assert_eq!(probe(), sum);
+    }
+
+    #[test]
+    fn the_names_in_a_path_are_the_same_as_those_of_the_plan() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        std::fs::write(dir.path().join("os"), "ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n")
+            .unwrap();
+        let path = "{home}/{user}-{codename}-{arch}/{arch}";
+        let host = |arch: &str, codename: &str| HostFacts {
+            arch: arch.to_owned(),
+            codename: codename.to_owned(),
+            user: "dev".to_owned(),
+            home: home.to_owned(),
+            ..HostFacts::default()
+        };
+        let probe = |arch: &str, os: &str, call: &str| {
+            answer(&format!(
+                "uname() {{ echo {arch}; }}\nhome={home} user=dev os_release={home}/{os}\n{call}"
+            ))
+        };
+        for (arch, os, codename) in
+            [("x86_64", "os", "bookworm"), ("aarch64", "os", "bookworm"), ("riscv64", "none", "?")]
+        {
+            let expanded = host(arch, codename).expand(path);
+            assert_eq!(probe(arch, os, &format!("expand '{path}'; echo \"$it\"")), format!("{expanded}\n"));
+            // So it is there for the next look too.
+            std::fs::create_dir_all(Path::new(&expanded).parent().unwrap()).unwrap();
+            std::fs::write(&expanded, "").unwrap();
+            for kind in ["file", "download", "edit"] {
+                let said = probe(arch, os, &format!("probe_{kind} '{path}'"));
+                assert!(!said.starts_with('-'), "{kind}: {said}");
+            }
+        }
     }
 
     #[test]

@@ -244,7 +244,7 @@ mod tests {
             "home={0} state={0}/state run={0} me=1000 user=dev component=x\nPATH={0}/bin:$PATH\nset -eu\n",
             dir.display()
         );
-        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{FILES}{begin}{lines}");
+        let text = format!("set -- '' dev / none\n{LIB}{STEPS}{PACKAGES}{FILES}{UNDO}{begin}{lines}");
         let cmd = Cmd::new("sh", "run functions").args(["-s"]).stdin(text).answers(&[0, 1]);
         String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
     }
@@ -276,6 +276,121 @@ mod tests {
         // The same one, put there by other means.
         put(".opencode/bin/agent", "1.2.3");
         assert!(install("1.2.3").ends_with("came\n"), "{}", install("1.2.3"));
+    }
+
+    #[test]
+    fn each_component_notes_the_lingering_that_it_needs_unless_it_is_a_persons_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let stands_in =
+            "lingering=$home/linger\nmkdir -p \"$lingering\"\nloginctl() { : >\"$lingering/$2\"; }\n";
+        let notes = |name: &str| {
+            let note = std::fs::read_to_string(dir.path().join("state/installed").join(name));
+            note.unwrap_or_default()
+        };
+        let run = |lines: &str| said(dir.path(), &format!("{stands_in}{lines}\necho done\n"));
+        for name in ["one", "two"] {
+            run(&format!("component={name}; let_linger dev"));
+            assert_eq!(notes(name), "as\tdev\nlinger\tdev\n");
+        }
+        run(": >\"$lingering/ann\"; component=three; let_linger ann");
+        assert_eq!(notes("three"), "");
+        // What goes over to another one is noted with that one, once.
+        for _ in 0..2 {
+            run("component=one; hand_over two linger dev apt git");
+        }
+        assert_eq!(notes("two"), "as\tdev\nlinger\tdev\napt\tgit\n");
+        assert_eq!(run("hand_over four linger dev"), "four is not there any more: run it again\n");
+    }
+
+    #[test]
+    fn mending_packages_waits_for_a_package_manager_that_is_at_work() {
+        let dir = tempfile::tempdir().unwrap();
+        // Whoever is waited for ends while it is.
+        let lines = "component=base\nemit() { echo \"$*\"; }\napt() { echo \"apt $*\"; }\n\
+            package_lock_holder() { [ -e \"$run/ended\" ] || echo $$; }\nsleep() { : >\"$run/ended\"; }\n\
+            dpkg() { [ -e \"$run/ended\" ] || echo 'too early'; }\ntimeout() { :; }\nls() { echo 0001; }\npackages_mend\n";
+        assert_eq!(
+            said(dir.path(), lines)
+                .lines()
+                .map(|line| line.replace(char::is_numeric, ""))
+                .collect::<Vec<_>>(),
+            [
+                "wait base the package manager is busy: sh (process )",
+                "an installation of packages was cut off before: dpkg --configure -a, apt-get -f install",
+                "apt -f install --no-remove",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_download_is_its_users_and_on_the_disk_before_it_is_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let is_there = |path: &str| dir.path().join(path).exists();
+        put("came/top/program", "new\n");
+        // What each of them is told, from the home directory on.
+        let stands_in = "fetch() { cp \"$home/$1\" \"$2\"; }\nas_user() { \"$@\"; }\nme=0\n\
+            told() { it=$1; shift; for word in \"$@\"; do case $word in \"$home\"/*) it=\"$it ${word#\"$home\"/}\" ;; esac; done; \
+            case $it in *state* | *download*) ;; *' '*) echo \"$it\" ;; esac; }\n\
+            chown() { told \"chown $1 $2\" \"$@\"; }\nsync() { told sync \"$@\"; command sync \"$@\"; }\n\
+            sync_below() { told 'sync below' \"$@\"; }\nmv() { told mv \"$@\"; command mv \"$@\"; }\n";
+        let run = |lines: &str| said(dir.path(), &format!("{stands_in}{lines}\n"));
+        let archive = "tar -cf \"$home/a.tar\" -C \"$home/came\" top\nsum=$(sha256sum <\"$home/a.tar\" | cut -d' ' -f1)\n";
+        let unpack = format!("{archive}download a.tar \"$sum\" \"$home/opt/it\" 1 0755\n");
+        let placed = "chown -hR dev: opt/it.sinc-new\nsync below opt/it.sinc-new\n";
+        assert_eq!(run(&unpack), format!("{placed}mv opt/it.sinc-new opt/it\nsync opt\n"));
+        put("opt/it/older", "");
+        let moved = "mv opt/it opt/it.sinc-old\nmv opt/it.sinc-new opt/it\nsync opt\n";
+        assert_eq!(run(&unpack), format!("{placed}{moved}"));
+        assert!(is_there("opt/it/program") && !is_there("opt/it/older") && !is_there("opt/it.sinc-old"));
+        let file = "sum=$(sha256sum <\"$home/came/top/program\" | cut -d' ' -f1)\n\
+            download came/top/program \"$sum\" \"$home/opt/file\" '' 0755\n";
+        let placed = placed.replace("opt/it", "opt/file");
+        for _ in 0..2 {
+            assert_eq!(run(file), format!("{placed}mv opt/file.sinc-new opt/file\nsync opt\n"));
+        }
+        // What a run that was cut off left: after the new one was in its place, and before.
+        put("opt/it.sinc-old/older", "");
+        run("downloads_tidy");
+        assert!(is_there("opt/it/program") && !is_there("opt/it.sinc-old"));
+        std::fs::rename(dir.path().join("opt/it"), dir.path().join("opt/it.sinc-old")).unwrap();
+        run("downloads_tidy");
+        assert!(is_there("opt/it/program") && !is_there("opt/it.sinc-old"));
+    }
+
+    #[test]
+    fn what_root_puts_there_with_npm_is_noted_whatever_lies_in_the_home_directory() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put(
+            "bin/npm",
+            "#!/bin/sh\nat=${0%/*}/../global\n[ \"$1\" = prefix ] && echo \"$at\" && exit\n\
+            mkdir -p \"$at/lib/node_modules/agent\" && echo '{}' >\"$at/lib/node_modules/agent/package.json\"\n",
+        );
+        put(".local/lib/node_modules/agent/package.json", "{\n  \"version\": \"0.9.1\"\n}\n");
+        put(".local/bin/agent", "#!/bin/sh\necho 0.9.1\n");
+        let install = || said(dir.path(), "me=0\nnpm_install agent 1.2.3 no agent\n");
+        let told = install();
+        assert!(
+            told.ends_with("/.local/bin/agent, which is 0.9.1, is found first: remove it, or update it\n"),
+            "{told}"
+        );
+        let noted = dir.path().join("state/installed/x");
+        assert_eq!(std::fs::read_to_string(&noted).unwrap(), "as\tdev\nnpm\tagent\n");
+        // What is there already where it goes is a person's.
+        std::fs::remove_file(&noted).unwrap();
+        install();
+        assert!(!noted.exists());
     }
 
     #[test]

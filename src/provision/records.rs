@@ -111,7 +111,62 @@ impl Records {
         self.components.get(component).is_some_and(|it| it.unreadable)
     }
 
-    /// How a component is taken back: the last thing first, packages in one go at the end.
+    /// How a component is taken back, which is not noted here any more then. What another one needs too goes over to that
+    /// one, so that it goes with the last of them. `asks`: does a component ask for a package?
+    pub fn take_back(&mut self, name: &str, asks: &dyn Fn(&str, &str) -> bool) -> Vec<Undo> {
+        let lines = self.lines(name).to_vec();
+        let others: Vec<String> = self.components().filter(|it| *it != name).map(str::to_owned).collect();
+        let (mut own, mut left) = (Vec::new(), BTreeMap::<String, Vec<Vec<String>>>::new());
+        for line in &lines {
+            let package = line[0].starts_with("apt");
+            let needs = |it: &&String| self.needs(it, line) || (package && asks(it, &line[1]));
+            match others.iter().find(needs) {
+                Some(other) => left.entry(other.clone()).or_default().push(line.clone()),
+                None => own.push(line.clone()),
+            }
+        }
+        let mut undo = Vec::new();
+        for (other, mut lines) in left {
+            let Some(there) = self.components.get_mut(&other) else { continue };
+            lines.retain(|line| !there.lines.contains(line));
+            if lines.is_empty() {
+                continue;
+            }
+            let names: Vec<String> = lines.iter().map(|line| shared_name(line)).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let what = format!("leave {} to {other}", several(&names));
+            // What came along is tried now, and what cannot go yet goes then.
+            if lines.iter().any(|line| line[0] == "apt") {
+                lines.extend(own.iter().filter(|line| line[0] == "apt-with").cloned());
+            }
+            there.lines.extend(lines.iter().cloned());
+            let words = std::iter::once(other).chain(lines.into_iter().flatten());
+            undo.push(Undo { what, call: Call::new("hand_over", words) });
+        }
+        if let Some(component) = self.components.get_mut(name) {
+            component.lines = own;
+        }
+        undo.extend(self.undo(name));
+        self.components.remove(name);
+        undo
+    }
+
+    /// Has this component noted that it needs what this line is about?
+    fn needs(&self, name: &str, line: &[String]) -> bool {
+        let is = |it: &Vec<String>, kind: &str| it[0].starts_with(kind) && it[1] == line[1];
+        let any = |fits: &dyn Fn(&Vec<String>) -> bool| self.lines(name).iter().any(fits);
+        match line[0].as_str() {
+            "linger" => {
+                let of_user = self.user(name) == Some(&line[1]);
+                any(&|it| is(it, "linger") || (of_user && it[0] == "service" && it[1] == "user"))
+            }
+            "apt" | "apt-with" => any(&|it| is(it, "apt")),
+            _ => false,
+        }
+    }
+
+    /// How a component is taken back: the last thing first, lingering when its services are down, packages in one go at the
+    /// end.
     #[must_use]
     pub fn undo(&self, component: &str) -> Vec<Undo> {
         let Some(Component { lines, .. }) = self.components.get(component) else { return Vec::new() };
@@ -121,6 +176,7 @@ impl Records {
         };
         let (asked, along) = (of("apt"), of("apt-with"));
         let mut all: Vec<Undo> = lines.iter().rev().filter_map(|fields| undo_one(fields, lines)).collect();
+        all.sort_by_key(|undo| undo.call.function == "undo_linger");
         if !asked.is_empty() || !along.is_empty() {
             let packages = [asked.as_slice(), &along].concat();
             let what = match packages.as_slice() {
@@ -140,6 +196,14 @@ fn is_known(fields: &[&str]) -> bool {
     matches!(fields, ["apt" | "apt-with", package] if !package.is_empty())
         || matches!(fields, ["wrote", path, _] if !path.is_empty())
         || undo_one(&owned, &[]).is_some()
+}
+
+/// What is left to another component, in a sentence.
+fn shared_name(line: &[String]) -> String {
+    match line[0].as_str() {
+        "linger" => format!("{}'s services without a login", line[1]),
+        _ => line[1].clone(),
+    }
 }
 
 /// How one thing is taken back; `all` are the lines of its component.
@@ -246,6 +310,88 @@ mod tests {
         assert_eq!(records.user("et"), Some("ann"));
         assert_eq!(records.unreadable(), [""; 0]);
         assert!(records.undo("base").is_empty());
+    }
+
+    /// What is noted, and what `take_back` makes of it for these components, one after the other.
+    fn taken_back(lines: &[&str], order: &[&str]) -> Vec<Vec<String>> {
+        let mut records = Records::default();
+        lines.iter().for_each(|line| records.add(line));
+        let asks = |name: &str, package: &str| (name, package) == ("base", "git");
+        let mut back = |name: &&str| -> Vec<String> {
+            records
+                .take_back(name, &asks)
+                .iter()
+                .map(|undo| format!("{}: {}", undo.what, undo.call))
+                .collect()
+        };
+        order.iter().map(&mut back).collect()
+    }
+
+    #[test]
+    fn lingering_goes_with_the_last_component_of_its_user_that_needs_it() {
+        let stops = |unit: &str| {
+            let what = format!("let {unit} be disabled and inactive, as before");
+            format!("{what}: undo_service user {unit} disabled inactive")
+        };
+        let ends = "end dev's services at its logout: undo_linger dev";
+        // As it was noted when only the first one did.
+        let lines = [
+            "one as\tdev",
+            "one linger\tdev",
+            "one service\tuser\tone.service\tdisabled\tinactive",
+            "two as\tdev",
+            "two service\tuser\ttwo.service\tdisabled\tinactive",
+            "anns as\tann",
+            "anns service\tuser\tanns.service\tdisabled\tinactive",
+            "systems as\tdev",
+            "systems service\tsystem\tx.service\tdisabled\tinactive",
+        ];
+        let left = "leave dev's services without a login to two: hand_over two linger dev".to_owned();
+        assert_eq!(
+            taken_back(&lines, &["one", "two"]),
+            [vec![left, stops("one.service")], vec![stops("two.service"), ends.to_owned()]]
+        );
+        assert_eq!(
+            taken_back(&lines, &["two", "one"]),
+            [vec![stops("two.service")], vec![stops("one.service"), ends.to_owned()]]
+        );
+        // As each one notes it, and as it is handed over.
+        let lines = [lines.as_slice(), &["two linger\tdev"]].concat();
+        for order in [["one", "two"], ["two", "one"]] {
+            let (first, last) = (format!("{}.service", order[0]), format!("{}.service", order[1]));
+            assert_eq!(
+                taken_back(&lines, &order),
+                [vec![stops(&first)], vec![stops(&last), ends.to_owned()]]
+            );
+        }
+    }
+
+    #[test]
+    fn a_package_that_another_component_asks_for_too_stays_with_it() {
+        let lines = [
+            "et apt\tgit",
+            "et apt\tcurl",
+            "et apt\tet",
+            "et apt-with\tlibx",
+            "base as\tdev",
+            "base apt\tcurl",
+            "mine wrote\t/x\t1",
+        ];
+        assert_eq!(
+            taken_back(&lines, &["et", "base"]),
+            [
+                vec![
+                    "leave git to base: hand_over base apt git apt-with libx",
+                    "remove et and libx: undo_apt et -- libx"
+                ],
+                vec!["remove curl, git and libx: undo_apt curl git -- libx"],
+            ]
+        );
+        // It is not there: nothing is noted of it.
+        assert_eq!(
+            taken_back(&lines[..4], &["et"]),
+            [["remove git, curl, et and libx: undo_apt git curl et -- libx"]]
+        );
     }
 
     #[test]

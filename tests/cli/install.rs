@@ -419,14 +419,14 @@ fn an_answer_that_is_not_understood_stops_it() {
 #[test]
 fn what_was_put_there_is_shown_and_taken_back() {
     let records = "record base apt\tripgrep\nrecord base shell\tno\t74727565\tthe host's language is one with UTF-8\n\
-        record node apt\tnodejs\nrecord node npm\tnode\nrecord ufw ufw\tallow\t22/tcp\nrecord ufw ufw-on\n";
+        record node apt\tgit\nrecord node apt\tnodejs\nrecord node npm\tnode\nrecord ufw ufw\tallow\t22/tcp\nrecord ufw ufw-on\n";
     let head: String = facts("debian-12-fresh")
         .lines()
         .filter(|line| !line.starts_with("fact"))
         .map(|line| format!("{line}\n"))
         .collect();
     let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 900\nstart ufw 1\nok ufw 1 100\nstart ufw 2\nok ufw 2 1\n\
-        start node 0\nok node 0 900\nstart node 1\nok node 1 100\nstart node 2\nok node 2 1\nend\n";
+        start node 0\nok node 0 900\nstart node 1\nok node 1 100\nstart node 2\nok node 2 9\nstart node 3\nok node 3 1\nend\n";
     let left: String =
         records.lines().filter(|line| line.contains("record base")).map(|line| format!("{line}\n")).collect();
     let (sandbox, _fakes) = host(&format!("{head}{records}"), events, &format!("{head}{left}"));

@@ -28,6 +28,8 @@ me=$(id -u)
 state=/var/lib/sinc
 [ "$me" = 0 ] || state=$login_home/.local/state/sinc
 tab=$(printf '\t')
+# Whose services run without a login.
+lingering=/var/lib/systemd/linger
 private_dir() { (umask 077 && mkdir -p "$1"); }
 # PATHS: they and all that is below are on the disk
 sync_below() { find "$@" \( -type f -o -type d \) -exec sync {} +; }
@@ -149,9 +151,10 @@ npm_prefix() {
     case $1 in node | npm) echo /usr/local ;; esac
   fi
 }
-# PACKAGE: is it there where it goes?
+# PACKAGE: is it there where it goes? What lies elsewhere is somebody else's; without npm that is not told apart.
 npm_is_there() {
   below=$(npm_prefix "$1")
+  [ -n "$below" ] || below=$(npm prefix -g 2>/dev/null) || below=
   if [ -n "$below" ]; then [ -e "$below/lib/node_modules/$1/package.json" ]; else [ -n "$(npm_version "$1")" ]; fi
 }
 npm_version() {

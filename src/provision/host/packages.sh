@@ -1,8 +1,10 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # Packages: what an installation that was cut off left behind, what one would bring along, what may go again.
 
+# Its own step: what may be at work is waited for, as in all that is done with packages.
+packages_mend() { wait_for_packages; }
 # What dpkg was cut off in is finished; what is not there of what a package needs comes too, and nothing goes for it.
-packages_mend() {
+mend_now() {
   if [ -z "$(ls /var/lib/dpkg/updates)" ] && [ -z "$(dpkg --audit)" ] && apt-get -q check >/dev/null 2>&1; then return 0; fi
   echo "an installation of packages was cut off before: dpkg --configure -a, apt-get -f install"
   timeout 1800 dpkg --configure -a --force-confdef --force-confold || true

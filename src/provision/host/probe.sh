@@ -1,10 +1,11 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # Looks, and changes nothing. One line for each fact.
 
+os_release=/etc/os-release
 host_facts() {
   (
     # shellcheck source=/dev/null
-    . /etc/os-release
+    . "$os_release"
     echo "os ${ID:-?} ${VERSION_ID:-?} ${VERSION_CODENAME:-?}"
     echo "os-name ${PRETTY_NAME:-?}"
   ) 2>/dev/null || echo "os ? ? ?"
@@ -19,7 +20,7 @@ host_facts() {
   echo "disk $(least_free)"
   free_memory
   for tool in apt-get dpkg-query flock; do command -v "$tool" >/dev/null || echo "lacks $tool"; done
-  if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
+  if packages_are_broken; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if by_tailnet; then echo "by-tailnet"; fi
   own_vpn
@@ -36,6 +37,13 @@ host_facts() {
     # shellcheck disable=SC2094 # it only reads
     while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
   done
+}
+
+# Was an installation cut off? While one is at work it looks the same; it may begin, too, while this looks.
+packages_are_broken() {
+  [ -z "$(package_lock_holder)" ] || return 1
+  [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ] || return 1
+  [ -z "$(package_lock_holder)" ]
 }
 
 # Of the disks on which something goes, the one with the least free space: MB, and where it is. A home directory that is
@@ -156,13 +164,22 @@ probe() {
   echo "$head $enough $kind $said"
 }
 
-# {user} and the like in a word; sets $it.
+# {user} and the like in a word, as the plan names them; sets $it.
 expand() {
   it=$1
+  case $it in
+  *'{codename}'* | *'{arch}'*)
+    # shellcheck source=/dev/null
+    codename=$(. "$os_release" 2>/dev/null && echo "${VERSION_CODENAME:-?}") || codename='?'
+    case $(uname -m) in x86_64) arch=x86-64 ;; aarch64) arch=arm64 ;; *) arch='?' ;; esac
+    ;;
+  esac
   while :; do
     case $it in
     *'{user}'*) it="${it%%'{user}'*}$user${it#*'{user}'}" ;;
     *'{home}'*) it="${it%%'{home}'*}$home${it#*'{home}'}" ;;
+    *'{codename}'*) it="${it%%'{codename}'*}$codename${it#*'{codename}'}" ;;
+    *'{arch}'*) it="${it%%'{arch}'*}$arch${it#*'{arch}'}" ;;
     *) break ;;
     esac
   done
@@ -186,11 +203,12 @@ probe_npm() {
   echo "${installed:--} ${runs:--}"
 }
 
-# The sum of a file; of a directory the one that it was made from.
+# The sum of a file; of a directory the one that it was made from. A power cut may have emptied the file that has it.
 probe_download() {
   expand "$1"
-  if [ -f "$it/.sinc-sha256" ]; then
-    cat "$it/.sinc-sha256"
+  if [ -d "$it" ]; then
+    made_from=$(grep -m 1 -xE '[0-9a-fA-F]{64}' "$it/.sinc-sha256" 2>/dev/null)
+    echo "${made_from:--}"
   elif [ -f "$it" ]; then
     sha256sum <"$it" | cut -d' ' -f1
   else
@@ -225,16 +243,17 @@ probe_edit() {
 probe_service() {
   enabled=$(service_ctl "$1" is-enabled "$2" 2>/dev/null)
   active=$(service_ctl "$1" is-active "$2" 2>/dev/null)
-  echo "${enabled:-none} ${active:-none}"
+  echo "${enabled:-none} ${active:-none}$(ends_with_login "$1")"
 }
-
+# SCOPE: would it end with its user's login? For root to mend.
+ends_with_login() { [ "$me $1" != "0 user" ] || [ -e "$lingering/$user" ] || echo " ends"; }
 
 probe_user() {
   expand "$1"
   uid=$(id -u "$it" 2>/dev/null) || { echo "-" && return; }
   sudo=no linger=no keys=yes
   if [ "$it" = root ] || [ -e "/etc/sudoers.d/sinc-$it" ] || runuser -u "$it" -- sudo -n true 2>/dev/null; then sudo=yes; fi
-  if [ -e "/var/lib/systemd/linger/$it" ]; then linger=yes; fi
+  if [ -e "$lingering/$it" ]; then linger=yes; fi
   own=$(getent passwd "$it" | cut -d: -f6)/.ssh/authorized_keys
   if [ -s "$login_home/.ssh/authorized_keys" ]; then
     while IFS= read -r key; do

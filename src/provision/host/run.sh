@@ -16,6 +16,7 @@ run_begin() {
   # Anybody may see whether something of ours is there (`installed`), and nothing more.
   [ "$me" != 0 ] || chmod 711 "$state"
   echo $$ >"$run/pid"
+  downloads_tidy
 }
 
 # component NAME NEEDS...: what needs something that failed is left out

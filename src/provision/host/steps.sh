@@ -28,7 +28,7 @@ wait_for_packages() {
     [ "$(date +%s)" -lt "$deadline" ] || because "the package manager is busy since 15 minutes: $who (process $holder)"
     sleep 1
   done
-  [ -e "$run/mended" ] || packages_mend
+  [ -e "$run/mended" ] || mend_now
   : >"$run/mended"
 }
 apt() {
@@ -217,27 +217,34 @@ download() {
   sum=$(sha256sum <"$run/download" | cut -d' ' -f1)
   [ "$sum" = "$2" ] || because "what came from $1 is not what was pinned: its SHA-256 is $sum"
   record_before path "$3"
+  rm -rf "$3.sinc-new"
   if [ -n "$4" ]; then
-    rm -rf "$3.sinc-new"
     mkdir "$3.sinc-new"
     case $1 in
     *.zip) unzip -q "$run/download" -d "$3.sinc-new" ;;
     *) tar -xf "$run/download" -C "$3.sinc-new" --strip-components="$4" --no-same-owner ;;
     esac
     echo "$2" >"$3.sinc-new/.sinc-sha256"
-    record_wrote "$3" "$3.sinc-new"
-    rm -rf "$3.sinc-old"
-    [ ! -e "$3" ] || mv "$3" "$3.sinc-old"
-    mv "$3.sinc-new" "$3"
-    rm -rf "$3.sinc-old"
   else
-    record_wrote "$3" "$run/download"
     install -m "$5" "$run/download" "$3.sinc-new"
-    sync "$3.sinc-new"
-    mv "$3.sinc-new" "$3"
   fi
-  case $3 in "$home"/*) [ "$me" != 0 ] || chown -hR "$user:" "$3" ;; esac
-  rm -f "$run/download"
+  # Whose it is, and on the disk: once it is in its place nobody looks at it again.
+  case $3 in "$home"/*) [ "$me" != 0 ] || chown -hR "$user:" "$3.sinc-new" ;; esac
+  sync_below "$3.sinc-new"
+  record_wrote "$3" "$3.sinc-new"
+  rm -rf "$3.sinc-old"
+  # A file takes the place of a file at once, and nothing else does.
+  if [ -d "$3" ] || { [ -n "$4" ] && { [ -e "$3" ] || [ -L "$3" ]; }; }; then mv -T "$3" "$3.sinc-old"; fi
+  mv -fT "$3.sinc-new" "$3"
+  sync "$dir"
+  rm -rf "$3.sinc-old" "$run/download"
+}
+# What a run that was cut off has left of a download beside it.
+downloads_tidy() {
+  cat "$state"/installed/* 2>/dev/null | sed -n "s/^path$tab\([^$tab]*\).*/\1/p" | while IFS= read -r path; do
+    [ -e "$path" ] || [ -L "$path" ] || [ ! -e "$path.sinc-old" ] || mv -T "$path.sinc-old" "$path"
+    rm -rf "$path.sinc-old"
+  done
 }
 
 # --- files ---
@@ -277,8 +284,7 @@ file_put() {
 # SCOPE UNIT ENABLED RUNNING
 service_up() {
   if [ "$1" = user ] && [ "$me" = 0 ]; then
-    [ -e "/var/lib/systemd/linger/$user" ] || record linger "$user"
-    loginctl enable-linger "$user"
+    let_linger "$user"
     uid=$(id -u "$user") tries=0
     # Its systemd is started by logind.
     until [ -S "/run/user/$uid/systemd/private" ]; do
@@ -327,10 +333,15 @@ user_make() {
     record_wrote "/etc/sudoers.d/sinc-$1" "$run/sudoers"
     put_whole "/etc/sudoers.d/sinc-$1" 440 root <"$run/sudoers"
   fi
-  if [ "$3" = yes ]; then
-    [ -e "/var/lib/systemd/linger/$1" ] || record linger "$1"
-    loginctl enable-linger "$1"
+  [ "$3" = no ] || let_linger "$1"
+}
+
+# USER: its services run without a login; each component that needs it notes it, unless it is a person's own
+let_linger() {
+  if [ ! -e "$lingering/$1" ] || cut -f1,2 "$state"/installed/* 2>/dev/null | grep -qxF -- "linger$tab$1"; then
+    record linger "$1"
   fi
+  loginctl enable-linger "$1"
 }
 
 # AS_USER APPLY CHECK UNDO SAYS

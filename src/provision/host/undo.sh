@@ -1,6 +1,17 @@
 # shellcheck shell=sh disable=SC2154 # the parts of a program use each other's names
 # Takes back what a component put there. What is not there any more is done already.
 
+# COMPONENT KIND NAME...: that one needs it too, so that it goes with that one
+hand_over() {
+  [ -s "$state/installed/$1" ] || because "$1 is not there any more: run it again"
+  component=$1
+  shift
+  while [ $# -gt 1 ]; do
+    record "$1" "$2"
+    shift 2
+  done
+}
+
 undo_repository() {
   rm -f "/etc/apt/sources.list.d/sinc-$1.sources" "/etc/apt/keyrings/sinc-$1.gpg" "/etc/apt/keyrings/sinc-$1.asc"
 }
