@@ -178,10 +178,30 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     assert!(!back.stderr.contains("leave the tailnet"), "{back}");
     assert_eq!(host.root("cat /var/lib/tailscale/state"), "Running");
 
-    // With a key, which nobody sees.
+    // A tailnet in which somebody has to approve each device.
+    host.root("rm -rf /var/lib/tailscale/*; touch /var/lib/tailscale/unapproved");
+    let args = [&args[..], &["--host", "dev@vps"]].concat();
+    for _ in 0..2 {
+        let waits = host.sinc(&args).exits(1);
+        assert!(waits.stderr.contains("whoever administers the tailnet has to approve this host first"), "{waits}");
+    }
+    host.root("rm /var/lib/tailscale/unapproved");
+    host.sinc(&args).success();
+    host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
+
+    // With a key that is typed, which nobody sees.
+    host.0.sandbox.unset("TS_AUTHKEY");
     host.root("rm -rf /var/lib/tailscale");
     let onlooker = Onlooker::on(&host.0);
-    host.sinc(&[&args[..], &["--host", "dev@vps"]].concat()).success();
+    let args = ["install", "--tier", "custom", "--with", "tailscale", "--host", "dev@vps"];
+    let terminal = Terminal::sinc(&host.0.sandbox, &host.0.sandbox.home(), &args);
+    terminal.wait_for("Do this on dev@vps?", PATIENCE);
+    terminal.type_line("y");
+    terminal.wait_for("auth key of your tailnet (or nothing)", PATIENCE);
+    terminal.type_line(KEY);
+    assert_eq!(terminal.wait_exit(PATIENCE), 0, "{}", terminal.history());
+    assert!(!terminal.history().contains(KEY), "{}", terminal.history());
+    drop(terminal);
     onlooker.saw_no(KEY);
     let back = host.sinc(&["uninstall", "--host", "dev@vps", "--yes"]).success();
     // What it needs may have been there before, or not.
