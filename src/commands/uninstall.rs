@@ -87,9 +87,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         ctx.ui.note("nothing was changed");
         return Ok(0);
     }
-    let files = unedit::files(&plan);
+    let files = unedit::files(&plan, &facts.records);
     if !files.is_empty() {
-        unedit::settle(&mut plan, there.files(&files)?);
+        unedit::settle(&mut plan, &facts.records, there.files(&files)?);
     }
     let mut sentences = BTreeMap::new();
     for Back { name, undo, .. } in &plan {

@@ -78,6 +78,15 @@ impl Records {
         self.components.get(component).map_or(&[], |it| &it.lines)
     }
 
+    /// What all of them have put into this file of settings, each with the file's copy of before (empty: there was none).
+    pub(super) fn edits<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let lines = self.components.values().flat_map(|component| &component.lines);
+        lines.filter_map(move |fields| match fields.as_slice() {
+            [kind, it, kept, edit] if kind == "edit" && it == path => Some((kept.as_str(), edit.as_str())),
+            _ => None,
+        })
+    }
+
     /// For whom a component was put there, where that is noted.
     #[must_use]
     pub fn user(&self, component: &str) -> Option<&str> {

@@ -11,6 +11,7 @@ use super::edit::{self, bare, input, split, toml_value};
 use super::facts::{Fact, FileFact};
 use super::kinds::{Edit, Format};
 use super::program::Call;
+use super::records::Records;
 
 /// What a record's edit is written as.
 #[must_use]
@@ -25,8 +26,12 @@ pub(super) fn read(word: &str) -> Option<Edit> {
 
 /// The files that must be seen for this, as the host has them and as they were kept.
 #[must_use]
-pub fn files(plan: &[Back]) -> Vec<String> {
-    let mut files: Vec<String> = edits(plan).flat_map(|words| [words[0].clone(), words[1].clone()]).collect();
+pub fn files(plan: &[Back], records: &Records) -> Vec<String> {
+    let of_path = |words: &Vec<String>| {
+        let kept = records.edits(&words[0]).map(|(kept, _)| kept.to_owned());
+        kept.chain([words[0].clone(), words[1].clone()]).collect::<Vec<_>>()
+    };
+    let mut files: Vec<String> = edits(plan).flat_map(of_path).collect();
     files.retain(|file| !file.is_empty());
     files.sort();
     files.dedup();
@@ -47,38 +52,92 @@ fn is_open(call: &Call) -> bool {
 }
 
 /// Puts the text that a file gets into each of these calls, in the order in which they are made.
-pub fn settle(plan: &mut [Back], mut seen: BTreeMap<String, Fact>) {
+pub fn settle(plan: &mut [Back], records: &Records, mut seen: BTreeMap<String, Fact>) {
+    let mut only_ours = BTreeMap::new();
+    for path in edits(plan).map(|words| &words[0]) {
+        only_ours.entry(path.clone()).or_insert_with(|| is_only_ours(path, records, &seen));
+    }
     for undo in plan.iter_mut().flat_map(|back| &mut back.undo).filter(|undo| is_open(&undo.call)) {
         let [path, kept, edit] = undo.call.words.as_slice() else { continue };
-        undo.call = match taken_back(path, kept, edit, &mut seen) {
+        let others =
+            records.edits(path).map(|(other, _)| other).filter(|other| other != kept).collect::<Vec<_>>();
+        undo.call = match taken_back(path, kept, edit, &others, only_ours[path], &mut seen) {
             Ok(call) => call,
             Err(why) => Call::new("because", [format!("{path} stays as it is: {why}")]),
         };
     }
 }
 
-fn taken_back(path: &str, kept: &str, edit: &str, seen: &mut BTreeMap<String, Fact>) -> Result<Call, String> {
-    let edit = read(edit).ok_or("what was put there is not known any more")?;
-    let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "it is not UTF-8".to_owned());
-    let before = match seen.get(kept) {
-        Some(Fact::Edit(FileFact::File { .. }, content)) => utf8(content)?,
-        _ => String::new(),
+/// Has nobody but sinc's components written to this file? Then nothing is in it, without what is noted of them all, but what
+/// was there before one of them.
+fn is_only_ours(path: &str, records: &Records, seen: &BTreeMap<String, Fact>) -> bool {
+    let text = |file: &str| text(file, seen).unwrap_or_default();
+    let noted: Option<Vec<(String, Edit)>> =
+        records.edits(path).map(|(kept, edit)| Some((text(kept), read(edit)?))).collect();
+    let (now, noted) = (text(path), noted.unwrap_or_default());
+    let leaves = |before: &str| {
+        let rest = noted.iter().try_fold(now.clone(), |rest, (_, edit)| without(edit, before, &rest)).ok()?;
+        let format = noted.first()?.1.format;
+        Some(value(format, &rest)? == value(format, before)?)
     };
-    let (sha256, mode, owner, now) = match seen.get(path) {
-        Some(Fact::Edit(FileFact::File { sha256, mode, owner }, content)) => {
-            (sha256.clone(), mode.clone(), owner.clone(), utf8(content)?)
+    noted.iter().any(|(before, _)| leaves(before) == Some(true))
+}
+
+/// What a file of settings says.
+fn value(format: Format, text: &str) -> Option<Value> {
+    match format {
+        Format::Json => {
+            let root = CstRootNode::parse(text, &ParseOptions::default()).ok()?;
+            Some(root.to_serde_value().unwrap_or_default())
         }
-        _ => return Ok(Call::new("true", [""; 0])),
+        Format::Toml => serde_json::to_value(text.parse::<toml::Table>().ok()?).ok(),
+    }
+}
+
+/// What is in a file that was seen; nothing where there is none.
+fn text(file: &str, seen: &BTreeMap<String, Fact>) -> Result<String, String> {
+    match seen.get(file) {
+        Some(Fact::Edit(FileFact::File { .. }, content)) => {
+            String::from_utf8(content.clone()).map_err(|_| "it is not UTF-8".to_owned())
+        }
+        _ => Ok(String::new()),
+    }
+}
+
+/// `others` are the copies of before that go with other edits.
+fn taken_back(
+    path: &str,
+    kept: &str,
+    edit: &str,
+    others: &[&str],
+    only_ours: bool,
+    seen: &mut BTreeMap<String, Fact>,
+) -> Result<Call, String> {
+    let edit = read(edit).ok_or("what was put there is not known any more")?;
+    let (before, now) = (text(kept, seen)?, text(path, seen)?);
+    let Some(Fact::Edit(FileFact::File { sha256, mode, owner }, _)) = seen.get(path).cloned() else {
+        return Ok(Call::new("true", [""; 0]));
     };
-    let (new, others) = match edit::apply(&edit, &before) {
+    let (new, whole) = match edit::apply(&edit, &before) {
         // Nobody wrote to it since: it becomes just what it was.
-        Ok(ours) if ours == now => (before, "no"),
-        _ => (without(&edit, &before, &now)?, "yes"),
+        Ok(ours) if ours == now => (before.clone(), "no"),
+        _ => (without(&edit, &before, &now)?, if only_ours { "no" } else { "yes" }),
     };
     let file = FileFact::File { sha256: edit::sum(&new), mode: mode.clone(), owner: owner.clone() };
     let fact = if new.is_empty() { FileFact::Absent } else { file };
     seen.insert(path.to_owned(), Fact::Edit(fact, new.clone().into_bytes()));
-    Ok(Call::new("undo_edit", [path, &mode, &owner, &sha256, &new, others]))
+    let mut call = Call::new("undo_edit", [path, &mode, &owner, &sha256, &new, whole]);
+    for other in others {
+        let Some(Fact::Edit(FileFact::File { .. }, content)) = seen.get_mut(*other) else { continue };
+        let Ok(was) = std::str::from_utf8(content) else { continue };
+        // One that is not to be read is said once it is taken back itself.
+        let Ok(left) = without(&edit, &before, was) else { continue };
+        if left != was {
+            *content = left.clone().into_bytes();
+            call.words.extend([(*other).to_owned(), left]);
+        }
+    }
+    Ok(call)
 }
 
 /// The text `now` without what `edit` had put into `before`; empty where nothing is left of a file that was not there.
@@ -298,6 +357,15 @@ mod tests {
         Back { name: name.to_owned(), user: None, undo, unreadable: false }
     }
 
+    fn noted(plan: &[Back]) -> Records {
+        let mut records = Records::default();
+        for back in plan {
+            let words = &back.undo[0].call.words;
+            records.add(&format!("{} edit\t{}", back.name, words.join("\t")));
+        }
+        records
+    }
+
     #[test]
     fn an_older_pin_that_made_room_does_not_come_back() {
         let first = edit(Format::Json, &[], &[("plugin", &["a@1"])]);
@@ -312,7 +380,8 @@ mod tests {
             let seen = [("/x", now.as_str()), ("/k1", before), ("/k2", &between)];
             let seen = seen.map(|(at, text)| (at.to_owned(), file(text)));
             let mut plan = vec![undo("it", "/k2", &second), undo("it", "/k1", &first)];
-            settle(&mut plan, seen.into());
+            let records = noted(&plan);
+            settle(&mut plan, &records, seen.into());
             let words = &plan[1].undo[0].call.words;
             assert!(words[4].contains(left) && !words[4].contains("a@"), "{words:?}");
             assert_eq!(words[5], whole, "{words:?}");
@@ -332,16 +401,38 @@ mod tests {
             .map(|(at, text)| (at.to_owned(), file(text)))
             .into();
         let mut plan = vec![undo("second", "/k2", &second), undo("first", "/k1", &first)];
-        assert_eq!(files(&plan), ["/k1", "/k2", "/x"]);
-        settle(&mut plan, seen.clone());
+        let records = noted(&plan);
+        assert_eq!(files(&plan, &records), ["/k1", "/k2", "/x"]);
+        settle(&mut plan, &records, seen.clone());
         assert_eq!(plan[0].undo[0].call.words, ["/x", "0600", "dev", &edit::sum(&now), &between, "no"]);
-        assert_eq!(plan[1].undo[0].call.words, ["/x", "0600", "dev", &edit::sum(&between), before, "no"]);
-        // The first one alone leaves what the second one wrote.
+        assert_eq!(
+            plan[1].undo[0].call.words[..6],
+            ["/x", "0600", "dev", &edit::sum(&between), before, "no"]
+        );
+        // The first one alone leaves what the second one wrote, which is no work of a person's.
         let mut plan = vec![undo("first", "/k1", &first)];
-        settle(&mut plan, seen);
-        let left: Value = serde_json::from_str(&plan[0].undo[0].call.words[4]).unwrap();
+        assert_eq!(files(&plan, &records), ["/k1", "/k2", "/x"]);
+        settle(&mut plan, &records, seen.clone());
+        let words = &plan[0].undo[0].call.words;
+        let (rest, again) = (words[4].clone(), words[7].clone());
+        assert_eq!(words[6], "/k2");
+        let left: Value = serde_json::from_str(&rest).unwrap();
         assert_eq!(left, serde_json::json!({"x": 1, "plugin": ["b@1"], "theme": "dark"}));
-        // Others wrote to it: the whole of it is kept.
+        assert_eq!(plan[0].undo[0].call.words[5], "no");
+        // Then the second one, whose copy of before is without the first one, too.
+        let mut last = vec![undo("second", "/k2", &second)];
+        let mut later = seen.clone();
+        later.extend([("/x".to_owned(), file(&rest)), ("/k2".to_owned(), file(&again))]);
+        let alone = noted(&last);
+        settle(&mut last, &alone, later);
+        let left: Value = serde_json::from_str(&last[0].undo[0].call.words[4]).unwrap();
+        assert_eq!(left, serde_json::json!({"x": 1}));
+        assert_eq!(last[0].undo[0].call.words[5], "no");
+        // A person wrote to it: the whole of it is kept.
+        let mut others = seen;
+        others.insert("/x".to_owned(), file(&now.replace("\"x\": 1", "\"x\": 2")));
+        let mut plan = vec![undo("first", "/k1", &first)];
+        settle(&mut plan, &records, others);
         assert_eq!(plan[0].undo[0].call.words[5], "yes");
     }
 }

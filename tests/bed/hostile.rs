@@ -188,6 +188,7 @@ impl Hostile {
         self.root(&format!("rm -f {wrapper}; touch /run/go-on"));
         let shut_out = self.login(start).code != 0;
         let armed = self.root("systemctl show -p SubState --value sinc-guard.timer") == "waiting\n";
+        assert!(shut_out || !strike.shuts, "{}: ssh is not shut", start.name);
         assert!(armed || !shut_out, "{}: nothing takes it back", start.name);
         // What the timer does after two minutes; it is waited for also where it need not be, or is started again over it.
         if shut_out || armed && matches!(strike.what, What::Crash | What::Full) {
@@ -196,6 +197,9 @@ impl Hostile {
             self.root(&format!("systemctl start sinc-guard.service{may_be_gone}"));
             let login = self.login(start);
             assert_eq!(login.code, 0, "{}: no login after that was taken back: {login}", start.name);
+        }
+        if strike.shuts {
+            self.root(start.mend);
         }
         self.root("rm -f /run/full/fill");
         let kill = Program::new("kill", self.lab.sandbox.env(), Path::new("/"));

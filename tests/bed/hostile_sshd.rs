@@ -232,11 +232,22 @@ fn strikes() -> Vec<Start> {
     let mut all = Vec::new();
     for ((components, at), uninstall) in moments {
         let struck = |name: &str, what, prepare, mend| Start {
-            strikes: Some(Strike { what, at: *at, uninstall }),
+            strikes: Some(Strike { what, at: *at, uninstall, shuts: false }),
             ..with(components, start(&format!("{name} while {}", at.says), prepare, mend))
         };
         all.extend(whats.map(|(name, what)| struck(name, what, "true", "true")));
         all.push(struck("the disk is full", What::Full, small_disk!("true"), BACK));
     }
+    // A firewall that lets nobody in, whatever sinc has told it: here it counts that it goes back by itself.
+    let (components, at) = THERE[2];
+    all.extend(whats.map(|(name, what)| Start {
+        strikes: Some(Strike { what, at, uninstall: false, shuts: true }),
+        ..with(components, start(&format!("{name} once ssh is shut"), SHUT, NOT_SHUT))
+    }));
     all
 }
+
+/// The firewall's own files shut ssh to whoever is not connected yet.
+const SHUT: &str = "cp -a /etc/ufw/before.rules /root/before.rules; \
+    sed -i '/^# End required lines/a -A ufw-before-input -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP' /etc/ufw/before.rules";
+const NOT_SHUT: &str = "[ ! -e /root/before.rules ] || mv /root/before.rules /etc/ufw/before.rules";

@@ -22,6 +22,8 @@ pub(crate) struct Strike {
     pub(crate) at: At,
     /// While it is taken back, not while it is put there.
     pub(crate) uninstall: bool,
+    /// What is done then shuts ssh: nothing but the timer lets it in again.
+    pub(crate) shuts: bool,
 }
 
 /// A moment: this program is called with words like these, and waits for what happens.

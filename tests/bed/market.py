@@ -63,30 +63,52 @@ def command(name, version, rest="", program=None):
     npm(name, version, {"main.js": main}, program or name)
 
 
-# Its projects are directories that are there, each of them once.
+# Its projects are directories that are there, each of them once. Without a token it waits until it is let in (`let-in`): not again
+# where it has waited before, unless it is told to. A channel is noted once it is in a server.
 KIMAKI = """
 import fs from 'node:fs'
 import http from 'node:http'
 import { execFileSync } from 'node:child_process'
+import { DatabaseSync } from 'node:sqlite'
+const dir = `${process.env.HOME}/.kimaki`, token = process.env.KIMAKI_BOT_TOKEN, says = (flag) => process.argv.includes(flag)
+fs.mkdirSync(dir, { recursive: true })
+const db = new DatabaseSync(`${dir}/discord-sessions.db`)
+db.exec('CREATE TABLE IF NOT EXISTS bot_tokens (client_id); CREATE TABLE IF NOT EXISTS channel_directories (channel_type)')
+const letIn = () => token || fs.existsSync(`${dir}/let-in`)
+const waited = db.prepare('SELECT * FROM bot_tokens').get()
+const address = 'https://kimaki.example/discord-install?clientId=of-a-test'
+function credentials() { if (!waited) db.exec("INSERT INTO bot_tokens VALUES ('of-a-test')") }
+if (process.argv[2] === 'discord-install-url') {
+  credentials()
+  console.error(address)
+  process.exit(0)
+}
 if (process.argv[2] === 'project' && process.argv[3] === 'add') {
-  const projects = `${process.env.HOME}/.kimaki/projects`, project = process.argv.at(-1)
+  const projects = `${dir}/projects`, project = process.argv.at(-1)
   const known = fs.existsSync(projects) ? fs.readFileSync(projects, 'utf8').split('\\n') : []
-  if (!process.env.KIMAKI_BOT_TOKEN || !fs.existsSync(project) || known.includes(project)) {
+  if (!letIn() || !fs.existsSync(project) || known.includes(project)) {
     console.error(`cannot add ${project}`)
     process.exit(64)
   }
-  fs.mkdirSync(`${process.env.HOME}/.kimaki`, { recursive: true })
   fs.appendFileSync(projects, `${project}\\n`)
   process.exit(0)
 }
 for (const need of ['opencode', 'bun']) execFileSync('sh', ['-c', `command -v ${need}`])
-for (const flag of ['--no-auto-upgrade', '--no-analytics', '--no-critique'])
-  if (!process.argv.includes(flag)) process.exit(2)
-if (!process.env.KIMAKI_BOT_TOKEN && !process.argv.includes('--gateway')) {
+for (const flag of ['--no-auto-upgrade', '--no-analytics', '--no-critique']) if (!says(flag)) process.exit(2)
+if (!token && !says('--gateway')) {
   console.error('Setup requires an interactive terminal')
   process.exit(64)
 }
 http.createServer((req, res) => { res.statusCode = req.url === '/health' ? 200 : 404; res.end('{}') }).listen(29988, '127.0.0.1')
+function inside() { if (!token) db.exec("INSERT INTO channel_directories VALUES ('text')") }
+if (letIn()) inside()
+else if (waited && !says('--restart-onboarding')) process.exit(64)
+else {
+  credentials()
+  console.log(`data: {"type":"install_url","url":"${address}"}\\n`)
+  setTimeout(() => letIn() || process.exit(64), 5000)
+  setInterval(() => letIn() && inside(), 300)
+}
 """
 command("ccmanager", "4.4.3")
 command("@opencode/cli", "2.0.32", program="opencode")
@@ -158,6 +180,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("content-length") or 0))
         with open(os.path.expanduser("~/.lunaroute/seen"), "a") as file:
             print(self.command, self.path.split("?")[0], file=file)
+        if os.environ.get("LUNAROUTE_ENABLE_SESSION_RECORDING") != "false":
+            open(os.path.expanduser("~/.lunaroute/sessions.db"), "a").close()
         self.answer(401, b'{"error":{"type":"invalid_request_error","message":"no such key"}}')
 for name in ["", "UI_"]:
     at = (os.environ[f"LUNAROUTE_{name}HOST"], int(os.environ[f"LUNAROUTE_{name}PORT"]))

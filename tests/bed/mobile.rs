@@ -8,6 +8,28 @@ use super::tiers::{KEY, Market, NAME};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A phone's page, without the page: it types a line into the terminal, and stays until it has no input any more.
+const PHONE: &str = r#"
+import json, socket, struct, sys
+phone = socket.create_connection(("127.0.0.1", 3011))
+phone.sendall(b"GET /ws/terminal HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n")
+text = json.dumps({"type": "command", "data": sys.argv[1]}).encode()
+phone.sendall(b"\x81\xfe" + struct.pack(">H", len(text)) + bytes(4) + text)
+sys.stdin.read()
+"#;
+
+/// A phone opens this session, which was not there, and goes again.
+fn a_phone_begins(host: &Host, name: &str) {
+    host.0.on_host(&format!(
+        "cat >/tmp/phone.py <<'END'{PHONE}END\n\
+         mkfifo /tmp/phone.end; timeout 60 python3 /tmp/phone.py \
+           'tmux attach -t {name} 2>/dev/null || tmux new -s {name} -c \"$HOME\"' </tmp/phone.end & exec 3>/tmp/phone.end; \
+         timeout 30 sh -c 'until tmux has-session -t ={name} 2>/dev/null; do sleep 0.1; done'; \
+         exec 3>&-; wait; rm -f /tmp/phone.py /tmp/phone.end"
+    ));
+}
+
 /// Minutes, and a registry: only when it is asked for.
 #[test]
 #[ignore = "minutes, and a registry: SINC_TIERS=some tests/run.sh bed"]
@@ -43,9 +65,37 @@ fn a_session_is_on_a_phone_of_the_tailnet_until_it_is_killed() {
     host.0.bed(&["reboot"]);
     host.0.bed(&["net", "off"]);
     host.0.bed(&["net", "on"]);
-    wait_until("Agent-OS answers", PATIENCE, || {
-        host.0.on_host("curl -s http://127.0.0.1:3011/api/sessions || true").contains("shell-")
-    });
+    let answers = || {
+        wait_until("Agent-OS answers", PATIENCE, || {
+            host.0.on_host("curl -s http://127.0.0.1:3011/api/sessions || true").contains("shell-")
+        });
+    };
+    answers();
+    // A phone is first: what it begins is no part of Agent-OS, and has nothing of its environment.
+    a_phone_begins(&host, name);
+    let server = "cat /proc/$(tmux display-message -p '#{pid}')/cgroup";
+    let cgroup = host.0.on_host(server);
+    assert!(cgroup.contains("agent-os-tmux.service"), "{cgroup}");
+    let environment = host.0.on_host("tmux show-environment -g");
+    assert!(!environment.contains("NODE_ENV") && !environment.contains("PORT="), "{environment}");
+    // Nor does it end with it, however that ends, where somebody has ended that server before.
+    host.0.on_host("tmux kill-server");
+    a_phone_begins(&host, name);
+    let cgroup = host.0.on_host(server);
+    assert!(cgroup.contains("agent-os.service"), "{cgroup}");
+    let began = host.0.on_host("tmux display-message -p '#{pid}'");
+    for end in ["restart", "kill --signal=KILL --kill-who=main"] {
+        let listens = "ss -Hltnp 'sport = :3011' | grep -o 'pid=[0-9]*'";
+        let old = host.0.on_host(listens);
+        host.0.on_host(&format!("systemctl --user {end} agent-os.service"));
+        wait_until("it is another one", PATIENCE, || {
+            let new = host.0.on_host(&format!("{listens} || true"));
+            !new.is_empty() && new != old
+        });
+        answers();
+        assert_eq!(host.0.on_host("tmux display-message -p '#{pid}'"), began, "{end}");
+        assert_eq!(host.0.on_host("pgrep -fc 'python3 server.py'"), "1\n", "{end}");
+    }
     sinc(&["--no-attach"]).success();
     wait_until("the panes are there again", PATIENCE, || {
         host.0.on_host("tmux list-sessions -F '#S'").contains(name)

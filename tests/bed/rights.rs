@@ -88,3 +88,24 @@ fn without_rights_what_needs_none_is_done_and_the_rest_is_left_out() {
     lab.sandbox.sinc(&["uninstall", "--host", "nob@vps", "--yes"]).success();
     assert_eq!(lab.bed(&["vps", "sh", "-c", "ls /home/nob /etc/of-root 2>/dev/null | wc -l"]).trim(), "1");
 }
+
+#[test]
+fn a_service_of_roots_own_runs_under_roots_own_systemd() {
+    let lab = Lab::new();
+    let own = "summary = \"a service\"\nsource = \"a test\"\npinned = \"2026-11-29\"\n\
+        [[step]]\nfile = { path = \"{home}/.config/systemd/user/of-root.service\", content = \"\"\"\n\
+        [Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=default.target\n\"\"\" }\n\
+        [[step]]\nservice = { unit = \"of-root.service\", scope = \"user\" }\n";
+    lab.sandbox.write(".config/sinc/components/of-service.toml", own);
+    let args =
+        ["install", "--host", "root@vps", "--as-root", "--tier", "custom", "--with", "of-service", "--yes"];
+    lab.sandbox.sinc(&args).success();
+    let check = lab.sandbox.sinc(&[&args[..], &["--check"]].concat()).success();
+    assert!(check.stderr.contains("everything is as it should be"), "{check}");
+    let asked =
+        "XDG_RUNTIME_DIR=/run/user/0 systemctl --user is-active of-root.service; ls /var/lib/systemd/linger";
+    assert_eq!(lab.bed(&["vps", "sh", "-c", asked]), "active\nroot\n");
+    lab.sandbox.sinc(&["uninstall", "--host", "root@vps", "--yes"]).success();
+    let left = "ls /var/lib/systemd/linger /root/.config/systemd/user 2>/dev/null; systemctl is-active user@0.service; true";
+    assert_eq!(lab.bed(&["vps", "sh", "-c", left]).matches("of-root").count(), 0);
+}

@@ -306,7 +306,8 @@ fn the_larger_tiers_converge_open_nothing_and_go_back() {
     assert!(doctor.contains(refused), "{doctor}");
 
     // One alone is taken back out of the file that it shares.
-    host.sinc(&["uninstall", "agentmap", "--yes"]).success();
+    let alone = host.sinc(&["uninstall", "agentmap", "--yes"]).success();
+    assert!(!alone.stderr.contains("was changed since"), "only sinc wrote to it: {alone}");
     let config = host.0.on_host("cat ~/.opencode/opencode.json");
     assert!(!config.contains("agentmap") && config.contains("worktree-session@1.1.0"), "{config}");
     assert!(config.contains("$schema"), "the others put it there too: {config}");
@@ -367,9 +368,43 @@ fn a_host_that_only_root_gets_to_becomes_one_by_the_larger_tiers() {
 /// A registry: only when it is asked for.
 #[test]
 #[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
-fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
+fn kimaki_without_a_token_waits_until_it_is_let_in() {
     let host = Host::new();
-    host.0.on_host("rm -rf ~/.codex ~/.gemini ~/.lunaroute");
+    host.0.on_host("rm -rf ~/.kimaki ~/.config/sinc");
+    let _market = Market::open_after(&host, "opencode");
+    let project = host.0.project("app", 3);
+    host.0.sandbox.sinc_in(&project, &["--agent", "test", "--no-attach"]).success();
+    let args = ["install", "--yes", "--tier", "custom", "--with", "kimaki"];
+    let run = host.sinc(&args).success();
+    assert!(run.stderr.contains("kimaki discord-install-url --gateway"), "{run}");
+    let doctor = || host.sinc(&["doctor"]).stdout;
+    let nobody = "warning  component kimaki: 0.26.0; nobody is logged in to it";
+    assert!(doctor().contains(nobody), "{}", doctor());
+    // Its five minutes (seconds here) pass: it waits again, and the second plan has nothing to do.
+    wait_until("it waits again", Duration::from_secs(60), || {
+        host.0.on_host("journalctl --user -u kimaki --no-pager -o cat | grep -c install_url").trim() == "2"
+    });
+    let check = host.sinc(&[&args[..], &["--check"]].concat()).success();
+    assert!(check.stderr.contains("everything is as it should be"), "{check}");
+    assert_eq!(host.0.on_host("cat ~/.kimaki/projects 2>/dev/null || true"), "");
+    // Somebody opens the address.
+    host.0.on_host("touch ~/.kimaki/let-in");
+    wait_until("it is in a server", PATIENCE, || doctor().contains("ok       component kimaki: 0.26.0"));
+    host.sinc(&args).success();
+    assert_eq!(host.0.on_host("cat ~/.kimaki/projects"), "/home/dev/workspace/app\n");
+    host.0.sandbox.sinc_in(&project, &["kill", "--yes"]).success();
+    host.sinc(&["uninstall", "kimaki", "--yes"]).success();
+    host.0.on_host("rm -rf ~/.kimaki");
+}
+
+/// A registry: only when it is asked for.
+#[test]
+#[ignore = "a registry: SINC_TIERS=some tests/run.sh bed"]
+fn an_agent_with_a_key_goes_through_lunaroute_and_no_other() {
+    let host = Host::new();
+    host.0.on_host(
+        "rm -rf ~/.codex ~/.gemini ~/.lunaroute ~/.claude* ~/.config/opencode ~/.local/share/opencode",
+    );
     let _market = Market::open_after(&host, "codex");
     let args = ["install", "--yes", "--tier", "custom", "--with", "lunaroute"];
     // Nobody is logged in, and then with ChatGPT: it stays as it is.
@@ -393,9 +428,46 @@ fn a_codex_with_a_key_goes_through_lunaroute_and_no_other() {
     assert!(!seen.contains("GET /v1/responses"), "{seen}");
     assert!(seen.contains("POST /v1/responses"), "{seen}\n{}", host.0.on_host("tail -n 20 /tmp/codex.log"));
     assert_eq!(host.0.on_host("ls ~/.gemini 2>/dev/null || true"), "");
-    host.sinc(&["uninstall", "lunaroute", "--yes"]).success();
-    assert_eq!(host.0.on_host("grep -s lunaroute ~/.codex/config.toml || true"), "");
-    host.0.on_host("rm -rf ~/.codex ~/.lunaroute /tmp/codex.log");
+    // Nothing is recorded any more once that is turned off.
+    host.0.on_host(
+        "rm ~/.lunaroute/sessions.db; echo LUNAROUTE_ENABLE_SESSION_RECORDING=false >~/.config/sinc/lunaroute.env; \
+         systemctl --user restart lunaroute",
+    );
+    // Agents that come later go through it once it is installed again.
+    host.sinc(&[&args[..], &["--with", "claude", "--with", "opencode"]].concat()).success();
+    let asks = [
+        ("claude", "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout -k 2 20 claude -p 'say hi'", "POST /v1/messages"),
+        (
+            "opencode",
+            "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout -k 2 20 opencode run -m anthropic/claude-sonnet-4-5 'say hi'",
+            "POST /v1/messages",
+        ),
+        (
+            "opencode",
+            "OPENAI_API_KEY=sk-of-a-test timeout -k 2 20 opencode run -m openai/gpt-5 'say hi'",
+            "POST /v1/responses",
+        ),
+    ];
+    for (agent, asks, request) in asks {
+        host.0.on_host(&format!(
+            "cd; : >~/.lunaroute/seen; PATH=$HOME/.local/bin:$PATH; {asks} >/tmp/{agent}.log 2>&1 </dev/null; true"
+        ));
+        let seen = host.0.on_host("cat ~/.lunaroute/seen");
+        assert!(
+            seen.contains(request),
+            "{asks}: {seen}\n{}",
+            host.0.on_host(&format!("tail -n 20 /tmp/{agent}.log"))
+        );
+    }
+    assert_eq!(host.0.on_host("ls ~/.lunaroute"), "bin\nseen\n");
+    host.sinc(&["uninstall", "lunaroute", "claude", "opencode", "--yes"]).success();
+    assert_eq!(
+        host.0.on_host(
+            "grep -s 8081 ~/.codex/config.toml ~/.claude/settings.json ~/.config/opencode/* || true"
+        ),
+        ""
+    );
+    host.0.on_host("rm -rf ~/.codex ~/.claude* ~/.config/opencode ~/.local/share/opencode ~/.lunaroute ~/.config/sinc/lunaroute.env /tmp/*.log");
 }
 
 /// The plan after the work is empty, costs one round trip whatever the tier, and at 50 ms is there within seconds: how

@@ -206,8 +206,9 @@ fn whatever_goes_over_the_network_has_a_time_limit() {
 fn lunaroute_leaves_the_addresses_alone_that_a_person_has_set() {
     let catalog = Catalog::load(None).unwrap();
     let steps = &catalog.get("lunaroute").unwrap().steps;
-    let check = |path: &str| {
-        let of_it = |step: &&Step| matches!(&step.kind, Kind::Edit(edit) if edit.path.ends_with(path));
+    // Which of the settings of this file has such a key.
+    let check = |path: &str, key: &str| {
+        let of_it = |step: &&Step| matches!(&step.kind, Kind::Edit(edit) if edit.path.ends_with(path) && edit.set.keys().any(|it| it.contains(key)));
         &steps.iter().find(of_it).unwrap().only_if.as_ref().unwrap().check
     };
     let (claude, opencode) = (".claude/settings.json", ".config/opencode/opencode.jsonc");
@@ -249,8 +250,19 @@ fn lunaroute_leaves_the_addresses_alone_that_a_person_has_set() {
         if !text.is_empty() {
             sandbox.write(path, text);
         }
-        let check = check(if path == claude { claude } else { opencode });
-        assert_eq!(run(&sandbox, check).code == 0, holds, "{path}: {text}");
+        if path == claude {
+            assert_eq!(run(&sandbox, check(claude, "ANTHROPIC")).code == 0, holds, "{path}: {text}");
+            continue;
+        }
+        let [anthropic, openai] = ["anthropic", "openai"].map(|provider| check(opencode, provider));
+        assert_eq!(run(&sandbox, anthropic).code == 0, holds, "{path}: {text}");
+        // An address for the other one is none for this one.
+        assert_eq!(run(&sandbox, openai).code, 0, "{path}: {text}");
+        if !text.is_empty() {
+            sandbox.write(path, text.replace("anthropic", "openai"));
+        }
+        assert_eq!(run(&sandbox, openai).code == 0, holds, "{path}: {text}");
+        assert_eq!(run(&sandbox, anthropic).code, 0, "{path}: {text}");
     }
     // What only a person's own shells are told.
     let codex = ".codex/config.toml";
@@ -267,15 +279,18 @@ fn lunaroute_leaves_the_addresses_alone_that_a_person_has_set() {
         (".config/fish/config.fish", "set -gx NAME http://127.0.0.1:8081\n", true),
         (".config/environment.d/a.conf", "NAME=http://127.0.0.1:80810\n", false),
     ] {
-        for (path, name) in
-            [(claude, "ANTHROPIC_BASE_URL"), (opencode, "ANTHROPIC_BASE_URL"), (codex, "OPENAI_BASE_URL")]
-        {
+        for (path, key, name) in [
+            (claude, "ANTHROPIC", "ANTHROPIC_BASE_URL"),
+            (opencode, "anthropic", "ANTHROPIC_BASE_URL"),
+            (opencode, "openai", "OPENAI_BASE_URL"),
+            (codex, "model_provider", "OPENAI_BASE_URL"),
+        ] {
             let dir = tempfile::tempdir().unwrap();
             let mut sandbox = Sandbox::at(dir.path());
             sandbox.write_program("bin/codex", "#!/bin/sh\necho 'Logged in using an API key'\n");
             let bin = sandbox.home().join("bin");
             sandbox.set("PATH", format!("{}:{}", bin.display(), variable("PATH").unwrap()));
-            let check = check(path).replace(" /etc/", &format!(" {}/etc/", sandbox.home().display()));
+            let check = check(path, key).replace(" /etc/", &format!(" {}/etc/", sandbox.home().display()));
             run(&sandbox, &check).success();
             sandbox.write(file, text.replace("NAME", name));
             assert_eq!(run(&sandbox, &check).code == 0, ours, "{path}, {file}: {text}");

@@ -58,6 +58,9 @@ as_user() {
   if [ "$me" = 0 ] && [ "$user" != root ] && id "$user" >/dev/null 2>&1; then
     runuser -u "$user" -- env "HOME=$home" "USER=$user" "PATH=$programs" \
       "XDG_RUNTIME_DIR=/run/user/$(id -u "$user")" "$@"
+  elif [ "$me" = 0 ]; then
+    # Its units are asked of its own systemd, of which a service of the system knows nothing.
+    env "HOME=$home" "PATH=$programs" XDG_RUNTIME_DIR=/run/user/0 "$@"
   else
     env "HOME=$home" "PATH=$programs" "$@"
   fi

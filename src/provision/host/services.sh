@@ -35,22 +35,28 @@ file_edit() {
   file_put "$1" "$2" "$3" "$4" "$5" edited
 }
 
-# PATH MODE OWNER BEFORE CONTENT WHOLE: the file as it is without what was put there; without content it goes. WHOLE is
-# yes when somebody else has written to it since: then the whole of it is kept too, once in a run.
+# PATH MODE OWNER BEFORE CONTENT WHOLE [KEPT CONTENT]...: the file as it is without what was put there; without content it
+# goes. WHOLE is yes when somebody else has written to it since: then the whole of it is kept too, once in a run. What
+# other components keep of it is without that from now on, too.
 undo_edit() {
   [ -f "$1" ] || return 0
   [ "$(sha256sum <"$1" | cut -d' ' -f1)" = "$4" ] || because "$1 was changed meanwhile: run it again"
   if [ -n "$5" ] && [ "$(printf '%s' "$5" | sha256sum | cut -d' ' -f1)" = "$4" ]; then
     echo "nothing of it is in $1 any more"
-    return
+  else
+    if [ "$6" = yes ] && [ ! -e "$run/whole-$(kept_name "$1")" ]; then
+      whole=$(free_name "$1.before-uninstall")
+      if [ -L "$1" ]; then by_its_user "$1" cp -aL -- "$1" "$whole"; else cp -a "$1" "$whole"; fi
+      : >"$run/whole-$(kept_name "$1")"
+      emit "note $component $1 was changed since: only what was put into it is gone; the whole of it: $whole"
+    fi
+    if [ -n "$5" ]; then printf '%s' "$5" | put_own "$1" "$2" "$3"; else remove_own "$1"; fi
   fi
-  if [ "$6" = yes ] && [ ! -e "$run/whole-$(kept_name "$1")" ]; then
-    whole=$(free_name "$1.before-uninstall")
-    if [ -L "$1" ]; then by_its_user "$1" cp -aL -- "$1" "$whole"; else cp -a "$1" "$whole"; fi
-    : >"$run/whole-$(kept_name "$1")"
-    emit "note $component $1 was changed since: only what was put into it is gone; the whole of it: $whole"
-  fi
-  if [ -n "$5" ]; then printf '%s' "$5" | put_own "$1" "$2" "$3"; else remove_own "$1"; fi
+  shift 6
+  while [ $# -gt 1 ]; do
+    if [ -f "$1" ]; then printf '%s' "$2" | put_whole "$1" 600 "$(id -un)"; fi
+    shift 2
+  done
 }
 
 # URL SUMS DESTINATION UNPACK MODE: as `download`, by the list of sums that its project publishes
