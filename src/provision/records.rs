@@ -136,7 +136,7 @@ impl Records {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let what = format!("leave {} to {other}", several(&names));
             // What came along is tried now, and what cannot go yet goes then.
-            if lines.iter().any(|line| line[0] == "apt") {
+            if lines.iter().any(|line| line[0].starts_with("apt")) {
                 lines.extend(own.iter().filter(|line| line[0] == "apt-with").cloned());
             }
             there.lines.extend(lines.iter().cloned());
@@ -157,7 +157,8 @@ impl Records {
         let any = |fits: &dyn Fn(&Vec<String>) -> bool| self.lines(name).iter().any(fits);
         match line[0].as_str() {
             "linger" => {
-                let of_user = self.user(name) == Some(&line[1]);
+                // An older sinc noted no user.
+                let of_user = self.user(name).is_none_or(|user| user == line[1]);
                 any(&|it| is(it, "linger") || (of_user && it[0] == "service" && it[1] == "user"))
             }
             "apt" | "apt-with" => any(&|it| is(it, "apt")),
