@@ -183,7 +183,10 @@ fn a_tailnet_is_joined_by_a_key_or_by_a_person_and_its_name_becomes_the_address(
     let args = [&args[..], &["--host", "dev@vps"]].concat();
     for _ in 0..2 {
         let waits = host.sinc(&args).exits(1);
-        assert!(waits.stderr.contains("whoever administers the tailnet has to approve this host first"), "{waits}");
+        assert!(
+            waits.stderr.contains("whoever administers the tailnet has to approve this host first"),
+            "{waits}"
+        );
     }
     host.root("rm /var/lib/tailscale/unapproved");
     host.sinc(&args).success();
@@ -456,7 +459,11 @@ fn an_agent_with_a_key_goes_through_lunaroute_and_no_other() {
     // Agents that come later go through it once it is installed again.
     host.sinc(&[&args[..], &["--with", "claude", "--with", "opencode"]].concat()).success();
     let asks = [
-        ("claude", "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout -k 2 20 claude -p 'say hi'", "POST /v1/messages"),
+        (
+            "claude",
+            "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout -k 2 20 claude -p 'say hi'",
+            "POST /v1/messages",
+        ),
         (
             "opencode",
             "ANTHROPIC_API_KEY=sk-ant-of-a-test timeout -k 2 20 opencode run -m anthropic/claude-sonnet-4-5 'say hi'",
