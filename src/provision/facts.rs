@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use super::answers::{given, parse_fact, yes};
 use super::component::{Architecture, Component, Kind};
@@ -50,6 +51,8 @@ pub struct HostFacts {
     pub hidden: bool,
     /// This very login came through the tailnet.
     pub by_tailnet: bool,
+    /// The address that this very login comes from, as the host sees it.
+    pub from: Option<IpAddr>,
     /// The tunnel of the host's own that this very login came through.
     pub own_vpn: Option<Tunnel>,
     /// The day on which the host's key in the tailnet expires.
@@ -318,6 +321,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
             "by-tailnet" => host.by_tailnet = true,
+            // One of a link alone has a name besides.
+            "from" => host.from = rest.parse().ok(),
             "own-vpn" => {
                 let (device, port) = rest.split_once(' ').unwrap_or((rest, ""));
                 let port = Some(port.to_owned()).filter(|port| !port.is_empty());

@@ -173,6 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn the_address_that_a_login_comes_from_is_told() {
+        let says = |connection: &str| {
+            let quiet = "by_tailnet() { return 1; }\nls() { :; }\nis_running() { return 1; }\n\
+                me=1000 state=/nothing home=/ user=dev login=dev rights=none\n";
+            let said = said("host_facts", &format!("{quiet}connection='{connection}'"));
+            said.lines().filter(|line| line.starts_with("from")).collect::<String>()
+        };
+        assert_eq!(says("100.90.1.2 50000 10.8.0.1 22"), "from 100.90.1.2");
+        assert_eq!(says(""), "");
+    }
+
+    #[test]
     fn the_day_on_which_the_key_of_the_tailnet_expires_is_read() {
         let probe = |line: &str| {
             let json = format!("{{\n  \"Self\": {{\n    \"HostName\": \"x\"{line}\n  }}\n}}");

@@ -22,6 +22,7 @@ host_facts() {
   if [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ]; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if by_tailnet; then echo "by-tailnet"; fi
+  [ -z "${connection%% *}" ] || echo "from ${connection%% *}"
   own_vpn
   key_expires
   docker_ports
