@@ -118,6 +118,16 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
             "ufw --force delete reject 22/tcp",
         ),
         start("ssh's port is denied to both protocols", "ufw deny 22", "ufw --force delete deny 22"),
+        start(
+            "ssh's port is let in behind a rule that shuts it",
+            "ufw allow 80/tcp; ufw deny 22; ufw allow 22/tcp comment mine; ufw deny 443",
+            "ufw --force delete allow 80/tcp; ufw --force delete deny 22; ufw --force delete allow 22/tcp; ufw --force delete deny 443",
+        ),
+        start(
+            "ssh's port is let in for both protocols, and this address is denied before",
+            "ufw deny from 10.77.0.0/24; ufw allow 22",
+            "ufw --force delete deny from 10.77.0.0/24; ufw --force delete allow 22",
+        ),
         start("ssh is limited by the person", "ufw limit ssh", "ufw --force delete limit ssh"),
         start("ssh is let in by name", "ufw allow OpenSSH", "ufw --force delete allow OpenSSH"),
         start("ssh is let in for both protocols", "ufw allow 22", "ufw --force delete allow 22"),
