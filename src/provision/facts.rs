@@ -61,6 +61,8 @@ pub struct HostFacts {
     pub docker_ports: Vec<String>,
     /// A firewall that ufw cannot be beside is installed.
     pub netfilter_persistent: bool,
+    /// What no rule lets in is shut, in the tables that ufw works with: by somebody else where ufw is off.
+    pub own_policy: bool,
     /// A disk of the host's is reached over iSCSI.
     pub iscsi: bool,
 }
@@ -331,6 +333,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "key-expires" => host.key_expires = Some(rest.to_owned()),
             "docker-port" => host.docker_ports.push(rest.to_owned()),
             "netfilter-persistent" => host.netfilter_persistent = true,
+            "own-policy" => host.own_policy = true,
             "iscsi" => host.iscsi = true,
             "tool" => {
                 let (name, said) = rest.split_once(' ').ok_or_else(bad)?;

@@ -235,6 +235,13 @@ fn keeps_it_off(host: &HostFacts, state: UfwState, rules: &[String], open: bool)
                 .to_owned(),
         );
     }
+    if host.own_policy {
+        return Some(
+            "a firewall of your own is there, which shuts what no rule lets in (the policy of INPUT), and this one would leave all \
+             of that open when it goes off again: keep yours, and leave this one out (`--without ufw`)"
+                .to_owned(),
+        );
+    }
     if host.iscsi {
         return Some(
             "a disk of the host's is reached over iSCSI, and a firewall could cut it off at the next start: have the \

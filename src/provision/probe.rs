@@ -220,6 +220,38 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_policy_that_shuts_what_no_rule_lets_in_is_told_and_rules_alone_are_not() {
+        let rules = "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd\n-A INPUT -j DROP\n-N DOCKER-USER";
+        let probe = |me: &str, four: &str, six: &str| {
+            let says = |text: &str| match text {
+                "" => "return 1".to_owned(),
+                text => format!("printf '%s\\n' '{text}' '{rules}'"),
+            };
+            said(
+                "own_policy",
+                &format!(
+                    "me={me}\niptables() {{ {}; }}\nip6tables() {{ {}; }}\n\
+                     nft() {{ [ \"$*\" = 'list chain ip filter INPUT' ] && echo \"${{nft:-}}\"; }}\n",
+                    says(four),
+                    says(six)
+                ),
+            )
+        };
+        let (open, shut) = ("-P INPUT ACCEPT", "-P INPUT DROP");
+        assert_eq!(probe("0", open, open), "");
+        assert_eq!(probe("0", shut, open), "own-policy\n");
+        assert_eq!(probe("0", open, shut), "own-policy\n");
+        assert_eq!(probe("0", shut, shut), "own-policy\n");
+        assert_eq!(probe("1000", shut, shut), "");
+        // Neither program is there.
+        assert_eq!(probe("0", "", ""), "");
+        let hook =
+            |policy: &str| format!("0\nnft=' type filter hook input priority filter; policy {policy};'");
+        assert_eq!(probe(&hook("drop"), "", ""), "own-policy\n");
+        assert_eq!(probe(&hook("accept"), "", ""), "");
+    }
+
     /// What is asked of these, where a directory can be made in `tmp`.
     fn asked(tmp: &str, calls: &str) -> String {
         let probe = include_str!("host/probe.sh");

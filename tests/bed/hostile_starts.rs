@@ -275,6 +275,14 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
             "iptables -A INPUT -p tcp --dport 9 -j DROP",
             "iptables -D INPUT -p tcp --dport 9 -j DROP",
         ),
+        says(
+            "a firewall of your own is there",
+            cannot(start(
+                "a firewall of the person's own in the same tables",
+                "iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT; iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP",
+                "iptables -P INPUT ACCEPT; iptables -D INPUT -i lo -j ACCEPT; iptables -D INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT; iptables -D INPUT -p tcp --dport 22 -j ACCEPT",
+            )),
+        ),
         // What an earlier run left.
         start(
             "a guard of an earlier run without its timer",

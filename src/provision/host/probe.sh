@@ -28,6 +28,7 @@ host_facts() {
   docker_ports
   if [ "$(dpkg-query -W -f '${db:Status-Status}' netfilter-persistent 2>/dev/null)" = installed ]; then echo "netfilter-persistent"; fi
   if [ -n "$(ls /sys/class/iscsi_session 2>/dev/null)" ]; then echo "iscsi"; fi
+  own_policy
   if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
@@ -90,6 +91,16 @@ tunnel_port() {
   port=$(wg show "$1" listen-port 2>/dev/null)
   [ -n "$port" ] || port=$(ss -Hlunp 2>/dev/null | awk '/"openvpn"/ { n = split($4, part, ":"); print part[n]; exit }')
   echo "${port:+$port/udp}"
+}
+
+# The tables that ufw works with shut what no rule lets in. Where ufw is off that is somebody else's, and ufw opens them when
+# it goes off again. Before its first time they may be there without the program.
+own_policy() {
+  [ "$me" = 0 ] || return 0
+  for family in ip ip6; do
+    shuts=$({ "${family}tables" -w 5 -S INPUT || nft list chain "$family" filter INPUT; } 2>/dev/null | grep -E '^-P INPUT [^A]|policy drop')
+    [ -z "$shuts" ] || { echo "own-policy" && return; }
+  done
 }
 
 # The day on which this host's key in the tailnet expires, if it does.
