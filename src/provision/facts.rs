@@ -63,6 +63,8 @@ pub struct HostFacts {
     pub netfilter_persistent: bool,
     /// What no rule lets in is shut, in the tables that ufw works with: by somebody else where ufw is off.
     pub own_policy: bool,
+    /// ufw is told to drop all of IPv6, which the host has.
+    pub drops_ipv6: bool,
     /// A disk of the host's is reached over iSCSI.
     pub iscsi: bool,
 }
@@ -334,6 +336,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "docker-port" => host.docker_ports.push(rest.to_owned()),
             "netfilter-persistent" => host.netfilter_persistent = true,
             "own-policy" => host.own_policy = true,
+            "drops-ipv6" => host.drops_ipv6 = true,
             "iscsi" => host.iscsi = true,
             "tool" => {
                 let (name, said) = rest.split_once(' ').ok_or_else(bad)?;

@@ -242,6 +242,13 @@ fn keeps_it_off(host: &HostFacts, state: UfwState, rules: &[String], open: bool)
                 .to_owned(),
         );
     }
+    if host.drops_ipv6 {
+        return Some(
+            "/etc/default/ufw does not say IPV6=yes, so it would drop all of IPv6, ssh too, and your own rules of ip6tables would be \
+             gone: set IPV6=yes there, on the host, first"
+                .to_owned(),
+        );
+    }
     if host.iscsi {
         return Some(
             "a disk of the host's is reached over iSCSI, and a firewall could cut it off at the next start: have the \

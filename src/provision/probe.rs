@@ -252,6 +252,28 @@ mod tests {
         assert_eq!(probe(&hook("accept"), "", ""), "");
     }
 
+    #[test]
+    fn that_all_of_ipv6_would_be_dropped_is_read_from_ufws_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().display();
+        let probe = |defaults: Option<&str>, addresses: &str| {
+            let file = dir.path().join("defaults");
+            let _ = std::fs::remove_file(&file);
+            defaults.iter().for_each(|text| std::fs::write(&file, text).unwrap());
+            std::fs::write(dir.path().join("addresses"), addresses).unwrap();
+            said("drops_ipv6", &format!("defaults={at}/defaults addresses={at}/addresses"))
+        };
+        let lo = "00000000000000000000000000000001 01 80 10 80       lo\n";
+        for says in ["IPV6=no\n", "IPV6=\"no\"\n", "#IPV6=yes\n", "IPV6=yes\nIPV6='no' # not now\n"] {
+            assert_eq!(probe(Some(says), lo), "drops-ipv6\n", "{says}");
+            assert_eq!(probe(Some(says), ""), "", "{says}");
+        }
+        for says in ["IPV6=yes\n", "IPV6=\"yes\"\n", "IPV6=YES\n", "IPV6=no\nIPV6=yes\n"] {
+            assert_eq!(probe(Some(says), lo), "", "{says}");
+        }
+        assert_eq!(probe(None, lo), "", "its package says yes");
+    }
+
     /// What is asked of these, where a directory can be made in `tmp`.
     fn asked(tmp: &str, calls: &str) -> String {
         let probe = include_str!("host/probe.sh");

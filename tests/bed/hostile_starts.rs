@@ -171,10 +171,13 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
         start("the firewall rejects by default", "ufw default reject incoming", "ufw default deny incoming"),
         start("the firewall lets nothing out", "ufw default deny outgoing", "ufw default allow outgoing"),
         start("the firewall logs everything", "ufw logging full", "ufw logging off"),
-        start(
-            "without IPv6 in the firewall",
-            "sed -i 's/^IPV6=yes/IPV6=no/' /etc/default/ufw",
-            "sed -i 's/^IPV6=no/IPV6=yes/' /etc/default/ufw",
+        says(
+            "does not say IPV6=yes",
+            cannot(start(
+                "without IPv6 in the firewall",
+                "sed -i 's/^IPV6=yes/IPV6=no/' /etc/default/ufw",
+                "sed -i 's/^IPV6=no/IPV6=yes/' /etc/default/ufw",
+            )),
         ),
         start(
             "without IPv6",

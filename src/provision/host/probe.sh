@@ -29,6 +29,7 @@ host_facts() {
   if [ "$(dpkg-query -W -f '${db:Status-Status}' netfilter-persistent 2>/dev/null)" = installed ]; then echo "netfilter-persistent"; fi
   if [ -n "$(ls /sys/class/iscsi_session 2>/dev/null)" ]; then echo "iscsi"; fi
   own_policy
+  drops_ipv6
   if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
@@ -101,6 +102,13 @@ own_policy() {
     shuts=$({ "${family}tables" -w 5 -S INPUT || nft list chain "$family" filter INPUT; } 2>/dev/null | grep -E '^-P INPUT [^A]|policy drop')
     [ -z "$shuts" ] || { echo "own-policy" && return; }
   done
+}
+
+defaults=/etc/default/ufw addresses=/proc/net/if_inet6
+# Turned on, ufw would drop all of IPv6, which this host has. Its package says yes, which a word of the person's changes.
+drops_ipv6() {
+  [ -e "$defaults" ] && [ -n "$(cat "$addresses" 2>/dev/null)" ] || return 0
+  case $(sed -n "s/^IPV6=[\"']\{0,1\}\([A-Za-z]*\).*/\1/p" "$defaults" | tail -n 1) in yes | YES) ;; *) echo "drops-ipv6" ;; esac
 }
 
 # The day on which this host's key in the tailnet expires, if it does.
