@@ -69,7 +69,7 @@ pub struct HostFacts {
     pub iscsi: bool,
 }
 
-/// A tunnel that ends on the host: of WireGuard, or another one.
+/// A tunnel that ends on the host: of WireGuard, or another one; IPsec has no device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// Its device.

@@ -150,7 +150,9 @@ mod tests {
             ("tun0", "tun_flags", "0x1001\n"),
             ("tap0", "tun_flags", "0x1002\n"),
             ("tailscale0", "tun_flags", "0x1001\n"),
-            ("eth0", "uevent", "INTERFACE=eth0\n"),
+            ("ppp0", "type", "512\n"),
+            ("ppp1", "type", "512\n"),
+            ("eth0", "type", "1\n"),
         ] {
             std::fs::create_dir(dir.path().join(device)).unwrap();
             std::fs::write(dir.path().join(device).join(file), text).unwrap();
@@ -158,7 +160,10 @@ mod tests {
         let probe = |device: &str| {
             let before = format!(
                 "connection='10.8.0.2 50000 10.8.0.1 22'\n\
-                 ip() {{ echo \"10.8.0.2 dev {device} src 10.8.0.1 uid 0\"; }}\n\
+                 ip() {{ case \"$*\" in\n\
+                 'route get 10.8.0.2') echo \"10.8.0.2 dev {device} src 10.8.0.1 uid 0\" ;;\n\
+                 'route show default dev ppp1') echo 'default scope link' ;;\n\
+                 esac; }}\n\
                  wg() {{ [ \"$2\" = wg0 ] && echo 51820; }}\n\
                  ss() {{ echo 'UNCONN 0 0 0.0.0.0:1194 0.0.0.0:* users:((\"openvpn\",pid=7,fd=6))'; }}\n\
                  devices={at}\n"
@@ -167,8 +172,43 @@ mod tests {
         };
         assert_eq!(probe("wg0"), "own-vpn wg0 51820/udp\n");
         assert_eq!(probe("tun0"), "own-vpn tun0 1194/udp\n");
-        for device in ["tap0", "tailscale0", "eth0"] {
+        assert_eq!(probe("ppp0"), "own-vpn ppp0 \n", "its port is not known");
+        // The last one is the host's own way out.
+        for device in ["tap0", "tailscale0", "eth0", "ppp1"] {
             assert_eq!(probe(device), "", "{device}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_comes_by_ipsec_is_known_by_the_kernels_policies() {
+        let policy = |from: &str, lines: &str| format!("src {from} dst 203.0.113.7/32 {lines}\n");
+        let to = "\n\tdir in priority 375423 ptype main \n\ttmpl src 198.51.100.1 dst 203.0.113.7\n\t\tproto esp reqid 1 mode tunnel";
+        let probe = |from: &str, policies: &str| {
+            let before = format!(
+                "devices=/nothing connection='{from} 50000 203.0.113.7 22'\nip() {{ case $1 in xfrm) cat <<'END'\n{policies}END\n\
+                 ;; route) [ \"$2\" != get ] || echo \"$3 dev eth0\" ;; esac; }}\n"
+            );
+            said("own_vpn", &before)
+        };
+        let outwards = policy("10.8.0.0/24", &to.replace("dir in", "dir out"));
+        for (from, policies, is) in [
+            ("10.8.0.2", policy("10.8.0.0/24", to), true),
+            ("10.8.0.2", outwards.clone() + &policy("0.0.0.0/0", to), true),
+            ("10.8.0.2", policy("10.8.0.2/32", &format!("proto tcp dport 22 {to}")), true),
+            ("fd00::2", policy("fd00::/64", to), true),
+            ("10.8.1.2", policy("10.8.0.0/24", to), false),
+            ("10.8.0.2", policy("fd00::/64", to), false),
+            ("10.8.0.2", policy("0.0.0.0/0", &format!("proto udp dport 1701 {to}")), false),
+            ("10.8.0.2", policy("0.0.0.0/0", &format!("{to}\n\tif_id 0x2a")), false),
+            ("10.8.0.2", policy("0.0.0.0/0", "\n\tdir in priority 0 ptype main"), false),
+            ("10.8.0.2", outwards, false),
+            ("10.8.0.2", String::new(), false),
+        ] {
+            assert_eq!(
+                probe(from, &policies),
+                if is { "own-vpn IPsec \n" } else { "" },
+                "{from}: {policies}"
+            );
         }
     }
 

@@ -79,14 +79,38 @@ own_vpn() {
   set -- $connection
   [ $# = 4 ] || return 0
   device=$(ip route get "$1" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
-  if [ "$device" != tailscale0 ] && [ -n "$device" ] && is_tunnel "$devices/$device"; then
+  [ -n "$device" ] && [ "$device" != tailscale0 ] || return 0
+  if is_tunnel "$devices/$device"; then
     echo "own-vpn $device $(tunnel_port "$device")"
+  elif is_ppp "$devices/$device" && [ -z "$(ip route show default dev "$device" 2>/dev/null)" ]; then
+    # Of PPTP, L2TP or SSTP. What the host's own way out goes through is its line.
+    echo "own-vpn $device "
+  elif ip xfrm policy 2>/dev/null | is_of_ipsec "$1"; then
+    echo "own-vpn IPsec "
   fi
 }
 # DIRECTORY of a device: of WireGuard, or a tun (bit 1 of its flags; a tap has bit 2), as OpenVPN has it
 is_tunnel() {
   ! grep -qx DEVTYPE=wireguard "$1/uevent" 2>/dev/null || return 0
   flags=$(cat "$1/tun_flags" 2>/dev/null) && [ $((${flags:-0} & 1)) = 1 ]
+}
+is_ppp() { [ "$(cat "$1/type" 2>/dev/null)" = 512 ]; }
+# ADDRESS: do the kernel's policies, on standard input, have what comes from there come encrypted? An address of IPv6 is among
+# all of IPv6. Policies of a device of their own (a mark, an if_id) are not about what comes by another.
+is_of_ipsec() {
+  awk -v from="$1" '
+    function number(address, part) { split(address, part, "."); return ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4] }
+    function is_among(net, part, size) {
+      if (from ~ ":" || net ~ ":") return from ~ ":" && net ~ ":"
+      size = 2 ^ (split(net, part, "/") == 2 ? 32 - part[2] : 0)
+      return int(number(part[1]) / size) == int(number(from) / size)
+    }
+    function look() { if (about && comes_in && encrypted && !apart) found = 1 }
+    $1 == "src" { look(); about = is_among($2) && (!/ proto / || / proto tcp/); comes_in = encrypted = apart = 0 }
+    $1 == "dir" && $2 == "in" { comes_in = 1 }
+    $1 == "tmpl" { encrypted = 1 }
+    $1 == "mark" || $1 == "if_id" { apart = 1 }
+    END { look(); exit !found }'
 }
 tunnel_port() {
   port=$(wg show "$1" listen-port 2>/dev/null)
