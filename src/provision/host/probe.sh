@@ -100,9 +100,11 @@ is_ppp() { [ "$(cat "$1/type" 2>/dev/null)" = 512 ]; }
 is_of_ipsec() {
   awk -v from="$1" '
     function number(address, part) { split(address, part, "."); return ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4] }
-    function is_among(net, part, size) {
+    function is_among(net, part, size, bits) {
       if (from ~ ":" || net ~ ":") return from ~ ":" && net ~ ":"
-      size = 2 ^ (split(net, part, "/") == 2 ? 32 - part[2] : 0)
+      if (split(net, part, "/") == 1) part[2] = 32
+      size = 1
+      for (bits = part[2]; bits < 32; bits++) size *= 2
       return int(number(part[1]) / size) == int(number(from) / size)
     }
     function look() { if (about && comes_in && encrypted && !apart) found = 1 }
