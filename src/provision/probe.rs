@@ -142,6 +142,33 @@ mod tests {
     }
 
     #[test]
+    fn every_port_that_a_login_may_come_by_is_known() {
+        let ports = |before: &str| {
+            let nothing = "ask_sshd() { :; }\ncat() { :; }\nss() { :; }\nsystemctl() { :; }\n";
+            let said = said("ssh_ports", &format!("{nothing}connection=''\n{before}\n"));
+            said.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        let socket = "echo 'Listen=[::]:2200 (Stream)'; echo 'Listen=/run/x (Stream)'; echo 'Listen=0.0.0.0:2201 (Stream)'";
+        for (before, wanted) in [
+            ("", ""),
+            ("connection='192.0.2.1 50000 203.0.113.7 2222'", "2222"),
+            ("ask_sshd() { printf 'port 22\\nlistenaddress [::]:2203\\nusedns no\\n'; }", "22 2203"),
+            ("cat() { printf 'Port 2204\\n#Port 1\\n'; }", "2204"),
+            (
+                "ss() { echo 'LISTEN 0 128 [::]:2205 [::]:* users:((\"sshd\",pid=7,fd=4))'; \
+                 echo 'LISTEN 0 128 127.0.0.1:6010 0.0.0.0:* users:((\"sshd\",pid=8,fd=9))'; }",
+                "2205",
+            ),
+            (
+                &format!("systemctl() {{ [ \"$*\" = 'show -p Listen ssh.socket' ] && {{ {socket}; }}; }}"),
+                "2200 2201",
+            ),
+        ] {
+            assert_eq!(ports(before), wanted, "{before}");
+        }
+    }
+
+    #[test]
     fn a_tunnel_of_the_hosts_own_is_known_by_its_device() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().to_str().unwrap();
