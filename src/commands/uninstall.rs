@@ -195,9 +195,20 @@ fn chosen(catalog: &Catalog, facts: &Facts, named: &[String], by_tailnet: bool) 
             return Err(Failure::new(Kind::Failed, message).hint(hint).into());
         }
     }
-    let own = facts.records.users_made().any(|user| user == facts.host.login);
-    if wanted("user") && there.iter().any(|name| name == "user") && own {
-        let message = "the user that sinc made cannot be removed by its own login";
+    let host = &facts.host;
+    let made = facts.records.users_made().any(|user| user == host.login);
+    let by_itself = if wanted("user") && there.iter().any(|name| name == "user") && made {
+        Some("the user that sinc made cannot be removed by its own login".to_owned())
+    } else {
+        // Of a login as root the home directory is another user's, into which root's keys came.
+        let ours = |file: &&str| host.login != "root" && file.starts_with(&format!("{}/", host.home));
+        let mut files =
+            there.iter().filter(|name| wanted(name)).flat_map(|name| facts.records.key_files(name));
+        files.find(ours).map(|file| {
+            format!("this login may have come by a key that sinc put into {file}, and cannot take that back itself")
+        })
+    };
+    if let Some(message) = by_itself {
         return Err(Failure::new(Kind::Failed, message)
             .hint("log in as root for that: `sinc uninstall --host root@ADDRESS`")
             .hint("or name the other components")

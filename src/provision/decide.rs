@@ -69,7 +69,7 @@ fn compare(
             sshd::decide(wanted, method.as_deref(), values, &host.login)
         }
         (Kind::Tailnet(wanted), Fact::Tailnet { state, name }) => {
-            tailnet::decide(&wanted.key, state.as_deref(), name.as_deref(), wishes)
+            tailnet::decide(&wanted.key, state.as_deref(), name.as_deref(), host, wishes)
         }
         (Kind::Shell(shell), Fact::Shell(true)) => Decision::Satisfied(shell.says.clone()),
         (Kind::Shell(shell), Fact::Shell(false)) => {

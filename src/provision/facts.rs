@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use super::answers::{given, parse_fact, yes};
 use super::component::{Architecture, Component, Kind};
@@ -50,6 +51,8 @@ pub struct HostFacts {
     pub hidden: bool,
     /// This very login came through the tailnet.
     pub by_tailnet: bool,
+    /// The address that this very login comes from, as the host sees it.
+    pub from: Option<IpAddr>,
     /// The tunnel of the host's own that this very login came through.
     pub own_vpn: Option<Tunnel>,
     /// The day on which the host's key in the tailnet expires.
@@ -58,11 +61,15 @@ pub struct HostFacts {
     pub docker_ports: Vec<String>,
     /// A firewall that ufw cannot be beside is installed.
     pub netfilter_persistent: bool,
+    /// What no rule lets in is shut, in the tables that ufw works with: by somebody else where ufw is off.
+    pub own_policy: bool,
+    /// ufw is told to drop all of IPv6, which the host has.
+    pub drops_ipv6: bool,
     /// A disk of the host's is reached over iSCSI.
     pub iscsi: bool,
 }
 
-/// A tunnel that ends on the host: of WireGuard, or another one.
+/// A tunnel that ends on the host: of WireGuard, or another one; IPsec has no device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// Its device.
@@ -320,6 +327,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
             "by-tailnet" => host.by_tailnet = true,
+            // One of a link alone has a name besides.
+            "from" => host.from = rest.parse().ok(),
             "own-vpn" => {
                 let (device, port) = rest.split_once(' ').unwrap_or((rest, ""));
                 let port = Some(port.to_owned()).filter(|port| !port.is_empty());
@@ -328,6 +337,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "key-expires" => host.key_expires = Some(rest.to_owned()),
             "docker-port" => host.docker_ports.push(rest.to_owned()),
             "netfilter-persistent" => host.netfilter_persistent = true,
+            "own-policy" => host.own_policy = true,
+            "drops-ipv6" => host.drops_ipv6 = true,
             "iscsi" => host.iscsi = true,
             "tool" => {
                 let (name, said) = rest.split_once(' ').ok_or_else(bad)?;

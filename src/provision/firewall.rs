@@ -4,7 +4,7 @@ use super::facts::{Fact, Facts, HostFacts, UfwState};
 use super::kinds::Ufw;
 use super::plan::{Decision, change, several};
 use super::program::Call;
-use super::ssh_rules::{Way, bare, is_of_sinc, lets_in_besides, on_tailnet, way};
+use super::ssh_rules::{Way, bare, is_of_sinc, lets_in_besides, on_tailnet, shut_before, way};
 
 /// What is to be done about a rule, or about turning it on.
 pub(super) fn decide(
@@ -64,21 +64,30 @@ pub(super) fn decide(
             ));
         }
         ("ssh", _) => {
-            let closed: Vec<&str> = port_names
-                .iter()
-                .copied()
-                .filter(|port| !has(&format!("{port}/tcp")) && !has(port))
-                .collect();
+            // The order counts for one that is to be turned on: by one that is on this login has come.
+            let before = |port: &str| match shut_before(&rules, port) {
+                Some(_) if state == UfwState::Active => Some(Vec::new()),
+                before => before,
+            };
+            let is_closed = |port: &&str| before(port).is_none_or(|before| !before.is_empty());
+            let closed: Vec<&str> = port_names.iter().copied().filter(is_closed).collect();
+            let mut behind: Vec<&str> = closed.iter().filter_map(|port| before(port)).flatten().collect();
+            behind.dedup();
             let call = Call::new("ufw_ssh", closed.iter().copied());
-            let named = if closed.is_empty() { &port_names } else { &closed };
+            let shown = if closed.is_empty() { &port_names } else { &closed };
             let has_rule = |rule: &str| rules.contains(&format!("ufw {rule}").as_str());
             let shut = |verb: &str| {
                 let rules = closed.iter().map(move |port| format!("{verb} {port}/tcp"));
                 rules.filter(|rule| has_rule(rule)).collect::<Vec<_>>()
             };
-            let shut: Vec<String> = ["deny", "reject"].into_iter().flat_map(shut).collect();
+            let verbs: &[&str] =
+                if behind.is_empty() { &["deny", "reject"] } else { &["deny", "reject", "allow", "limit"] };
+            let shut: Vec<String> = verbs.iter().flat_map(|verb| shut(verb)).collect();
             instead = shut.iter().map(|rule| format!(", in the place of your rule `{rule}`")).collect();
-            (ssh_at(named), !closed.is_empty(), call)
+            if !behind.is_empty() {
+                instead.push_str(&format!(", before what shuts it: {}", named(behind)));
+            }
+            (ssh_at(shown), !closed.is_empty(), call)
         }
         (port, interface) => {
             let on = interface.as_deref().unwrap_or_default();
@@ -226,6 +235,20 @@ fn keeps_it_off(host: &HostFacts, state: UfwState, rules: &[String], open: bool)
                 .to_owned(),
         );
     }
+    if host.own_policy {
+        return Some(
+            "a firewall of your own is there, which shuts what no rule lets in (the policy of INPUT), and this one would leave all \
+             of that open when it goes off again: keep yours, and leave this one out (`--without ufw`)"
+                .to_owned(),
+        );
+    }
+    if host.drops_ipv6 {
+        return Some(
+            "/etc/default/ufw does not say IPV6=yes, so it would drop all of IPv6, ssh too, and your own rules of ip6tables would be \
+             gone: set IPV6=yes there, on the host, first"
+                .to_owned(),
+        );
+    }
     if host.iscsi {
         return Some(
             "a disk of the host's is reached over iSCSI, and a firewall could cut it off at the next start: have the \
@@ -273,5 +296,72 @@ fn and_own(rules: &[&str], ports: &[String]) -> String {
         0 => String::new(),
         1 => ", and what your one rule allows".to_owned(),
         n => format!(", and what your {n} rules allow"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::process::{Cmd, Runner};
+    use crate::provision::program::functions;
+
+    /// A ufw that is off, with its rules in a file.
+    const UFW: &str = r#"
+guard_begin() { :; }
+guard_end() { :; }
+record() { echo "$*" >>"$run/notes"; }
+words() { case "$*" in *" comment "*) echo "${*%% comment *} comment '${*##* comment }'" ;; *) echo "$*" ;; esac }
+ufw() {
+  case "$1" in
+  status) echo "Status: inactive" ;;
+  show) echo "Added user rules (see 'ufw status' for running firewall):" && sed 's/^/ufw /' "$run/is" ;;
+  --force) shift 2 && awk -v rule="${*%% comment *}" '$0 != rule && index($0, rule " comment ") != 1' "$run/is" >"$run/new" ;;
+  prepend) shift && { words "$@" && cat "$run/is"; } >"$run/new" ;;
+  insert) place=$2 && shift 2 && awk -v place="$place" -v rule="$(words "$@")" 'NR == place { print rule } { print }' "$run/is" >"$run/new" ;;
+  *) { cat "$run/is" && words "$@"; } >"$run/new" ;;
+  esac
+  [ ! -e "$run/new" ] || mv "$run/new" "$run/is"
+}
+"#;
+
+    /// The rules once ssh's port is let in, and once that was taken back.
+    fn let_in(rules: &str) -> (String, String) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("is"), rules).unwrap();
+        let functions = functions(["ufw_ssh", "undo_ufw", "undo_ufw_was"]).join("\n");
+        let run = |calls: &str| {
+            let text =
+                format!("{functions}\nset -eu\nrun={} component=x\n{UFW}{calls}\n", dir.path().display());
+            let cmd = Cmd::new("sh", "change a firewall").args(["-s"]).stdin(text);
+            Runner::default().answer(&cmd).unwrap();
+            std::fs::read_to_string(dir.path().join("is")).unwrap()
+        };
+        let after = run("ufw_ssh 22; ufw_ssh 22");
+        let notes = std::fs::read_to_string(dir.path().join("notes")).unwrap_or_default();
+        let undo: Vec<String> = notes
+            .lines()
+            .rev()
+            .map(|note| match note.strip_prefix("ufw-was ") {
+                Some(rule) => format!("undo_ufw_was {rule}"),
+                None => format!("undo_ufw {}", note.strip_prefix("ufw ").unwrap()),
+            })
+            .collect();
+        (after, run(&undo.join("\n")))
+    }
+
+    #[test]
+    fn ssh_is_let_in_before_what_shuts_it_and_each_rule_comes_back_to_its_place() {
+        const OURS: &str = "allow 22/tcp comment 'sinc:ssh'\n";
+        for (rules, stays) in [
+            ("allow 9\ndeny 22/tcp comment 'no'\ndeny 80\n", "allow 9\ndeny 80\n"),
+            ("allow 9\ndeny 22\nlimit 22/tcp comment 'mine'\ndeny 80\n", "allow 9\ndeny 22\ndeny 80\n"),
+            ("deny from 10.0.0.0/8\nallow 22\n", "deny from 10.0.0.0/8\nallow 22\n"),
+            ("deny 80\n", "deny 80\n"),
+        ] {
+            let (after, back) = let_in(rules);
+            assert_eq!((after, back.as_str()), (format!("{OURS}{stays}"), rules), "{rules}");
+        }
+        for rules in ["deny 80\nallow 22/tcp\ndeny 22\n", "limit 22\ndeny from 10.0.0.0/8\n"] {
+            assert_eq!(let_in(rules), (rules.to_owned(), rules.to_owned()));
+        }
     }
 }

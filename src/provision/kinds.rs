@@ -262,7 +262,8 @@ pub struct Shell {
     pub says: String,
     /// Ends well when it is true already.
     pub check: String,
-    /// Makes it true. `$SINC_USER` and `$SINC_HOME` are the user that agents run as.
+    /// Makes it true. `$SINC_USER` and `$SINC_HOME` are the user that agents run as, `$SINC_FROM` is the address
+    /// that this login comes from, or empty.
     pub apply: String,
     /// Takes it back.
     pub undo: Option<String>,

@@ -235,6 +235,33 @@ mod tests {
     }
 
     #[test]
+    fn every_port_that_a_login_may_come_by_is_known() {
+        let ports = |before: &str| {
+            let nothing = "ask_sshd() { :; }\ncat() { :; }\nss() { :; }\nsystemctl() { :; }\n";
+            let said = said("ssh_ports", &format!("{nothing}connection=''\n{before}\n"));
+            said.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        let socket = "echo 'Listen=[::]:2200 (Stream)'; echo 'Listen=/run/x (Stream)'; echo 'Listen=0.0.0.0:2201 (Stream)'";
+        for (before, wanted) in [
+            ("", ""),
+            ("connection='192.0.2.1 50000 203.0.113.7 2222'", "2222"),
+            ("ask_sshd() { printf 'port 22\\nlistenaddress [::]:2203\\nusedns no\\n'; }", "22 2203"),
+            ("cat() { printf 'Port 2204\\n#Port 1\\n'; }", "2204"),
+            (
+                "ss() { echo 'LISTEN 0 128 [::]:2205 [::]:* users:((\"sshd\",pid=7,fd=4))'; \
+                 echo 'LISTEN 0 128 127.0.0.1:6010 0.0.0.0:* users:((\"sshd\",pid=8,fd=9))'; }",
+                "2205",
+            ),
+            (
+                &format!("systemctl() {{ [ \"$*\" = 'show -p Listen ssh.socket' ] && {{ {socket}; }}; }}"),
+                "2200 2201",
+            ),
+        ] {
+            assert_eq!(ports(before), wanted, "{before}");
+        }
+    }
+
+    #[test]
     fn a_tunnel_of_the_hosts_own_is_known_by_its_device() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().to_str().unwrap();
@@ -243,7 +270,9 @@ mod tests {
             ("tun0", "tun_flags", "0x1001\n"),
             ("tap0", "tun_flags", "0x1002\n"),
             ("tailscale0", "tun_flags", "0x1001\n"),
-            ("eth0", "uevent", "INTERFACE=eth0\n"),
+            ("ppp0", "type", "512\n"),
+            ("ppp1", "type", "512\n"),
+            ("eth0", "type", "1\n"),
         ] {
             std::fs::create_dir(dir.path().join(device)).unwrap();
             std::fs::write(dir.path().join(device).join(file), text).unwrap();
@@ -251,7 +280,10 @@ mod tests {
         let probe = |device: &str| {
             let before = format!(
                 "connection='10.8.0.2 50000 10.8.0.1 22'\n\
-                 ip() {{ echo \"10.8.0.2 dev {device} src 10.8.0.1 uid 0\"; }}\n\
+                 ip() {{ case \"$*\" in\n\
+                 'route get 10.8.0.2') echo \"10.8.0.2 dev {device} src 10.8.0.1 uid 0\" ;;\n\
+                 'route show default dev ppp1') echo 'default scope link' ;;\n\
+                 esac; }}\n\
                  wg() {{ [ \"$2\" = wg0 ] && echo 51820; }}\n\
                  ss() {{ echo 'UNCONN 0 0 0.0.0.0:1194 0.0.0.0:* users:((\"openvpn\",pid=7,fd=6))'; }}\n\
                  devices={at}\n"
@@ -260,9 +292,56 @@ mod tests {
         };
         assert_eq!(probe("wg0"), "own-vpn wg0 51820/udp\n");
         assert_eq!(probe("tun0"), "own-vpn tun0 1194/udp\n");
-        for device in ["tap0", "tailscale0", "eth0"] {
+        assert_eq!(probe("ppp0"), "own-vpn ppp0 \n", "its port is not known");
+        // The last one is the host's own way out.
+        for device in ["tap0", "tailscale0", "eth0", "ppp1"] {
             assert_eq!(probe(device), "", "{device}");
         }
+    }
+
+    #[test]
+    fn a_login_that_comes_by_ipsec_is_known_by_the_kernels_policies() {
+        let policy = |from: &str, lines: &str| format!("src {from} dst 203.0.113.7/32 {lines}\n");
+        let to = "\n\tdir in priority 375423 ptype main \n\ttmpl src 198.51.100.1 dst 203.0.113.7\n\t\tproto esp reqid 1 mode tunnel";
+        let probe = |from: &str, policies: &str| {
+            let before = format!(
+                "devices=/nothing connection='{from} 50000 203.0.113.7 22'\nip() {{ case $1 in xfrm) cat <<'END'\n{policies}END\n\
+                 ;; route) [ \"$2\" != get ] || echo \"$3 dev eth0\" ;; esac; }}\n"
+            );
+            said("own_vpn", &before)
+        };
+        let outwards = policy("10.8.0.0/24", &to.replace("dir in", "dir out"));
+        for (from, policies, is) in [
+            ("10.8.0.2", policy("10.8.0.0/24", to), true),
+            ("10.8.0.2", outwards.clone() + &policy("0.0.0.0/0", to), true),
+            ("10.8.0.2", policy("10.8.0.2/32", &format!("proto tcp dport 22 {to}")), true),
+            ("fd00::2", policy("fd00::/64", to), true),
+            ("10.8.1.2", policy("10.8.0.0/24", to), false),
+            ("10.8.0.2", policy("fd00::/64", to), false),
+            ("10.8.0.2", policy("0.0.0.0/0", &format!("proto udp dport 1701 {to}")), false),
+            ("10.8.0.2", policy("0.0.0.0/0", &format!("{to}\n\tif_id 0x2a")), false),
+            ("10.8.0.2", policy("0.0.0.0/0", "\n\tdir in priority 0 ptype main"), false),
+            ("10.8.0.2", outwards, false),
+            ("10.8.0.2", String::new(), false),
+        ] {
+            assert_eq!(
+                probe(from, &policies),
+                if is { "own-vpn IPsec \n" } else { "" },
+                "{from}: {policies}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_address_that_a_login_comes_from_is_told() {
+        let says = |connection: &str| {
+            let quiet = "by_tailnet() { return 1; }\nls() { :; }\nis_running() { return 1; }\n\
+                me=1000 state=/nothing home=/ user=dev login=dev rights=none\n";
+            let said = said("host_facts", &format!("{quiet}connection='{connection}'"));
+            said.lines().filter(|line| line.starts_with("from")).collect::<String>()
+        };
+        assert_eq!(says("100.90.1.2 50000 10.8.0.1 22"), "from 100.90.1.2");
+        assert_eq!(says(""), "");
     }
 
     #[test]
@@ -299,6 +378,60 @@ mod tests {
             ),
             ""
         );
+    }
+
+    #[test]
+    fn a_policy_that_shuts_what_no_rule_lets_in_is_told_and_rules_alone_are_not() {
+        let rules = "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd\n-A INPUT -j DROP\n-N DOCKER-USER";
+        let probe = |me: &str, four: &str, six: &str| {
+            let says = |text: &str| match text {
+                "" => "return 1".to_owned(),
+                text => format!("printf '%s\\n' '{text}' '{rules}'"),
+            };
+            said(
+                "own_policy",
+                &format!(
+                    "me={me}\niptables() {{ {}; }}\nip6tables() {{ {}; }}\n\
+                     nft() {{ [ \"$*\" = 'list chain ip filter INPUT' ] && echo \"${{nft:-}}\"; }}\n",
+                    says(four),
+                    says(six)
+                ),
+            )
+        };
+        let (open, shut) = ("-P INPUT ACCEPT", "-P INPUT DROP");
+        assert_eq!(probe("0", open, open), "");
+        assert_eq!(probe("0", shut, open), "own-policy\n");
+        assert_eq!(probe("0", open, shut), "own-policy\n");
+        assert_eq!(probe("0", shut, shut), "own-policy\n");
+        assert_eq!(probe("1000", shut, shut), "");
+        // Neither program is there.
+        assert_eq!(probe("0", "", ""), "");
+        let hook =
+            |policy: &str| format!("0\nnft=' type filter hook input priority filter; policy {policy};'");
+        assert_eq!(probe(&hook("drop"), "", ""), "own-policy\n");
+        assert_eq!(probe(&hook("accept"), "", ""), "");
+    }
+
+    #[test]
+    fn that_all_of_ipv6_would_be_dropped_is_read_from_ufws_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().display();
+        let probe = |defaults: Option<&str>, addresses: &str| {
+            let file = dir.path().join("defaults");
+            let _ = std::fs::remove_file(&file);
+            defaults.iter().for_each(|text| std::fs::write(&file, text).unwrap());
+            std::fs::write(dir.path().join("addresses"), addresses).unwrap();
+            said("drops_ipv6", &format!("defaults={at}/defaults addresses={at}/addresses"))
+        };
+        let lo = "00000000000000000000000000000001 01 80 10 80       lo\n";
+        for says in ["IPV6=no\n", "IPV6=\"no\"\n", "#IPV6=yes\n", "IPV6=yes\nIPV6='no' # not now\n"] {
+            assert_eq!(probe(Some(says), lo), "drops-ipv6\n", "{says}");
+            assert_eq!(probe(Some(says), ""), "", "{says}");
+        }
+        for says in ["IPV6=yes\n", "IPV6=\"yes\"\n", "IPV6=YES\n", "IPV6=no\nIPV6=yes\n"] {
+            assert_eq!(probe(Some(says), lo), "", "{says}");
+        }
+        assert_eq!(probe(None, lo), "", "its package says yes");
     }
 
     /// What is asked of these, where a directory can be made in `tmp`.

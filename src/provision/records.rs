@@ -99,6 +99,11 @@ impl Records {
         lines.filter(|fields| fields[0] == "user").map(|fields| fields[1].as_str())
     }
 
+    /// The files into which a component has put the keys of a login.
+    pub fn key_files(&self, component: &str) -> impl Iterator<Item = &str> {
+        self.lines(component).iter().filter(|fields| fields[0] == "keys").map(|fields| fields[1].as_str())
+    }
+
     /// The lines that are not understood.
     #[must_use]
     pub fn unreadable(&self) -> &[String] {

@@ -33,6 +33,25 @@ pub(super) fn is_of_sinc(rule: &str) -> bool {
     rule.contains(" comment 'sinc:")
 }
 
+/// The rules that come before the one that lets everybody in to this port of ssh, and may shut it for all or for some: the
+/// first that is about a login counts. Nothing where no rule lets everybody in.
+pub(super) fn shut_before<'a>(rules: &[&'a str], port: &str) -> Option<Vec<&'a str>> {
+    let is_open = |rule: &&str| {
+        let what = ["ufw allow ", "ufw limit "].into_iter().find_map(|verb| rule.strip_prefix(verb));
+        what.is_some_and(|what| what == port || what.strip_suffix("/tcp") == Some(port))
+    };
+    let before = &rules[..rules.iter().position(is_open)?];
+    let ports = [port.to_owned()];
+    let may_shut = |rule: &&&str| {
+        let what = ["ufw deny ", "ufw reject "].into_iter().find_map(|verb| rule.strip_prefix(verb));
+        what.is_some_and(|what| {
+            let what = what.replacen("log-all ", "", 1).replacen("log ", "", 1);
+            way(&format!("ufw allow {what}"), &ports) != Way::Closed
+        })
+    };
+    Some(before.iter().filter(may_shut).copied().collect())
+}
+
 /// A person's own rules that let somebody in to this port (`3011/tcp`) by another way than this interface: those that let
 /// everybody in, and those that let some in. What a rule shuts for all, none after it opens.
 pub(super) fn lets_in_besides<'a>(
@@ -114,6 +133,7 @@ fn is_about(what: &str, ports: &[String], wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::{Cmd, Runner};
 
     #[test]
     fn who_is_let_in_is_read_from_the_rule() {
@@ -146,6 +166,63 @@ mod tests {
         }
         assert_eq!(way("ufw allow OpenSSH", &ports[1..]), Way::Closed);
     }
+
+    #[test]
+    fn a_rule_that_shuts_a_port_counts_where_it_comes_first() {
+        let before = |rules: &[&str]| {
+            let rules: Vec<String> = rules.iter().map(|rule| format!("ufw {rule}")).collect();
+            let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+            shut_before(&rules, "22").map(|it| it.iter().map(|rule| rule[4..].to_owned()).collect::<Vec<_>>())
+        };
+        for (rule, shuts) in SHUTS {
+            let wanted: &[&str] = if *shuts { &[rule] } else { &[] };
+            assert_eq!(before(&[rule, "limit 22"]).unwrap(), wanted, "{rule}");
+            assert_eq!(before(&["allow 22/tcp", rule]).unwrap(), [""; 0], "{rule}");
+        }
+        assert_eq!(before(&["deny 22", "allow 2222/tcp"]), None);
+    }
+
+    /// What the host takes for a rule that shuts port 22 is the same.
+    #[test]
+    fn the_host_sees_the_same() {
+        let host = include_str!("host/firewall.sh");
+        let from = host.find("first_that_shuts() {").unwrap();
+        let function = &host[from..from + host[from..].find("\n}\n").unwrap() + 3];
+        for (rule, shuts) in SHUTS {
+            let text = format!(
+                "{function}\nfirst_that_shuts 22 <<'END'\nAdded:\nufw allow 9\nufw {rule} comment 'on 22'\nEND\n"
+            );
+            let cmd = Cmd::new("sh", "ask").args(["-s"]).stdin(text);
+            let said = String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap();
+            assert_eq!(said, if *shuts { "2\n" } else { "" }, "{rule}");
+        }
+    }
+
+    const SHUTS: &[(&str, bool)] = &[
+        ("deny 22", true),
+        ("reject 20:30/tcp", true),
+        ("deny 22,80/tcp", true),
+        ("deny OpenSSH", true),
+        ("deny log 22/tcp", true),
+        ("deny to any", true),
+        ("deny from 10.77.0.0/24", true),
+        ("deny in on eth0", true),
+        ("reject in on eth0 log-all from any port 22 to any port 22 proto tcp", true),
+        ("deny from 10.0.0.1 to any port 22", true),
+        ("deny from any port 22", true),
+        ("deny to 203.0.113.7 app OpenSSH", true),
+        ("deny 22/udp", false),
+        ("deny 222/tcp", false),
+        ("deny log 80/tcp", false),
+        ("deny 'WWW Full'", false),
+        ("deny Postfix", false),
+        ("deny out 22/tcp", false),
+        ("deny from 10.0.0.1 to any port 5432 proto tcp", false),
+        ("deny to any port 22 proto udp", false),
+        ("deny in on tailscale0 to any port 22", false),
+        ("deny in on lo", false),
+        ("allow 80/tcp", false),
+    ];
 
     #[test]
     fn who_is_let_in_besides_an_interface_is_read_from_a_persons_own_rules() {

@@ -51,8 +51,19 @@ fn a_host_is_hardened_and_is_as_it_was_again() {
     host.0.bed(&["net", "on"]);
     let args = ["install", "--yes", "--tier", "custom", "--with", "hardening"];
     let before = host.root("sysctl -n net.ipv4.conf.all.send_redirects; sshd -T | sort | sha256sum");
+    // Somebody has mistyped at this very computer just before: in the journal it comes from a program of sshd's name.
+    host.root(
+        "mkdir -p /root/of-a-test; cp /usr/bin/logger /root/of-a-test/sshd; \
+         { for n in 1 2 3 4 5 6; do echo \"Invalid user mistyped from 10.77.0.1 port 5000$n\"; done; sleep 1; } | /root/of-a-test/sshd -t sshd; \
+         rm -r /root/of-a-test",
+    );
     let run = install(&host.0, &args).success();
     assert!(run.stderr.contains("Confirmed sshd, by a second login"), "{run}");
+    let seen = host.root("grep 10.77.0.1 /var/log/fail2ban.log || true");
+    assert!(!seen.is_empty(), "fail2ban has read what was logged before");
+    let banned = host.root("fail2ban-client status sshd | grep 'Banned IP list'");
+    assert!(!banned.contains("10.77.0.1"), "{banned}: {seen}");
+    host.0.on_host("true");
     assert_eq!((host.sshd("passwordauthentication"), host.sshd("x11forwarding")), ("no".into(), "no".into()));
     assert_eq!(host.sshd("permitrootlogin"), "without-password");
     wait_until("fail2ban watches sshd", PATIENCE, || {

@@ -294,10 +294,13 @@ fn by_password(lab: &Lab) {
     lab.sandbox.write_program(ssh, &real);
 }
 
-/// A rule that shuts the very port of ssh makes room for the time that sinc's is there.
+/// A rule that shuts the very port of ssh makes room for the time that sinc's is there, and so does one that lets it in behind
+/// one that shuts it.
 fn rules_with_room(rules: &str) -> String {
     let shuts = |line: &&str| line.starts_with("ufw deny 22/tcp") || line.starts_with("ufw reject 22/tcp");
-    rules.lines().filter(|line| !shuts(line)).map(|line| format!("{line}\n")).collect()
+    let is_behind = rules.starts_with("ufw allow 80/tcp\nufw deny 22\n");
+    let lets_in = |line: &&str| is_behind && line.starts_with("ufw allow 22/tcp");
+    rules.lines().filter(|line| !shuts(line) && !lets_in(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// Which it is of the three lists that a sample takes from in turn: what happens in a step of the firewall, what happens in

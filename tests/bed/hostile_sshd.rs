@@ -61,6 +61,26 @@ fn settings() -> Vec<Start> {
                 "systemctl stop ssh.socket; systemctl start ssh",
             ),
         ),
+        // Nobody else knows of its second port.
+        says(
+            "ssh (port 22 and 2200) through the firewall",
+            start(
+                "ssh comes by a socket of systemd on two ports",
+                "mkdir -p /run/systemd/system/ssh.socket.d; printf '[Socket]\\nListenStream=2200\\n' >/run/systemd/system/ssh.socket.d/x.conf; \
+                 printf '#!/bin/sh\\nexit 1\\n' >/usr/local/sbin/ss; chmod 755 /usr/local/sbin/ss; systemctl daemon-reload; \
+                 systemctl stop ssh; systemctl start ssh.socket",
+                "rm -rf /run/systemd/system/ssh.socket.d /usr/local/sbin/ss; systemctl daemon-reload; systemctl stop ssh.socket; systemctl restart ssh",
+            ),
+        ),
+        by(
+            "other-port",
+            start(
+                "ssh comes by a socket of systemd on another port alone",
+                "mkdir -p /run/systemd/system/ssh.socket.d; printf '[Socket]\\nListenStream=\\nListenStream=2200\\n' >/run/systemd/system/ssh.socket.d/x.conf; \
+                 systemctl daemon-reload; systemctl stop ssh; systemctl start ssh.socket",
+                "rm -rf /run/systemd/system/ssh.socket.d; systemctl daemon-reload; systemctl stop ssh.socket; systemctl restart ssh",
+            ),
+        ),
         not_set(
             "sshd does not go by it: X11Forwarding is still yes",
             "a file of sshd's is read before sinc's",

@@ -120,6 +120,16 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
             "ufw --force delete reject 22/tcp",
         ),
         start("ssh's port is denied to both protocols", "ufw deny 22", "ufw --force delete deny 22"),
+        start(
+            "ssh's port is let in behind a rule that shuts it",
+            "ufw allow 80/tcp; ufw deny 22; ufw allow 22/tcp comment mine; ufw deny 443",
+            "ufw --force delete allow 80/tcp; ufw --force delete deny 22; ufw --force delete allow 22/tcp; ufw --force delete deny 443",
+        ),
+        start(
+            "ssh's port is let in for both protocols, and this address is denied before",
+            "ufw deny from 10.77.0.0/24; ufw allow 22",
+            "ufw --force delete deny from 10.77.0.0/24; ufw --force delete allow 22",
+        ),
         start("ssh is limited by the person", "ufw limit ssh", "ufw --force delete limit ssh"),
         start("ssh is let in by name", "ufw allow OpenSSH", "ufw --force delete allow OpenSSH"),
         start("ssh is let in for both protocols", "ufw allow 22", "ufw --force delete allow 22"),
@@ -163,10 +173,13 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
         start("the firewall rejects by default", "ufw default reject incoming", "ufw default deny incoming"),
         start("the firewall lets nothing out", "ufw default deny outgoing", "ufw default allow outgoing"),
         start("the firewall logs everything", "ufw logging full", "ufw logging off"),
-        start(
-            "without IPv6 in the firewall",
-            "sed -i 's/^IPV6=yes/IPV6=no/' /etc/default/ufw",
-            "sed -i 's/^IPV6=no/IPV6=yes/' /etc/default/ufw",
+        says(
+            "does not say IPV6=yes",
+            cannot(start(
+                "without IPv6 in the firewall",
+                "sed -i 's/^IPV6=yes/IPV6=no/' /etc/default/ufw",
+                "sed -i 's/^IPV6=no/IPV6=yes/' /etc/default/ufw",
+            )),
         ),
         start(
             "without IPv6",
@@ -266,6 +279,14 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
             "a rule of the person's own beside the firewall's",
             "iptables -A INPUT -p tcp --dport 9 -j DROP",
             "iptables -D INPUT -p tcp --dport 9 -j DROP",
+        ),
+        says(
+            "a firewall of your own is there",
+            cannot(start(
+                "a firewall of the person's own in the same tables",
+                "iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT; iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP",
+                "iptables -P INPUT ACCEPT; iptables -D INPUT -i lo -j ACCEPT; iptables -D INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT; iptables -D INPUT -p tcp --dport 22 -j ACCEPT",
+            )),
         ),
         // What an earlier run left.
         start(

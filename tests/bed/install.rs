@@ -240,6 +240,13 @@ fn without_a_second_login_the_firewall_goes_back_also_after_a_restart() {
     host.0.bed(&["reboot"]);
     host.0.bed(&["restore"]);
     assert!(host.root("systemctl list-timers sinc-guard.timer").contains("sinc-guard.service"));
+    // It goes off by itself, within its two minutes.
+    let left = host.root(
+        "next=$(busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/sinc_2dguard_2etimer \
+         org.freedesktop.systemd1.Timer NextElapseUSecMonotonic | cut -d' ' -f2); \
+         [ \"$(systemctl show -p SubState --value sinc-guard.timer)\" = waiting ] && echo $((next / 1000000 - $(cut -d. -f1 /proc/uptime)))",
+    );
+    assert!(left.trim().parse::<i64>().is_ok_and(|left| left <= 121), "{left:?} s");
     // What the timer does after two minutes.
     host.root("systemctl start sinc-guard.service");
     assert_eq!(host.root("ufw status"), "Status: inactive");

@@ -107,6 +107,52 @@ fn an_agent_os_of_a_persons_own_stays_with_its_database() {
 }
 
 #[test]
+fn the_address_that_this_login_comes_from_is_not_banned_by_what_was_logged_before() {
+    const CLIENT: &str = r#"#!/bin/sh
+cd "$HOME" && echo "$*" >>calls
+[ -e runs ] || { : >runs && exit 255; }
+case $* in
+"status sshd")
+  # What it had counted is banned only after a while.
+  [ "$(grep -c ^status calls)" != 3 ] || cat late >>banned
+  printf 'Status for the jail: sshd\n`- Actions\n   `- Banned IP list:\t%s\n' "$(tr '\n' ' ' <banned)"
+  ;;
+"set sshd addignoreip "*) echo "$4" >>ignored ;;
+"set sshd unbanip "*) grep -vxF -e "$4" banned >left; mv left banned ;;
+esac
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    let mut sandbox = Sandbox::at(dir.path());
+    sandbox.write_program("bin/fail2ban-client", CLIENT);
+    let path = format!("{}:{}", sandbox.home().join("bin").display(), variable("PATH").unwrap());
+    sandbox.set("PATH", path);
+    let alone = step("hardening", "fail2ban does not shut out");
+    for (from, address) in [("203.0.113.7", "203.0.113.7"), ("fe80::1%eth0", "fe80::1"), ("", "")] {
+        sandbox.set("SINC_FROM", from);
+        // Others stay banned, also one whose address begins or ends so.
+        let others = "2203.0.113.7\nfe80::1:2\n192.0.2.1\n";
+        sandbox.write("banned", format!("{others}{address}\n"));
+        sandbox.write("late", format!("{address}\n"));
+        for file in ["runs", "ignored", "calls"] {
+            let _ = std::fs::remove_file(sandbox.home().join(file));
+        }
+        // It does not answer at first.
+        assert_eq!(run(&sandbox, &alone.check).code == 0, from.is_empty(), "{from}");
+        assert_eq!(run(&sandbox, &alone.check).code == 0, from.is_empty(), "{from}");
+        for file in ["runs", "calls"] {
+            let _ = std::fs::remove_file(sandbox.home().join(file));
+        }
+        run(&sandbox, &alone.apply).success();
+        run(&sandbox, &alone.check).success();
+        assert_eq!(sandbox.home().join("calls").exists(), !from.is_empty());
+        if !from.is_empty() {
+            assert_eq!(sandbox.read("ignored"), format!("{address}\n"));
+            assert_eq!(sandbox.read("banned"), others);
+        }
+    }
+}
+
+#[test]
 fn mcp_servers_of_a_persons_own_stay() {
     let dir = tempfile::tempdir().unwrap();
     let mut sandbox = Sandbox::at(dir.path());

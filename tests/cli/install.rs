@@ -515,6 +515,32 @@ fn a_note_that_is_not_understood_stops_nothing() {
 }
 
 #[test]
+fn a_login_does_not_take_back_the_key_that_it_may_have_come_by() {
+    let of = |home: &str| format!("{home}/.ssh/authorized_keys");
+    let records = |home: &str| {
+        format!(
+            "record base apt\tripgrep\nrecord user keys\t{}\t/var/lib/sinc/kept/user/keys\n\
+             record user file\t/etc/sudoers.d/sinc-dev\t\n",
+            of(home)
+        )
+    };
+    let (sandbox, fakes) = host(&format!("{}{}", head(), records("/home/dev")), "end\n", &head());
+    for named in [&[][..], &["user"]] {
+        let run = sandbox.sinc(&[&["uninstall", "--yes"], named].concat()).exits(1);
+        let why = format!("may have come by a key that sinc put into {}", of("/home/dev"));
+        assert!(run.stderr.contains(&why) && run.stderr.contains("log in as root for that"), "{run}");
+    }
+    assert!(!fakes.transcript().contains("start_run '"), "something was done");
+    sandbox.sinc(&["uninstall", "--dry-run", "base"]).success();
+    // Another user's, and root's login, which that user's home directory is told of.
+    let as_root = head().replace("login dev\nrights sudo", "login root\nrights root");
+    for (head, home) in [(head(), "/home/dev2"), (as_root, "/home/dev")] {
+        let (sandbox, _fakes) = host(&format!("{head}{}", records(home)), "end\n", &head);
+        sandbox.sinc(&["uninstall", "--dry-run"]).success();
+    }
+}
+
+#[test]
 fn the_firewall_goes_back_first_and_for_the_user_that_was_noted() {
     let records = "record ufw as\tann\nrecord ufw file\t/home/ann/x\t\nrecord ufw ufw\tallow\t22/tcp\n";
     let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 9\nguard armed 17 firewall\nend\n";

@@ -32,14 +32,20 @@ ufw_allow() {
 }
 
 # HOW COMMENT RULE...: ufw puts a rule in the place of one that differs in its verb or comment alone. So one that lets it
-# through already stays as it is; one that shuts the very same makes room, and comes back to its place when ours goes.
+# through already stays as it is; one that shuts the very same makes room, and comes back to its place when ours goes. So
+# does one that would let it in behind one that shuts it, while the firewall is off: the first one counts.
 let_in() {
   how=$1 comment=$2
   shift 2
-  rule="$*" place=0 shut=
+  rule="$*" place=0 shut='' first=
   ufw show added >"$run/rules"
+  if [ "$how" = prepend ] && ! firewall_is_on; then first=$(first_that_shuts "${rule%/tcp}" <"$run/rules"); fi
   while IFS= read -r line; do
     case $line in 'ufw '*) place=$((place + 1)) ;; esac
+    if [ "$place" -gt "${first:-$place}" ]; then
+      case $line in "ufw allow $rule" | "ufw allow $rule comment "* | "ufw limit $rule" | "ufw limit $rule comment "*) shut=$line shut_place=$place ;; esac
+      continue
+    fi
     case $line in
     "ufw allow $rule" | "ufw allow $rule comment "* | "ufw limit $rule" | "ufw limit $rule comment "*) return 0 ;;
     # Without a protocol it is both, for ssh's ports.
@@ -57,6 +63,35 @@ let_in() {
   record ufw allow "$@"
   # Before all others, where there are others.
   if [ -z "$how" ] || ! ufw "$how" allow "$@" comment "$comment"; then ufw allow "$@" comment "$comment"; fi
+}
+
+# PORT: the place of the first rule on standard input that may shut it, for everybody or for some; none is about ports of udp,
+# or about what comes by the tailnet or from the host itself
+first_that_shuts() {
+  awk -v port="$1" '
+    function is_about(what, parts, range, n, i) {
+      if (!sub("/tcp$", "", what) && what ~ "/") return 0
+      n = split(what, parts, ",")
+      for (i = 1; i <= n; i++) {
+        if (split(parts[i], range, ":") == 1) range[2] = range[1]
+        if (range[1] + 0 <= port + 0 && port + 0 <= range[2] + 0) return 1
+      }
+      return what == "OpenSSH" && port == 22
+    }
+    $1 != "ufw" { next }
+    { place++ }
+    $2 != "deny" && $2 != "reject" || $3 == "out" { next }
+    {
+      sub(" comment \047.*", "")
+      sub(" log(-all)? ", " ")
+      about = NF == 3 ? $3 : ""
+      for (i = 3; i <= NF; i++) {
+        if ($i == "on" && ($(i + 1) == "tailscale0" || $(i + 1) == "lo")) next
+        if ($i == "proto" && $(i + 1) != "tcp") next
+        if ($i == "to" && ($(i + 2) == "port" || $(i + 2) == "app")) about = $(i + 3)
+      }
+      if (about == "" && $3 !~ /^\047/ || about != "" && is_about(about)) { print place; exit }
+    }'
 }
 
 # PORTS: sshd's ports are open before it is on

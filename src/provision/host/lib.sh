@@ -187,8 +187,8 @@ service_ctl() {
 # AS_USER TEXT
 run_shell() {
   if [ "$1" = yes ]; then
-    as_user env "SINC_USER=$user" "SINC_HOME=$home" sh -euc "$2"
+    as_user env "SINC_USER=$user" "SINC_HOME=$home" "SINC_FROM=${connection%% *}" sh -euc "$2"
   else
-    env "SINC_USER=$user" "SINC_HOME=$home" sh -euc "$2"
+    env "SINC_USER=$user" "SINC_HOME=$home" "SINC_FROM=${connection%% *}" sh -euc "$2"
   fi
 }

@@ -23,11 +23,14 @@ host_facts() {
   if packages_are_broken; then echo "dpkg broken"; fi
   for port in $(ssh_ports | grep -xE '[1-9][0-9]{0,4}' | sort -un); do echo "ssh-port $port"; done
   if by_tailnet; then echo "by-tailnet"; fi
+  [ -z "${connection%% *}" ] || echo "from ${connection%% *}"
   own_vpn
   key_expires
   docker_ports
   if [ "$(dpkg-query -W -f '${db:Status-Status}' netfilter-persistent 2>/dev/null)" = installed ]; then echo "netfilter-persistent"; fi
   if [ -n "$(ls /sys/class/iscsi_session 2>/dev/null)" ]; then echo "iscsi"; fi
+  own_policy
+  drops_ipv6
   if is_running; then echo "running $(basename "$(readlink "$state/current")")"; fi
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
@@ -84,8 +87,14 @@ own_vpn() {
   set -- $connection
   [ $# = 4 ] || return 0
   device=$(ip route get "$1" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
-  if [ "$device" != tailscale0 ] && [ -n "$device" ] && is_tunnel "$devices/$device"; then
+  [ -n "$device" ] && [ "$device" != tailscale0 ] || return 0
+  if is_tunnel "$devices/$device"; then
     echo "own-vpn $device $(tunnel_port "$device")"
+  elif is_ppp "$devices/$device" && [ -z "$(ip route show default dev "$device" 2>/dev/null)" ]; then
+    # Of PPTP, L2TP or SSTP. What the host's own way out goes through is its line.
+    echo "own-vpn $device "
+  elif ip xfrm policy 2>/dev/null | is_of_ipsec "$1"; then
+    echo "own-vpn IPsec "
   fi
 }
 # DIRECTORY of a device: of WireGuard, or a tun (bit 1 of its flags; a tap has bit 2), as OpenVPN has it
@@ -93,10 +102,47 @@ is_tunnel() {
   ! grep -qx DEVTYPE=wireguard "$1/uevent" 2>/dev/null || return 0
   flags=$(cat "$1/tun_flags" 2>/dev/null) && [ $((${flags:-0} & 1)) = 1 ]
 }
+is_ppp() { [ "$(cat "$1/type" 2>/dev/null)" = 512 ]; }
+# ADDRESS: do the kernel's policies, on standard input, have what comes from there come encrypted? An address of IPv6 is among
+# all of IPv6. Policies of a device of their own (a mark, an if_id) are not about what comes by another.
+is_of_ipsec() {
+  awk -v from="$1" '
+    function number(address, part) { split(address, part, "."); return ((part[1] * 256 + part[2]) * 256 + part[3]) * 256 + part[4] }
+    function is_among(net, part, size, bits) {
+      if (from ~ ":" || net ~ ":") return from ~ ":" && net ~ ":"
+      if (split(net, part, "/") == 1) part[2] = 32
+      size = 1
+      for (bits = part[2]; bits < 32; bits++) size *= 2
+      return int(number(part[1]) / size) == int(number(from) / size)
+    }
+    function look() { if (about && comes_in && encrypted && !apart) found = 1 }
+    $1 == "src" { look(); about = is_among($2) && (!/ proto / || / proto tcp/); comes_in = encrypted = apart = 0 }
+    $1 == "dir" && $2 == "in" { comes_in = 1 }
+    $1 == "tmpl" { encrypted = 1 }
+    $1 == "mark" || $1 == "if_id" { apart = 1 }
+    END { look(); exit !found }'
+}
 tunnel_port() {
   port=$(wg show "$1" listen-port 2>/dev/null)
   [ -n "$port" ] || port=$(ss -Hlunp 2>/dev/null | awk '/"openvpn"/ { n = split($4, part, ":"); print part[n]; exit }')
   echo "${port:+$port/udp}"
+}
+
+# The tables that ufw works with shut what no rule lets in. Where ufw is off that is somebody else's, and ufw opens them when
+# it goes off again. Before its first time they may be there without the program.
+own_policy() {
+  [ "$me" = 0 ] || return 0
+  for family in ip ip6; do
+    shuts=$({ "${family}tables" -w 5 -S INPUT || nft list chain "$family" filter INPUT; } 2>/dev/null | grep -E '^-P INPUT [^A]|policy drop')
+    [ -z "$shuts" ] || { echo "own-policy" && return; }
+  done
+}
+
+defaults=/etc/default/ufw addresses=/proc/net/if_inet6
+# Turned on, ufw would drop all of IPv6, which this host has. Its package says yes, which a word of the person's changes.
+drops_ipv6() {
+  [ -e "$defaults" ] && [ -n "$(cat "$addresses" 2>/dev/null)" ] || return 0
+  case $(sed -n "s/^IPV6=[\"']\{0,1\}\([A-Za-z]*\).*/\1/p" "$defaults" | tail -n 1) in yes | YES) ;; *) echo "drops-ipv6" ;; esac
 }
 
 # The day on which this host's key in the tailnet expires, if it does.
