@@ -9,6 +9,9 @@ use super::program::Call;
 /// What is said where nobody can let the host in.
 const LEFT_OUT: &str = "it is in no tailnet yet: there is no key, and nobody to open an address";
 
+/// What is said of a tailnet that approves its devices (`device approval`); `services.sh` says it too.
+const NOT_APPROVED: &str = "whoever administers the tailnet has to approve this host first (Machines, in Tailscale's admin console)";
+
 /// Was joining the tailnet left out of these plans?
 #[must_use]
 pub fn is_left_out(plans: &[ComponentPlan]) -> bool {
@@ -44,6 +47,10 @@ pub(super) fn decide(
     }
     if let Some(why) = would_be_cut_off(host) {
         return Decision::Blocked(why);
+    }
+    // It comes up by itself then.
+    if state == Some("NeedsMachineAuth") {
+        return Decision::Blocked(NOT_APPROVED.to_owned());
     }
     // It is logged in, as a person left it: neither a key nor an address is wanted.
     if state == Some("Stopped") {
@@ -87,6 +94,8 @@ mod tests {
                 assert_eq!(is_blocked(from, by_tailnet, state), wanted, "{from} {by_tailnet} {state:?}");
             }
         }
+        assert!(is_blocked("UNKNOWN", false, Some("NeedsMachineAuth")), "nobody here can approve it");
+        assert!(include_str!("host/services.sh").contains(NOT_APPROVED));
         assert!(!is_blocked("100.64.0.1", false, Some("Running")), "it has survived that");
         // Also where nobody is there to let the host in: what starts with Tailscale may be logged in.
         let host = HostFacts { from: "100.64.0.1".parse().ok(), ..HostFacts::default() };

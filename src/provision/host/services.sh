@@ -98,7 +98,7 @@ tailnet_join() {
     code=0
     # By a pipe: it is on no disk, and in no command line.
     printf '%s\n' "$2" | timeout 90 tailscale up ${1:+"--login-server=$1"} --auth-key=file:/dev/stdin --timeout=60s || code=$?
-    [ $code = 0 ] || because "the tailnet does not take this key: $(tailnet_says)"
+    [ $code = 0 ] || not_approved || because "the tailnet does not take this key: $(tailnet_says)"
     return
   fi
   timeout 930 tailscale up ${1:+"--login-server=$1"} --timeout=900s &
@@ -111,7 +111,13 @@ tailnet_join() {
     fi
     sleep 0.2
   done
-  wait $waiting || because "nobody let this host into the tailnet: $(tailnet_says)"
+  wait $waiting || not_approved || because "nobody let this host into the tailnet: $(tailnet_says)"
+}
+
+# It was let in, in a tailnet that approves its devices as well: then it fails with that, and comes up by itself later.
+not_approved() {
+  [ "$(tailnet_state)" = NeedsMachineAuth ] || return 1
+  because "whoever administers the tailnet has to approve this host first (Machines, in Tailscale's admin console); then run this again"
 }
 
 # A host that was logged in, and is down. It stays in its tailnet when what sinc put there goes, so nothing is noted; and
