@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::answers::{given, parse_fact, yes};
+use super::answers::{given, is_run_id, parse_fact, plain, yes};
 use super::component::{Architecture, Component, Kind};
 use super::records::Records;
 
@@ -280,9 +280,10 @@ impl std::error::Error for NotUnderstood {}
 /// A line is not understood, or one is missing.
 pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUnderstood> {
     let mut facts = Facts::default();
-    for line in text.lines() {
-        let bad = || NotUnderstood { what: line.to_owned() };
-        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+    for said in text.lines() {
+        let line = &plain(said);
+        let bad = || NotUnderstood { what: line.clone() };
+        let (key, rest) = line.split_once(' ').unwrap_or((line.as_str(), ""));
         let host = &mut facts.host;
         match key {
             "os" => {
@@ -314,7 +315,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "lacks" => host.lacks.push(rest.to_owned()),
             "dpkg" => host.dpkg_broken = true,
             "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),
-            "running" => host.running = Some(rest.to_owned()),
+            "running" if is_run_id(rest) => host.running = Some(rest.to_owned()),
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
             "by-tailnet" => host.by_tailnet = true,
@@ -339,7 +340,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
                 let (name, text) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.warnings.entry(name.to_owned()).or_default().push(text.to_owned());
             }
-            "record" => facts.records.add(rest),
+            // As it is: a path is taken back by its own name.
+            "record" => facts.records.add(said.strip_prefix("record ").unwrap_or_default()),
             "if" => {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let [component, number, holds] = words.as_slice() else { return Err(bad()) };

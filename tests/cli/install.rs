@@ -16,6 +16,8 @@ pub(crate) fn host(before: &str, events: &str, after: &str) -> (Sandbox, Fakes) 
     let sandbox = Sandbox::new();
     sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
     let fakes = Fakes::install(&sandbox, &["ssh"]);
+    // A run is `r-1` here for short.
+    let events = &events.replace("r-1", "20261126T120000Z-1");
     for (name, text) in [("before", before), ("events", events), ("after", after)] {
         sandbox.write(format!("answers/{name}"), text);
     }
@@ -414,6 +416,51 @@ fn an_answer_that_is_not_understood_stops_it() {
     let (sandbox, _fakes) = host("os debian 12 bookworm\nnonsense\n", "", "");
     let run = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(1);
     assert!(run.stderr.contains("the host's answer is not understood: nonsense"), "{run}");
+}
+
+#[test]
+fn the_host_does_not_say_where_the_log_is_written_here() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let args = ["install", "--tier", "minimal", "--yes", "--without", "et"];
+    for word in ["run", "busy"] {
+        let events =
+            WORKED.replace("run 20261126T120000Z-1", &format!("{word} x/../../../../../project/app"));
+        let (sandbox, _fakes) = host(&before, &events, &all_done(SUDO, &[]));
+        let app = sandbox.write("project/app.log", "mine\n");
+        let run = sandbox.sinc(&args).exits(1);
+        let why = format!("the host's answer is not understood: {word} x/../../");
+        assert!(run.stderr.contains(&why), "{run}");
+        assert_eq!(std::fs::read_to_string(app).unwrap(), "mine\n");
+    }
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + "running ../x\n"), "", "");
+    let run = sandbox.sinc(&args).exits(1);
+    assert!(run.stderr.contains("the host's answer is not understood: running ../x"), "{run}");
+}
+
+#[test]
+fn nothing_that_the_host_says_commands_a_terminal() {
+    let escape = "\u{1b}]0;mine\u{7}";
+    let name = |text: &str| text.replace("os-name Debian", &format!("os-name {escape}Debian"));
+    let before = name(&facts("debian-12-fresh"))
+        .replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0")
+        .replace("disk 20000", &format!("disk 20000 /{escape}"));
+    let events = WORKED
+        .replace("log /var", &format!("log /{escape}var"))
+        .replace("start node", &format!("fail {escape} 0 1 1\nstart node"));
+    let (sandbox, _fakes) = host(&before, &events, &name(&all_done(SUDO, &[])));
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]);
+    assert!(!format!("{run}").contains('\u{1b}') && run.stderr.contains("?]0;mine?Debian"), "{run}");
+    assert!(run.stderr.contains("on the host: /?]0;mine?var"), "{run}");
+    let (sandbox, _fakes) = host(&(name(&head()) + TOOLS), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    assert!(run.stdout.contains("reached; ?]0;mine?Debian") && !run.stdout.contains('\u{1b}'), "{run}");
+    let record =
+        format!("record base apt\tripgrep\nrecord base file\t/{escape}\t\nrecord {escape} apt\ttmux\n");
+    let (sandbox, _fakes) = host(&(head() + &record), "", "");
+    let run = sandbox.sinc(&["uninstall", "--dry-run"]);
+    assert!(run.stderr.contains("not understood: base file?"), "{run}");
+    assert!(!format!("{run}").contains('\u{1b}'), "{run}");
 }
 
 #[test]
