@@ -165,6 +165,9 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
         let fix = there.for_an_administrator(&first.host.login);
         findings.push(Finding::new("components", State::Lacking, what).fix(fix));
     }
+    findings.extend(
+        first.host.apart().map(|(what, how)| Finding::new("components", State::Lacking, what).fix(how)),
+    );
     let catalog = Catalog::load(own_components(config).as_deref())?;
     let installed: Vec<&Component> = catalog
         .all()

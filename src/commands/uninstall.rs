@@ -34,12 +34,27 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         there.ask_password(&facts.host.login)?;
         facts = there.look(&[], ctx.global.dry_run)?;
     }
+    let hidden = facts.host.hidden && !facts.host.rights.is_root();
+    // What the login put there before it had rights is noted apart.
+    let mut apart = facts.host.apart();
+    let names = &args.components;
+    let any = match names.as_slice() {
+        [] => facts.records.components().next().is_some(),
+        names => names.iter().any(|name| facts.records.has(name)),
+    };
+    if apart.is_some() && facts.host.user == facts.host.login && !any {
+        ctx.ui.note("what was put there without root's rights is taken back without them");
+        apart = None;
+        there.give_up_rights();
+        facts = there.look(&[], ctx.global.dry_run)?;
+    }
+    // What a person has named is all that was wanted.
+    apart = apart.filter(|_| names.is_empty());
     // Whom something was put there for is noted with it; this is for what an older sinc has noted.
     there.target = Target::noted(&facts.records);
     let catalog = Catalog::load(own_components(&config).as_deref())?;
     let by_tailnet = facts.host.by_tailnet || is_of_tailnet(remote.destination().host());
     let chosen = chosen(&catalog, &facts, &args.components, by_tailnet)?;
-    let hidden = facts.host.hidden && !facts.host.rights.is_root();
     if chosen.is_empty() && hidden {
         let message = format!("what sinc put on {} with root's rights is only seen with them", host.name);
         let mut failure = Failure::new(Kind::Privilege, message);
@@ -47,6 +62,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
             failure = failure.hint(hint);
         }
         return Err(failure.into());
+    }
+    if let (true, Some((what, how))) = (chosen.is_empty(), &apart) {
+        return Err(Failure::new(Kind::Failed, what).hint(how).into());
     }
     if chosen.is_empty() {
         if ctx.ui.is_json() {
@@ -132,6 +150,13 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
             rights_hints(&there, &facts).iter().for_each(|hint| ctx.ui.hint(hint));
         }
         return Ok(Kind::Privilege.code());
+    }
+    if let (true, Some((what, how))) = (failed.is_empty(), &apart) {
+        if !ctx.ui.is_json() {
+            ctx.ui.warn(what);
+            ctx.ui.hint(how);
+        }
+        return Ok(Kind::Failed.code());
     }
     Ok(i32::from(!failed.is_empty()))
 }

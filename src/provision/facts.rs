@@ -48,6 +48,8 @@ pub struct HostFacts {
     pub guard: Option<String>,
     /// Something that root put there may be there, and these rights do not show it.
     pub hidden: bool,
+    /// Something was put there for the user without root's rights, and is noted where root does not read it.
+    pub noted_apart: bool,
     /// This very login came through the tailnet.
     pub by_tailnet: bool,
     /// The tunnel of the host's own that this very login came through.
@@ -123,6 +125,18 @@ impl HostFacts {
         }
         why.extend(self.lacks.iter().map(|tool| format!("`{tool}` is missing")));
         why
+    }
+
+    /// That something was put there without root's rights, whose notes are not read with them, and how it is taken back.
+    #[must_use]
+    pub fn apart(&self) -> Option<(String, String)> {
+        let user = &self.user;
+        let what = format!("what sinc put there for {user} without root's rights is noted apart");
+        let how = match *user == self.login {
+            true => "`sinc uninstall` takes it back, once nothing else of sinc's is there".to_owned(),
+            false => format!("`sinc uninstall --host {user}@ADDRESS` takes it back"),
+        };
+        self.noted_apart.then_some((what, how))
     }
 
     /// `text` with `{user}`, `{home}`, `{codename}` and `{arch}` replaced.
@@ -318,6 +332,7 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "running" if is_run_id(rest) => host.running = Some(rest.to_owned()),
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
+            "noted-apart" => host.noted_apart = true,
             "by-tailnet" => host.by_tailnet = true,
             "own-vpn" => {
                 let (device, port) = rest.split_once(' ').unwrap_or((rest, ""));

@@ -548,6 +548,68 @@ fn what_only_root_sees_is_not_taken_for_nothing() {
 }
 
 #[test]
+fn what_was_put_there_before_the_login_had_rights_is_told_and_taken_back_without_them() {
+    let without = head().replace("rights sudo", "rights none");
+    let of_own = |sandbox: &Sandbox, fakes: &Fakes| {
+        sandbox.write("answers/own-before", format!("{without}record mine file\t/home/dev/x\t\n"));
+        sandbox.write("answers/own-after", without.as_str());
+        sandbox
+            .write("answers/own-events", "run 20261126T120000Z-2\nlog /l\nstart mine 0\nok mine 0 9\nend\n");
+        let script = r#"
+            cd "$HOME/answers"; program=$(cat); echo "sinc-begin 1"
+            case $program in
+            *"
+show_log "*) ;;
+            *"
+start_run '"*) touch own-done; cat own-events ;;
+            *) if [ -e own-done ]; then cat own-after; else cat own-before; fi ;;
+            esac
+        "#;
+        fakes.on("ssh *'own'*", Answer { script: Some(script.to_owned()), ..Answer::default() });
+    };
+    let apart = head() + "noted-apart\n";
+    // Nothing of it is root's: it is taken back as the login.
+    let (sandbox, fakes) = host(&apart, "", "");
+    of_own(&sandbox, &fakes);
+    let run = sandbox.sinc(&["uninstall", "--dry-run"]).success();
+    assert!(run.stdout.contains("  mine\n    - remove /home/dev/x\n"), "{run}");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).success();
+    assert!(run.stderr.contains("1 of 1 taken back"), "{run}");
+    let undone = fakes.transcript();
+    let (root, own) = undone.split_once("'own'").unwrap();
+    assert!(!root.contains("undo_path /home/dev/x") && own.contains("undo_path /home/dev/x"), "{run}");
+
+    // Root's goes first, and what is left is told, which is no success.
+    let records = "record base apt\tripgrep\n";
+    let events = "run r-1\nlog /l\nstart base 0\nok base 0 9\nend\n";
+    let (sandbox, fakes) = host(&format!("{apart}{records}"), events, &apart);
+    of_own(&sandbox, &fakes);
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    let told = "what sinc put there for dev without root's rights is noted apart";
+    assert!(run.stderr.contains(told) && run.stderr.contains("1 of 1 taken back"), "{run}");
+    assert!(!fakes.transcript().contains("'own'"), "{run}");
+    // The next one takes it back. So does one that names it, and no more is told then.
+    sandbox.sinc(&["uninstall", "--yes"]).success();
+    assert!(fakes.transcript().contains("'own'"), "{run}");
+    let (sandbox, fakes) = host(&format!("{apart}{records}"), events, &apart);
+    of_own(&sandbox, &fakes);
+    sandbox.sinc(&["uninstall", "--yes", "mine"]).success();
+    sandbox.sinc(&["uninstall", "--yes", "base"]).success();
+
+    // A login as root is none of that user's.
+    let root = apart.replace("login dev\nrights sudo", "login root\nrights root");
+    let (sandbox, _fakes) = host(&root, "", "");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains(told) && run.stderr.contains("`sinc uninstall --host dev@ADDRESS`"), "{run}");
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + "noted-apart\n"), "", "");
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--check", "--without", "et"]).success();
+    assert!(run.stderr.contains(told), "{run}");
+    let (sandbox, _fakes) = host(&(apart + TOOLS), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    assert!(run.stdout.contains(&format!("warning  components: {told}\n")), "{run}");
+}
+
+#[test]
 fn a_note_that_is_not_understood_stops_nothing() {
     let records = "record ufw nonsense\tx\nrecord ufw as\tann\nrecord ufw apt\tufw\n";
     let before = format!("{}{records}", head());

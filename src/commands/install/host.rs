@@ -35,11 +35,17 @@ pub(in crate::commands) struct TheHost<'a> {
     pub(in crate::commands) remote: &'a Remote,
     pub(in crate::commands) target: Target,
     password: Option<String>,
+    own_rights: bool,
 }
 
 impl<'a> TheHost<'a> {
     pub(in crate::commands) fn new(ctx: &'a Context, remote: &'a Remote, target: Target) -> Self {
-        Self { ctx, remote, target, password: None }
+        Self { ctx, remote, target, password: None, own_rights: false }
+    }
+
+    /// From now on with the rights of the login alone.
+    pub(in crate::commands) fn give_up_rights(&mut self) {
+        self.own_rights = true;
     }
 
     /// The same host with the same rights, by another way.
@@ -47,12 +53,14 @@ impl<'a> TheHost<'a> {
     where
         'a: 'b,
     {
-        TheHost { ctx: self.ctx, remote, target: self.target.clone(), password: self.password.clone() }
+        let (target, password) = (self.target.clone(), self.password.clone());
+        TheHost { ctx: self.ctx, remote, target, password, own_rights: self.own_rights }
     }
 
     pub(in crate::commands) fn access(&self) -> Access<'a> {
         let access = Access::new(self.remote);
         match &self.password {
+            _ if self.own_rights => access.with_own_rights(),
             Some(password) => access.with_password(password.clone()),
             None => access,
         }

@@ -97,6 +97,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     report.notes.extend(left_out);
     report.notes.extend(major::without(&catalog, &selection));
     report.notes.extend(firewall::warnings(&facts));
+    report.notes.extend(facts.host.apart().map(|(what, how)| format!("{what}: {how}")));
     report.notes.extend(tailnet::left_out(&plans));
     if facts.host.user == "root" {
         report.notes.extend(components.iter().filter_map(|it| it.about.as_root.clone()));

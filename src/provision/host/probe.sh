@@ -31,12 +31,17 @@ host_facts() {
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
   if [ "$me" != 0 ] && [ -d /var/lib/sinc ] && { [ ! -x /var/lib/sinc ] || [ -d /var/lib/sinc/installed ]; }; then echo "hidden"; fi
+  if noted_apart; then echo "noted-apart"; fi
   for record in "$state/installed"/*; do
     [ -f "$record" ] || continue
     # shellcheck disable=SC2094 # it only reads
     while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
   done
 }
+
+# Is there something that was put there without root's rights? Its user may write anything into those notes: root reads
+# none of them.
+noted_apart() { [ "$me" = 0 ] && [ "$user" != root ] && [ -n "$(ls -A "$home/.local/state/sinc/installed" 2>/dev/null)" ]; }
 
 # Of the disks on which something goes, the one with the least free space: MB, and where it is. A home directory that is
 # not there yet comes to be on one of the others.
