@@ -269,9 +269,12 @@ fn follow(
     let mut lost_since: Option<Instant> = None;
     let mut pause = Duration::from_secs(1);
     loop {
-        let (mut came, mut broken) = (false, None);
+        let (mut came, mut broken, mut not_started) = (false, None, String::new());
         let result = access.follow("put the components there", &program, &mut |line| {
             let Some(event) = Event::parse(line) else {
+                if let Some(why) = line.strip_prefix("not-started ") {
+                    not_started = format!(": {}", plain(why));
+                }
                 if line.starts_with("run ") || line.starts_with("busy ") {
                     broken = Some(plain(line));
                 }
@@ -298,6 +301,7 @@ fn follow(
                 "nothing can be written where sinc keeps its notes on the host: is its disk full?"
             ),
             Ok(93) => anyhow::bail!("the host does not know that run any more"),
+            Ok(92) => anyhow::bail!("the run on the host could not be started{not_started}"),
             Ok(code) => anyhow::bail!("the run on the host could not be started or watched (code {code})"),
             Err(error) if !may_come_back(&error) => return Err(error.into()),
             Err(error) => error,

@@ -464,6 +464,24 @@ fn nothing_that_the_host_says_commands_a_terminal() {
 }
 
 #[test]
+fn a_run_that_could_not_be_started_says_why() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let (sandbox, fakes) = host(&before, "", "");
+    let script = r#"
+        program=$(cat); echo "sinc-begin 1"
+        case $program in
+        *"
+start_run '"*) echo "not-started Failed to start: x"; exit 92 ;;
+        *) cat "$HOME/answers/before" ;;
+        esac
+    "#;
+    fakes.on("ssh *", Answer { script: Some(script.to_owned()), ..Answer::default() });
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).exits(1);
+    assert!(run.stderr.contains("the run on the host could not be started: Failed to start: x"), "{run}");
+}
+
+#[test]
 fn what_was_put_there_is_shown_and_taken_back() {
     let records = "record base apt\tripgrep\nrecord base shell\tno\t74727565\tthe host's language is one with UTF-8\n\
         record node apt\tnodejs\nrecord node npm\tnode\nrecord ufw ufw\tallow\t22/tcp\nrecord ufw ufw-on\n";

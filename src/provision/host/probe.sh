@@ -288,7 +288,7 @@ login_method() {
 
 # What Tailscale says of itself, and this host's name in the tailnet.
 probe_tailnet() {
-  said=$(tailscale status --json --peers=false 2>/dev/null)
+  said=$(timeout 10 tailscale status --json --peers=false 2>/dev/null)
   backend=$(printf '%s\n' "$said" | sed -n 's/^ *"BackendState": *"\([^"]*\)".*/\1/p' | head -n 1)
   name=$(printf '%s\n' "$said" | sed -n 's/^ *"DNSName": *"\([^"]*\)".*/\1/p' | head -n 1)
   name=${name%.}
