@@ -174,7 +174,7 @@ ppa_away() {
 }
 
 # URL FILE SECONDS
-fetch() { curl -fsSL --proto '=https,http' --retry 2 --connect-timeout 20 --max-time "$3" -o "$2" -- "$1"; }
+fetch() { curl -fsSL --netrc-optional --proto '=https,http' --retry 2 --connect-timeout 20 --max-time "$3" -o "$2" -- "$1"; }
 
 # PACKAGE VERSION SCRIPTS COMMAND
 npm_install() {
