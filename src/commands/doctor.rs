@@ -174,6 +174,11 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
         .iter()
         .filter(|it| first.records.has(&it.name) && applies(it, &first.host, false))
         .collect();
+    for name in first.records.components().filter(|name| catalog.get(name).is_none()) {
+        let what = "sinc put it there, and there is no file of it any more";
+        let fix = format!("bring back its file, or `sinc uninstall {name}`");
+        findings.push(Finding::new(format!("component {name}"), State::Lacking, what).fix(fix));
+    }
     if installed.is_empty() {
         return Ok(findings);
     }
@@ -214,20 +219,18 @@ fn of_component(component: &Component, plan: &ComponentPlan, facts: &Facts) -> F
     let name = &component.name;
     let check = format!("component {name}");
     let again = format!("`sinc install --with {name}`");
+    let seen = version(component, facts);
     let wrong = plan.steps.iter().find_map(|step| match step {
         Decision::Change(change) => Some(format!("to be done: {}", change.what)),
         Decision::Blocked(why) => Some(why.clone()),
         Decision::Satisfied(_) => None,
     });
-    if let Some(what) = wrong {
+    if let Some(what) = wrong.or_else(|| plan.blocked.clone()) {
+        let what = seen.map(|version| format!("{version}; {what}")).unwrap_or(what);
         return Finding::new(check, State::Bad, what).fix(again);
     }
-    if let Some(why) = &plan.blocked {
-        return Finding::new(check, State::Bad, why.clone()).fix(again);
-    }
-    let version = version(component, facts)
-        .or_else(|| component.about.version.clone())
-        .unwrap_or_else(|| "as it should be".to_owned());
+    let version =
+        seen.or_else(|| component.about.version.clone()).unwrap_or_else(|| "as it should be".to_owned());
     match (&component.about.login, facts.logged_in.get(name)) {
         (Some(login), Some(false)) => {
             Finding::new(check, State::Lacking, format!("{version}; nobody is logged in to it"))
