@@ -123,6 +123,9 @@ impl HostFacts {
         if self.architecture().is_none() {
             why.push(format!("its processor is {}; sinc knows x86-64 and arm64", self.arch));
         }
+        if !self.systemd {
+            why.push("it was not started by systemd".to_owned());
+        }
         why.extend(self.lacks.iter().map(|tool| format!("`{tool}` is missing")));
         why
     }
