@@ -15,7 +15,7 @@ use crate::provision::apply::{self, Confirmed, Event};
 use crate::provision::component::Component;
 use crate::provision::facts::{self, Fact, Facts, Rights};
 use crate::provision::look;
-use crate::provision::plan::{ComponentPlan, Decision};
+use crate::provision::plan::ComponentPlan;
 use crate::provision::probe;
 use crate::provision::program::Program;
 use crate::provision::target::Target;
@@ -155,9 +155,7 @@ impl<'a> TheHost<'a> {
         facts: &Facts,
         plans: &[ComponentPlan],
     ) -> Result<bool> {
-        let wanted = plans.iter().any(|plan| {
-            plan.blocked.is_some() && plan.steps.iter().any(|step| matches!(step, Decision::Change(_)))
-        });
+        let wanted = plans.iter().any(ComponentPlan::wants_rights);
         if facts.host.rights != Rights::MaySudo || !wanted || !self.ctx.ui.is_interactive() {
             return Ok(false);
         }

@@ -56,7 +56,6 @@ pub(super) struct Report {
     pub(super) notes: Vec<String>,
     pub(super) log: Option<PathBuf>,
     pub(super) host_log: Option<String>,
-    rights_missing: bool,
 }
 
 impl Report {
@@ -75,7 +74,6 @@ impl Report {
             notes: Vec::new(),
             log: None,
             host_log: None,
-            rights_missing: !facts.host.rights.is_root(),
         }
     }
 
@@ -132,13 +130,29 @@ impl Report {
     /// The exit code.
     pub(super) fn code(&self) -> i32 {
         let failed = self.components.iter().any(|(_, became)| matches!(became, Became::Failed(_)));
-        let blocked = self.components.iter().any(|(_, became)| matches!(became, Became::Blocked(_)));
-        match (failed, blocked) {
+        let for_more = self.blocked().any(|plan| !self.wants_rights(plan));
+        match (failed || for_more, self.lacks_rights()) {
             (true, _) => 1,
-            (false, true) if self.rights_missing => 77,
-            (false, true) => 1,
+            (false, true) => 77,
             (false, false) => 0,
         }
+    }
+
+    /// Is something left out for want of root's rights?
+    pub(super) fn lacks_rights(&self) -> bool {
+        self.blocked().any(|plan| self.wants_rights(plan))
+    }
+
+    fn blocked(&self) -> impl Iterator<Item = &ComponentPlan> {
+        let blocked = self.components.iter().filter(|(_, became)| matches!(became, Became::Blocked(_)));
+        blocked.map(|(plan, _)| plan)
+    }
+
+    /// Is it left out for want of root's rights, or because it needs another one that is?
+    fn wants_rights(&self, plan: &ComponentPlan) -> bool {
+        let need = plan.blocked.as_deref().and_then(|why| why.strip_prefix("it needs "));
+        let need = self.blocked().find(|other| Some(other.name.as_str()) == need);
+        plan.wants_rights() || need.is_some_and(|need| self.wants_rights(need))
     }
 
     /// The secrets that this component's changes want.
