@@ -359,9 +359,13 @@ fn a_host_that_sinc_does_not_know_is_refused_with_all_that_is_wrong() {
         .replace("Debian GNU/Linux 12 (bookworm)", "Alpine Linux v3.20")
         .replace("arch x86_64", "arch riscv64\nlacks apt-get\nlacks dpkg-query");
     let (sandbox, _fakes) = host(&unknown, "", "");
-    insta::assert_snapshot!(
-        "install-unknown-host",
-        sandbox.sinc(&["install", "--yes", "--tier", "custom"]).exits(1).snapshot()
+    let args = ["install", "--yes", "--tier", "custom", "--with", "base"];
+    insta::assert_snapshot!("install-unknown-host", sandbox.sinc(&args).exits(1).snapshot());
+    let (sandbox, _fakes) = host(&all_done(SUDO, &[("init systemd", "init other")]), "", "");
+    let run = sandbox.sinc(&args).exits(1);
+    assert!(
+        run.stderr.contains("nothing can be put on host `box`: it was not started by systemd\n"),
+        "{run}"
     );
 }
 
@@ -379,6 +383,25 @@ fn without_rights_what_needs_them_is_left_out_with_what_an_administrator_would_r
         run.stderr.contains("hint: run it on a terminal: the password that sudo wants is asked there"),
         "{run}"
     );
+}
+
+#[test]
+fn rights_are_not_asked_for_where_they_would_not_help() {
+    let ufw = facts("debian-12-fresh")
+        .lines()
+        .filter(|line| line.starts_with("fact ufw "))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let none = facts("no-rights-but-node") + &ufw;
+    // Its own home directory is full.
+    let full = none.replace("disk 20000", "disk 100 /home");
+    assert_ne!(full, none);
+    let (sandbox, _fakes) = host(&full, "", "");
+    let args = ["install", "--yes", "--tier", "custom", "--with"];
+    let run = sandbox.sinc(&[&args[..], &["codex"]].concat()).exits(1);
+    assert!(run.stderr.contains("100 MB left") && !run.stderr.contains("NOPASSWD"), "{run}");
+    // Where they would help with something else, that is said all the same.
+    let run = sandbox.sinc(&[&args[..], &["codex", "--with", "ufw"]].concat()).exits(1);
+    assert!(run.stderr.contains("ufw was left out: it needs") && run.stderr.contains("NOPASSWD"), "{run}");
 }
 
 #[test]
@@ -402,6 +425,7 @@ fn a_wrong_word_says_what_there_is() {
         &["install", "--user", "Root!"],
         &["install", "--tier", "huge"],
         &["install", "--agent", "cursor"],
+        &["install", "--tier", "custom", "--yes"],
         &["uninstall", "--yes", "base"],
     ] {
         let run = sandbox.sinc(args);
@@ -712,6 +736,17 @@ fn the_doctor_names_what_is_wrong_and_what_mends_it() {
         assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
     }
 
+    // One is named too that no file is about any more.
+    let lines = "record mine file\t/home/dev/x\t\n";
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + TOOLS + lines), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    for line in [
+        "warning  component mine: sinc put it there, and there is no file of it any more",
+        "         mend it: bring back its file, or `sinc uninstall mine`",
+    ] {
+        assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
+    }
+
     // A host that is not reached is a finding too.
     let sandbox = Sandbox::new();
     sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
@@ -785,6 +820,22 @@ fn mirrors_stand_in_the_place_of_addresses() {
     sandbox.configure(format!("{config}[mirror.et]\nfrom = \"https://a/\"\n"));
     let half = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(78);
     assert!(half.stderr.contains("the mirror `et` wants both `from` and `to`"), "{half}");
+    // A token would stand in plans, command lines and files of the host.
+    let with_token = "https://me:its-token@npm.example.com/";
+    for (key, text) in [
+        ("install.npm-registry", format!("[install]\nnpm-registry = \"{with_token}\"\n")),
+        ("mirror.et.to", format!("[mirror.et]\nfrom = \"https://a/\"\nto = \"{with_token}\"\n")),
+        ("mirror.et.from", format!("[mirror.et]\nfrom = \"{with_token}\"\nto = \"https://a/\"\n")),
+    ] {
+        sandbox.configure(format!("{config}{text}"));
+        let refused = sandbox.sinc(&["install", "--tier", "minimal", "--check", "-v"]).exits(78);
+        let why = format!("`{key}` holds a user name or a password");
+        assert!(
+            refused.stderr.contains(&why) && refused.stderr.contains("/etc/apt/auth.conf.d"),
+            "{refused}"
+        );
+        assert!(!format!("{refused}").contains("its-token"), "{refused}");
+    }
 }
 
 /// A host that is in a tailnet, with ssh open to everybody, as this login sees it.

@@ -52,7 +52,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     let remote = ctx.remote(&host);
     let mut there = TheHost::new(ctx, &remote, target);
 
-    let mut selection = selection(ctx, args, &agent);
+    let mut selection = selection(ctx, args, &agent)?;
     let mut facts = None;
     if selection.is_none() {
         // The menu shows of each component what is there.
@@ -147,7 +147,7 @@ pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
 }
 
 /// What the flags select; nothing where a person is asked.
-fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Selection> {
+fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Result<Option<Selection>> {
     let asks = ctx.ui.is_interactive() && !ctx.global.yes && !args.check && !ctx.global.dry_run;
     let mut with: Vec<String> = args.with.iter().map(|name| major::component(name)).collect();
     if args.tailnet_only {
@@ -160,20 +160,28 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
         Some(cli::Tier::Minimal) => Some(Tier::Minimal),
         Some(cli::Tier::Standard) => Some(Tier::Standard),
         Some(cli::Tier::Full) => Some(Tier::Full),
+        Some(cli::Tier::Custom) if with.is_empty() && args.agent.is_none() => {
+            if asks && args.without.is_empty() {
+                return Ok(None);
+            }
+            return Err(Failure::new(Kind::Usage, "`--tier custom` puts nothing on the host by itself")
+                .hint("name what to install: `--with COMPONENT`")
+                .into());
+        }
         Some(cli::Tier::Custom) => None,
         None if !with.is_empty() => None,
-        None if asks && args.without.is_empty() && args.agent.is_none() => return None,
+        None if asks && args.without.is_empty() && args.agent.is_none() => return Ok(None),
         None => Some(Tier::Standard),
     };
     let known = BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name) && !agent.custom;
     let wanted = known && (tier.is_some() || args.agent.is_some());
-    Some(Selection {
+    Ok(Some(Selection {
         tier,
         agent: wanted.then(|| major::component(args.agent.as_ref().unwrap_or(&agent.name))),
         with,
         without: args.without.clone(),
         as_root: args.as_root,
-    })
+    }))
 }
 
 fn finish(
@@ -201,7 +209,7 @@ fn finish(
         }
     }
     show::report(ctx, &report);
-    if report.code() == 77 && !ctx.ui.is_json() {
+    if report.lacks_rights() && !ctx.ui.is_json() {
         if facts.host.rights == Rights::MaySudo {
             ctx.ui.hint("run it on a terminal: the password that sudo wants is asked there");
         }
