@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::Context;
 use super::data_that_stays;
 use super::install::working::Working;
-use super::install::{TheHost, own_components};
+use super::install::{TheHost, Worked, own_components};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::provision::apply::{self, Back};
@@ -114,10 +114,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
     }
     if let Some(program) = apply::undoing_guarded(&there.target, &plan) {
-        let (outcome, own) = there.work(&program, Working::with(ctx, sentences.clone()))?;
-        if !own || outcome.broken || !outcome.failed.is_empty() {
+        let Worked { outcome, what: own, failure } =
+            there.work(&program, Working::with(ctx, sentences.clone()))?;
+        if failure.is_some() || !own || outcome.broken || !outcome.failed.is_empty() {
             if let Some(log) = outcome.run.as_ref().and_then(|run| there.keep_log(run)) {
                 ctx.ui.note(&format!("all output: {}", log.display()));
+            }
+            if let Some(failure) = failure {
+                let told = as_json(&host.name, &plan, &facts.records, &data);
+                return Err(Failure::of(failure).with_data(told).into());
             }
             let what = what_failed(&plan, &outcome.failed);
             let message = format!("{what} on {} could not be taken back, so nothing else was", host.name);
@@ -125,13 +130,19 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
     }
     let program = apply::undoing(&there.target, &plan);
-    let (outcome, _own) = there.work(&program, Working::with(ctx, sentences))?;
+    let Worked { outcome, failure, .. } = there.work(&program, Working::with(ctx, sentences))?;
     let log = outcome.run.as_ref().and_then(|run| there.keep_log(run));
-    let left = there.look(&[], true)?.records;
+    let left = match there.look(&[], true) {
+        Ok(facts) => facts.records,
+        Err(error) => return Err(failure.unwrap_or(error)),
+    };
     let failed: Vec<&str> =
         plan.iter().map(|back| back.name.as_str()).filter(|name| left.has(name)).collect();
+    let told = || as_json(&host.name, &plan, &left, &data);
     if ctx.ui.is_json() {
-        ctx.print_json("uninstall", &as_json(&host.name, &plan, &left, &data));
+        if failure.is_none() {
+            ctx.print_json("uninstall", &told());
+        }
     } else {
         if let Some(log) = log {
             ctx.ui.note(&format!("all output: {}", log.display()));
@@ -143,6 +154,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     }
     if !failed.is_empty() && !ctx.ui.is_json() {
         ctx.ui.warn(&format!("not taken back: {}", several(&failed)));
+    }
+    if let Some(failure) = failure {
+        return Err(Failure::of(failure).with_data(told()).into());
     }
     if failed.is_empty() && hidden {
         if !ctx.ui.is_json() {

@@ -546,6 +546,52 @@ fn a_firewall_that_nothing_changed_is_not_confirmed() {
 }
 
 #[test]
+fn what_no_second_login_confirms_is_reported_with_all_the_rest_and_the_log_is_kept() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let args = ["install", "--tier", "minimal", "--yes", "--without", "et"];
+    let log = |sandbox: &Sandbox| sandbox.home().join(".local/state/sinc/logs").exists();
+    let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&args).exits(1);
+    let failed =
+        "a second login to host `box` failed: within two minutes it takes the firewall back as it was";
+    let of_ufw = "ufw failed: it was done, and goes back: no second login has confirmed it";
+    assert!(run.stderr.contains(failed) && run.stderr.contains(of_ufw), "{run}");
+    assert!(run.stderr.contains("Finished box: 3 components changed, 1 component failed"), "{run}");
+    assert!(run.stderr.contains("all output: ") && log(&sandbox), "{run}");
+    // With its states also for programs.
+    let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&[&args[..], &["--json"]].concat()).exits(1);
+    let last: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["ok"], false, "{run}");
+    let components = last["data"]["components"].as_array().unwrap_or_else(|| panic!("{run}"));
+    let states: Vec<&str> = components.iter().map(|it| it["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["changed", "changed", "changed", "failed"], "{run}");
+    // Where the host is not seen any more either.
+    let (sandbox, _fakes) = host(&before, WORKED, "nonsense\n");
+    let run = sandbox.sinc(&args).exits(1);
+    let unseen = "opencode failed: the host could not be looked at after the work: run it again";
+    assert!(run.stderr.contains(unseen) && run.stderr.contains("not understood: nonsense"), "{run}");
+    assert!(log(&sandbox), "{run}");
+
+    // So it is with ssh in public, and with what is taken back.
+    let tailnet = in_tailnet("tailnet-only-own-rules", true);
+    let (sandbox, _fakes) = host(&tailnet, CLOSED, &in_tailnet("tailnet-only-done", true));
+    sandbox.write("answers/guard", "elsewhere");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    assert!(run.stderr.contains("tailnet-only failed: ssh does not stay closed: ") && log(&sandbox), "{run}");
+    let records = "record ufw file\t/home/ann/x\t\nrecord ufw ufw\tallow\t22/tcp\n";
+    let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 9\nguard armed 17 firewall\nend\n";
+    let (sandbox, fakes) = host(&format!("{}{records}", head()), events, &head());
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains(failed) && run.stderr.contains("all output: "), "{run}");
+    assert!(!fakes.transcript().contains("forget no"), "{run}");
+}
+
+#[test]
 fn a_firewall_that_went_back_meanwhile_is_a_failure() {
     let before =
         facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");

@@ -28,6 +28,17 @@ const TRIES: usize = 3;
 /// Within this time an sshd that reads its files anew listens again.
 const SSHD_IS_BACK: Duration = Duration::from_secs(10);
 
+/// Work that has come to its end.
+#[derive(Debug)]
+pub(in crate::commands) struct Worked<T> {
+    /// What became of it.
+    pub(in crate::commands) outcome: Outcome,
+    /// What was asked of it besides.
+    pub(in crate::commands) what: T,
+    /// Why what it changed of the firewall or of sshd is not confirmed, and goes back.
+    pub(in crate::commands) failure: Option<anyhow::Error>,
+}
+
 /// The host that is worked on.
 #[derive(Debug)]
 pub(in crate::commands) struct TheHost<'a> {
@@ -88,7 +99,15 @@ impl<'a> TheHost<'a> {
         if let Some(run) = &facts.host.running {
             self.ctx.ui.status("Watching", &format!("a run that is going on there already ({run})"));
             let working = Working::new(self.ctx, &[]);
-            self.attend(working, |tell| apply::watch(&self.access(), &self.target, run, tell))?;
+            let watched =
+                self.attend(working, |tell| apply::watch(&self.access(), &self.target, run, tell))?;
+            if watched.outcome.broken {
+                self.ctx.ui.warn("that run was cut off");
+            }
+            if let Some(log) = self.keep_log(run) {
+                self.ctx.ui.note(&format!("all output of that run: {}", log.display()));
+            }
+            watched.failure.map_or(Ok(()), Err)?;
         }
         if let Some(change) = self.ask(&[], false)?.host.guard {
             self.confirm(&change)?;
@@ -96,9 +115,8 @@ impl<'a> TheHost<'a> {
         self.ask(components, false)
     }
 
-    /// Does work there, watched to its end. Gives what became of it, and whether it was this work and not another that was
-    /// going on.
-    pub(in crate::commands) fn work(&self, program: &str, working: Working<'_>) -> Result<(Outcome, bool)> {
+    /// Does work there, watched to its end. Gives also whether it was this work and not another that was going on.
+    pub(in crate::commands) fn work(&self, program: &str, working: Working<'_>) -> Result<Worked<bool>> {
         self.attend(working, |tell| apply::run(&self.access(), &self.target, program, tell))
     }
 
@@ -107,7 +125,7 @@ impl<'a> TheHost<'a> {
         &self,
         mut working: Working<'_>,
         work: impl FnOnce(&mut dyn FnMut(&Event)) -> Result<T>,
-    ) -> Result<(Outcome, T)> {
+    ) -> Result<Worked<T>> {
         let mut unconfirmed = None;
         let worked = work(&mut |event| {
             working.tell(event);
@@ -115,15 +133,18 @@ impl<'a> TheHost<'a> {
                 unconfirmed = self.confirm(change).is_err().then(|| change.clone());
             }
         });
-        let worked = working.unless_interrupted(worked)?;
+        let what = working.unless_interrupted(worked)?;
         let outcome = working.finish();
+        let failure = self.confirm_at_the_end(unconfirmed, &outcome).err();
+        Ok(Worked { outcome, what, failure })
+    }
+
+    /// What no login has confirmed while it was worked gets another one.
+    fn confirm_at_the_end(&self, mut unconfirmed: Option<String>, outcome: &Outcome) -> Result<()> {
         if outcome.broken {
             unconfirmed = self.ask(&[], false)?.host.guard;
         }
-        if let Some(change) = unconfirmed {
-            self.confirm(&change)?;
-        }
-        Ok((outcome, worked))
+        unconfirmed.map_or(Ok(()), |change| self.confirm(&change))
     }
 
     /// What is there after the work, logins too.

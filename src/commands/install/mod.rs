@@ -29,7 +29,7 @@ use crate::provision::firewall;
 use crate::provision::mirror::Mirrors;
 use crate::provision::plan::{Wishes, plan};
 use crate::provision::target::Target;
-pub(super) use host::TheHost;
+pub(super) use host::{TheHost, Worked};
 use report::Report;
 
 /// Runs it. Gives 0 when all is as it should be, 1 when something is not, 77 when only rights are missing.
@@ -117,13 +117,27 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     plans.retain(|plan| plan.name != tailnet_only::NAME);
     if plans.iter().any(|plan| plan.changes().next().is_some()) {
         let secrets = secrets::of_changes(ctx, &components, &plans)?;
-        let outcome = work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
-        facts = there.verify(&components)?;
-        let mut now = plan(&components, &facts, &wishes);
-        now.retain(|plan| plan.name != tailnet_only::NAME);
-        report.settle(&outcome, &now, &facts);
+        let Worked { outcome, failure, .. } =
+            work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
+        let failure = match (there.verify(&components), failure) {
+            (Ok(seen), failure) => {
+                let mut now = plan(&components, &seen, &wishes);
+                now.retain(|plan| plan.name != tailnet_only::NAME);
+                report.settle(&outcome, &now, &seen);
+                facts = seen;
+                failure
+            }
+            (Err(error), failure) => {
+                report.not_seen(&outcome);
+                Some(failure.unwrap_or(error))
+            }
+        };
         if let Some(run) = &outcome.run {
             report.log = there.keep_log(run);
+        }
+        if let Some(failure) = failure {
+            report.not_confirmed();
+            return Err(show::failed(ctx, &report, failure));
         }
     }
     finish(ctx, &there, report, &facts, &components, &catalog, &wishes)
@@ -197,7 +211,7 @@ fn finish(
     report.notes.extend(moved);
     let (named, way) = tailnet::offer(ctx, there, facts)?;
     report.notes.extend(named);
-    tailnet_only::close(ctx, there, &mut report, way, catalog, wishes)?;
+    let closed = tailnet_only::close(ctx, there, &mut report, way, catalog, wishes);
     for component in components {
         if let (Some(login), Some(false)) = (&component.about.login, facts.logged_in.get(&component.name)) {
             report
@@ -207,6 +221,9 @@ fn finish(
         for warning in facts.warnings.get(&component.name).into_iter().flatten() {
             report.notes.push(format!("{}: {}", component.name, harmless(warning)));
         }
+    }
+    if let Err(failure) = closed {
+        return Err(show::failed(ctx, &report, failure));
     }
     show::report(ctx, &report);
     if report.lacks_rights() && !ctx.ui.is_json() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::secrets::Told;
+use super::tailnet_only;
 use super::working::Outcome;
 use crate::config::Host;
 use crate::provision::facts::{Facts, HostFacts};
@@ -112,6 +113,28 @@ impl Report {
                     Became::Failed(format!("its commands ended well, and this is still to be done: {left}"))
                 }
             };
+        }
+    }
+
+    /// After work of which nobody saw what it left.
+    pub(super) fn not_seen(&mut self, outcome: &Outcome) {
+        self.host_log.clone_from(&outcome.log);
+        for (plan, became) in &mut self.components {
+            if *became == Became::WouldChange && plan.name != tailnet_only::NAME {
+                let why = outcome.failed.get(&plan.name).cloned();
+                let unknown = || "the host could not be looked at after the work: run it again".to_owned();
+                *became = Became::Failed(why.unwrap_or_else(unknown));
+            }
+        }
+    }
+
+    /// What was changed of the firewall or of sshd goes back.
+    pub(super) fn not_confirmed(&mut self) {
+        for (plan, became) in &mut self.components {
+            if *became == Became::Changed && plan.changes().any(|(_, change)| change.is_guarded()) {
+                *became =
+                    Became::Failed("it was done, and goes back: no second login has confirmed it".to_owned());
+            }
         }
     }
 
