@@ -10,6 +10,7 @@ use super::mutagen;
 use super::paint::harmless;
 use crate::config::{Config, Host};
 use crate::link::state::LinkFile;
+use crate::process::quote;
 use crate::provision::catalog::{Catalog, applies};
 use crate::provision::component::{Component, Kind};
 use crate::provision::facts::{self, Fact, Facts};
@@ -176,7 +177,7 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
         .collect();
     for name in first.records.components().filter(|name| catalog.get(name).is_none()) {
         let what = "sinc put it there, and there is no file of it any more";
-        let fix = format!("bring back its file, or `sinc uninstall {name}`");
+        let fix = format!("bring back its file, or `sinc uninstall {}`", quote::posix(name));
         findings.push(Finding::new(format!("component {name}"), State::Lacking, what).fix(fix));
     }
     if installed.is_empty() {

@@ -6,6 +6,7 @@ use std::fmt;
 use super::answers::{given, is_run_id, parse_fact, plain, yes};
 use super::component::{Architecture, Component, Kind};
 use super::records::Records;
+use crate::process::quote;
 
 /// What the host says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl HostFacts {
         let what = format!("what sinc put there for {user} without root's rights is noted apart");
         let how = match *user == self.login {
             true => "`sinc uninstall` takes it back, once nothing else of sinc's is there".to_owned(),
-            false => format!("`sinc uninstall --host {user}@ADDRESS` takes it back"),
+            false => format!("`sinc uninstall --host {}@ADDRESS` takes it back", quote::posix(user)),
         };
         self.noted_apart.then_some((what, how))
     }

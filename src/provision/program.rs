@@ -310,6 +310,12 @@ mod tests {
         put(dir.path(), "loginctl", "[ \"$*\" = '--no-ask-password enable-linger' ]");
         assert_eq!(up("user"), "");
         assert!(noted());
+        put(dir.path(), "loginctl", "echo \"$*\"");
+        assert_eq!(
+            said(dir.path(), &format!("{UNDO}undo_linger dev\n")),
+            "--no-ask-password disable-linger\n"
+        );
+        assert_eq!(said(dir.path(), &format!("{UNDO}me=0\nundo_linger dev\n")), "disable-linger dev\n");
         // It was so before, and stays.
         std::fs::remove_file(&notes).unwrap();
         std::fs::create_dir(dir.path().join("lingers")).unwrap();
