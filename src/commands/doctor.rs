@@ -10,6 +10,7 @@ use super::mutagen;
 use super::paint::harmless;
 use crate::config::{Config, Host};
 use crate::link::state::LinkFile;
+use crate::process::quote;
 use crate::provision::catalog::{Catalog, applies};
 use crate::provision::component::{Component, Kind};
 use crate::provision::facts::{self, Fact, Facts};
@@ -165,12 +166,20 @@ fn on_host(ctx: &Context, config: &Config, host: &Host) -> Result<Vec<Finding>> 
         let fix = there.for_an_administrator(&first.host.login);
         findings.push(Finding::new("components", State::Lacking, what).fix(fix));
     }
+    findings.extend(
+        first.host.apart().map(|(what, how)| Finding::new("components", State::Lacking, what).fix(how)),
+    );
     let catalog = Catalog::load(own_components(config).as_deref())?;
     let installed: Vec<&Component> = catalog
         .all()
         .iter()
         .filter(|it| first.records.has(&it.name) && applies(it, &first.host, false))
         .collect();
+    for name in first.records.components().filter(|name| catalog.get(name).is_none()) {
+        let what = "sinc put it there, and there is no file of it any more";
+        let fix = format!("bring back its file, or `sinc uninstall {}`", quote::posix(name));
+        findings.push(Finding::new(format!("component {name}"), State::Lacking, what).fix(fix));
+    }
     if installed.is_empty() {
         return Ok(findings);
     }
@@ -211,20 +220,18 @@ fn of_component(component: &Component, plan: &ComponentPlan, facts: &Facts) -> F
     let name = &component.name;
     let check = format!("component {name}");
     let again = format!("`sinc install --with {name}`");
+    let seen = version(component, facts);
     let wrong = plan.steps.iter().find_map(|step| match step {
         Decision::Change(change) => Some(format!("to be done: {}", change.what)),
         Decision::Blocked(why) => Some(why.clone()),
         Decision::Satisfied(_) => None,
     });
-    if let Some(what) = wrong {
+    if let Some(what) = wrong.or_else(|| plan.blocked.clone()) {
+        let what = seen.map(|version| format!("{version}; {what}")).unwrap_or(what);
         return Finding::new(check, State::Bad, what).fix(again);
     }
-    if let Some(why) = &plan.blocked {
-        return Finding::new(check, State::Bad, why.clone()).fix(again);
-    }
-    let version = version(component, facts)
-        .or_else(|| component.about.version.clone())
-        .unwrap_or_else(|| "as it should be".to_owned());
+    let version =
+        seen.or_else(|| component.about.version.clone()).unwrap_or_else(|| "as it should be".to_owned());
     match (&component.about.login, facts.logged_in.get(name)) {
         (Some(login), Some(false)) => {
             Finding::new(check, State::Lacking, format!("{version}; nobody is logged in to it"))

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::context::Context;
 use super::data_that_stays;
 use super::install::working::Working;
-use super::install::{TheHost, own_components};
+use super::install::{TheHost, Worked, own_components};
 use crate::cli;
 use crate::failure::{Failure, Kind};
 use crate::provision::apply::{self, Back};
@@ -34,12 +34,27 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         there.ask_password(&facts.host.login)?;
         facts = there.look(&[], ctx.global.dry_run)?;
     }
+    let hidden = facts.host.hidden && !facts.host.rights.is_root();
+    // What the login put there before it had rights is noted apart.
+    let mut apart = facts.host.apart();
+    let names = &args.components;
+    let any = match names.as_slice() {
+        [] => facts.records.components().next().is_some(),
+        names => names.iter().any(|name| facts.records.has(name)),
+    };
+    if apart.is_some() && facts.host.user == facts.host.login && !any {
+        ctx.ui.note("what was put there without root's rights is taken back without them");
+        apart = None;
+        there.give_up_rights();
+        facts = there.look(&[], ctx.global.dry_run)?;
+    }
+    // What a person has named is all that was wanted.
+    apart = apart.filter(|_| names.is_empty());
     // Whom something was put there for is noted with it; this is for what an older sinc has noted.
     there.target = Target::noted(&facts.records);
     let catalog = Catalog::load(own_components(&config).as_deref())?;
     let by_tailnet = facts.host.by_tailnet || is_of_tailnet(remote.destination().host());
     let chosen = chosen(&catalog, &facts, &args.components, by_tailnet)?;
-    let hidden = facts.host.hidden && !facts.host.rights.is_root();
     if chosen.is_empty() && hidden {
         let message = format!("what sinc put on {} with root's rights is only seen with them", host.name);
         let mut failure = Failure::new(Kind::Privilege, message);
@@ -47,6 +62,9 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
             failure = failure.hint(hint);
         }
         return Err(failure.into());
+    }
+    if let (true, Some((what, how))) = (chosen.is_empty(), &apart) {
+        return Err(Failure::new(Kind::Failed, what).hint(how).into());
     }
     if chosen.is_empty() {
         if ctx.ui.is_json() {
@@ -98,10 +116,15 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
     }
     if let Some(program) = apply::undoing_guarded(&there.target, &plan) {
-        let (outcome, own) = there.work(&program, Working::with(ctx, sentences.clone()))?;
-        if !own || outcome.broken || !outcome.failed.is_empty() {
+        let Worked { outcome, what: own, failure } =
+            there.work(&program, Working::with(ctx, sentences.clone()))?;
+        if failure.is_some() || !own || outcome.broken || !outcome.failed.is_empty() {
             if let Some(log) = outcome.run.as_ref().and_then(|run| there.keep_log(run)) {
                 ctx.ui.note(&format!("all output: {}", log.display()));
+            }
+            if let Some(failure) = failure {
+                let told = as_json(&host.name, &plan, &facts.records, &data);
+                return Err(Failure::of(failure).with_data(told).into());
             }
             let what = what_failed(&plan, &outcome.failed);
             let message = format!("{what} on {} could not be taken back, so nothing else was", host.name);
@@ -109,13 +132,19 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
         }
     }
     let program = apply::undoing(&there.target, &plan);
-    let (outcome, _own) = there.work(&program, Working::with(ctx, sentences))?;
+    let Worked { outcome, failure, .. } = there.work(&program, Working::with(ctx, sentences))?;
     let log = outcome.run.as_ref().and_then(|run| there.keep_log(run));
-    let left = there.look(&[], true)?.records;
+    let left = match there.look(&[], true) {
+        Ok(facts) => facts.records,
+        Err(error) => return Err(failure.unwrap_or(error)),
+    };
     let failed: Vec<&str> =
         plan.iter().map(|back| back.name.as_str()).filter(|name| left.has(name)).collect();
+    let told = || as_json(&host.name, &plan, &left, &data);
     if ctx.ui.is_json() {
-        ctx.print_json("uninstall", &as_json(&host.name, &plan, &left, &data));
+        if failure.is_none() {
+            ctx.print_json("uninstall", &told());
+        }
     } else {
         if let Some(log) = log {
             ctx.ui.note(&format!("all output: {}", log.display()));
@@ -128,12 +157,22 @@ pub(super) fn run(ctx: &Context, args: &cli::Uninstall) -> Result<i32> {
     if !failed.is_empty() && !ctx.ui.is_json() {
         ctx.ui.warn(&format!("not taken back: {}", several(&failed)));
     }
+    if let Some(failure) = failure {
+        return Err(Failure::of(failure).with_data(told()).into());
+    }
     if failed.is_empty() && hidden {
         if !ctx.ui.is_json() {
             ctx.ui.warn("what was put there with root's rights is still there");
             rights_hints(&there, &facts).iter().for_each(|hint| ctx.ui.hint(hint));
         }
         return Ok(Kind::Privilege.code());
+    }
+    if let (true, Some((what, how))) = (failed.is_empty(), &apart) {
+        if !ctx.ui.is_json() {
+            ctx.ui.warn(what);
+            ctx.ui.hint(how);
+        }
+        return Ok(Kind::Failed.code());
     }
     Ok(i32::from(!failed.is_empty()))
 }

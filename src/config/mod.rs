@@ -257,8 +257,15 @@ impl Config {
                 let message = format!("the mirror `{}` wants both `from` and `to`", name.get_ref());
                 return Err(file.error(name.span(), message));
             };
-            mirrors.insert(name.into_inner().to_string(), Mirror { from, to });
+            let name = name.into_inner().to_string();
+            without_login(path, &format!("mirror.{name}.from"), Some(&from))?;
+            without_login(path, &format!("mirror.{name}.to"), Some(&to))?;
+            mirrors.insert(name, Mirror { from, to });
         }
+        let (npm_registry, tailnet_server) =
+            (file.value(layer.install.npm_registry), file.value(layer.install.tailnet_server));
+        without_login(path, "install.npm-registry", npm_registry.as_ref())?;
+        without_login(path, "install.tailnet-server", tailnet_server.as_ref())?;
         Ok(Config {
             file: path.to_owned(),
             file_exists: text.is_some(),
@@ -280,10 +287,7 @@ impl Config {
                 url: file.value(layer.mutagen.url),
                 sha256: file.value(layer.mutagen.sha256),
             },
-            install: Install {
-                npm_registry: file.value(layer.install.npm_registry),
-                tailnet_server: file.value(layer.install.tailnet_server),
-            },
+            install: Install { npm_registry, tailnet_server },
             mirrors,
         })
     }
@@ -370,6 +374,21 @@ fn over<T: for<'de> Deserialize<'de>>(
         (None, Some(text)) => read(text, Place::Env(variable), Origin::Env(variable)),
         (None, None) => Ok(None),
     }
+}
+
+/// An address for the host is shown, and stands in files and command lines there that others may read.
+fn without_login(path: &Path, key: &str, url: Option<&Value<Url>>) -> Result<(), ConfigError> {
+    if url.is_none_or(|url| !url.value.has_login()) {
+        return Ok(());
+    }
+    // Its line is not shown.
+    Err(ConfigError::of_file(
+        path,
+        format!(
+            "`{key}` holds a user name or a password, which others on the host could read: they belong into \
+             /etc/apt/auth.conf.d (apt), ~/.npmrc (npm) and ~/.netrc (downloads, git) on the host"
+        ),
+    ))
 }
 
 /// The yes or no of a variable.

@@ -206,6 +206,14 @@ checked_text!(
     }
 );
 
+impl Url {
+    /// Does it hold a user's name, or a password?
+    pub(super) fn has_login(&self) -> bool {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().is_some_and(|place| place.contains('@'))
+    }
+}
+
 impl FileMode {
     /// What a person expects.
     pub(super) fn standard() -> FileMode {
@@ -280,6 +288,15 @@ mod tests {
         }
         for text in ["", "https://", "ftp://x", "https://a b"] {
             assert!(Url::parse(text).is_err(), "{text}");
+        }
+        for (text, has) in [
+            ("https://user:token@mirror.example/x", true),
+            ("http://token@mirror.example?x", true),
+            ("https://mirror.example/@scope/x", false),
+            ("https://mirror.example?at=a@b", false),
+            ("file:///srv/a@b/", false),
+        ] {
+            assert_eq!(Url::parse(text).unwrap().has_login(), has, "{text}");
         }
         assert!(AgentCommand::parse(" ").is_err() && AgentCommand::parse("a\nb").is_err());
         assert!(Sha256Sum::parse("abc").is_err());

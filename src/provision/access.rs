@@ -27,6 +27,7 @@ impl std::error::Error for WrongPassword {}
 pub struct Access<'a> {
     remote: &'a Remote,
     password: Option<String>,
+    own: bool,
 }
 
 impl fmt::Debug for Access<'_> {
@@ -39,7 +40,7 @@ impl<'a> Access<'a> {
     /// With the rights that come without a question.
     #[must_use]
     pub fn new(remote: &'a Remote) -> Self {
-        Self { remote, password: None }
+        Self { remote, password: None, own: false }
     }
 
     /// With the rights that this password gives.
@@ -48,14 +49,24 @@ impl<'a> Access<'a> {
         Self { password: Some(password), ..self }
     }
 
+    /// With the rights of the login alone, also where it could have root's.
+    #[must_use]
+    pub fn with_own_rights(self) -> Self {
+        Self { password: None, own: true, ..self }
+    }
+
     /// The same rights over another connection.
     #[must_use]
     pub fn over<'b>(&self, remote: &'b Remote) -> Access<'b> {
-        Access { remote, password: self.password.clone() }
+        Access { remote, password: self.password.clone(), own: self.own }
     }
 
     fn words(&self) -> [&'static str; 1] {
-        [if self.password.is_some() { "password" } else { "asked" }]
+        match (self.own, &self.password) {
+            (true, _) => ["own"],
+            (false, Some(_)) => ["password"],
+            (false, None) => ["asked"],
+        }
     }
 
     fn input(&self, program: &str) -> Vec<u8> {
@@ -109,6 +120,28 @@ fn without_files(answer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_login_may_do_without_the_rights_that_it_could_have() {
+        use crate::process::{Cmd, Runner};
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        put("id", "case $1 in -u) echo 1000 ;; *) echo dev ;; esac");
+        put("sudo", "shift; exec \"$@\"");
+        let enter = dir.path().join("enter");
+        std::fs::write(&enter, include_str!("enter.sh")).unwrap();
+        let path = format!("{}:/usr/bin:/bin", dir.path().display());
+        for (word, rights) in [("asked", "sudo"), ("own", "none")] {
+            let cmd = Cmd::new("sh", "enter").args([enter.to_str().unwrap(), word]).env("PATH", &path);
+            let output = Runner::default().answer(&cmd.stdin("echo \"$4\"\n")).unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("sinc-begin 1\n{rights}\n"));
+        }
+    }
 
     #[test]
     fn the_log_has_no_text_of_a_file() {

@@ -4,6 +4,21 @@ use sha2::{Digest, Sha256};
 
 use super::facts::{Fact, FileFact, UfwState, UserFact};
 
+/// A line of the host's as it may be shown: nothing in it commands a terminal.
+pub(super) fn plain(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
+}
+
+/// Is it a name that the host's script gives to a run: `20261126T120000Z-812`? It becomes part of a file's name here.
+pub(super) fn is_run_id(word: &str) -> bool {
+    let is_number = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let Some((date, rest)) = word.split_once('T') else { return false };
+    let Some((time, process)) = rest.split_once("Z-") else { return false };
+    is_number(date, 8..=8) && is_number(time, 6..=6) && is_number(process, 1..=10)
+}
+
 /// What is not `-`.
 pub(super) fn given(word: &str) -> Option<&str> {
     Some(word).filter(|word| *word != "-")

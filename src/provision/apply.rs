@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::access::Access;
+use super::answers::{is_run_id, plain};
+use super::facts::NotUnderstood;
 use super::mirror::Mirrors;
 use super::plan::ComponentPlan;
 use super::program::{Call, Program};
@@ -96,14 +98,15 @@ pub enum Event {
 impl Event {
     /// One line of the host's.
     fn parse(line: &str) -> Option<Self> {
-        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let line = &plain(line);
+        let (key, rest) = line.split_once(' ').unwrap_or((line.as_str(), ""));
         let owned = |text: &str| text.to_owned();
         let words: Vec<&str> = rest.split(' ').collect();
         let millis = |text: &str| text.parse().ok().map(Duration::from_millis);
         Some(match (key, words.as_slice()) {
-            ("run", [id]) => Self::Run(owned(id)),
+            ("run", [id]) if is_run_id(id) => Self::Run(owned(id)),
             ("log", _) => Self::Log(owned(rest)),
-            ("busy", [id]) => Self::Busy(owned(id)),
+            ("busy", [id]) if is_run_id(id) => Self::Busy(owned(id)),
             ("start", [component, step]) => {
                 Self::Start { component: owned(component), step: step.parse().ok()? }
             }
@@ -266,9 +269,15 @@ fn follow(
     let mut lost_since: Option<Instant> = None;
     let mut pause = Duration::from_secs(1);
     loop {
-        let mut came = false;
+        let (mut came, mut broken, mut not_started) = (false, None, String::new());
         let result = access.follow("put the components there", &program, &mut |line| {
             let Some(event) = Event::parse(line) else {
+                if let Some(why) = line.strip_prefix("not-started ") {
+                    not_started = format!(": {}", plain(why));
+                }
+                if line.starts_with("run ") || line.starts_with("busy ") {
+                    broken = Some(plain(line));
+                }
                 tracing::debug!(line, "a line of the run that is not understood");
                 return;
             };
@@ -283,12 +292,16 @@ fn follow(
             tell(&event);
         });
         interrupted()?;
+        if let Some(what) = broken {
+            return Err(NotUnderstood { what }.into());
+        }
         let error = match result {
             Ok(0) if ended => return Ok(own),
             Ok(94) => anyhow::bail!(
                 "nothing can be written where sinc keeps its notes on the host: is its disk full?"
             ),
             Ok(93) => anyhow::bail!("the host does not know that run any more"),
+            Ok(92) => anyhow::bail!("the run on the host could not be started{not_started}"),
             Ok(code) => anyhow::bail!("the run on the host could not be started or watched (code {code})"),
             Err(error) if !may_come_back(&error) => return Err(error.into()),
             Err(error) => error,
@@ -360,7 +373,7 @@ pub fn confirm(access: &Access<'_>, target: &Target, change: &str) -> Result<Con
         "guard changed" => Confirmed::Another,
         "guard again" => Confirmed::Again,
         "guard elsewhere" => Confirmed::Elsewhere,
-        said => anyhow::bail!("the host's guard of the firewall said: {said}"),
+        said => anyhow::bail!("the host's guard of the firewall said: {}", plain(said)),
     })
 }
 
@@ -371,7 +384,7 @@ mod tests {
     #[test]
     fn events_are_read() {
         let read = |line: &str| Event::parse(line).unwrap();
-        assert_eq!(read("run 20261126T1-9"), Event::Run("20261126T1-9".to_owned()));
+        assert_eq!(read("run 20261126T120000Z-9"), Event::Run("20261126T120000Z-9".to_owned()));
         assert_eq!(
             read("ok base 0 1500"),
             Event::Done { component: "base".to_owned(), step: 0, took: Duration::from_millis(1500) }
@@ -388,5 +401,18 @@ mod tests {
         assert_eq!(read("end"), Event::End);
         assert_eq!(Event::parse("ok base x 1"), None);
         assert_eq!(Event::parse("nonsense"), None);
+        assert_eq!(read("log /var/\u{1b}[2Jlog"), Event::Log("/var/?[2Jlog".to_owned()));
+        // The name of a run becomes one of a file here.
+        for id in [
+            "x/../../../../project/app",
+            "20261126T1-9",
+            "20261126T120000Z-",
+            "20261126T120000Z-1/x",
+            "r-1",
+            "",
+        ] {
+            assert_eq!(Event::parse(&format!("run {id}")), None, "{id}");
+            assert_eq!(Event::parse(&format!("busy {id}")), None, "{id}");
+        }
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::answers::{given, parse_fact, yes};
+use super::answers::{given, is_run_id, parse_fact, plain, yes};
 use super::component::{Architecture, Component, Kind};
 use super::records::Records;
+use crate::process::quote;
 
 /// What the host says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct HostFacts {
     pub guard: Option<String>,
     /// Something that root put there may be there, and these rights do not show it.
     pub hidden: bool,
+    /// Something was put there for the user without root's rights, and is noted where root does not read it.
+    pub noted_apart: bool,
     /// This very login came through the tailnet.
     pub by_tailnet: bool,
     /// The address that this very login comes from, as the host sees it.
@@ -128,8 +131,23 @@ impl HostFacts {
         if self.architecture().is_none() {
             why.push(format!("its processor is {}; sinc knows x86-64 and arm64", self.arch));
         }
+        if !self.systemd {
+            why.push("it was not started by systemd".to_owned());
+        }
         why.extend(self.lacks.iter().map(|tool| format!("`{tool}` is missing")));
         why
+    }
+
+    /// That something was put there without root's rights, whose notes are not read with them, and how it is taken back.
+    #[must_use]
+    pub fn apart(&self) -> Option<(String, String)> {
+        let user = &self.user;
+        let what = format!("what sinc put there for {user} without root's rights is noted apart");
+        let how = match *user == self.login {
+            true => "`sinc uninstall` takes it back, once nothing else of sinc's is there".to_owned(),
+            false => format!("`sinc uninstall --host {}@ADDRESS` takes it back", quote::posix(user)),
+        };
+        self.noted_apart.then_some((what, how))
     }
 
     /// `text` with `{user}`, `{home}`, `{codename}` and `{arch}` replaced.
@@ -289,9 +307,10 @@ impl std::error::Error for NotUnderstood {}
 /// A line is not understood, or one is missing.
 pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUnderstood> {
     let mut facts = Facts::default();
-    for line in text.lines() {
-        let bad = || NotUnderstood { what: line.to_owned() };
-        let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
+    for said in text.lines() {
+        let line = &plain(said);
+        let bad = || NotUnderstood { what: line.clone() };
+        let (key, rest) = line.split_once(' ').unwrap_or((line.as_str(), ""));
         let host = &mut facts.host;
         match key {
             "os" => {
@@ -323,9 +342,10 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
             "lacks" => host.lacks.push(rest.to_owned()),
             "dpkg" => host.dpkg_broken = true,
             "ssh-port" => host.ssh_ports.push(rest.parse().map_err(|_| bad())?),
-            "running" => host.running = Some(rest.to_owned()),
+            "running" if is_run_id(rest) => host.running = Some(rest.to_owned()),
             "guard" => host.guard = Some(rest.split_once(' ').map_or("", |it| it.1).to_owned()),
             "hidden" => host.hidden = true,
+            "noted-apart" => host.noted_apart = true,
             "by-tailnet" => host.by_tailnet = true,
             // One of a link alone has a name besides.
             "from" => host.from = rest.parse().ok(),
@@ -352,7 +372,8 @@ pub fn parse(text: &str, components: &[&Component]) -> Result<Facts, NotUndersto
                 let (name, text) = rest.split_once(' ').ok_or_else(bad)?;
                 facts.warnings.entry(name.to_owned()).or_default().push(text.to_owned());
             }
-            "record" => facts.records.add(rest),
+            // As it is: a path is taken back by its own name.
+            "record" => facts.records.add(said.strip_prefix("record ").unwrap_or_default()),
             "if" => {
                 let words: Vec<&str> = rest.split(' ').collect();
                 let [component, number, holds] = words.as_slice() else { return Err(bad()) };

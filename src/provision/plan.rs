@@ -86,6 +86,12 @@ impl ComponentPlan {
         })
     }
 
+    /// Nothing can be done for want of root's rights alone.
+    #[must_use]
+    pub fn wants_rights(&self) -> bool {
+        self.blocked.as_deref() == Some(WANTS_RIGHTS)
+    }
+
     /// Everything is as it should be.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
@@ -143,6 +149,9 @@ fn behind_firewall(component: &Component) -> Vec<String> {
     if needs { units.flatten().collect() } else { Vec::new() }
 }
 
+/// Why nothing can be done without root's rights.
+const WANTS_RIGHTS: &str = "it needs root's rights on the host";
+
 /// The component that is the firewall.
 const FIREWALL: &str = "ufw";
 
@@ -180,7 +189,7 @@ fn fill(plan: &mut ComponentPlan, component: &Component, facts: &Facts, wishes: 
         }
         match &decision {
             Decision::Change(_) if needs_root(step, host) && !host.rights.is_root() => {
-                plan.blocked.get_or_insert("it needs root's rights on the host".to_owned());
+                plan.blocked.get_or_insert(WANTS_RIGHTS.to_owned());
             }
             Decision::Change(_) => {
                 file_changes |= matches!(

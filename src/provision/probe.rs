@@ -196,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn that_there_are_notes_of_a_user_is_seen_and_none_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().display();
+        let is_there = |before: &str| {
+            said("noted_apart && echo yes || echo no", &format!("me=0 user=dev home={home}\n{before}"))
+                == "yes\n"
+        };
+        assert!(!is_there(""));
+        std::fs::create_dir_all(dir.path().join(".local/state/sinc/installed")).unwrap();
+        assert!(!is_there(""));
+        std::fs::write(dir.path().join(".local/state/sinc/installed/mine"), "file\t/etc/shadow\t\n").unwrap();
+        assert!(is_there("") && !is_there("me=1000") && !is_there("user=root"));
+    }
+
+    #[test]
     fn the_memory_that_is_free_is_read_with_the_swap() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let probe = |text: &str| {

@@ -278,6 +278,109 @@ mod tests {
         assert!(install("1.2.3").ends_with("came\n"), "{}", install("1.2.3"));
     }
 
+    /// Puts a program in the place of one, which goes first.
+    fn put(dir: &std::path::Path, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = dir.join("bin").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn without_rights_a_service_outlives_the_logout_where_the_host_lets_it_and_else_that_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let up = |scope: &str| {
+            let stands_in = "emit() { echo \"$*\"; }\nservice_ctl() { :; }\nlingers=$home/lingers\n";
+            said(
+                dir.path(),
+                &format!(
+                    "{stands_in}service_up {scope} x.service yes yes\nservice_up {scope} y.service yes yes\n"
+                ),
+            )
+        };
+        let notes = dir.path().join("state/installed/x");
+        let noted = || std::fs::read_to_string(&notes).unwrap().contains("linger\tdev\n");
+        put(dir.path(), "loginctl", "exit 1");
+        let told = "note x what runs as dev ends at its last logout, and comes back at its next login; an administrator of the \
+            host changes that: `sudo loginctl enable-linger dev`\n";
+        assert_eq!(up("system"), "");
+        assert_eq!(up("user"), told, "once");
+        assert!(!noted());
+        put(dir.path(), "loginctl", "[ \"$*\" = '--no-ask-password enable-linger' ]");
+        assert_eq!(up("user"), "");
+        assert!(noted());
+        put(dir.path(), "loginctl", "echo \"$*\"");
+        assert_eq!(
+            said(dir.path(), &format!("{UNDO}undo_linger dev\n")),
+            "--no-ask-password disable-linger\n"
+        );
+        assert_eq!(said(dir.path(), &format!("{UNDO}me=0\nundo_linger dev\n")), "disable-linger dev\n");
+        // It was so before, and stays.
+        std::fs::remove_file(&notes).unwrap();
+        std::fs::create_dir(dir.path().join("lingers")).unwrap();
+        std::fs::write(dir.path().join("lingers/dev"), "").unwrap();
+        put(dir.path(), "loginctl", "exit 1");
+        assert_eq!(up("user"), "");
+        assert!(!noted());
+    }
+
+    #[test]
+    fn a_user_that_is_made_again_has_its_home_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["id", "useradd", "usermod", "stat", "getent"] {
+            let says = match name {
+                "id" => "exit 1",
+                "stat" => "cat \"${0%/*}/owner\"",
+                "getent" => "[ \"$2\" = 0 ] && echo root:x:0:0",
+                _ => "echo \"${0##*/} $*\"",
+            };
+            put(dir.path(), name, says);
+        }
+        let make = || said(dir.path(), "homes=$home/homes\nuser_make dev no no no\n");
+        let made = |with: &str| format!("useradd -m -s /bin/bash {with}dev\nusermod -p * dev\n");
+        assert!(make().contains(&made("")), "{}", make());
+        std::fs::create_dir_all(dir.path().join("homes/dev")).unwrap();
+        std::fs::write(dir.path().join("bin/owner"), "1003\n").unwrap();
+        assert!(make().contains(&made("-u 1003 ")), "{}", make());
+        std::fs::write(dir.path().join("bin/owner"), "0\n").unwrap();
+        let why =
+            "/homes/dev is there already, and is root's: move it away, or choose another name (--user)\n";
+        assert!(make().ends_with(why), "{}", make());
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_started_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |lines: &str| {
+            let text = format!("{START}run={}\n{lines}", dir.path().display());
+            let cmd = Cmd::new("sh", "run functions").args(["-s"]).stdin(text).answers(&[92]);
+            String::from_utf8(Runner::default().answer(&cmd).unwrap().stdout).unwrap()
+        };
+        std::fs::write(dir.path().join("program"), "a secret").unwrap();
+        assert_eq!(said("sleep() { :; }\nwait_for_pid\n"), "not-started it does not begin\n");
+        assert!(!dir.path().join("program").exists());
+        assert_eq!(said("run=\nnot_started 'its day'\n"), "not-started its day\n");
+        // What systemd says, and no wait without an end.
+        assert!(START.contains("2>\"$run/said\" ||\n      not_started \"$(tail -n 1 \"$run/said\")\""));
+        assert!(START.contains("setsid -f timeout -k 60 3h sh "));
+    }
+
+    #[test]
+    fn tailscale_is_never_waited_for_without_an_end() {
+        for part in [PROBE, SERVICES] {
+            for line in part.lines().filter(|line| !line.trim_start().starts_with('#')) {
+                for (at, _) in line.match_indices("tailscale ") {
+                    let before = line[..at].trim_end();
+                    let is_bounded = before.rsplit(' ').nth(1).is_some_and(|word| word.ends_with("timeout"));
+                    let is_called =
+                        ["status", "up", "logout"].iter().any(|it| line[at + 10..].starts_with(it));
+                    assert!(is_bounded || !is_called, "{line}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn each_component_notes_the_lingering_that_it_needs_unless_it_is_a_persons_own() {
         let dir = tempfile::tempdir().unwrap();

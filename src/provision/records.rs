@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::plain;
 use super::plan::several;
 use super::program::Call;
 
@@ -48,8 +49,12 @@ impl Records {
     pub(super) fn add(&mut self, line: &str) {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
         let fields: Vec<String> = rest.split('\t').map(str::to_owned).collect();
-        let component = self.components.entry(name.to_owned()).or_default();
+        let component = self.components.entry(plain(name)).or_default();
         match fields.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            _ if plain(line) != line => {
+                component.unreadable = true;
+                self.unreadable.push(plain(line));
+            }
             ["as", user] if !user.is_empty() => component.user = Some((*user).to_owned()),
             fields if is_known(fields) => {
                 component.lines.push(fields.iter().map(|&it| it.to_owned()).collect());

@@ -16,6 +16,8 @@ pub(crate) fn host(before: &str, events: &str, after: &str) -> (Sandbox, Fakes) 
     let sandbox = Sandbox::new();
     sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
     let fakes = Fakes::install(&sandbox, &["ssh"]);
+    // A run is `r-1` here for short.
+    let events = &events.replace("r-1", "20261126T120000Z-1");
     for (name, text) in [("before", before), ("events", events), ("after", after)] {
         sandbox.write(format!("answers/{name}"), text);
     }
@@ -357,9 +359,13 @@ fn a_host_that_sinc_does_not_know_is_refused_with_all_that_is_wrong() {
         .replace("Debian GNU/Linux 12 (bookworm)", "Alpine Linux v3.20")
         .replace("arch x86_64", "arch riscv64\nlacks apt-get\nlacks dpkg-query");
     let (sandbox, _fakes) = host(&unknown, "", "");
-    insta::assert_snapshot!(
-        "install-unknown-host",
-        sandbox.sinc(&["install", "--yes", "--tier", "custom"]).exits(1).snapshot()
+    let args = ["install", "--yes", "--tier", "custom", "--with", "base"];
+    insta::assert_snapshot!("install-unknown-host", sandbox.sinc(&args).exits(1).snapshot());
+    let (sandbox, _fakes) = host(&all_done(SUDO, &[("init systemd", "init other")]), "", "");
+    let run = sandbox.sinc(&args).exits(1);
+    assert!(
+        run.stderr.contains("nothing can be put on host `box`: it was not started by systemd\n"),
+        "{run}"
     );
 }
 
@@ -377,6 +383,25 @@ fn without_rights_what_needs_them_is_left_out_with_what_an_administrator_would_r
         run.stderr.contains("hint: run it on a terminal: the password that sudo wants is asked there"),
         "{run}"
     );
+}
+
+#[test]
+fn rights_are_not_asked_for_where_they_would_not_help() {
+    let ufw = facts("debian-12-fresh")
+        .lines()
+        .filter(|line| line.starts_with("fact ufw "))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let none = facts("no-rights-but-node") + &ufw;
+    // Its own home directory is full.
+    let full = none.replace("disk 20000", "disk 100 /home");
+    assert_ne!(full, none);
+    let (sandbox, _fakes) = host(&full, "", "");
+    let args = ["install", "--yes", "--tier", "custom", "--with"];
+    let run = sandbox.sinc(&[&args[..], &["codex"]].concat()).exits(1);
+    assert!(run.stderr.contains("100 MB left") && !run.stderr.contains("NOPASSWD"), "{run}");
+    // Where they would help with something else, that is said all the same.
+    let run = sandbox.sinc(&[&args[..], &["codex", "--with", "ufw"]].concat()).exits(1);
+    assert!(run.stderr.contains("ufw was left out: it needs") && run.stderr.contains("NOPASSWD"), "{run}");
 }
 
 #[test]
@@ -400,6 +425,7 @@ fn a_wrong_word_says_what_there_is() {
         &["install", "--user", "Root!"],
         &["install", "--tier", "huge"],
         &["install", "--agent", "cursor"],
+        &["install", "--tier", "custom", "--yes"],
         &["uninstall", "--yes", "base"],
     ] {
         let run = sandbox.sinc(args);
@@ -414,6 +440,69 @@ fn an_answer_that_is_not_understood_stops_it() {
     let (sandbox, _fakes) = host("os debian 12 bookworm\nnonsense\n", "", "");
     let run = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(1);
     assert!(run.stderr.contains("the host's answer is not understood: nonsense"), "{run}");
+}
+
+#[test]
+fn the_host_does_not_say_where_the_log_is_written_here() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let args = ["install", "--tier", "minimal", "--yes", "--without", "et"];
+    for word in ["run", "busy"] {
+        let events =
+            WORKED.replace("run 20261126T120000Z-1", &format!("{word} x/../../../../../project/app"));
+        let (sandbox, _fakes) = host(&before, &events, &all_done(SUDO, &[]));
+        let app = sandbox.write("project/app.log", "mine\n");
+        let run = sandbox.sinc(&args).exits(1);
+        let why = format!("the host's answer is not understood: {word} x/../../");
+        assert!(run.stderr.contains(&why), "{run}");
+        assert_eq!(std::fs::read_to_string(app).unwrap(), "mine\n");
+    }
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + "running ../x\n"), "", "");
+    let run = sandbox.sinc(&args).exits(1);
+    assert!(run.stderr.contains("the host's answer is not understood: running ../x"), "{run}");
+}
+
+#[test]
+fn nothing_that_the_host_says_commands_a_terminal() {
+    let escape = "\u{1b}]0;mine\u{7}";
+    let name = |text: &str| text.replace("os-name Debian", &format!("os-name {escape}Debian"));
+    let before = name(&facts("debian-12-fresh"))
+        .replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0")
+        .replace("disk 20000", &format!("disk 20000 /{escape}"));
+    let events = WORKED
+        .replace("log /var", &format!("log /{escape}var"))
+        .replace("start node", &format!("fail {escape} 0 1 1\nstart node"));
+    let (sandbox, _fakes) = host(&before, &events, &name(&all_done(SUDO, &[])));
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]);
+    assert!(!format!("{run}").contains('\u{1b}') && run.stderr.contains("?]0;mine?Debian"), "{run}");
+    assert!(run.stderr.contains("on the host: /?]0;mine?var"), "{run}");
+    let (sandbox, _fakes) = host(&(name(&head()) + TOOLS), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    assert!(run.stdout.contains("reached; ?]0;mine?Debian") && !run.stdout.contains('\u{1b}'), "{run}");
+    let record =
+        format!("record base apt\tripgrep\nrecord base file\t/{escape}\t\nrecord {escape} apt\ttmux\n");
+    let (sandbox, _fakes) = host(&(head() + &record), "", "");
+    let run = sandbox.sinc(&["uninstall", "--dry-run"]);
+    assert!(run.stderr.contains("not understood: base file?"), "{run}");
+    assert!(!format!("{run}").contains('\u{1b}'), "{run}");
+}
+
+#[test]
+fn a_run_that_could_not_be_started_says_why() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let (sandbox, fakes) = host(&before, "", "");
+    let script = r#"
+        program=$(cat); echo "sinc-begin 1"
+        case $program in
+        *"
+start_run '"*) echo "not-started Failed to start: x"; exit 92 ;;
+        *) cat "$HOME/answers/before" ;;
+        esac
+    "#;
+    fakes.on("ssh *", Answer { script: Some(script.to_owned()), ..Answer::default() });
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).exits(1);
+    assert!(run.stderr.contains("the run on the host could not be started: Failed to start: x"), "{run}");
 }
 
 #[test]
@@ -454,6 +543,52 @@ fn a_firewall_that_nothing_changed_is_not_confirmed() {
     let (sandbox, _fakes) = host(&before, "start base 0\nok base 0 4100\nend\n", &all_done(SUDO, &[]));
     let run = sandbox.sinc(&["install", "--tier", "minimal", "--yes", "--without", "et"]).success();
     assert!(run.stderr.contains("Watching a run") && !run.stderr.contains("Confirmed"), "{run}");
+}
+
+#[test]
+fn what_no_second_login_confirms_is_reported_with_all_the_rest_and_the_log_is_kept() {
+    let before =
+        facts("debian-12-fresh").replace("fact base 0", "fact user 0 - user 1000 yes no yes\nfact base 0");
+    let args = ["install", "--tier", "minimal", "--yes", "--without", "et"];
+    let log = |sandbox: &Sandbox| sandbox.home().join(".local/state/sinc/logs").exists();
+    let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&args).exits(1);
+    let failed =
+        "a second login to host `box` failed: within two minutes it takes the firewall back as it was";
+    let of_ufw = "ufw failed: it was done, and goes back: no second login has confirmed it";
+    assert!(run.stderr.contains(failed) && run.stderr.contains(of_ufw), "{run}");
+    assert!(run.stderr.contains("Finished box: 3 components changed, 1 component failed"), "{run}");
+    assert!(run.stderr.contains("all output: ") && log(&sandbox), "{run}");
+    // With its states also for programs.
+    let (sandbox, _fakes) = host(&before, WORKED, &all_done(SUDO, &[]));
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&[&args[..], &["--json"]].concat()).exits(1);
+    let last: serde_json::Value = serde_json::from_str(run.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["ok"], false, "{run}");
+    let components = last["data"]["components"].as_array().unwrap_or_else(|| panic!("{run}"));
+    let states: Vec<&str> = components.iter().map(|it| it["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["changed", "changed", "changed", "failed"], "{run}");
+    // Where the host is not seen any more either.
+    let (sandbox, _fakes) = host(&before, WORKED, "nonsense\n");
+    let run = sandbox.sinc(&args).exits(1);
+    let unseen = "opencode failed: the host could not be looked at after the work: run it again";
+    assert!(run.stderr.contains(unseen) && run.stderr.contains("not understood: nonsense"), "{run}");
+    assert!(log(&sandbox), "{run}");
+
+    // So it is with ssh in public, and with what is taken back.
+    let tailnet = in_tailnet("tailnet-only-own-rules", true);
+    let (sandbox, _fakes) = host(&tailnet, CLOSED, &in_tailnet("tailnet-only-done", true));
+    sandbox.write("answers/guard", "elsewhere");
+    let run = sandbox.sinc(&["install", "--tailnet-only", "--yes"]).exits(1);
+    assert!(run.stderr.contains("tailnet-only failed: ssh does not stay closed: ") && log(&sandbox), "{run}");
+    let records = "record ufw file\t/home/ann/x\t\nrecord ufw ufw\tallow\t22/tcp\n";
+    let events = "run r-1\nlog /l\nstart ufw 0\nok ufw 0 9\nguard armed 17 firewall\nend\n";
+    let (sandbox, fakes) = host(&format!("{}{records}", head()), events, &head());
+    sandbox.write("answers/guard", "nonsense");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains(failed) && run.stderr.contains("all output: "), "{run}");
+    assert!(!fakes.transcript().contains("forget no"), "{run}");
 }
 
 #[test]
@@ -498,6 +633,68 @@ fn what_only_root_sees_is_not_taken_for_nothing() {
     assert!(run.stderr.contains("1 of 1 taken back") && run.stderr.contains("is still there"), "{run}");
     let (sandbox, _fakes) = host(&head(), "", "");
     sandbox.sinc(&["uninstall", "--yes"]).success();
+}
+
+#[test]
+fn what_was_put_there_before_the_login_had_rights_is_told_and_taken_back_without_them() {
+    let without = head().replace("rights sudo", "rights none");
+    let of_own = |sandbox: &Sandbox, fakes: &Fakes| {
+        sandbox.write("answers/own-before", format!("{without}record mine file\t/home/dev/x\t\n"));
+        sandbox.write("answers/own-after", without.as_str());
+        sandbox
+            .write("answers/own-events", "run 20261126T120000Z-2\nlog /l\nstart mine 0\nok mine 0 9\nend\n");
+        let script = r#"
+            cd "$HOME/answers"; program=$(cat); echo "sinc-begin 1"
+            case $program in
+            *"
+show_log "*) ;;
+            *"
+start_run '"*) touch own-done; cat own-events ;;
+            *) if [ -e own-done ]; then cat own-after; else cat own-before; fi ;;
+            esac
+        "#;
+        fakes.on("ssh *'own'*", Answer { script: Some(script.to_owned()), ..Answer::default() });
+    };
+    let apart = head() + "noted-apart\n";
+    // Nothing of it is root's: it is taken back as the login.
+    let (sandbox, fakes) = host(&apart, "", "");
+    of_own(&sandbox, &fakes);
+    let run = sandbox.sinc(&["uninstall", "--dry-run"]).success();
+    assert!(run.stdout.contains("  mine\n    - remove /home/dev/x\n"), "{run}");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).success();
+    assert!(run.stderr.contains("1 of 1 taken back"), "{run}");
+    let undone = fakes.transcript();
+    let (root, own) = undone.split_once("'own'").unwrap();
+    assert!(!root.contains("undo_path /home/dev/x") && own.contains("undo_path /home/dev/x"), "{run}");
+
+    // Root's goes first, and what is left is told, which is no success.
+    let records = "record base apt\tripgrep\n";
+    let events = "run r-1\nlog /l\nstart base 0\nok base 0 9\nend\n";
+    let (sandbox, fakes) = host(&format!("{apart}{records}"), events, &apart);
+    of_own(&sandbox, &fakes);
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    let told = "what sinc put there for dev without root's rights is noted apart";
+    assert!(run.stderr.contains(told) && run.stderr.contains("1 of 1 taken back"), "{run}");
+    assert!(!fakes.transcript().contains("'own'"), "{run}");
+    // The next one takes it back. So does one that names it, and no more is told then.
+    sandbox.sinc(&["uninstall", "--yes"]).success();
+    assert!(fakes.transcript().contains("'own'"), "{run}");
+    let (sandbox, fakes) = host(&format!("{apart}{records}"), events, &apart);
+    of_own(&sandbox, &fakes);
+    sandbox.sinc(&["uninstall", "--yes", "mine"]).success();
+    sandbox.sinc(&["uninstall", "--yes", "base"]).success();
+
+    // A login as root is none of that user's.
+    let root = apart.replace("login dev\nrights sudo", "login root\nrights root");
+    let (sandbox, _fakes) = host(&root, "", "");
+    let run = sandbox.sinc(&["uninstall", "--yes"]).exits(1);
+    assert!(run.stderr.contains(told) && run.stderr.contains("`sinc uninstall --host dev@ADDRESS`"), "{run}");
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + "noted-apart\n"), "", "");
+    let run = sandbox.sinc(&["install", "--tier", "minimal", "--check", "--without", "et"]).success();
+    assert!(run.stderr.contains(told), "{run}");
+    let (sandbox, _fakes) = host(&(apart + TOOLS), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    assert!(run.stdout.contains(&format!("warning  components: {told}\n")), "{run}");
 }
 
 #[test]
@@ -611,6 +808,17 @@ fn the_doctor_names_what_is_wrong_and_what_mends_it() {
         assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
     }
 
+    // One is named too that no file is about any more.
+    let lines = "record mine file\t/home/dev/x\t\n";
+    let (sandbox, _fakes) = host(&(all_done(SUDO, &[]) + TOOLS + lines), "", "");
+    let run = sandbox.sinc(&["doctor"]);
+    for line in [
+        "warning  component mine: sinc put it there, and there is no file of it any more",
+        "         mend it: bring back its file, or `sinc uninstall mine`",
+    ] {
+        assert!(run.stdout.lines().any(|it| it == line), "{line}: {run}");
+    }
+
     // A host that is not reached is a finding too.
     let sandbox = Sandbox::new();
     sandbox.configure("[host.box]\ndestination = \"dev@203.0.113.7\"\n");
@@ -684,6 +892,22 @@ fn mirrors_stand_in_the_place_of_addresses() {
     sandbox.configure(format!("{config}[mirror.et]\nfrom = \"https://a/\"\n"));
     let half = sandbox.sinc(&["install", "--tier", "minimal", "--check"]).exits(78);
     assert!(half.stderr.contains("the mirror `et` wants both `from` and `to`"), "{half}");
+    // A token would stand in plans, command lines and files of the host.
+    let with_token = "https://me:its-token@npm.example.com/";
+    for (key, text) in [
+        ("install.npm-registry", format!("[install]\nnpm-registry = \"{with_token}\"\n")),
+        ("mirror.et.to", format!("[mirror.et]\nfrom = \"https://a/\"\nto = \"{with_token}\"\n")),
+        ("mirror.et.from", format!("[mirror.et]\nfrom = \"{with_token}\"\nto = \"https://a/\"\n")),
+    ] {
+        sandbox.configure(format!("{config}{text}"));
+        let refused = sandbox.sinc(&["install", "--tier", "minimal", "--check", "-v"]).exits(78);
+        let why = format!("`{key}` holds a user name or a password");
+        assert!(
+            refused.stderr.contains(&why) && refused.stderr.contains("/etc/apt/auth.conf.d"),
+            "{refused}"
+        );
+        assert!(!format!("{refused}").contains("its-token"), "{refused}");
+    }
 }
 
 /// A host that is in a tailnet, with ssh open to everybody, as this login sees it.

@@ -78,6 +78,14 @@ fn the_menu_shows_what_there_is_and_what_is_chosen_is_done() {
     assert!(terminal.history().contains("nothing was changed"), "{}", terminal.history());
     assert!(!fakes.transcript().contains("start_run '"), "something was done");
 
+    // Nothing is chosen at first where only what is named is wanted.
+    let terminal = Terminal::sinc(&sandbox, &sandbox.home(), &["install", "--tier", "custom"]);
+    terminal.wait_for("[ ] mcp", PATIENCE);
+    let screen = terminal.screen();
+    assert!(screen.contains("> [ ] base ") && !screen.contains("[x]"), "{screen}");
+    terminal.type_keys(&["Escape"]);
+    assert_eq!(terminal.wait_exit(PATIENCE), 0);
+
     // All, none, and the first one.
     let terminal = open();
     terminal.type_text("aa ");

@@ -11,7 +11,8 @@ use crate::provision::component::{Component, Tier};
 use crate::provision::facts::Facts;
 use crate::provision::plan::{Wishes, plan};
 
-/// Asks which components are wanted; the standard tier and the configured agent are chosen at first.
+/// Asks which components are wanted; the standard tier and the configured agent are chosen at first, of `--tier custom`
+/// nothing.
 pub(super) fn components(
     ctx: &Context,
     catalog: &Catalog,
@@ -33,7 +34,7 @@ pub(super) fn components(
             let in_tier = about.tier.is_some_and(|tier| tier <= Tier::Standard)
                 && about.for_agent.as_ref().is_none_or(|wanted| wanted == agent);
             let in_tier = in_tier && cannot::why(component, &facts.host).is_none();
-            let chosen = in_tier || component.name == agent;
+            let chosen = (in_tier || component.name == agent) && args.tier.is_none();
             (line(component, plan.is_satisfied(), names, columns), chosen)
         })
         .collect();

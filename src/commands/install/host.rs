@@ -15,7 +15,7 @@ use crate::provision::apply::{self, Confirmed, Event};
 use crate::provision::component::Component;
 use crate::provision::facts::{self, Fact, Facts, Rights};
 use crate::provision::look;
-use crate::provision::plan::{ComponentPlan, Decision};
+use crate::provision::plan::ComponentPlan;
 use crate::provision::probe;
 use crate::provision::program::Program;
 use crate::provision::target::Target;
@@ -28,6 +28,17 @@ const TRIES: usize = 3;
 /// Within this time an sshd that reads its files anew listens again.
 const SSHD_IS_BACK: Duration = Duration::from_secs(10);
 
+/// Work that has come to its end.
+#[derive(Debug)]
+pub(in crate::commands) struct Worked<T> {
+    /// What became of it.
+    pub(in crate::commands) outcome: Outcome,
+    /// What was asked of it besides.
+    pub(in crate::commands) what: T,
+    /// Why what it changed of the firewall or of sshd is not confirmed, and goes back.
+    pub(in crate::commands) failure: Option<anyhow::Error>,
+}
+
 /// The host that is worked on.
 #[derive(Debug)]
 pub(in crate::commands) struct TheHost<'a> {
@@ -35,11 +46,17 @@ pub(in crate::commands) struct TheHost<'a> {
     pub(in crate::commands) remote: &'a Remote,
     pub(in crate::commands) target: Target,
     password: Option<String>,
+    own_rights: bool,
 }
 
 impl<'a> TheHost<'a> {
     pub(in crate::commands) fn new(ctx: &'a Context, remote: &'a Remote, target: Target) -> Self {
-        Self { ctx, remote, target, password: None }
+        Self { ctx, remote, target, password: None, own_rights: false }
+    }
+
+    /// From now on with the rights of the login alone.
+    pub(in crate::commands) fn give_up_rights(&mut self) {
+        self.own_rights = true;
     }
 
     /// The same host with the same rights, by another way.
@@ -47,12 +64,14 @@ impl<'a> TheHost<'a> {
     where
         'a: 'b,
     {
-        TheHost { ctx: self.ctx, remote, target: self.target.clone(), password: self.password.clone() }
+        let (target, password) = (self.target.clone(), self.password.clone());
+        TheHost { ctx: self.ctx, remote, target, password, own_rights: self.own_rights }
     }
 
     pub(in crate::commands) fn access(&self) -> Access<'a> {
         let access = Access::new(self.remote);
         match &self.password {
+            _ if self.own_rights => access.with_own_rights(),
             Some(password) => access.with_password(password.clone()),
             None => access,
         }
@@ -80,7 +99,15 @@ impl<'a> TheHost<'a> {
         if let Some(run) = &facts.host.running {
             self.ctx.ui.status("Watching", &format!("a run that is going on there already ({run})"));
             let working = Working::new(self.ctx, &[]);
-            self.attend(working, |tell| apply::watch(&self.access(), &self.target, run, tell))?;
+            let watched =
+                self.attend(working, |tell| apply::watch(&self.access(), &self.target, run, tell))?;
+            if watched.outcome.broken {
+                self.ctx.ui.warn("that run was cut off");
+            }
+            if let Some(log) = self.keep_log(run) {
+                self.ctx.ui.note(&format!("all output of that run: {}", log.display()));
+            }
+            watched.failure.map_or(Ok(()), Err)?;
         }
         if let Some(change) = self.ask(&[], false)?.host.guard {
             self.confirm(&change)?;
@@ -88,9 +115,8 @@ impl<'a> TheHost<'a> {
         self.ask(components, false)
     }
 
-    /// Does work there, watched to its end. Gives what became of it, and whether it was this work and not another that was
-    /// going on.
-    pub(in crate::commands) fn work(&self, program: &str, working: Working<'_>) -> Result<(Outcome, bool)> {
+    /// Does work there, watched to its end. Gives also whether it was this work and not another that was going on.
+    pub(in crate::commands) fn work(&self, program: &str, working: Working<'_>) -> Result<Worked<bool>> {
         self.attend(working, |tell| apply::run(&self.access(), &self.target, program, tell))
     }
 
@@ -99,7 +125,7 @@ impl<'a> TheHost<'a> {
         &self,
         mut working: Working<'_>,
         work: impl FnOnce(&mut dyn FnMut(&Event)) -> Result<T>,
-    ) -> Result<(Outcome, T)> {
+    ) -> Result<Worked<T>> {
         let mut unconfirmed = None;
         let worked = work(&mut |event| {
             working.tell(event);
@@ -107,15 +133,18 @@ impl<'a> TheHost<'a> {
                 unconfirmed = self.confirm(change).is_err().then(|| change.clone());
             }
         });
-        let worked = working.unless_interrupted(worked)?;
+        let what = working.unless_interrupted(worked)?;
         let outcome = working.finish();
+        let failure = self.confirm_at_the_end(unconfirmed, &outcome).err();
+        Ok(Worked { outcome, what, failure })
+    }
+
+    /// What no login has confirmed while it was worked gets another one.
+    fn confirm_at_the_end(&self, mut unconfirmed: Option<String>, outcome: &Outcome) -> Result<()> {
         if outcome.broken {
             unconfirmed = self.ask(&[], false)?.host.guard;
         }
-        if let Some(change) = unconfirmed {
-            self.confirm(&change)?;
-        }
-        Ok((outcome, worked))
+        unconfirmed.map_or(Ok(()), |change| self.confirm(&change))
     }
 
     /// What is there after the work, logins too.
@@ -147,9 +176,7 @@ impl<'a> TheHost<'a> {
         facts: &Facts,
         plans: &[ComponentPlan],
     ) -> Result<bool> {
-        let wanted = plans.iter().any(|plan| {
-            plan.blocked.is_some() && plan.steps.iter().any(|step| matches!(step, Decision::Change(_)))
-        });
+        let wanted = plans.iter().any(ComponentPlan::wants_rights);
         if facts.host.rights != Rights::MaySudo || !wanted || !self.ctx.ui.is_interactive() {
             return Ok(false);
         }

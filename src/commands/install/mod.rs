@@ -29,7 +29,7 @@ use crate::provision::firewall;
 use crate::provision::mirror::Mirrors;
 use crate::provision::plan::{Wishes, plan};
 use crate::provision::target::Target;
-pub(super) use host::TheHost;
+pub(super) use host::{TheHost, Worked};
 use report::Report;
 
 /// Runs it. Gives 0 when all is as it should be, 1 when something is not, 77 when only rights are missing.
@@ -52,7 +52,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     let remote = ctx.remote(&host);
     let mut there = TheHost::new(ctx, &remote, target);
 
-    let mut selection = selection(ctx, args, &agent);
+    let mut selection = selection(ctx, args, &agent)?;
     let mut facts = None;
     if selection.is_none() {
         // The menu shows of each component what is there.
@@ -97,6 +97,7 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     report.notes.extend(left_out);
     report.notes.extend(major::without(&catalog, &selection));
     report.notes.extend(firewall::warnings(&facts));
+    report.notes.extend(facts.host.apart().map(|(what, how)| format!("{what}: {how}")));
     report.notes.extend(tailnet::left_out(&plans));
     if facts.host.user == "root" {
         report.notes.extend(components.iter().filter_map(|it| it.about.as_root.clone()));
@@ -116,13 +117,27 @@ pub(super) fn run(ctx: &Context, args: &cli::Install) -> Result<i32> {
     plans.retain(|plan| plan.name != tailnet_only::NAME);
     if plans.iter().any(|plan| plan.changes().next().is_some()) {
         let secrets = secrets::of_changes(ctx, &components, &plans)?;
-        let outcome = work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
-        facts = there.verify(&components)?;
-        let mut now = plan(&components, &facts, &wishes);
-        now.retain(|plan| plan.name != tailnet_only::NAME);
-        report.settle(&outcome, &now, &facts);
+        let Worked { outcome, failure, .. } =
+            work::to_the_end(ctx, &there, &components, plans, &secrets, &wishes)?;
+        let failure = match (there.verify(&components), failure) {
+            (Ok(seen), failure) => {
+                let mut now = plan(&components, &seen, &wishes);
+                now.retain(|plan| plan.name != tailnet_only::NAME);
+                report.settle(&outcome, &now, &seen);
+                facts = seen;
+                failure
+            }
+            (Err(error), failure) => {
+                report.not_seen(&outcome);
+                Some(failure.unwrap_or(error))
+            }
+        };
         if let Some(run) = &outcome.run {
             report.log = there.keep_log(run);
+        }
+        if let Some(failure) = failure {
+            report.not_confirmed();
+            return Err(show::failed(ctx, &report, failure));
         }
     }
     finish(ctx, &there, report, &facts, &components, &catalog, &wishes)
@@ -146,7 +161,7 @@ pub(super) fn wishes(config: &Config, upgrade: bool) -> Wishes {
 }
 
 /// What the flags select; nothing where a person is asked.
-fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Selection> {
+fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Result<Option<Selection>> {
     let asks = ctx.ui.is_interactive() && !ctx.global.yes && !args.check && !ctx.global.dry_run;
     let mut with: Vec<String> = args.with.iter().map(|name| major::component(name)).collect();
     if args.tailnet_only {
@@ -159,20 +174,28 @@ fn selection(ctx: &Context, args: &cli::Install, agent: &Agent) -> Option<Select
         Some(cli::Tier::Minimal) => Some(Tier::Minimal),
         Some(cli::Tier::Standard) => Some(Tier::Standard),
         Some(cli::Tier::Full) => Some(Tier::Full),
+        Some(cli::Tier::Custom) if with.is_empty() && args.agent.is_none() => {
+            if asks && args.without.is_empty() {
+                return Ok(None);
+            }
+            return Err(Failure::new(Kind::Usage, "`--tier custom` puts nothing on the host by itself")
+                .hint("name what to install: `--with COMPONENT`")
+                .into());
+        }
         Some(cli::Tier::Custom) => None,
         None if !with.is_empty() => None,
-        None if asks && args.without.is_empty() && args.agent.is_none() => return None,
+        None if asks && args.without.is_empty() && args.agent.is_none() => return Ok(None),
         None => Some(Tier::Standard),
     };
     let known = BUILT_IN_AGENTS.iter().any(|known| known.name == agent.name) && !agent.custom;
     let wanted = known && (tier.is_some() || args.agent.is_some());
-    Some(Selection {
+    Ok(Some(Selection {
         tier,
         agent: wanted.then(|| major::component(args.agent.as_ref().unwrap_or(&agent.name))),
         with,
         without: args.without.clone(),
         as_root: args.as_root,
-    })
+    }))
 }
 
 fn finish(
@@ -188,7 +211,7 @@ fn finish(
     report.notes.extend(moved);
     let (named, way) = tailnet::offer(ctx, there, facts)?;
     report.notes.extend(named);
-    tailnet_only::close(ctx, there, &mut report, way, catalog, wishes)?;
+    let closed = tailnet_only::close(ctx, there, &mut report, way, catalog, wishes);
     for component in components {
         if let (Some(login), Some(false)) = (&component.about.login, facts.logged_in.get(&component.name)) {
             report
@@ -199,8 +222,11 @@ fn finish(
             report.notes.push(format!("{}: {}", component.name, harmless(warning)));
         }
     }
+    if let Err(failure) = closed {
+        return Err(show::failed(ctx, &report, failure));
+    }
     show::report(ctx, &report);
-    if report.code() == 77 && !ctx.ui.is_json() {
+    if report.lacks_rights() && !ctx.ui.is_json() {
         if facts.host.rights == Rights::MaySudo {
             ctx.ui.hint("run it on a terminal: the password that sudo wants is asked there");
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::secrets::Told;
+use super::tailnet_only;
 use super::working::Outcome;
 use crate::config::Host;
 use crate::provision::facts::{Facts, HostFacts};
@@ -56,7 +57,6 @@ pub(super) struct Report {
     pub(super) notes: Vec<String>,
     pub(super) log: Option<PathBuf>,
     pub(super) host_log: Option<String>,
-    rights_missing: bool,
 }
 
 impl Report {
@@ -75,7 +75,6 @@ impl Report {
             notes: Vec::new(),
             log: None,
             host_log: None,
-            rights_missing: !facts.host.rights.is_root(),
         }
     }
 
@@ -117,6 +116,28 @@ impl Report {
         }
     }
 
+    /// After work of which nobody saw what it left.
+    pub(super) fn not_seen(&mut self, outcome: &Outcome) {
+        self.host_log.clone_from(&outcome.log);
+        for (plan, became) in &mut self.components {
+            if *became == Became::WouldChange && plan.name != tailnet_only::NAME {
+                let why = outcome.failed.get(&plan.name).cloned();
+                let unknown = || "the host could not be looked at after the work: run it again".to_owned();
+                *became = Became::Failed(why.unwrap_or_else(unknown));
+            }
+        }
+    }
+
+    /// What was changed of the firewall or of sshd goes back.
+    pub(super) fn not_confirmed(&mut self) {
+        for (plan, became) in &mut self.components {
+            if *became == Became::Changed && plan.changes().any(|(_, change)| change.is_guarded()) {
+                *became =
+                    Became::Failed("it was done, and goes back: no second login has confirmed it".to_owned());
+            }
+        }
+    }
+
     /// What became of this component so far.
     pub(super) fn became(&self, name: &str) -> Option<&Became> {
         self.components.iter().find(|(plan, _)| plan.name == name).map(|(_, became)| became)
@@ -132,13 +153,29 @@ impl Report {
     /// The exit code.
     pub(super) fn code(&self) -> i32 {
         let failed = self.components.iter().any(|(_, became)| matches!(became, Became::Failed(_)));
-        let blocked = self.components.iter().any(|(_, became)| matches!(became, Became::Blocked(_)));
-        match (failed, blocked) {
+        let for_more = self.blocked().any(|plan| !self.wants_rights(plan));
+        match (failed || for_more, self.lacks_rights()) {
             (true, _) => 1,
-            (false, true) if self.rights_missing => 77,
-            (false, true) => 1,
+            (false, true) => 77,
             (false, false) => 0,
         }
+    }
+
+    /// Is something left out for want of root's rights?
+    pub(super) fn lacks_rights(&self) -> bool {
+        self.blocked().any(|plan| self.wants_rights(plan))
+    }
+
+    fn blocked(&self) -> impl Iterator<Item = &ComponentPlan> {
+        let blocked = self.components.iter().filter(|(_, became)| matches!(became, Became::Blocked(_)));
+        blocked.map(|(plan, _)| plan)
+    }
+
+    /// Is it left out for want of root's rights, or because it needs another one that is?
+    fn wants_rights(&self, plan: &ComponentPlan) -> bool {
+        let need = plan.blocked.as_deref().and_then(|why| why.strip_prefix("it needs "));
+        let need = self.blocked().find(|other| Some(other.name.as_str()) == need);
+        plan.wants_rights() || need.is_some_and(|need| self.wants_rights(need))
     }
 
     /// The secrets that this component's changes want.

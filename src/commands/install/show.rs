@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::commands::context::Context;
+use crate::failure::Failure;
 use crate::provision::plan::Decision;
 use crate::provision::program;
 use crate::ui::plural;
@@ -83,6 +84,15 @@ fn lines(ctx: &Context, report: &Report) -> Vec<String> {
         lines.extend(texts.map(|line| ui.dim(&format!("        | {line}"))));
     }
     lines
+}
+
+/// What became of it, before this failure, with which it ends; with `--json` the failure has it.
+pub(super) fn failed(ctx: &Context, report: &Report, failure: anyhow::Error) -> anyhow::Error {
+    if ctx.ui.is_json() {
+        return Failure::of(failure).with_data(report.json()).into();
+    }
+    self::report(ctx, report);
+    failure
 }
 
 /// What became of it.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::TheHost;
 use super::report::{Became, Report};
 use super::tailnet::Way;
 use super::working::Working;
+use super::{TheHost, Worked};
 use crate::commands::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::provision::apply;
@@ -105,17 +105,25 @@ pub(super) fn close(
         report.components.push((plans[0].clone(), Became::WouldChange));
     }
     let program = apply::program(&through.target, &plans, &BTreeMap::new(), &wishes.mirrors);
-    let (outcome, own) = through.work(&program, Working::new(ctx, &plans))?;
+    let Worked { outcome, what: own, failure } = through.work(&program, Working::new(ctx, &plans))?;
     if !own {
         ctx.ui.note("another run was going on, and has ended; run it again for what is left");
     }
     let all_well = report.code() == 0;
-    let facts = through.verify(&components)?;
-    report.settle(&outcome, &plan(&components, &facts, wishes), &facts);
+    let failure = match (through.verify(&components), failure) {
+        (Ok(facts), failure) => {
+            report.settle(&outcome, &plan(&components, &facts, wishes), &facts);
+            failure
+        }
+        (Err(error), failure) => Some(failure.unwrap_or(error)),
+    };
+    if let Some(failure) = &failure {
+        report.fail(NAME, format!("ssh does not stay closed: {failure}"));
+    }
     if let Some(run) = outcome.run.as_ref().filter(|_| all_well) {
         report.log = through.keep_log(run);
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// Where it was not asked for: it is offered to a person, and named where there is none.

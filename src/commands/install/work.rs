@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::TheHost;
 use super::working::{Outcome, Working};
+use super::{TheHost, Worked};
 use crate::commands::context::Context;
 use crate::provision::apply;
 use crate::provision::component::Component;
@@ -23,10 +23,10 @@ pub(super) fn to_the_end(
     mut plans: Vec<ComponentPlan>,
     secrets: &BTreeMap<String, String>,
     wishes: &Wishes,
-) -> Result<Outcome> {
+) -> Result<Worked<()>> {
     let mut all = Outcome::default();
     for _ in components {
-        let outcome = once(ctx, there, &plans, secrets, wishes)?;
+        let Worked { outcome, failure, .. } = once(ctx, there, &plans, secrets, wishes)?;
         let late = |name: &str| outcome.failed.get(name).is_some_and(|why| why.ends_with(LATE));
         let again = |name: &str| late(name) || outcome.skipped.get(name).is_some_and(|need| late(need));
         let (left, done): (Vec<&Component>, Vec<&Component>) = plans
@@ -40,18 +40,18 @@ pub(super) fn to_the_end(
             all.skipped
                 .extend(outcome.skipped.get_key_value(name).map(|(name, need)| (name.clone(), need.clone())));
         }
-        let hopeless = outcome.broken || done.is_empty();
+        let hopeless = outcome.broken || done.is_empty() || failure.is_some();
         let went_back_with = outcome.went_back_with.clone().or(all.went_back_with);
         all = Outcome { failed: all.failed, skipped: all.skipped, went_back_with, ..outcome.clone() };
         if left.is_empty() || hopeless {
             all.failed.extend(outcome.failed);
             all.skipped.extend(outcome.skipped);
-            break;
+            return Ok(Worked { outcome: all, what: (), failure });
         }
         ctx.ui.status("Planning", "anew what was planned for another state of a file");
         plans = plan(&left, &there.look(&left, true)?, wishes);
     }
-    Ok(all)
+    Ok(Worked { outcome: all, what: (), failure: None })
 }
 
 fn once(
@@ -60,11 +60,11 @@ fn once(
     plans: &[ComponentPlan],
     secrets: &BTreeMap<String, String>,
     wishes: &Wishes,
-) -> Result<Outcome> {
+) -> Result<Worked<bool>> {
     let program = apply::program(&there.target, plans, secrets, &wishes.mirrors);
-    let (outcome, own) = there.work(&program, Working::new(ctx, plans))?;
-    if !own {
+    let worked = there.work(&program, Working::new(ctx, plans))?;
+    if !worked.what {
         ctx.ui.note("another run was going on, and has ended; run it again for what is left");
     }
-    Ok(outcome)
+    Ok(worked)
 }

@@ -35,6 +35,7 @@ host_facts() {
   if [ -e "$state/guard/armed" ]; then echo "guard armed $(cat "$state/guard/armed")"; fi
   # What root put there only root may read.
   if [ "$me" != 0 ] && [ -d /var/lib/sinc ] && { [ ! -x /var/lib/sinc ] || [ -d /var/lib/sinc/installed ]; }; then echo "hidden"; fi
+  if noted_apart; then echo "noted-apart"; fi
   for record in "$state/installed"/*; do
     [ -f "$record" ] || continue
     # shellcheck disable=SC2094 # it only reads
@@ -48,6 +49,9 @@ packages_are_broken() {
   [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ] || return 1
   [ -z "$(package_lock_holder)" ]
 }
+# Is there something that was put there without root's rights? Its user may write anything into those notes: root reads
+# none of them.
+noted_apart() { [ "$me" = 0 ] && [ "$user" != root ] && [ -n "$(ls -A "$home/.local/state/sinc/installed" 2>/dev/null)" ]; }
 
 # Of the disks on which something goes, the one with the least free space: MB, and where it is. A home directory that is
 # not there yet comes to be on one of the others.
@@ -348,7 +352,7 @@ login_method() {
 
 # What Tailscale says of itself, and this host's name in the tailnet.
 probe_tailnet() {
-  said=$(tailscale status --json --peers=false 2>/dev/null)
+  said=$(timeout 10 tailscale status --json --peers=false 2>/dev/null)
   backend=$(printf '%s\n' "$said" | sed -n 's/^ *"BackendState": *"\([^"]*\)".*/\1/p' | head -n 1)
   name=$(printf '%s\n' "$said" | sed -n 's/^ *"DNSName": *"\([^"]*\)".*/\1/p' | head -n 1)
   name=${name%.}

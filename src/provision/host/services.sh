@@ -104,7 +104,7 @@ tailnet_join() {
   timeout 930 tailscale up ${1:+"--login-server=$1"} --timeout=900s &
   waiting=$! told=
   while kill -0 $waiting 2>/dev/null; do
-    address=$(tailscale status --json 2>/dev/null | sed -n 's/^ *"AuthURL": *"\([^"]*\)".*/\1/p')
+    address=$(timeout 10 tailscale status --json 2>/dev/null | sed -n 's/^ *"AuthURL": *"\([^"]*\)".*/\1/p')
     if [ -n "$address" ] && [ "$told" != "$address" ]; then
       emit "wait $component open $address in a browser, to let this host into your tailnet"
       told=$address
@@ -127,6 +127,6 @@ tailnet_up() { timeout 90 tailscale up || because "Tailscale is logged in, and d
 # What Tailscale says of itself; nothing where it does not answer.
 tailnet_state() { timeout 10 tailscale status --json --peers=false 2>/dev/null | sed -n 's/^ *"BackendState": *"\([^"]*\)".*/\1/p' | head -n 1; }
 # What Tailscale itself complains of.
-tailnet_says() { tailscale status --json 2>/dev/null | tr -d '\n' | sed -n 's/.*"Health": *\[ *"\([^"]*\)".*/\1/p'; }
+tailnet_says() { timeout 10 tailscale status --json 2>/dev/null | tr -d '\n' | sed -n 's/.*"Health": *\[ *"\([^"]*\)".*/\1/p'; }
 
-undo_tailnet() { ! command -v tailscale >/dev/null || tailscale logout || true; }
+undo_tailnet() { ! command -v tailscale >/dev/null || timeout 60 tailscale logout || true; }

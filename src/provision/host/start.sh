@@ -7,7 +7,7 @@ start_run() {
   { private_dir "$state/runs" && (: >>"$state/starting"); } || cannot_write
   # Two that start at once: the second one finds the run of the first.
   exec 8>"$state/starting"
-  flock -w 60 8 || exit 92
+  flock -w 60 8 || not_started "another one is being started since a minute"
   if is_running; then
     exec 8>&-
     id=$(basename "$(readlink "$state/current")")
@@ -25,9 +25,11 @@ start_run() {
     # Where no memory is left, the step fails that takes too much, and not all of them.
     systemd-run --quiet --collect --unit=sinc-apply --description='sinc install' --property=RuntimeMaxSec=3h \
       --property=OOMPolicy=continue \
-      sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" || not_started
+      sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" 2>"$run/said" ||
+      not_started "$(tail -n 1 "$run/said")"
   else
-    setsid -f sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" >/dev/null 2>&1 </dev/null 8>&-
+    # As long as the unit may run.
+    setsid -f timeout -k 60 3h sh "$run/program" "$connection" "$login" "$login_home" "$rights" "$id" >/dev/null 2>&1 </dev/null 8>&-
   fi
   wait_for_pid
   exec 8>&-
@@ -41,7 +43,7 @@ wait_for_pid() {
   tries=0
   until [ -s "$run/pid" ]; do
     tries=$((tries + 1))
-    [ $tries -lt 300 ] || not_started
+    [ $tries -lt 300 ] || not_started "it does not begin"
     sleep 0.05
   done
 }
@@ -51,9 +53,10 @@ cannot_write() {
   exit 94
 }
 
-# What it may hold of secrets goes.
+# WHY: what it may hold of secrets goes
 not_started() {
-  rm -f "$run/program"
+  [ -z "$run" ] || rm -f "$run/program"
+  echo "not-started $1"
   exit 92
 }
 

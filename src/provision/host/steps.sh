@@ -174,7 +174,7 @@ ppa_away() {
 }
 
 # URL FILE SECONDS
-fetch() { curl -fsSL --proto '=https,http' --retry 2 --connect-timeout 20 --max-time "$3" -o "$2" -- "$1"; }
+fetch() { curl -fsSL --netrc-optional --proto '=https,http' --retry 2 --connect-timeout 20 --max-time "$3" -o "$2" -- "$1"; }
 
 # PACKAGE VERSION SCRIPTS COMMAND
 npm_install() {
@@ -293,6 +293,7 @@ service_up() {
       sleep 0.1
     done
   fi
+  if [ "$1" = user ] && [ "$me" != 0 ]; then linger_if_allowed; fi
   service_ctl "$1" daemon-reload
   # As it was before the first time.
   cut -f1-3 "$state/installed/$component" 2>/dev/null | grep -qxF -- "service$tab$1$tab$2" ||
@@ -301,11 +302,24 @@ service_up() {
   [ "$4" = no ] || service_ctl "$1" restart "$2"
 }
 
+# Without root's rights it is for the host's policy to say whether one's services may outlive the last logout.
+lingers=/var/lib/systemd/linger
+linger_if_allowed() {
+  [ ! -e "$lingers/$user" ] || return 0
+  if timeout 30 loginctl --no-ask-password enable-linger; then
+    record linger "$user"
+  elif [ ! -e "$run/ends-at-logout" ]; then
+    : >"$run/ends-at-logout"
+    emit "note $component what runs as $user ends at its last logout, and comes back at its next login; an administrator of the host changes that: \`sudo loginctl enable-linger $user\`"
+  fi
+}
+
 # NAME SUDO LINGER KEYS
 user_make() {
   if ! id "$1" >/dev/null 2>&1; then
+    uid=$(uid_of_home "$1") || because "$uid"
     record user "$1"
-    useradd -m -s /bin/bash "$1"
+    useradd -m -s /bin/bash ${uid:+-u "$uid"} "$1"
     # No password, and yet not locked: sshd refuses a locked account without PAM.
     usermod -p '*' "$1"
   fi
@@ -342,6 +356,18 @@ let_linger() {
     record linger "$1"
   fi
   loginctl enable-linger "$1"
+}
+
+# NAME: whose its home directory is, where one was kept that sshd would let nobody else use; else why it cannot be its own
+homes=/home
+uid_of_home() {
+  [ -e "$homes/$1" ] || return 0
+  owner=$(stat -L -c %u "$homes/$1")
+  if its=$(getent passwd "$owner"); then
+    echo "$homes/$1 is there already, and is ${its%%:*}'s: move it away, or choose another name (--user)"
+    return 1
+  fi
+  echo "$owner"
 }
 
 # AS_USER APPLY CHECK UNDO SAYS

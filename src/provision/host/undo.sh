@@ -46,7 +46,11 @@ undo_user() {
   done
 }
 
-undo_linger() { loginctl disable-linger "$1" || true; }
+undo_linger() {
+  # Without root's rights one may do it for oneself, which is not asked by a name.
+  if [ "$me" = 0 ]; then set -- loginctl disable-linger "$1"; else set -- timeout 30 loginctl --no-ask-password disable-linger; fi
+  "$@" || true
+}
 
 # AS_USER TEXT
 undo_shell() { run_shell "$1" "$2"; }
