@@ -291,7 +291,7 @@ mod tests {
     fn without_rights_a_service_outlives_the_logout_where_the_host_lets_it_and_else_that_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let up = |scope: &str| {
-            let stands_in = "emit() { echo \"$*\"; }\nservice_ctl() { :; }\nlingers=$home/lingers\n";
+            let stands_in = "emit() { echo \"$*\"; }\nservice_ctl() { :; }\nlingering=$home/lingers\n";
             said(
                 dir.path(),
                 &format!(

@@ -10,7 +10,8 @@ use super::program::Call;
 const LEFT_OUT: &str = "it is in no tailnet yet: there is no key, and nobody to open an address";
 
 /// What is said of a tailnet that approves its devices (`device approval`); `services.sh` says it too.
-const NOT_APPROVED: &str = "whoever administers the tailnet has to approve this host first (Machines, in Tailscale's admin console)";
+const NOT_APPROVED: &str =
+    "whoever administers the tailnet has to approve this host first (Machines, in Tailscale's admin console)";
 
 /// Was joining the tailnet left out of these plans?
 #[must_use]

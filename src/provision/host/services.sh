@@ -104,10 +104,16 @@ tailnet_join() {
   timeout 930 tailscale up ${1:+"--login-server=$1"} --timeout=900s &
   waiting=$! told=
   while kill -0 $waiting 2>/dev/null; do
-    address=$(timeout 10 tailscale status --json 2>/dev/null | sed -n 's/^ *"AuthURL": *"\([^"]*\)".*/\1/p')
+    says=$(timeout 10 tailscale status --json 2>/dev/null) || says=
+    address=$(printf '%s\n' "$says" | sed -n 's/^ *"AuthURL": *"\([^"]*\)".*/\1/p')
+    case $says in *'"BackendState": "NeedsMachineAuth"'*) address=approval ;; esac
     if [ -n "$address" ] && [ "$told" != "$address" ]; then
-      emit "wait $component open $address in a browser, to let this host into your tailnet"
       told=$address
+      if [ "$address" = approval ]; then
+        emit "wait $component whoever administers the tailnet has to approve this host (Machines, in Tailscale's admin console)"
+      else
+        emit "wait $component open $address in a browser, to let this host into your tailnet"
+      fi
     fi
     sleep 0.2
   done

@@ -303,10 +303,10 @@ service_up() {
 }
 
 # Without root's rights it is for the host's policy to say whether one's services may outlive the last logout.
-lingers=/var/lib/systemd/linger
 linger_if_allowed() {
-  [ ! -e "$lingers/$user" ] || return 0
-  if timeout 30 loginctl --no-ask-password enable-linger; then
+  if [ -e "$lingering/$user" ]; then
+    if lingers_for_us "$user"; then record linger "$user"; fi
+  elif timeout 30 loginctl --no-ask-password enable-linger; then
     record linger "$user"
   elif [ ! -e "$run/ends-at-logout" ]; then
     : >"$run/ends-at-logout"
@@ -350,11 +350,12 @@ user_make() {
   [ "$3" = no ] || let_linger "$1"
 }
 
+# USER: it does not without us
+lingers_for_us() { [ ! -e "$lingering/$1" ] || cut -f1,2 "$state"/installed/* 2>/dev/null | grep -qxF -- "linger$tab$1"; }
+
 # USER: its services run without a login; each component that needs it notes it, unless it is a person's own
 let_linger() {
-  if [ ! -e "$lingering/$1" ] || cut -f1,2 "$state"/installed/* 2>/dev/null | grep -qxF -- "linger$tab$1"; then
-    record linger "$1"
-  fi
+  if lingers_for_us "$1"; then record linger "$1"; fi
   loginctl enable-linger "$1"
 }
 
