@@ -453,8 +453,8 @@ fn an_agent_with_a_key_goes_through_lunaroute_and_no_other() {
     assert_eq!(host.0.on_host("ls ~/.gemini 2>/dev/null || true"), "");
     // Nothing is recorded any more once that is turned off.
     host.0.on_host(
-        "rm ~/.lunaroute/sessions.db; echo LUNAROUTE_ENABLE_SESSION_RECORDING=false >~/.config/sinc/lunaroute.env; \
-         systemctl --user restart lunaroute",
+        "rm ~/.lunaroute/sessions.db; mkdir -p ~/.config/sinc && echo LUNAROUTE_ENABLE_SESSION_RECORDING=false \
+         >>~/.config/sinc/lunaroute.env && systemctl --user restart lunaroute",
     );
     // Agents that come later go through it once it is installed again.
     host.sinc(&[&args[..], &["--with", "claude", "--with", "opencode"]].concat()).success();
@@ -494,7 +494,7 @@ fn an_agent_with_a_key_goes_through_lunaroute_and_no_other() {
         ),
         ""
     );
-    host.0.on_host("rm -rf ~/.codex ~/.claude* ~/.config/opencode ~/.local/share/opencode ~/.lunaroute ~/.config/sinc/lunaroute.env /tmp/*.log");
+    host.0.on_host("rm -rf ~/.codex ~/.claude* ~/.config/opencode ~/.local/share/opencode ~/.lunaroute ~/.config/sinc /tmp/*.log");
 }
 
 /// The plan after the work is empty, costs one round trip whatever the tier, and at 50 ms is there within seconds: how
