@@ -18,8 +18,9 @@ const ORDINARY: &str = "rm -f /usr/local/sbin/* /usr/local/bin/date; systemctl s
     rm -f /etc/ufw/*.rules.2*; rm -rf /var/lib/sinc /etc/ssh/sshd_config.d/*; systemctl reset-failed ssh; systemctl restart ssh";
 
 /// The ways to the host, by the names that the starts have for them.
-const HOSTS: [(&str, &str); 5] = [
+const HOSTS: [(&str, &str); 6] = [
     ("vps", "vps"),
+    ("by-ipv6", "vps6"),
     ("other-port", "ssh://vps:2200"),
     ("as-root", "root@vps"),
     ("pat", "pat@vpw"),

@@ -106,6 +106,7 @@ pub(crate) fn of_the_firewall() -> Vec<Start> {
             "ufw deny from any",
             "ufw --force delete deny from any",
         ),
+        by("by-ipv6", start("the login comes by IPv6", "true", "true")),
         by("other-port", start("ssh is on another port alone", sshd!("Port 2200\\n"), NO_SSHD)),
         start(
             "the firewall is on and lets only this address in",

@@ -111,6 +111,16 @@ fn all_is_asked_in_one_round_trip() {
 }
 
 #[test]
+fn an_older_agent_moves_with_upgrade_and_not_without() {
+    let (sandbox, _fakes) = host(&facts("older-agents"), "", "");
+    let args = ["install", "--tier", "custom", "--with", "claude", "--check"];
+    let stays = sandbox.sinc(&args).success();
+    assert!(stays.stderr.contains("everything is as it should be"), "{stays}");
+    let moves = sandbox.sinc(&[&args[..], &["--upgrade"]].concat()).exits(1);
+    assert!(moves.stdout.contains("2.1.197 → 2.1.330"), "{moves}");
+}
+
+#[test]
 fn what_stands_in_a_persons_own_file_is_shown_nowhere() {
     const TOKEN: &str = "sk-of-a-person";
     let hex: String =
