@@ -102,10 +102,9 @@ fn a_service_of_roots_own_runs_under_roots_own_systemd() {
     lab.sandbox.sinc(&args).success();
     let check = lab.sandbox.sinc(&[&args[..], &["--check"]].concat()).success();
     assert!(check.stderr.contains("everything is as it should be"), "{check}");
-    let asked =
-        "XDG_RUNTIME_DIR=/run/user/0 systemctl --user is-active of-root.service; ls /var/lib/systemd/linger";
-    assert_eq!(lab.bed(&["vps", "sh", "-c", asked]), "active\nroot\n");
+    let asked = "XDG_RUNTIME_DIR=/run/user/0 systemctl --user is-active of-root.service; ls /var/lib/systemd/linger/root";
+    assert_eq!(lab.bed(&["vps", "sh", "-c", asked]), "active\n/var/lib/systemd/linger/root\n");
     lab.sandbox.sinc(&["uninstall", "--host", "root@vps", "--yes"]).success();
-    let left = "ls /var/lib/systemd/linger /root/.config/systemd/user 2>/dev/null; systemctl is-active user@0.service; true";
-    assert_eq!(lab.bed(&["vps", "sh", "-c", left]).matches("of-root").count(), 0);
+    let left = "ls /var/lib/systemd/linger/root /root/.config/systemd/user/of-root.service 2>/dev/null; true";
+    assert_eq!(lab.bed(&["vps", "sh", "-c", left]), "");
 }
