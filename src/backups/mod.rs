@@ -27,6 +27,12 @@ pub fn scripts() -> [(&'static str, &'static Script); 1] {
 /// How long moving files aside may take: to another file system they are copied.
 const DEADLINE: Duration = Duration::from_secs(600);
 
+/// The script's code for: something took the place meanwhile.
+const TAKEN: i32 = 96;
+
+/// How often something is brought back over what takes its place meanwhile.
+const RESTORE_TRIES: u32 = 3;
+
 /// Where backups lie: one side of a session.
 #[derive(Clone, Debug)]
 pub struct Keeper<'a> {
@@ -137,7 +143,7 @@ impl<'a> Keeper<'a> {
         Self { side: Side::There(remote), id: id.to_owned(), machine: machine.to_owned() }
     }
 
-    fn run(&self, why: &str, verb: &str, words: &[&str], input: String) -> Result<Answer> {
+    fn ask(&self, why: &str, verb: &str, words: &[&str], input: String) -> Result<Answer> {
         let state = match &self.side {
             Side::Here { state, .. } => state.as_str(),
             Side::There(_) => "",
@@ -152,18 +158,16 @@ impl<'a> Keeper<'a> {
                     .args(words.iter().copied())
                     .stdin(input)
                     .deadline(DEADLINE)
-                    .answers(&[0, 96, 97]);
+                    .answers(&[0, TAKEN, 97]);
                 let output = runner.answer(&cmd)?;
                 Answer::new(output.code, &output.stdout, output.stderr)
             }
         };
-        if answer.code != 0 {
-            bail!("could not {why}: {}", answer.said.trim());
-        }
-        if !answer.bytes.ends_with(b"end\n") {
-            bail!("could not {why}: the answer broke off");
-        }
         Ok(answer)
+    }
+
+    fn run(&self, why: &str, verb: &str, words: &[&str], input: String) -> Result<Answer> {
+        whole(why, self.ask(why, verb, words, input)?)
     }
 
     /// Moves these paths below `root` into a backup of their own. Nothing is overwritten, nothing is followed; a directory
@@ -210,10 +214,20 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// The backup does not have it, it cannot be written, or something took its place at this moment.
     pub fn restore(&self, root: &str, path: &Path, from: &str, now: u64, utc: &str) -> Result<Kept> {
-        let name = index::name(utc, salt());
         let paths = [path.to_owned()];
         let index = index::write(root, &self.machine, "backups restore", now, &paths);
-        let answer = self.run("restore it", "restore", &[&name, root, &encode(path), from], index)?;
+        let why = "restore it";
+        let mut tries = 1;
+        let (name, answer) = loop {
+            let name = index::name(utc, salt());
+            let answer = self.ask(why, "restore", &[&name, root, &encode(path), from], index.clone())?;
+            // A cycle may bring the other side's version as soon as the one that was there is gone: that is kept too.
+            if answer.code != TAKEN || tries == RESTORE_TRIES {
+                break (name, answer);
+            }
+            tries += 1;
+        };
+        let answer = whole(why, answer)?;
         kept(&name, &Reply::of(&answer), &paths)
     }
 
@@ -314,6 +328,16 @@ impl<'a> Keeper<'a> {
 }
 
 /// Two runs in the same second have two names.
+fn whole(why: &str, answer: Answer) -> Result<Answer> {
+    if answer.code != 0 {
+        bail!("could not {why}: {}", answer.said.trim());
+    }
+    if !answer.bytes.ends_with(b"end\n") {
+        bail!("could not {why}: the answer broke off");
+    }
+    Ok(answer)
+}
+
 fn salt() -> u32 {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (std::process::id() ^ nanos.subsec_nanos()) & 0xffff

@@ -297,6 +297,45 @@ fn a_backup_of_something_below_a_directory_is_none_of_the_directory() {
 }
 
 #[test]
+fn a_restore_starts_over_where_something_takes_the_place() {
+    let bench = Bench::new();
+    let place = bench.root().join("a");
+    std::fs::write(&place, "old").unwrap();
+    let kept = bench.keep(&[PathBuf::from("a")]);
+    std::fs::write(&place, "now").unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let restored = std::thread::scope(|scope| {
+        // As a cycle does, once: what is gone comes from the other side.
+        let cycle = scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                if !place.exists() {
+                    return std::fs::OpenOptions::new().write(true).create_new(true).open(&place).is_ok();
+                }
+            }
+            false
+        });
+        let restored = bench.keeper().restore(
+            bench.root().to_str().unwrap(),
+            Path::new("a"),
+            &kept.name,
+            1,
+            "2026-11-23 18:15:00",
+        );
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(cycle.join().unwrap(), "nothing took its place");
+        restored.unwrap()
+    });
+    assert_eq!(std::fs::read(&place).unwrap(), b"old");
+    // Both that were in its place are kept.
+    let all = bench.keeper().list().unwrap();
+    let texts = all.iter().map(|one| std::fs::read(Path::new(&one.place).join("files/a")).unwrap());
+    let mut texts: Vec<_> = texts.collect();
+    texts.sort();
+    assert_eq!(texts, [&b""[..], b"now", b"old"]);
+    assert!(all.iter().any(|one| one.name == restored.name));
+}
+
+#[test]
 fn a_restore_that_was_killed_is_finished() {
     let bench = Bench::new();
     std::fs::write(bench.root().join("a"), "now").unwrap();

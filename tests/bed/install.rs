@@ -118,11 +118,12 @@ fn a_login_as_root_becomes_a_host_for_an_agent_and_goes_back() {
     assert!(run.stderr.contains("codex is not logged in yet: `codex login` on the host"), "{run}");
     // The login moved, and is an ordinary user who may become root.
     assert!(host.0.sandbox.read(".config/sinc/config.toml").contains("destination = \"ann@vps\""), "{run}");
-    let who = "id -un; sudo -n id -un; codex --version; locale | grep LANG=; rg --version | head -n 1";
+    let who = "id -un; sudo -n id -un; codex --version; locale | grep LANG=; rg --version | head -n 1; infocmp alacritty | head -n 2";
     let as_ann =
         host.0.sandbox.run("ssh", &["-o", "ControlPath=none", "ann@vps", "bash", "-lc", &format!("'{who}'")]);
     let said = as_ann.success().stdout;
-    for line in ["ann\nroot\ncodex-cli 0.169.0\n", "ripgrep"] {
+    for line in ["ann\nroot\ncodex-cli 0.169.0\n", "LANG=C.UTF-8\n", "ripgrep", "alacritty terminal emulator"]
+    {
         assert!(said.contains(line), "{said}");
     }
 
