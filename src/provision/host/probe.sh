@@ -38,8 +38,7 @@ host_facts() {
   if noted_apart; then echo "noted-apart"; fi
   for record in "$state/installed"/*; do
     [ -f "$record" ] || continue
-    # shellcheck disable=SC2094 # it only reads
-    while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "$(basename "$record")" "$line"; done <"$record"
+    while IFS= read -r line || [ -n "$line" ]; do printf 'record %s %s\n' "${record##*/}" "$line"; done <"$record"
   done
 }
 
@@ -210,6 +209,8 @@ probe() {
     enough=${enough:--}
   fi
   shift 4
+  # Its program takes long, and says the same to each.
+  [ "$kind" != ufw ] || firewall=${firewall:-$(firewall_state)}
   said=$("probe_$kind" "$@") || said="failed"
   echo "$head $enough $kind $said"
 }
@@ -314,8 +315,9 @@ probe_user() {
   echo "$uid $sudo $linger $keys"
 }
 
+probe_ufw() { echo "$firewall"; }
 # The firewall's state and its rules, as `ufw show added` writes them.
-probe_ufw() {
+firewall_state() {
   if ! command -v ufw >/dev/null; then
     echo "absent ="
   else
