@@ -159,7 +159,7 @@ impl Hostile {
             "rm -f /run/at-it /run/go-on; cat >{wrapper} <<'END'\n{text}END\nchmod 755 {wrapper}"
         ));
         let mut sinc = self.program(args).start();
-        wait_until(&format!("{}: it is at it", start.name), PATIENCE, || {
+        wait_until(&format!("{}: it is at it", start.name), 3 * PATIENCE, || {
             !self.root("ls /run/at-it 2>/dev/null || true").is_empty()
         });
         let ended = || self.root("systemctl is-active sinc-apply || true") != "active\n";
