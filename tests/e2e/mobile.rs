@@ -1,5 +1,6 @@
 //! Each session is seen and driven in Agent-OS, where that runs on the host. Agent-OS itself is stood in for
-//! (`tests/support/agent_os.py`); tmux, curl, ssh are real.
+//! (`tests/support/agent_os.py`); tmux, curl, ssh are real. With `SINC_AGENT_OS=DIR` it is the real one that is built there, or
+//! whatever else `npm start` starts there with its `PORT` and `DB_PATH`.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here fails the test")]
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::steps;
 use crate::support::e2e::{Bed, have};
-use crate::support::{PATIENCE, wait_until};
+use crate::support::{PATIENCE, variable, wait_until};
 
 /// Agent-OS on a host.
 struct AgentOs<'a> {
@@ -36,10 +37,14 @@ impl<'a> AgentOs<'a> {
     }
 
     fn start(&mut self) {
-        let line = format!(
-            "cd .agent-os && echo $$ >pid && DB_PATH=db STAND_IN_HOST=127.0.0.1 PORT={} exec python3 sinc/server.py",
-            self.port
-        );
+        let serve = match (variable("SINC_AGENT_OS"), variable("PATH")) {
+            (Some(dir), Some(path)) => {
+                format!("cd '{dir}' && NODE_ENV=production PATH='{path}' exec npm start")
+            }
+            _ => "STAND_IN_HOST=127.0.0.1 exec python3 sinc/server.py".to_owned(),
+        };
+        let line =
+            format!("cd .agent-os && echo $$ >pid && export DB_PATH=$PWD/db PORT={} && {serve}", self.port);
         let home = self.bed.sandbox.home();
         self.server = Some(self.bed.sandbox.program("ssh", &home).args(["demo", &line]).start());
         wait_until("Agent-OS answers", PATIENCE, || self.answers());
