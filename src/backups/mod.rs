@@ -327,7 +327,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// Two runs in the same second have two names.
+/// An answer to its end, of a script that did what it was for.
 fn whole(why: &str, answer: Answer) -> Result<Answer> {
     if answer.code != 0 {
         bail!("could not {why}: {}", answer.said.trim());
@@ -338,6 +338,7 @@ fn whole(why: &str, answer: Answer) -> Result<Answer> {
     Ok(answer)
 }
 
+/// Two runs in the same second have two names.
 fn salt() -> u32 {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (std::process::id() ^ nanos.subsec_nanos()) & 0xffff

@@ -258,6 +258,23 @@ fn strikes() -> Vec<Start> {
         all.extend(whats.map(|(name, what)| struck(name, what, "true", "true")));
         all.push(struck("the disk is full", What::Full, small_disk!("true"), BACK));
     }
+    // A rule of the person's that shuts the port makes room, and comes back.
+    for (at, uninstall) in [
+        (at("a rule that shuts ssh makes room", "ufw", "*'delete deny 22/tcp'*", true), false),
+        (at("a rule that shut ssh comes back", "ufw", "*'deny 22/tcp'", false), true),
+    ] {
+        all.extend(whats.map(|(name, what)| Start {
+            strikes: Some(Strike { what, at, uninstall, shuts: false }),
+            ..with(
+                FIREWALL,
+                start(
+                    &format!("{name} while {}", at.says),
+                    "ufw deny 22/tcp",
+                    "ufw --force delete deny 22/tcp",
+                ),
+            )
+        }));
+    }
     // A firewall that lets nobody in, whatever sinc has told it: here it counts that it goes back by itself.
     let (components, at) = THERE[2];
     all.extend(whats.map(|(name, what)| Start {

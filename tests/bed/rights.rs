@@ -94,7 +94,7 @@ fn a_service_of_roots_own_runs_under_roots_own_systemd() {
     let lab = Lab::new();
     let own = "summary = \"a service\"\nsource = \"a test\"\npinned = \"2026-11-29\"\n\
         [[step]]\nfile = { path = \"{home}/.config/systemd/user/of-root.service\", content = \"\"\"\n\
-        [Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=default.target\n\"\"\" }\n\
+        [Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=1\n[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=default.target\n\"\"\" }\n\
         [[step]]\nservice = { unit = \"of-root.service\", scope = \"user\" }\n";
     lab.sandbox.write(".config/sinc/components/of-service.toml", own);
     let args =
@@ -103,6 +103,16 @@ fn a_service_of_roots_own_runs_under_roots_own_systemd() {
     let check = lab.sandbox.sinc(&[&args[..], &["--check"]].concat()).success();
     assert!(check.stderr.contains("everything is as it should be"), "{check}");
     let asked = "XDG_RUNTIME_DIR=/run/user/0 systemctl --user is-active of-root.service; ls /var/lib/systemd/linger/root";
+    assert_eq!(lab.bed(&["vps", "sh", "-c", asked]), "active\n/var/lib/systemd/linger/root\n");
+    // One that was started too often in a short time is started all the same.
+    lab.bed(&[
+        "vps",
+        "sh",
+        "-c",
+        "XDG_RUNTIME_DIR=/run/user/0 systemctl --user restart of-root.service 2>&1 || true",
+    ]);
+    lab.sandbox.sinc(&[&args[..], &["--check"]].concat()).exits(1);
+    lab.sandbox.sinc(&args).success();
     assert_eq!(lab.bed(&["vps", "sh", "-c", asked]), "active\n/var/lib/systemd/linger/root\n");
     lab.sandbox.sinc(&["uninstall", "--host", "root@vps", "--yes"]).success();
     let left = "ls /var/lib/systemd/linger/root /root/.config/systemd/user/of-root.service 2>/dev/null; true";

@@ -48,6 +48,7 @@ packages_are_broken() {
   [ -n "$(ls /var/lib/dpkg/updates 2>/dev/null)" ] || [ -n "$(dpkg --audit 2>/dev/null)" ] || return 1
   [ -z "$(package_lock_holder)" ]
 }
+
 # Is there something that was put there without root's rights? Its user may write anything into those notes: root reads
 # none of them.
 noted_apart() { [ "$me" = 0 ] && [ "$user" != root ] && [ -n "$(ls -A "$home/.local/state/sinc/installed" 2>/dev/null)" ]; }
